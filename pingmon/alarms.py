@@ -1,0 +1,167 @@
+"""Turns deadlines that pass into events.
+
+One heap holds the next deadline of every check; one LoopingCall looks at its top each second, so a tick costs what
+is due and not what is watched. A check whose deadline moves later keeps its place in the heap and is put back when it
+is reached, so a ping costs no more than a comparison.
+
+The tick also notices that nothing ran for a while (a suspended machine, a blocked loop) and tells the monitor, which
+holds back silence of that time.
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from typing import Final
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pingmon.clock import MICROSECONDS
+from pingmon.core.check import fires_at
+from pingmon.core.events import CheckExpired, Entry, Id
+from pingmon.core.world import Outcome
+from pingmon.journal import JournalFull, JournalUnavailable
+from pingmon.monitor import Monitor
+
+TICK_S: Final = 1.0
+SUSPENDED_S: Final = 10.0
+"""A tick this much late means that the process did not run."""
+ALIVE_EVERY_S: Final = 10.0
+"""How often an idle daemon leaves a durable sign of life, from which the next one tells how long it was away."""
+MAX_EXPIRING: Final = 1000
+"""Expiries that may be on their way into the log at once, so that a storm of them leaves room for pings."""
+
+
+class Alarms:
+    """Watches the deadlines of a monitor's world. `last_tick`: steady seconds of the last completed tick."""
+
+    log = Logger()
+
+    def __init__(self, monitor: Monitor, clock: IReactorTime) -> None:
+        self._monitor = monitor
+        self._heap: list[tuple[int, Id]] = []
+        self._armed: dict[Id, int] = {}
+        self._expiring: set[Id] = set()
+        self._busy = False
+        self._alive_at = 0.0
+        self._loop = LoopingCall(self._guarded_tick)
+        self._loop.clock = clock
+        self.last_tick = monitor.time.steady()
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take up the deadlines of the loaded world and begin to watch them."""
+        self._rearm_all()
+        self.last_tick = self._monitor.time.steady()
+        self._monitor.listen(self.heard)
+        self._loop.start(TICK_S, now=False)
+
+    def stop(self) -> None:
+        """Watch no more."""
+        if self._loop.running:
+            self._loop.stop()
+
+    # --- what is due when -----------------------------------------------------------------------------------------
+
+    def heard(self, entry: Entry, outcome: Outcome) -> None:
+        """Follow what an entry did to deadlines."""
+        if outcome.check is not None and outcome.check.deadline is not None:
+            self._arm(outcome.check.id, outcome.check.deadline)
+        elif outcome.everything:
+            self._rearm_all()
+
+    def _arm(self, check: Id, deadline: int) -> None:
+        armed = self._armed.get(check)
+        if armed is None or deadline < armed:
+            self._armed[check] = deadline
+            heappush(self._heap, (deadline, check))
+            if len(self._heap) > 2 * len(self._armed) + 64:
+                self._sweep()
+
+    def _sweep(self) -> None:
+        """Drop the places that earlier deadlines have superseded."""
+        self._heap = [(deadline, check) for check, deadline in self._armed.items()]
+        heapify(self._heap)
+
+    def _rearm_all(self) -> None:
+        checks = self._monitor.world.checks.values()
+        self._armed = {check.id: check.deadline for check in checks if check.deadline is not None}
+        self._sweep()
+
+    @property
+    def watched(self) -> int:
+        """How many checks have a place in the heap."""
+        return len(self._armed)
+
+    def overdue(self, now: int) -> int:
+        """By how many microseconds the earliest deadline in the heap has passed; 0 if none has."""
+        return max(0, now - self._heap[0][0]) if self._heap else 0
+
+    # --- the tick -------------------------------------------------------------------------------------------------
+
+    def _guarded_tick(self) -> None:
+        # A LoopingCall dies at its first exception, and a monitor that silently stops monitoring is the worst failure.
+        try:
+            self.tick()
+        except Exception:  # noqa: BLE001
+            self.log.failure("while looking for deadlines that passed")
+        else:
+            self.last_tick = self._monitor.time.steady()
+
+    def tick(self) -> None:
+        """Submit an expiry for everything that is due."""
+        monitor = self._monitor
+        monitor.time.settle()
+        now, steady = monitor.now(), monitor.time.steady()
+        gap = steady - self.last_tick
+        if gap > SUSPENDED_S:
+            monitor.deaf(now - round(gap * MICROSECONDS), "suspended")
+        if monitor.deaf_since is not None:
+            monitor.try_to_listen()
+            return
+        if steady - self._alive_at >= ALIVE_EVERY_S:
+            self._alive_at = steady
+            monitor.journal.touch(now).addErrback(self._not_alive, now)
+        self._expire(now)
+
+    def _expire(self, now: int) -> None:
+        world = self._monitor.world
+        self._busy = True
+        while self._heap and self._heap[0][0] <= now and len(self._expiring) < MAX_EXPIRING:
+            place, id = heappop(self._heap)
+            if self._armed.get(id) != place:
+                continue
+            del self._armed[id]
+            check = world.checks.get(id)
+            fires = None if check is None else fires_at(check, world.daemon.deaf)
+            if check is None or check.deadline is None or fires is None:
+                continue
+            if fires > now:
+                self._arm(id, fires)
+            elif id not in self._expiring:
+                self._expiring.add(id)
+                self._submit(id, check.deadline, check.armed_by)
+        self._busy = False
+
+    def _submit(self, id: Id, deadline: int, armed_by: int) -> None:
+        submitted = self._monitor.submit(id, CheckExpired(deadline, armed_by))
+        submitted.addBoth(self._submitted, id).addErrback(
+            lambda failure: self.log.failure("while letting {check} expire", failure, check=id)
+        )
+
+    def _submitted(self, result: Outcome | Failure, id: Id) -> None:
+        self._expiring.discard(id)
+        check = self._monitor.world.checks.get(id)
+        if check is not None and check.deadline is not None:
+            self._arm(id, check.deadline)
+        if isinstance(result, Failure):
+            result.trap(JournalFull, JournalUnavailable)
+        elif not self._expiring and not self._busy and self._monitor.deaf_since is None:
+            self._expire(self._monitor.now())
+
+    def _not_alive(self, failure: Failure, now: int) -> None:
+        failure.trap(JournalUnavailable)
+        self._monitor.deaf(now, "disk")

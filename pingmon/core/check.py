@@ -1,0 +1,274 @@
+"""The state machine of a check: what pings, deadlines and users do to it.
+
+    status     success     fail        start          log, ign   deadline passes   pause      resume
+    new        → up        → down      run opens      -          → down            → paused   refused
+    up         stays       → down      run opens      -          → down            → paused   refused
+    down       → up        stays       run opens      -          (has none)        → paused   refused
+    paused     → up        → down      run opens      -          → down            refused    → new
+
+Deadlines. *Expected* is when the next ping is due after the last success or failure (period, cron, OnCalendar; only
+while up). A run is one execution of the job, from its start signal on. The deadline is the earliest of *expected*
+and the starts of all open runs, plus the grace time; a check that is down has none. New and paused checks have one
+only while a run is open. A flip by deadline is stamped with the deadline, one by ping with the ping's time.
+
+Runs. A start with a run id opens a run of its own; starts without an id are one run, which a newer start restarts.
+Success or failure closes the run with its id; without an id it closes the id-less run, or, if there is none, all of
+them (as the reference server does: such a signal does not say whose it is, and a false alarm would be worse). A run
+that raised an alert, or outlived its grace while the check was down, is *overdue*: still open, no longer watched.
+
+Source of the rules: the pinging API as the reference server behaves; watching every run is pingmon's own.
+Every function here is pure; instants are integer microseconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pingmon.core.events import CheckSpec, Id, PingReceived
+from pingmon.core.schedule import SECOND, next_expected
+
+Status: TypeAlias = Literal["new", "up", "down", "paused"]
+ShownStatus: TypeAlias = Literal["new", "up", "grace", "down", "paused"]
+Cause: TypeAlias = Literal["", "silence", "run", "signal"]
+
+MAX_OPEN_RUNS: Final = 32
+"""Open runs kept per check; a further start drops the oldest and counts it in `dropped_runs`."""
+
+
+class Run(Struct, frozen=True, omit_defaults=True, gc=False):
+    """One execution of the job that has said it started and not yet that it ended; `rid` is its id, if it has one."""
+
+    rid: str | None
+    started: int
+    overdue: bool = False
+
+
+class Check(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A check as the log has made it. `last_duration` is in microseconds; `since` is when `status` began.
+
+    `born` is the log entry (`seq`) that created the check, `armed_by` the one that set its deadline: an expiry that
+    names another one is void.
+    """
+
+    id: Id
+    project: Id
+    spec: CheckSpec
+    born: int
+    created: int
+    since: int
+    status: Status = "new"
+    n_pings: int = 0
+    last_ping: int | None = None
+    last_success: int | None = None
+    last_start: int | None = None
+    last_duration: int | None = None
+    exitstatus: int | None = None
+    runs: tuple[Run, ...] = ()
+    dropped_runs: int = 0
+    expected: int | None = None
+    deadline: int | None = None
+    armed_by: int = 0
+
+
+class Deaf(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A time in which pingmon heard nothing by its own fault; silence alerts of that time wait until `hold_until`."""
+
+    since: int
+    until: int
+    hold_until: int
+    cause: str = "stopped"
+
+
+class Flip(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A change of a check's status. `seq` is the log entry that caused it, `at` the instant it is stamped with.
+
+    `cause` of a down: `silence`, `run` (ran too long) or `signal`. `since` is when the old status began, `deaf` the
+    time of pingmon's own deafness that the missed ping may have fallen into.
+    """
+
+    seq: int
+    check: Id
+    at: int
+    old: Status
+    new: Status
+    cause: Cause = ""
+    since: int = 0
+    exitstatus: int | None = None
+    deaf: Deaf | None = None
+
+
+def pinged(check: Check, seq: int, at: int, ping: PingReceived) -> tuple[Check, Flip | None]:
+    """The check after `ping`, and the flip it caused, if any."""
+    signal = ping.signal
+    if signal == "log" or signal == "ign" or (check.status == "paused" and check.spec.manual_resume):
+        return replace(check, n_pings=check.n_pings + 1), None
+    if signal == "start":
+        return _started(check, seq, at, ping.rid), None
+    runs, duration = _closed(check, at, ping)
+    status: Status = "up" if signal == "success" else "down"
+    if status == "up" and check.status == "down":
+        runs = _with_overdue(runs, at, check.spec.grace)
+    after = _armed(
+        check,
+        seq,
+        status=status,
+        runs=runs,
+        since=check.since if status == check.status else at,
+        n_pings=check.n_pings + 1,
+        last_ping=at,
+        last_success=at if status == "up" else check.last_success,
+        last_duration=duration,
+        exitstatus=ping.exitstatus,
+        expected=_expected(check, at) if status == "up" else None,
+    )
+    if status == check.status:
+        return after, None
+    cause: Cause = "" if status == "up" else "signal"
+    return after, Flip(seq, check.id, at, check.status, status, cause, check.since, ping.exitstatus)
+
+
+def expired(check: Check, seq: int, deadline: int, armed_by: int) -> tuple[Check, Flip | None]:
+    """The check after its deadline passed; unchanged if the deadline has been moved or met since it was armed."""
+    if check.deadline is None or check.armed_by != armed_by:
+        return check, None
+    runs = _with_overdue(check.runs, deadline, check.spec.grace)
+    at = max(deadline, check.since)  # a run may have outlived its grace in the very second another one went well
+    after = _armed(check, seq, status="down", since=at, runs=runs, expected=None)
+    cause: Cause = "run" if runs != check.runs else "silence"
+    return after, Flip(seq, check.id, at, check.status, "down", cause, check.since)
+
+
+def paused(check: Check, seq: int, at: int) -> tuple[Check, Flip | None]:
+    """Paused: no deadlines, open runs forgotten. A paused check stays as it is."""
+    if check.status == "paused":
+        return check, None
+    after = _armed(check, seq, status="paused", since=at, runs=(), expected=None)
+    return after, Flip(seq, check.id, at, check.status, "paused", "", check.since)
+
+
+def resumed(check: Check, seq: int, at: int) -> tuple[Check, Flip | None]:
+    """As new: waiting for its first ping. A check that is not paused stays as it is."""
+    if check.status != "paused":
+        return check, None
+    after = _armed(check, seq, status="new", since=at, runs=(), expected=None, last_ping=None, last_start=None)
+    return after, Flip(seq, check.id, at, "paused", "new", "", check.since)
+
+
+def respecified(check: Check, seq: int, spec: CheckSpec) -> Check:
+    """The check under new settings; its deadline moves with them."""
+    if spec == check.spec:
+        return check
+    expected = next_expected(spec, check.last_ping) if check.status == "up" and check.last_ping is not None else None
+    return _armed(check, seq, spec=spec, expected=expected)
+
+
+def shifted(check: Check, seq: int, by: int) -> Check:
+    """The check after the wall clock was set by `by`: what was measured on the old clock moves along."""
+
+    def moved(instant: int | None) -> int | None:
+        return None if instant is None else instant + by
+
+    last_ping = moved(check.last_ping)
+    return _armed(
+        check,
+        seq,
+        since=check.since + by,
+        runs=tuple(replace(run, started=run.started + by) for run in check.runs),
+        last_ping=last_ping,
+        last_success=moved(check.last_success),
+        last_start=moved(check.last_start),
+        expected=next_expected(check.spec, last_ping) if check.status == "up" and last_ping is not None else None,
+    )
+
+
+def watched_since(check: Check) -> int | None:
+    """When the oldest watched run started; None if no run is watched."""
+    return min((run.started for run in check.runs if not run.overdue), default=None)
+
+
+def overlap(deaf: tuple[Deaf, ...], deadline: int, grace: int) -> Deaf | None:
+    """The newest deafness that may have swallowed the ping a deadline waited for; `grace` in seconds."""
+    for span in reversed(deaf):
+        if deadline >= span.since and deadline - grace * SECOND <= span.until:
+            return span
+    return None
+
+
+def fires_at(check: Check, deaf: tuple[Deaf, ...]) -> int | None:
+    """When the check's silence may be told: its deadline, or the end of the hold if pingmon was deaf meanwhile."""
+    if check.deadline is None:
+        return None
+    span = overlap(deaf, check.deadline, check.spec.grace) if deaf else None
+    return check.deadline if span is None else max(check.deadline, span.hold_until)
+
+
+def shown_status(check: Check, now: int, deaf: tuple[Deaf, ...] = ()) -> ShownStatus:
+    """The status people see: `grace` while the ping is late, `down` from the deadline on, before the flip is logged."""
+    fires = fires_at(check, deaf)
+    if fires is None:
+        return check.status
+    if now >= fires:
+        return "down"
+    if check.status == "up" and check.expected is not None and now >= check.expected:
+        return "grace"
+    return check.status
+
+
+def next_ping(check: Check) -> int | None:
+    """When the next signal is expected, the end of the oldest watched run included (then it is the run's start)."""
+    return None if check.deadline is None else check.deadline - check.spec.grace * SECOND
+
+
+def _started(check: Check, seq: int, at: int, rid: str | None) -> Check:
+    runs = (*(run for run in check.runs if run.rid != rid), Run(rid, at))
+    excess = max(0, len(runs) - MAX_OPEN_RUNS)
+    return _armed(
+        check,
+        seq,
+        n_pings=check.n_pings + 1,
+        last_start=at,
+        runs=runs[excess:],
+        dropped_runs=check.dropped_runs + excess,
+    )
+
+
+def _closed(check: Check, at: int, ping: PingReceived) -> tuple[tuple[Run, ...], int | None]:
+    """The runs left open after `ping`, and the duration to show. A foreign run id changes neither."""
+    if not check.runs:
+        return (), None if ping.rid is None else check.last_duration
+    for run in check.runs:
+        if run.rid == ping.rid:
+            return tuple(other for other in check.runs if other is not run), max(0, at - run.started)
+    if ping.rid is None:
+        return (), None
+    return check.runs, check.last_duration
+
+
+def _with_overdue(runs: tuple[Run, ...], now: int, grace: int) -> tuple[Run, ...]:
+    if not runs:
+        return runs
+    limit = now - grace * SECOND
+    return tuple(run if run.overdue or run.started > limit else replace(run, overdue=True) for run in runs)
+
+
+def _expected(check: Check, at: int) -> int | None:
+    """When the ping after one at `at` is due. The occurrence found before still holds if none lies in between."""
+    expected, last = check.expected, check.last_ping
+    if expected is not None and last is not None and last <= at < expected and check.spec.kind != "simple":
+        return expected
+    return next_expected(check.spec, at)
+
+
+def _armed(check: Check, seq: int, **changes: object) -> Check:
+    """`check` with `changes` and the deadline that follows from them, armed by entry `seq`."""
+    after: Check = replace(check, **changes)
+    waiting = watched_since(after) if after.runs else None
+    if after.status == "down":
+        deadline = None
+    else:
+        starts = [start for start in (after.expected, waiting) if start is not None]
+        deadline = min(starts) + after.spec.grace * SECOND if starts else None
+    return replace(after, deadline=deadline, armed_by=seq)

@@ -1,0 +1,253 @@
+"""Every fact that the log can hold.
+
+An event says what happened to one *stream* (a check, project, channel, or the daemon itself); the entry around it
+says when and where in the order of the log. Events are written once and never change, so a field here is for ever:
+add new ones with a default that means what older entries meant, never rename or reuse one.
+
+Nothing in this module decides anything; that is the fold's task (`world`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+Id: TypeAlias = str
+"""A lower-case canonical UUID. Kept as text because it is read from URLs and written to JSON; 16 bytes on disk."""
+
+DAEMON: Final[Id] = "00000000-0000-0000-0000-000000000000"
+"""The stream of what concerns the daemon as a whole."""
+
+Signal: TypeAlias = Literal["success", "start", "fail", "log", "ign"]
+Schedule: TypeAlias = Literal["simple", "cron", "oncalendar"]
+Role: TypeAlias = Literal["rw", "ro", "operator"]
+
+
+class Event(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Base of all events. Subclasses hold only JSON-able values."""
+
+
+class CheckSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
+    """What a user chose for a check; names and limits are those of the management API.
+
+    `timeout` and `grace` are seconds. `channels` are channel ids, sorted.
+    """
+
+    name: str = ""
+    slug: str = ""
+    tags: str = ""
+    desc: str = ""
+    kind: Schedule = "simple"
+    timeout: int = 86400
+    grace: int = 3600
+    schedule: str = "* * * * *"
+    tz: str = "UTC"
+    manual_resume: bool = False
+    methods: str = ""
+    filter_subject: bool = False
+    filter_body: bool = False
+    filter_http_body: bool = False
+    filter_default_fail: bool = False
+    start_kw: str = ""
+    success_kw: str = ""
+    failure_kw: str = ""
+    channels: tuple[Id, ...] = ()
+
+
+class SpecChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
+    """The fields of a `CheckSpec` that an update sets; the others stay as they are."""
+
+    name: str | UnsetType = UNSET
+    slug: str | UnsetType = UNSET
+    tags: str | UnsetType = UNSET
+    desc: str | UnsetType = UNSET
+    kind: Schedule | UnsetType = UNSET
+    timeout: int | UnsetType = UNSET
+    grace: int | UnsetType = UNSET
+    schedule: str | UnsetType = UNSET
+    tz: str | UnsetType = UNSET
+    manual_resume: bool | UnsetType = UNSET
+    methods: str | UnsetType = UNSET
+    filter_subject: bool | UnsetType = UNSET
+    filter_body: bool | UnsetType = UNSET
+    filter_http_body: bool | UnsetType = UNSET
+    filter_default_fail: bool | UnsetType = UNSET
+    start_kw: str | UnsetType = UNSET
+    success_kw: str | UnsetType = UNSET
+    failure_kw: str | UnsetType = UNSET
+    channels: tuple[Id, ...] | UnsetType = UNSET
+
+    def applied_to(self, spec: CheckSpec) -> CheckSpec:
+        """`spec` with these changes; the same object if there are none."""
+        given = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
+        return msgspec.structs.replace(spec, **given) if given else spec
+
+
+# --- projects and keys: the stream is the project (the daemon's for operator keys) --------------------------------
+
+
+class ProjectCreated(Event, frozen=True):
+    name: str
+    ping_key: str
+
+
+class KeyCreated(Event, frozen=True):
+    """An API key came into being. Only its salted hash is kept; `prefix` (8 characters) finds it."""
+
+    key: Id
+    role: Role
+    prefix: str
+    salt: str
+    digest: str
+    name: str = ""
+
+
+# --- checks: the stream is the check ------------------------------------------------------------------------------
+
+
+class CheckCreated(Event, frozen=True):
+    """A check is wanted. With `unique` naming fields, only if no check of the project has equal values there."""
+
+    project: Id
+    spec: CheckSpec
+    unique: tuple[str, ...] = ()
+
+
+class CheckChanged(Event, frozen=True):
+    changes: SpecChanges
+
+
+class CheckDeleted(Event, frozen=True):
+    pass
+
+
+class CheckPaused(Event, frozen=True):
+    pass
+
+
+class CheckResumed(Event, frozen=True):
+    pass
+
+
+class NewCheck(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What `create=1` asks for: the check with this slug in this project, made now if there is none."""
+
+    project: Id
+    slug: str
+
+
+class PingReceived(Event, frozen=True):
+    """A job called. `signal` is what the ping means after filters; the raw body, if kept, is the entry's payload.
+
+    `rid` is the run's id, lower-case. `left_out` counts the bytes of a body that was not kept because it is not
+    UTF-8. `create` is set when the ping may make its check; the stream is then the id the new check would get.
+    """
+
+    signal: Signal = "success"
+    method: str = "GET"
+    scheme: str = "http"
+    addr: str = ""
+    ua: str = ""
+    exitstatus: int | None = None
+    rid: str | None = None
+    left_out: int = 0
+    create: NewCheck | None = None
+
+
+class CheckExpired(Event, frozen=True):
+    """A deadline passed in silence. It stands only if the check's deadline is still the one set by entry `armed_by`.
+
+    `deadline` (microseconds since the epoch) is the instant of the flip, however late the daemon woke up.
+    """
+
+    deadline: int
+    armed_by: int
+
+
+# --- channels and notifications: the stream is the channel --------------------------------------------------------
+
+
+class ChannelCreated(Event, frozen=True):
+    """`value` is the JSON object of the kind's own settings; `secret` signs what is sent (`whsec_…`)."""
+
+    project: Id
+    kind: str
+    name: str
+    value: dict[str, object]
+    secret: str
+
+
+class NotificationDelivered(Event, frozen=True):
+    """The receiver took it. `took_ms`: duration of the last attempt. `status`: the answer's, where there is one."""
+
+    id: str
+    took_ms: int
+    status: int | None = None
+
+
+class NotificationFailed(Event, frozen=True):
+    """An attempt failed; the next is due at `retry_at` (microseconds since the epoch)."""
+
+    id: str
+    took_ms: int
+    error: str
+    retry_at: int
+
+
+class NotificationAbandoned(Event, frozen=True):
+    """No further attempt will be made."""
+
+    id: str
+    took_ms: int
+    error: str
+
+
+# --- the daemon ---------------------------------------------------------------------------------------------------
+
+
+class ListeningResumed(Event, frozen=True):
+    """pingmon was deaf from `since` until this entry's time (microseconds since the epoch).
+
+    Deadlines that passed meanwhile raise nothing before `hold_until`, and an alert for one of them says so.
+    """
+
+    since: int
+    hold_until: int
+    cause: Literal["stopped", "suspended", "disk"] = "stopped"
+
+
+class ClockStepped(Event, frozen=True):
+    """The wall clock was set by `by` microseconds; instants before this entry are shifted to the new clock."""
+
+    by: int
+
+
+def _kind_of(event: type[Event]) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower()
+
+
+ALL: Final[tuple[type[Event], ...]] = tuple(Event.__subclasses__())
+KINDS: Final[dict[type[Event], str]] = {event: _kind_of(event) for event in ALL}
+"""The name that each event has on disk: `PingReceived` is `ping_received`."""
+
+
+class Draft(Struct, frozen=True, gc=False):
+    """An event on its way into the log. `at`: microseconds since the epoch, UTC. `payload`: a ping's raw body."""
+
+    at: int
+    stream: Id
+    event: Event
+    payload: bytes | None = None
+
+
+class Entry(Struct, frozen=True, gc=False):
+    """An event in the log, at its place `seq` (1, 2, 3 …) in the one order there is."""
+
+    seq: int
+    at: int
+    stream: Id
+    event: Event
+    payload: bytes | None = None

@@ -1,0 +1,444 @@
+"""The state of the world, folded from the log.
+
+`World.fold` is the only thing that changes a world, and it asks nothing but the entry: no clock, no chance, no I/O.
+The same entries in the same order make the same world, on every machine and after every restart.
+
+A world can be saved and restored by its parts (`changed`, `restore`); what was saved with the number of the last
+folded entry, plus the entries after it, is the same world as all entries from the first one on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any, Final, Literal, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pingmon.core import check as checks
+from pingmon.core import events, notify
+from pingmon.core.check import Check, Deaf, Flip
+from pingmon.core.events import CheckSpec, Entry, Id
+from pingmon.core.notify import Channel, Notification
+
+MAX_DEAF_SPANS: Final = 8
+"""Times of deafness that are remembered; older ones concern no deadline any more."""
+
+K = TypeVar("K", bound=Hashable)
+
+Result: TypeAlias = Literal["done", "created", "exists", "ambiguous", "unknown"]
+StateRow: TypeAlias = tuple[str, str, bytes | None]
+"""A part of the saved state: its kind, its id, and its JSON, or None if it is gone."""
+
+
+class Project(Struct, frozen=True, omit_defaults=True, gc=False):
+    id: Id
+    name: str
+    ping_key: str
+    created: int
+
+
+class Key(Struct, frozen=True, omit_defaults=True, gc=False):
+    """An API key as it is kept: `digest` is the hex SHA-256 of salt and key. `project` is None for operator keys."""
+
+    id: Id
+    project: Id | None
+    role: events.Role
+    prefix: str
+    salt: str
+    digest: str
+    name: str
+    created: int
+
+
+class Daemon(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What the world knows of the daemon itself: when it was deaf, newest last."""
+
+    deaf: tuple[Deaf, ...] = ()
+
+
+class Outcome(Struct, frozen=True, gc=False):
+    """What folding an entry did.
+
+    `exists`: nothing, because the check wanted is `id`; `ambiguous`: nothing, several checks have the slug;
+    `unknown`: nothing, what the entry is about is not there. `check` is the check afterwards, `channels` those that
+    are owed something new, `everything` tells that deadlines of all checks have moved.
+    """
+
+    result: Result = "done"
+    id: Id = events.DAEMON
+    check: Check | None = None
+    flip: Flip | None = None
+    channels: tuple[Id, ...] = ()
+    everything: bool = False
+
+
+class Members:
+    """What belongs to one project, by id and by slug, in order of creation."""
+
+    __slots__ = ("channels", "checks", "slugs")
+
+    def __init__(self) -> None:
+        self.checks: dict[Id, None] = {}
+        self.channels: dict[Id, None] = {}
+        self.slugs: dict[str, tuple[Id, ...]] = {}
+
+
+class World:
+    """All projects, checks, channels, keys and owed notifications. Read freely; only `fold` and `restore` write."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.daemon = Daemon()
+        self.projects: dict[Id, Project] = {}
+        self.members: dict[Id, Members] = {}
+        self.ping_keys: dict[str, Id] = {}
+        self.keys: dict[Id, Key] = {}
+        self.keys_by_prefix: dict[str, tuple[Id, ...]] = {}
+        self.checks: dict[Id, Check] = {}
+        self.channels: dict[Id, Channel] = {}
+        self.owed: dict[str, Notification] = {}
+        self.outbox: dict[Id, dict[str, Notification]] = {}
+        self._owed_about: dict[tuple[Id, Id], tuple[str, ...]] = {}
+        self._dirty: dict[str, set[str]] = {kind: set() for kind in _TABLES}
+
+    # --- the fold -------------------------------------------------------------------------------------------------
+
+    def fold(self, entry: Entry) -> Outcome:
+        """Take in the next entry of the log and say what it did."""
+        self.seq = entry.seq
+        return _FOLDS[type(entry.event)](self, entry, entry.event)
+
+    def _ping_received(self, entry: Entry, event: events.PingReceived) -> Outcome:
+        check = self.checks.get(entry.stream)
+        if check is None:
+            if event.create is None:
+                return Outcome("unknown", entry.stream)
+            return self._ping_creates(entry, event, event.create)
+        return self._changed(entry, *checks.pinged(check, entry.seq, entry.at, event))
+
+    def _ping_creates(self, entry: Entry, event: events.PingReceived, new: events.NewCheck) -> Outcome:
+        members = self.members.get(new.project)
+        if members is None:
+            return Outcome("unknown", entry.stream)
+        namesakes = members.slugs.get(new.slug, ())
+        if namesakes:
+            return Outcome("exists" if len(namesakes) == 1 else "ambiguous", namesakes[0])
+        spec = CheckSpec(name=new.slug, slug=new.slug, channels=tuple(sorted(members.channels)))
+        fresh = Check(entry.stream, new.project, spec, entry.seq, entry.at, entry.at)
+        self._put_check(fresh)
+        return replace(self._changed(entry, *checks.pinged(fresh, entry.seq, entry.at, event)), result="created")
+
+    def _check_created(self, entry: Entry, event: events.CheckCreated) -> Outcome:
+        if event.project not in self.members:
+            return Outcome("unknown", entry.stream)
+        twin = self.twin(event.project, event.spec, event.unique)
+        if twin is not None:
+            return Outcome("exists", twin.id, twin)
+        fresh = Check(entry.stream, event.project, event.spec, entry.seq, entry.at, entry.at)
+        self._put_check(fresh)
+        return Outcome("created", fresh.id, fresh)
+
+    def _check_changed(self, entry: Entry, event: events.CheckChanged) -> Outcome:
+        check = self.checks.get(entry.stream)
+        if check is None:
+            return Outcome("unknown", entry.stream)
+        return self._changed(entry, checks.respecified(check, entry.seq, event.changes.applied_to(check.spec)), None)
+
+    def _check_deleted(self, entry: Entry, event: events.CheckDeleted) -> Outcome:
+        check = self.checks.pop(entry.stream, None)
+        if check is None:
+            return Outcome("unknown", entry.stream)
+        members = self.members[check.project]
+        del members.checks[check.id]
+        _unlist(members.slugs, check.spec.slug, check.id)
+        self._dirty["check"].add(check.id)
+        self._forget_owed(check)
+        return Outcome("done", check.id, check)
+
+    def _check_paused(self, entry: Entry, event: events.CheckPaused) -> Outcome:
+        check = self.checks.get(entry.stream)
+        if check is None:
+            return Outcome("unknown", entry.stream)
+        return self._changed(entry, *checks.paused(check, entry.seq, entry.at))
+
+    def _check_resumed(self, entry: Entry, event: events.CheckResumed) -> Outcome:
+        check = self.checks.get(entry.stream)
+        if check is None:
+            return Outcome("unknown", entry.stream)
+        return self._changed(entry, *checks.resumed(check, entry.seq, entry.at))
+
+    def _check_expired(self, entry: Entry, event: events.CheckExpired) -> Outcome:
+        check = self.checks.get(entry.stream)
+        if check is None:
+            return Outcome("unknown", entry.stream)
+        after, flip = checks.expired(check, entry.seq, event.deadline, event.armed_by)
+        if flip is not None:
+            deaf = checks.overlap(self.daemon.deaf, event.deadline, check.spec.grace)
+            flip = replace(flip, deaf=deaf)
+        return self._changed(entry, after, flip)
+
+    def _project_created(self, entry: Entry, event: events.ProjectCreated) -> Outcome:
+        self._put_project(Project(entry.stream, event.name, event.ping_key, entry.at))
+        return Outcome("created", entry.stream)
+
+    def _key_created(self, entry: Entry, event: events.KeyCreated) -> Outcome:
+        project = None if event.role == "operator" else entry.stream
+        self._put_key(Key(event.key, project, event.role, event.prefix, event.salt, event.digest, event.name, entry.at))
+        return Outcome("created", event.key)
+
+    def _channel_created(self, entry: Entry, event: events.ChannelCreated) -> Outcome:
+        if event.project not in self.members:
+            return Outcome("unknown", entry.stream)
+        self._put_channel(
+            Channel(entry.stream, event.project, event.kind, event.name, event.value, event.secret, entry.at)
+        )
+        return Outcome("created", entry.stream)
+
+    def _delivered(self, entry: Entry, event: events.NotificationDelivered) -> Outcome:
+        channel = self.channels.get(entry.stream)
+        if channel is not None:
+            self._put_channel(replace(channel, last_delivered=entry.at, last_error=""))
+        if event.id in self.owed:
+            self._settle(self.owed[event.id])
+            return Outcome("done", entry.stream)
+        for waiting in self.outbox.get(entry.stream, {}).values():
+            if waiting.replaces == event.id:
+                self._owe(notify.delivered_after_all(waiting))
+                break
+        return Outcome("unknown", entry.stream)
+
+    def _failed(self, entry: Entry, event: events.NotificationFailed) -> Outcome:
+        owed = self._unsent(entry, event.id, event.error)
+        if owed is None:
+            return Outcome("unknown", entry.stream)
+        self._owe(replace(owed, attempts=owed.attempts + 1, error=event.error, next_at=event.retry_at))
+        return Outcome("done", entry.stream)
+
+    def _abandoned(self, entry: Entry, event: events.NotificationAbandoned) -> Outcome:
+        lost = self._unsent(entry, event.id, event.error)
+        if lost is None:
+            return Outcome("unknown", entry.stream)
+        self._settle(lost)
+        project = self.channels[entry.stream].project
+        relays = notify.relayed(lost, event.error, self.members[project].channels, entry.at)
+        for relay in relays:
+            self._owe(relay)
+        return Outcome("done", entry.stream, channels=tuple(relay.channel for relay in relays))
+
+    def _listening_resumed(self, entry: Entry, event: events.ListeningResumed) -> Outcome:
+        span = Deaf(event.since, entry.at, event.hold_until, event.cause)
+        self._put_daemon(Daemon(deaf=(*self.daemon.deaf, span)[-MAX_DEAF_SPANS:]))
+        return Outcome()
+
+    def _clock_stepped(self, entry: Entry, event: events.ClockStepped) -> Outcome:
+        by = event.by
+        for check in list(self.checks.values()):
+            self._keep_check(checks.shifted(check, entry.seq, by))
+        for owed in list(self.owed.values()):
+            self._owe(replace(owed, created=owed.created + by, next_at=owed.next_at + by))
+        spans = tuple(
+            replace(span, since=span.since + by, until=span.until + by, hold_until=span.hold_until + by)
+            for span in self.daemon.deaf
+        )
+        self._put_daemon(Daemon(deaf=spans))
+        return Outcome(everything=True)
+
+    # --- what folds share -----------------------------------------------------------------------------------------
+
+    def twin(self, project: Id, spec: CheckSpec, unique: tuple[str, ...]) -> Check | None:
+        """The oldest check of the project that equals `spec` in all the fields named by `unique`, if any are named."""
+        if not unique:
+            return None
+        members = self.members[project]
+        candidates: Iterable[Id] = members.slugs.get(spec.slug, ()) if "slug" in unique else members.checks
+        for id in candidates:
+            check = self.checks[id]
+            if all(getattr(check.spec, name) == getattr(spec, name) for name in unique):
+                return check
+        return None
+
+    def _changed(self, entry: Entry, after: Check, flip: Flip | None) -> Outcome:
+        """Keep the check as it is now; owe what its flip makes due."""
+        self._keep_check(after)
+        if flip is None:
+            return Outcome("done", after.id, after)
+        return Outcome("done", after.id, after, flip, self._owe_flip(entry, after, flip))
+
+    def _owe_flip(self, entry: Entry, check: Check, flip: Flip) -> tuple[Id, ...]:
+        if not notify.matters(flip):
+            self._forget_owed(check)
+            return ()
+        told = []
+        for channel in check.spec.channels:
+            if channel not in self.channels:
+                continue
+            stale = [self.owed[id] for id in self._owed_about.get((channel, check.id), ())]
+            for owed in stale:
+                self._settle(owed)
+            pending = next((owed for owed in stale if owed.relays is None), None)
+            self._owe(notify.notification(flip, channel, entry.at, pending))
+            told.append(channel)
+        return tuple(told)
+
+    def _unsent(self, entry: Entry, id: str, error: str) -> Notification | None:
+        channel = self.channels.get(entry.stream)
+        if channel is not None:
+            self._put_channel(replace(channel, last_error=error))
+        return self.owed.get(id)
+
+    def _forget_owed(self, check: Check) -> None:
+        """Owe nothing about `check` any more: its user has paused or deleted it."""
+        for channel in self.members[check.project].channels:
+            for id in self._owed_about.get((channel, check.id), ()):
+                self._settle(self.owed[id])
+
+    def _owe(self, owed: Notification) -> None:
+        if owed.id not in self.owed:
+            _list(self._owed_about, (owed.channel, owed.flip.check), owed.id)
+        self.owed[owed.id] = owed
+        self.outbox.setdefault(owed.channel, {})[owed.id] = owed
+        self._dirty["notification"].add(owed.id)
+
+    def _settle(self, owed: Notification) -> None:
+        del self.owed[owed.id]
+        _unlist(self._owed_about, (owed.channel, owed.flip.check), owed.id)
+        queue = self.outbox[owed.channel]
+        del queue[owed.id]
+        if not queue:
+            del self.outbox[owed.channel]
+        self._dirty["notification"].add(owed.id)
+
+    # --- keeping, with the lookups that go with it ----------------------------------------------------------------
+
+    def _keep_check(self, check: Check) -> None:
+        """Replace a check that is already there."""
+        before = self.checks[check.id]
+        if before.spec is not check.spec and before.spec.slug != check.spec.slug:
+            slugs = self.members[check.project].slugs
+            _unlist(slugs, before.spec.slug, check.id)
+            _list(slugs, check.spec.slug, check.id)
+        self.checks[check.id] = check
+        self._dirty["check"].add(check.id)
+
+    def _put_check(self, check: Check) -> None:
+        members = self.members[check.project]
+        members.checks[check.id] = None
+        _list(members.slugs, check.spec.slug, check.id)
+        self.checks[check.id] = check
+        self._dirty["check"].add(check.id)
+
+    def _put_project(self, project: Project) -> None:
+        self.projects[project.id] = project
+        self.members.setdefault(project.id, Members())
+        self.ping_keys[project.ping_key] = project.id
+        self._dirty["project"].add(project.id)
+
+    def _put_key(self, key: Key) -> None:
+        self.keys[key.id] = key
+        _list(self.keys_by_prefix, key.prefix, key.id)
+        self._dirty["key"].add(key.id)
+
+    def _put_channel(self, channel: Channel) -> None:
+        self.channels[channel.id] = channel
+        self.members[channel.project].channels[channel.id] = None
+        self._dirty["channel"].add(channel.id)
+
+    def _put_daemon(self, daemon: Daemon) -> None:
+        self.daemon = daemon
+        self._dirty["daemon"].add(events.DAEMON)
+
+    # --- saving and restoring -------------------------------------------------------------------------------------
+
+    @property
+    def unsaved(self) -> int:
+        """How many parts have changed since they were last taken by `changed`."""
+        return sum(map(len, self._dirty.values()))
+
+    def changed(self) -> tuple[list[tuple[str, str, Struct | None]], Callable[[], None]]:
+        """The parts that changed since the last call, and a function that marks them changed again.
+
+        The parts are immutable, so they may be encoded (`encoded`) later or in another thread; call the function if
+        they could not be saved.
+        """
+        taken = self._dirty
+        self._dirty = {kind: set() for kind in _TABLES}
+        parts = [(kind, id, _TABLES[kind].get(self, id)) for kind, ids in taken.items() for id in ids]
+
+        def put_back() -> None:
+            for kind, ids in taken.items():
+                self._dirty[kind] |= ids
+
+        return parts, put_back
+
+    def restore(self, seq: int, rows: Iterable[StateRow]) -> None:
+        """Become the world that was saved at entry `seq`. Rows may come in any order; unknown kinds are an error."""
+        self.seq = seq
+        by_kind: dict[str, list[bytes]] = {kind: [] for kind in _TABLES}
+        for kind, _, body in rows:
+            if body is not None:
+                by_kind[kind].append(body)
+        for kind, table in _TABLES.items():
+            decode = msgspec.json.Decoder(table.type).decode
+            parts = list(map(decode, by_kind.pop(kind)))
+            parts.sort(key=table.order)
+            for part in parts:
+                table.put(self, part)
+        self._dirty = {kind: set() for kind in _TABLES}
+
+
+def encoded(parts: Iterable[tuple[str, str, Struct | None]]) -> Iterator[StateRow]:
+    """Parts of a world as rows to save."""
+    encode = msgspec.json.Encoder().encode
+    for kind, id, part in parts:
+        yield kind, id, None if part is None else encode(part)
+
+
+def _list(index: dict[K, tuple[str, ...]], name: K, id: str) -> None:
+    index[name] = (*index.get(name, ()), id)
+
+
+def _unlist(index: dict[K, tuple[str, ...]], name: K, id: str) -> None:
+    left = tuple(other for other in index[name] if other != id)
+    if left:
+        index[name] = left
+    else:
+        del index[name]
+
+
+class _Table(Struct, frozen=True):
+    """How one kind of part is kept: its type, its place in the world, and the order in which it is restored."""
+
+    type: type[Struct]
+    get: Callable[[World, str], Any]
+    put: Callable[[World, Any], None]
+    order: Callable[[Any], tuple[int, str]] = lambda part: (part.created, part.id)
+
+
+_TABLES: Final[dict[str, _Table]] = {
+    "daemon": _Table(Daemon, lambda w, id: w.daemon, World._put_daemon, lambda part: (0, "")),
+    "project": _Table(Project, lambda w, id: w.projects.get(id), World._put_project),
+    "key": _Table(Key, lambda w, id: w.keys.get(id), World._put_key),
+    "channel": _Table(Channel, lambda w, id: w.channels.get(id), World._put_channel),
+    "check": _Table(Check, lambda w, id: w.checks.get(id), World._put_check, lambda part: (part.born, "")),
+    "notification": _Table(Notification, lambda w, id: w.owed.get(id), World._owe),
+}
+
+_FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] = {
+    events.ProjectCreated: World._project_created,
+    events.KeyCreated: World._key_created,
+    events.CheckCreated: World._check_created,
+    events.CheckChanged: World._check_changed,
+    events.CheckDeleted: World._check_deleted,
+    events.CheckPaused: World._check_paused,
+    events.CheckResumed: World._check_resumed,
+    events.PingReceived: World._ping_received,
+    events.CheckExpired: World._check_expired,
+    events.ChannelCreated: World._channel_created,
+    events.NotificationDelivered: World._delivered,
+    events.NotificationFailed: World._failed,
+    events.NotificationAbandoned: World._abandoned,
+    events.ListeningResumed: World._listening_resumed,
+    events.ClockStepped: World._clock_stepped,
+}

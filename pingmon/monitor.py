@@ -1,0 +1,214 @@
+"""The one mutable heart: what happened goes in, is made durable, changes the world, and is answered.
+
+    submit(event) ─▶ journal (durable, ordered) ─▶ fold(world, entry) ─▶ Outcome ─▶ listeners, then the submitter
+
+Nothing else changes the world, and nothing here decides what an event means. The monitor also saves the world now
+and then, and knows since when pingmon has been deaf, that is, could not take pings by its own fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Literal, Protocol, TypeAlias
+
+import msgspec
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pingmon.clock import MICROSECONDS, Timekeeper
+from pingmon.core.check import Flip
+from pingmon.core.events import DAEMON, ClockStepped, Draft, Entry, Event, Id, ListeningResumed
+from pingmon.core.world import Outcome, StateRow, World, encoded
+from pingmon.journal import FlipRow, JournalFull, JournalHealth, JournalUnavailable
+
+SNAPSHOT_EVERY: Final = 50_000
+"""Entries after which the world is saved; replaying as many takes about a second."""
+
+DeafCause: TypeAlias = Literal["stopped", "suspended", "disk"]
+Listener: TypeAlias = Callable[[Entry, Outcome], None]
+
+
+class Journal(Protocol):
+    """What the monitor needs of a log store; see `pingmon.journal` for the promises."""
+
+    @property
+    def snapshot_seq(self) -> int: ...
+    @property
+    def alive_at(self) -> int | None: ...
+    def open(self, now: int) -> None: ...
+    def load(self) -> Iterator[StateRow]: ...
+    def replay(self) -> Iterator[Entry]: ...
+    def start(self, deliver: Callable[[Entry], Outcome]) -> None: ...
+    def append(self, draft: Draft) -> Deferred[Outcome]: ...
+    def derive(self, flip: FlipRow) -> None: ...
+    def snapshot(self, seq: int, rows: Iterable[StateRow], alive: int) -> Deferred[None]: ...
+    def touch(self, now: int) -> Deferred[None]: ...
+    def health(self) -> JournalHealth: ...
+    def stop(self) -> Deferred[None]: ...
+
+
+class Monitor:
+    """Owns the world. `hold_s`: seconds for which silence is not told after pingmon was deaf."""
+
+    log = Logger()
+
+    def __init__(self, journal: Journal, time: Timekeeper, *, hold_s: float = 60.0) -> None:
+        self.world = World()
+        self.journal = journal
+        self.time = time
+        self.deaf_since: int | None = None
+        self._deaf_cause: DeafCause = "disk"
+        self._trying = False
+        self._step_owed = 0
+        self._hold = round(hold_s * MICROSECONDS)
+        self._listeners: list[Listener] = []
+        self._saving = False
+        time.stepped = self._clock_stepped
+
+    def now(self) -> int:
+        """Microseconds since the epoch, UTC."""
+        return self.time.now()
+
+    def listen(self, listener: Listener) -> None:
+        """Have `listener` called after each live entry, in log order. It must not raise and must be quick."""
+        self._listeners.append(listener)
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Load the world, synchronously. Raises what the journal's `open`, `load` and `replay` raise."""
+        now = self.now()
+        self.journal.open(now)
+        self.world.restore(self.journal.snapshot_seq, self.journal.load())
+        for entry in self.journal.replay():
+            self._derive(self.world.fold(entry))
+
+    def start(self) -> None:
+        """Begin to take events. The first ones say how long pingmon was away."""
+        alive_at, now = self.journal.alive_at, self.now()
+        self.journal.start(self._deliver)
+        if alive_at is None:
+            return
+        if now < alive_at:
+            self._clock_stepped(now - alive_at)
+        self.deaf(min(alive_at, now), "stopped")
+        self.try_to_listen()
+
+    def stop(self) -> Deferred[None]:
+        """Save the world and close the journal; fires when both are done, also if saving failed."""
+        saved = self.save()
+        return saved.addErrback(self._not_saved).addCallback(lambda _: self.journal.stop())
+
+    # --- events ---------------------------------------------------------------------------------------------------
+
+    def submit(self, stream: Id, event: Event, payload: bytes | None = None) -> Deferred[Outcome]:
+        """Put `event` into the log; fires with what it did, when it is durable.
+
+        Errback: `JournalFull` or `JournalUnavailable`, and then nothing has changed. Cancelling does not undo it.
+        """
+        now = self.time.now()
+        try:
+            durable = self.journal.append(Draft(now, stream, event, payload))
+        except JournalFull as full:
+            self.deaf(now, "disk")
+            return fail(full)
+        return durable.addErrback(self._append_failed, now)
+
+    def _append_failed(self, failure: Failure, now: int) -> Failure:
+        if failure.check(JournalUnavailable):
+            self.deaf(now, "disk")
+        return failure
+
+    def _deliver(self, entry: Entry) -> Outcome:
+        outcome = self.world.fold(entry)
+        if outcome.flip is not None:
+            self._derive(outcome)
+            self._log_flip(outcome.flip)
+        for listener in self._listeners:
+            listener(entry, outcome)
+        if entry.seq - self.journal.snapshot_seq >= SNAPSHOT_EVERY and not self._saving:
+            self.save().addErrback(self._not_saved)
+        return outcome
+
+    def _derive(self, outcome: Outcome) -> None:
+        flip = outcome.flip
+        if flip is not None:
+            self.journal.derive(FlipRow(flip.seq, flip.check, flip.at, msgspec.json.encode(flip)))
+
+    def _log_flip(self, flip: Flip) -> None:
+        self.log.info(
+            "check {check} went {new} (was {old}){cause}",
+            check=flip.check,
+            new=flip.new,
+            old=flip.old,
+            cause=f": {flip.cause}" if flip.cause else "",
+        )
+
+    # --- saving ---------------------------------------------------------------------------------------------------
+
+    def save(self) -> Deferred[None]:
+        """Save the world as it is now; at once if nothing changed. Errback: `JournalUnavailable`; nothing is lost."""
+        if self._saving or not self.world.unsaved:
+            return succeed(None)
+        self._saving = True
+        parts, put_back = self.world.changed()
+        saved = self.journal.snapshot(self.world.seq, encoded(parts), self.now())
+
+        def done(result: object) -> object:
+            self._saving = False
+            if isinstance(result, Failure):
+                put_back()
+            return result
+
+        return saved.addBoth(done)
+
+    def _not_saved(self, failure: Failure) -> None:
+        failure.trap(JournalUnavailable)
+        self.log.warn("the state could not be saved, will try again: {why}", why=failure.getErrorMessage())
+
+    # --- deafness and the clock -----------------------------------------------------------------------------------
+
+    def deaf(self, since: int, cause: DeafCause) -> None:
+        """Take note that pings could not be taken since `since` (microseconds since the epoch).
+
+        Until `try_to_listen` has succeeded, `deaf_since` is set and no silence must be told.
+        """
+        if self.deaf_since is None:
+            self.deaf_since, self._deaf_cause = since, cause
+            if cause == "disk":
+                self.log.error("the journal takes no events: pings are answered 503 and silence is not told")
+
+    def try_to_listen(self) -> Deferred[None]:
+        """While deaf, try to log the end of it. Fires when that is durable, or when it has failed once more."""
+        if self.deaf_since is None or self._trying:
+            return succeed(None)
+        self._trying = True
+        since, cause, now = self.deaf_since, self._deaf_cause, self.now()
+        if self._step_owed:
+            step, self._step_owed = self._step_owed, 0
+            self._clock_stepped(step)
+        resumed = self.submit(DAEMON, ListeningResumed(since, now + self._hold, cause))
+        return resumed.addCallbacks(self._listening, self._still_deaf)
+
+    def _listening(self, _: Outcome) -> None:
+        since, self.deaf_since, self._trying = self.deaf_since, None, False
+        self.log.info(
+            "listening; heard nothing for {seconds:.1f} s ({cause}), silence of that time is held for {hold:.0f} s",
+            seconds=(self.now() - (since or 0)) / MICROSECONDS,
+            cause=self._deaf_cause,
+            hold=self._hold / MICROSECONDS,
+        )
+
+    def _still_deaf(self, failure: Failure) -> None:
+        self._trying = False
+        failure.trap(JournalFull, JournalUnavailable)
+
+    def _clock_stepped(self, by: int) -> None:
+        self.log.warn("the wall clock was set by {seconds:.1f} s; deadlines move along", seconds=by / MICROSECONDS)
+
+        def not_logged(failure: Failure) -> None:
+            failure.trap(JournalFull, JournalUnavailable)
+            self._step_owed += by
+
+        self.submit(DAEMON, ClockStepped(by)).addErrback(not_logged)
