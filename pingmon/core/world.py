@@ -133,7 +133,7 @@ class World:
     def _check_created(self, entry: Entry, event: events.CheckCreated) -> Outcome:
         if event.project not in self.members:
             return Outcome("unknown", entry.stream)
-        twin = self.twin(event.project, event.spec, event.unique)
+        twin = self.checks.get(entry.stream) or self.twin(event.project, event.spec, event.unique)
         if twin is not None:
             return Outcome("exists", twin.id, twin)
         fresh = Check(entry.stream, event.project, event.spec, entry.seq, entry.at, entry.at)
@@ -336,8 +336,9 @@ class World:
         self._dirty["project"].add(project.id)
 
     def _put_key(self, key: Key) -> None:
+        if key.id not in self.keys:
+            _list(self.keys_by_prefix, key.prefix, key.id)
         self.keys[key.id] = key
-        _list(self.keys_by_prefix, key.prefix, key.id)
         self._dirty["key"].add(key.id)
 
     def _put_channel(self, channel: Channel) -> None:

@@ -1,0 +1,101 @@
+"""The data directory: private to its owner, used by one daemon at a time, and where the first start leaves its keys."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+JOURNAL: Final = "journal.sqlite3"
+FIRST_RUN: Final = "first-run.json"
+LOCK: Final = "lock"
+
+
+class DataDirError(Exception):
+    """The data directory cannot be used; the message is one line that says why."""
+
+
+class FirstRun(Struct, frozen=True):
+    """What the first start made, in the clear. The daemon itself keeps only hashes of the three API keys."""
+
+    project: str
+    ping_key: str
+    api_key: str
+    api_key_readonly: str
+    operator_key: str
+    base_url: str
+
+
+class DataDir:
+    """The directory at `path`, made if need be with mode 0700, and locked for this process until `release`.
+
+    Raises `DataDirError` if it cannot be made, read or written, or if another daemon has it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DataDirError(f"cannot use the data directory {path}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            raise DataDirError(f"the data directory {path} is in use by another pingmon{self._holder()}") from None
+        self.claim()
+
+    @property
+    def journal(self) -> Path:
+        """Where the journal's database file is."""
+        return self.path / JOURNAL
+
+    def claim(self) -> None:
+        """Write this process's id into the lock file, for people to read; once more after a daemon has forked."""
+        with suppress(OSError):  # a full disk must not keep the daemon from starting
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, b"%d\n" % os.getpid(), 0)
+
+    def release(self) -> None:
+        """Let another daemon have the directory."""
+        os.close(self._lock)
+
+    def first_run(self) -> FirstRun | None:
+        """What the first start left here, if it did. Raises `DataDirError` if the file makes no sense."""
+        path = self.path / FIRST_RUN
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=FirstRun)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            raise DataDirError(f"cannot read {path}: {error}") from error
+
+    def leave_first_run(self, made: FirstRun) -> Path:
+        """Write the keys durably, mode 0600, all or nothing; the path of the file."""
+        path = self.path / FIRST_RUN
+        draft = path.with_suffix(".tmp")
+        text = msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n"
+        try:
+            file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(file, text)
+                os.fsync(file)
+            finally:
+                os.close(file)
+            draft.replace(path)
+        except OSError as error:
+            raise DataDirError(f"cannot write {path}: {error.strerror}") from error
+        return path
+
+    def _holder(self) -> str:
+        try:
+            pid = (self.path / LOCK).read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+        return f" (process {pid})" if pid.isdigit() else ""

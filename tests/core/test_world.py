@@ -1,0 +1,336 @@
+"""The fold: what each event does, and that saving, restoring and replaying give the same world."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pingmon.core import events as e
+from pingmon.core.check import Check, Deaf, Flip
+from pingmon.core.schedule import SECOND
+from pingmon.core.world import _FOLDS, Outcome, World, encoded
+
+T0 = 1_700_000_000 * SECOND
+P, Q = "aaaaaaaa-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000002"
+C1, C2, C3 = (f"cccccccc-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
+H1, H2 = (f"dddddddd-0000-4000-8000-00000000000{n}" for n in (1, 2))
+
+
+class Log:
+    """A world with a log in front of it."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.entries: list[e.Entry] = []
+        self.add(P, e.ProjectCreated("first", "pingkey"))
+
+    def add(self, stream: str, event: e.Event, at: int = T0) -> Outcome:
+        entry = e.Entry(len(self.entries) + 1, at, stream, event)
+        self.entries.append(entry)
+        return self.world.fold(entry)
+
+    def channel(self, id: str = H1, project: str = P) -> str:
+        self.add(id, e.ChannelCreated(project, "webhook", f"hook {id[-1]}", {"url_down": "http://x/"}, "whsec_x"))
+        return id
+
+    def check(self, id: str = C1, project: str = P, **spec: Any) -> Check:
+        outcome = self.add(id, e.CheckCreated(project, e.CheckSpec(**spec)))
+        assert outcome.check is not None
+        return outcome.check
+
+    def ping(self, id: str = C1, signal: e.Signal = "success", at: int = T0) -> Outcome:
+        return self.add(id, e.PingReceived(signal), at)
+
+    def expire(self, id: str = C1) -> Outcome:
+        check = self.world.checks[id]
+        assert check.deadline is not None
+        return self.add(id, e.CheckExpired(check.deadline, check.armed_by), check.deadline)
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+def creating(slug: str, project: str = P) -> e.PingReceived:
+    return e.PingReceived(create=e.NewCheck(project, slug))
+
+
+def test_every_event_has_a_fold() -> None:
+    """An event the fold did not know would stop the daemon on replay."""
+    assert set(_FOLDS) == set(e.ALL)
+
+
+def test_of_two_racing_first_pings_the_first_in_the_log_creates_the_check(log: Log) -> None:
+    """The second one changes nothing and learns which check it is about."""
+    log.channel()
+    first, second = log.add(C1, creating("job")), log.add(C2, creating("job"))
+    assert (first.result, first.id) == ("created", C1)
+    assert first.check is not None
+    assert (first.check.spec.name, first.check.spec.slug, first.check.spec.channels) == ("job", "job", (H1,))
+    assert (first.check.n_pings, first.check.status) == (1, "up")
+    assert second == Outcome("exists", C1)
+    assert C2 not in log.world.checks
+
+
+def test_a_creating_ping_finds_ambiguous_slugs_and_unknown_projects(log: Log) -> None:
+    """Nothing is created in either case."""
+    log.check(C1, slug="twice")
+    log.check(C2, slug="twice")
+    assert log.add(C3, creating("twice")).result == "ambiguous"
+    assert log.add(C3, creating("job", Q)).result == "unknown"
+    assert log.add(C3, e.CheckCreated(Q, e.CheckSpec())).result == "unknown"
+    assert log.add(H1, e.ChannelCreated(Q, "webhook", "", {}, "")).result == "unknown"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        e.PingReceived(),
+        e.CheckChanged(e.SpecChanges(name="x")),
+        e.CheckDeleted(),
+        e.CheckPaused(),
+        e.CheckResumed(),
+        e.CheckExpired(T0, 1),
+    ],
+)
+def test_events_about_a_check_that_is_gone_do_nothing(log: Log, event: e.Event) -> None:
+    """A deleted check stays deleted."""
+    log.check()
+    log.add(C1, e.CheckDeleted())
+    assert log.add(C1, event).result == "unknown"
+    assert log.world.checks == {}
+
+
+def test_unique_fields_find_the_oldest_check_that_equals_in_all_of_them(log: Log) -> None:
+    """Two racing upserts give one check."""
+    log.check(C1, name="backup", tags="a")
+    log.check(C2, name="backup", tags="b")
+    wanted = e.CheckSpec(name="backup", tags="b", slug="s")
+    assert log.add(C3, e.CheckCreated(P, wanted, ("name", "tags"))).id == C2
+    assert log.add(C3, e.CheckCreated(P, wanted, ("name", "slug"))).result == "created"
+    assert log.add(Q, e.CheckCreated(P, wanted, ("slug", "tags"))).id == C3
+
+
+def test_slugs_follow_changes_and_deletions(log: Log) -> None:
+    """The lookup by slug never shows a check under a slug that it does not have."""
+    log.check(C1, slug="one")
+    log.check(C2, slug="one")
+    log.add(C1, e.CheckChanged(e.SpecChanges(slug="two")))
+    assert log.world.members[P].slugs == {"one": (C2,), "two": (C1,)}
+    log.add(C2, e.CheckDeleted())
+    assert log.world.members[P].slugs == {"two": (C1,)}
+    assert list(log.world.members[P].checks) == [C1]
+
+
+def test_a_check_can_be_paused_and_resumed(log: Log) -> None:
+    """The flips are known, nobody is told."""
+    log.channel()
+    log.check(channels=(H1,))
+    assert log.add(C1, e.CheckPaused()).flip == Flip(4, C1, T0, "new", "paused", since=T0)
+    assert log.add(C1, e.CheckResumed()).flip == Flip(5, C1, T0, "paused", "new", since=T0)
+    assert log.world.owed == {}
+
+
+def test_a_flip_owes_one_message_to_each_channel_of_the_check_that_exists(log: Log) -> None:
+    """Channels that were never made, or belong to others, are passed over."""
+    log.channel(H1)
+    log.channel(H2)
+    log.check(channels=(H1, "gone"))
+    outcome = log.ping(signal="fail")
+    assert outcome.channels == (H1,)
+    assert [owed.id for owed in log.world.outbox[H1].values()] == [f"{H1}.{outcome.flip.seq if outcome.flip else 0}"]
+    assert H2 not in log.world.outbox
+
+
+def test_only_the_newest_flip_of_a_check_is_owed(log: Log) -> None:
+    """The queue never holds a stale down behind an up."""
+    log.channel()
+    log.check(channels=(H1,))
+    log.ping(signal="fail")
+    log.ping(at=T0 + 9)
+    (owed,) = log.world.outbox[H1].values()
+    assert (owed.flip.new, owed.down_from) == ("up", T0)
+
+
+def test_a_delivered_message_is_owed_no_more(log: Log) -> None:
+    """And the channel knows when it last worked."""
+    log.channel()
+    log.check(channels=(H1,))
+    log.ping(signal="fail")
+    (id,) = log.world.owed
+    log.add(H1, e.NotificationFailed(id, 10, "status 500", T0 + 5 * SECOND))
+    assert (log.world.owed[id].attempts, log.world.owed[id].next_at) == (1, T0 + 5 * SECOND)
+    assert log.world.channels[H1].last_error == "status 500"
+    assert log.add(H1, e.NotificationDelivered(id, 10, 200), T0 + 6).result == "done"
+    assert log.world.owed == {} == log.world.outbox
+    assert (log.world.channels[H1].last_delivered, log.world.channels[H1].last_error) == (T0 + 6, "")
+
+
+def test_a_down_that_arrived_after_it_was_overtaken_is_not_told_again(log: Log) -> None:
+    """The up then says no more than that it is up."""
+    log.channel()
+    log.check(channels=(H1,))
+    log.ping(signal="fail")
+    (down,) = log.world.owed
+    log.ping(at=T0 + 9)
+    assert log.add(H1, e.NotificationDelivered(down, 10, 200)).result == "unknown"
+    (up,) = log.world.owed.values()
+    assert up.down_from is None
+
+
+def test_what_is_said_of_unknown_messages_and_channels_does_nothing(log: Log) -> None:
+    """A result that comes twice, or for a channel that is gone."""
+    for event in (
+        e.NotificationDelivered("x.1", 1),
+        e.NotificationFailed("x.1", 1, "e", T0),
+        e.NotificationAbandoned("x.1", 1, "e"),
+    ):
+        assert log.add(H1, event).result == "unknown"
+
+
+def test_an_abandoned_message_is_owed_to_the_other_channels_of_the_project(log: Log) -> None:
+    """And to nobody once the check has flipped again."""
+    log.channel(H1)
+    log.channel(H2)
+    log.check(channels=(H1,))
+    log.ping(signal="fail")
+    (id,) = log.world.owed
+    assert log.add(H1, e.NotificationAbandoned(id, 1, "status 410")).channels == (H2,)
+    (relay,) = log.world.owed.values()
+    assert (relay.channel, relay.relays, relay.error) == (H2, H1, "status 410")
+    log.add(C1, e.CheckChanged(e.SpecChanges(channels=(H2,))))
+    log.ping(at=T0 + 1)
+    (up,) = log.world.owed.values()
+    assert (up.channel, up.flip.new, up.down_from) == (H2, "up", None)
+
+
+@pytest.mark.parametrize("event", [e.CheckPaused(), e.CheckDeleted()])
+def test_nothing_is_owed_about_a_check_that_its_user_paused_or_deleted(log: Log, event: e.Event) -> None:
+    """Who pauses a check knows of its trouble."""
+    log.channel()
+    log.check(channels=(H1,))
+    log.ping(signal="fail")
+    log.add(C1, event)
+    assert log.world.owed == {}
+
+
+def test_an_alert_for_a_time_in_which_pingmon_was_deaf_says_so(log: Log) -> None:
+    """The flip carries the deafness that may have swallowed the ping."""
+    log.check(timeout=60, grace=60)
+    log.ping()
+    log.add(e.DAEMON, e.ListeningResumed(T0 + 30 * SECOND, T0 + 200 * SECOND), T0 + 130 * SECOND)
+    outcome = log.expire()
+    assert outcome.flip is not None
+    assert outcome.flip.deaf == Deaf(T0 + 30 * SECOND, T0 + 130 * SECOND, T0 + 200 * SECOND)
+    assert outcome.flip.at == T0 + 120 * SECOND
+
+
+def test_a_set_clock_moves_checks_messages_and_deafness_alike(log: Log) -> None:
+    """Nothing is due earlier or later than it was in truth."""
+    log.channel()
+    log.check(channels=(H1,))
+    log.ping(signal="fail")
+    log.check(C2)
+    log.ping(C2)
+    log.add(e.DAEMON, e.ListeningResumed(T0, T0 + 5), T0 + 1)
+    before, owed = log.world.checks[C2], next(iter(log.world.owed.values()))
+    assert log.add(e.DAEMON, e.ClockStepped(-SECOND)).everything
+    assert before.deadline is not None
+    assert log.world.checks[C2].deadline == before.deadline - SECOND
+    assert log.world.owed[owed.id].next_at == owed.next_at - SECOND
+    assert log.world.daemon.deaf[0].hold_until == T0 + 5 - SECOND
+
+
+def test_keys_are_found_by_their_prefix(log: Log) -> None:
+    """Operator keys belong to no project."""
+    log.add(P, e.KeyCreated("k1", "rw", "hcw_abcd", "salt", "digest"))
+    log.add(e.DAEMON, e.KeyCreated("k2", "operator", "hco_abcd", "salt", "digest"))
+    assert log.world.keys_by_prefix == {"hcw_abcd": ("k1",), "hco_abcd": ("k2",)}
+    assert log.world.keys["k1"].project == P
+    assert log.world.keys["k2"].project is None
+
+
+# --- saving, restoring, replaying ---------------------------------------------------------------------------------
+
+STREAMS = st.sampled_from([C1, C2, C3])
+CHANNELS = st.sampled_from([(), (H1,), (H1, H2)])
+SLUGS = st.sampled_from(["", "a", "b"])
+EVENTS = st.one_of(
+    st.tuples(STREAMS, st.builds(e.PingReceived, signal=st.sampled_from(["success", "fail", "start", "log"]))),
+    st.tuples(STREAMS, st.builds(creating, SLUGS)),
+    st.tuples(
+        STREAMS,
+        st.builds(lambda slug, channels: e.CheckCreated(P, e.CheckSpec(slug=slug, channels=channels)), SLUGS, CHANNELS),
+    ),
+    st.tuples(STREAMS, st.builds(lambda slug: e.CheckChanged(e.SpecChanges(slug=slug)), SLUGS)),
+    st.tuples(STREAMS, st.sampled_from([e.CheckDeleted(), e.CheckPaused(), e.CheckResumed()])),
+    st.tuples(STREAMS, st.just("expire")),
+    st.tuples(st.just(e.DAEMON), st.builds(e.ClockStepped, st.sampled_from([-SECOND, SECOND]))),
+    st.tuples(st.just(e.DAEMON), st.builds(e.ListeningResumed, st.just(T0), st.just(T0 + SECOND))),
+    st.tuples(st.sampled_from([H1, H2]), st.sampled_from(["deliver", "fail", "abandon"])),
+)
+
+
+def acted(log: Log, stream: str, act: Any, at: int) -> None:
+    check = log.world.checks.get(stream)
+    if act == "expire":
+        if check is not None and check.deadline is not None:
+            log.add(stream, e.CheckExpired(check.deadline, check.armed_by), at)
+    elif isinstance(act, str):
+        for id in list(log.world.outbox.get(stream, {}))[:1]:
+            event: e.Event = {
+                "deliver": e.NotificationDelivered(id, 1, 200),
+                "fail": e.NotificationFailed(id, 1, "no", at + SECOND),
+                "abandon": e.NotificationAbandoned(id, 1, "no"),
+            }[act]
+            log.add(stream, event, at)
+    else:
+        log.add(stream, act, at)
+
+
+def state(world: World) -> dict[str, Any]:
+    return {name: value for name, value in vars(world).items() if name != "_dirty"} | {
+        "members": {id: (list(m.checks), list(m.channels), m.slugs) for id, m in world.members.items()}
+    }
+
+
+@settings(max_examples=150)
+@given(acts=st.lists(EVENTS, max_size=40), save_at=st.integers(0, 40))
+def test_a_saved_world_and_the_entries_after_it_are_the_world_of_all_entries(
+    acts: list[tuple[str, Any]], save_at: int
+) -> None:
+    """Snapshot plus tail equals the fold of the log, for every history and every moment of saving."""
+    log = Log()
+    log.channel(H1)
+    log.channel(H2)
+    saved: dict[tuple[str, str], bytes | None] = {}
+    mark = 0
+    for number, (stream, act) in enumerate(acts):
+        acted(log, stream, act, T0 + number * SECOND)
+        if number == save_at or number == save_at // 2:
+            parts, _ = log.world.changed()
+            saved |= {(kind, id): body for kind, id, body in encoded(parts)}
+            mark = log.world.seq
+    restored = World()
+    restored.restore(mark, [(kind, id, body) for (kind, id), body in saved.items()])
+    replayed = World()
+    for entry in log.entries:
+        replayed.fold(entry)
+        if entry.seq > mark:
+            restored.fold(entry)
+    assert state(replayed) == state(log.world)
+    assert state(restored) == state(log.world)
+
+
+def test_parts_that_could_not_be_saved_are_saved_the_next_time(log: Log) -> None:
+    """A failed snapshot loses nothing."""
+    log.check()
+    first, put_back = log.world.changed()
+    assert log.world.unsaved == 0
+    put_back()
+    second, _ = log.world.changed()
+    assert sorted(part[:2] for part in first) == sorted(part[:2] for part in second)
