@@ -122,15 +122,17 @@ class Alarms:
         if monitor.deaf_since is not None:
             monitor.try_to_listen()
             return
+        self._expire(now)
         if steady - self._alive_at >= ALIVE_EVERY_S:
             self._alive_at = steady
             monitor.journal.touch(now).addErrback(self._not_alive, now)
-        self._expire(now)
 
     def _expire(self, now: int) -> None:
         world = self._monitor.world
         self._busy = True
-        while self._heap and self._heap[0][0] <= now and len(self._expiring) < MAX_EXPIRING:
+        while self._monitor.deaf_since is None and len(self._expiring) < MAX_EXPIRING:
+            if not self._heap or self._heap[0][0] > now:
+                break
             place, id = heappop(self._heap)
             if self._armed.get(id) != place:
                 continue
@@ -159,7 +161,7 @@ class Alarms:
             self._arm(id, check.deadline)
         if isinstance(result, Failure):
             result.trap(JournalFull, JournalUnavailable)
-        elif not self._expiring and not self._busy and self._monitor.deaf_since is None:
+        elif not self._expiring and not self._busy:
             self._expire(self._monitor.now())
 
     def _not_alive(self, failure: Failure, now: int) -> None:

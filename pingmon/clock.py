@@ -33,7 +33,7 @@ class Timekeeper:
         self,
         wall: Callable[[], float],
         steady: Callable[[], float],
-        stepped: Callable[[int], None] = lambda by: None,
+        stepped: Callable[[int], object] = lambda by: None,
     ) -> None:
         self._wall = wall
         self._steady = steady

@@ -180,14 +180,17 @@ class Monitor:
                 self.log.error("the journal takes no events: pings are answered 503 and silence is not told")
 
     def try_to_listen(self) -> Deferred[None]:
-        """While deaf, try to log the end of it. Fires when that is durable, or when it has failed once more."""
+        """While deaf, try to log the end of it. Fires when that is durable, or when it has failed once more.
+
+        A step of the clock that could not be logged comes first, alone: deadlines must not be judged without it.
+        """
+        if self._step_owed:
+            step, self._step_owed = self._step_owed, 0
+            return self._clock_stepped(step)
         if self.deaf_since is None or self._trying:
             return succeed(None)
         self._trying = True
         since, cause, now = self.deaf_since, self._deaf_cause, self.now()
-        if self._step_owed:
-            step, self._step_owed = self._step_owed, 0
-            self._clock_stepped(step)
         resumed = self.submit(DAEMON, ListeningResumed(since, now + self._hold, cause))
         return resumed.addCallbacks(self._listening, self._still_deaf)
 
@@ -204,11 +207,11 @@ class Monitor:
         self._trying = False
         failure.trap(JournalFull, JournalUnavailable)
 
-    def _clock_stepped(self, by: int) -> None:
+    def _clock_stepped(self, by: int) -> Deferred[None]:
         self.log.warn("the wall clock was set by {seconds:.1f} s; deadlines move along", seconds=by / MICROSECONDS)
 
         def not_logged(failure: Failure) -> None:
             failure.trap(JournalFull, JournalUnavailable)
             self._step_owed += by
 
-        self.submit(DAEMON, ClockStepped(by)).addErrback(not_logged)
+        return self.submit(DAEMON, ClockStepped(by)).addCallbacks(lambda _: None, not_logged)

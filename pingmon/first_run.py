@@ -1,0 +1,65 @@
+"""The first start: a project, its keys, and a line to paste that works.
+
+The keys are written to the data directory before the log learns their hashes, and the project enters the log last.
+So a crash in between leaves keys that the next start makes real, and never a daemon whose keys nobody has.
+"""
+
+from __future__ import annotations
+
+import string
+from typing import Final
+
+from twisted.logger import Logger
+
+from pingmon.core.events import DAEMON, ProjectCreated, Role
+from pingmon.datadir import DataDir, FirstRun
+from pingmon.http.keys import RandomBytes, find_key, key_created, new_id, new_key
+from pingmon.monitor import Monitor
+
+PING_KEY_LENGTH: Final = 22
+_PING_KEY_ALPHABET: Final = string.ascii_lowercase + string.digits
+_FAIR: Final = 256 - 256 % len(_PING_KEY_ALPHABET)
+
+log = Logger()
+
+
+def new_ping_key(random_bytes: RandomBytes) -> str:
+    """A fresh ping key: 22 lower-case letters and digits, about 113 bits of chance."""
+    text = ""
+    while len(text) < PING_KEY_LENGTH:
+        raw = random_bytes(PING_KEY_LENGTH)
+        text += "".join(_PING_KEY_ALPHABET[byte % len(_PING_KEY_ALPHABET)] for byte in raw if byte < _FAIR)
+    return text[:PING_KEY_LENGTH]
+
+
+async def first_run(monitor: Monitor, data: DataDir, base_url: str, random_bytes: RandomBytes) -> None:
+    """Make the first project and its keys if there is none yet, and say how to ping.
+
+    Raises `DataDirError`, `JournalFull` or `JournalUnavailable`; the next start then tries again.
+    """
+    if monitor.world.projects:
+        return
+    made = data.first_run() or FirstRun(
+        project=new_id(random_bytes),
+        ping_key=new_ping_key(random_bytes),
+        api_key=new_key("rw", random_bytes),
+        api_key_readonly=new_key("ro", random_bytes),
+        operator_key=new_key("operator", random_bytes),
+        base_url=base_url,
+    )
+    path = data.leave_first_run(made)
+    keys: list[tuple[str, str, Role]] = [
+        (made.project, made.api_key, "rw"),
+        (made.project, made.api_key_readonly, "ro"),
+        (DAEMON, made.operator_key, "operator"),
+    ]
+    for stream, key, role in keys:
+        if find_key(monitor.world, key) is None:
+            await monitor.submit(stream, key_created(key, role, random_bytes, "first run"))
+    await monitor.submit(made.project, ProjectCreated("My project", made.ping_key))
+    log.info("first start: the keys are in {path}", path=path)
+    log.info(
+        "try it: curl -fsS '{base_url}/ping/{ping_key}/my-first-job?create=1'",
+        base_url=base_url,
+        ping_key=made.ping_key,
+    )

@@ -1,0 +1,143 @@
+"""Fakes for tests of pingmon and of what is built on it: time that the test advances, and a daemon without I/O.
+
+rig = Rig()
+check = rig.check(timeout=60, grace=60)
+rig.ping(check)
+rig.advance(121)
+assert rig.world.checks[check].status == "down"
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from pingmon.alarms import Alarms
+from pingmon.clock import MICROSECONDS, Timekeeper
+from pingmon.core.check import Flip
+from pingmon.core.events import ChannelCreated, CheckCreated, CheckSpec, Event, Id, PingReceived, ProjectCreated, Signal
+from pingmon.core.world import Outcome, World
+from pingmon.journal import MemoryJournal
+from pingmon.journal.memory import Memory
+from pingmon.monitor import Monitor
+
+T = TypeVar("T")
+
+START_S = 1_700_000_000.0
+PROJECT = "aaaaaaaa-0000-4000-8000-000000000001"
+PING_KEY = "pingkey0000000000000000"
+
+
+class FakeTime:
+    """Three clocks that agree until the test says otherwise: the wall's, a steady one, and the reactor's timers."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self._set_by = 0.0
+        self._slept = 0.0
+
+    def wall(self) -> float:
+        """Seconds since the epoch, as the wall clock shows them."""
+        return START_S + self.clock.seconds() + self._slept + self._set_by
+
+    def steady(self) -> float:
+        """Seconds that have truly passed."""
+        return self.clock.seconds() + self._slept
+
+    def advance(self, seconds: float, step: float = 1.0) -> None:
+        """Let time pass in steps of at most `step` seconds, so that loops run as often as they would."""
+        while seconds > 0:
+            self.clock.advance(min(step, seconds))
+            seconds -= step
+
+    def set_wall(self, by: float) -> None:
+        """Set the wall clock by `by` seconds."""
+        self._set_by += by
+
+    def sleep(self, seconds: float) -> None:
+        """Suspend the machine: time passes, nothing runs."""
+        self._slept += seconds
+
+
+class Rig:
+    """A monitor with its alarms over a journal in memory. `flips` are those that happened while it ran."""
+
+    def __init__(self, time: FakeTime | None = None, memory: Memory | None = None, *, hold_s: float = 60.0) -> None:
+        self.time = time or FakeTime()
+        self.memory = memory or Memory()
+        self.journal: MemoryJournal[Outcome] = MemoryJournal(memory=self.memory)
+        self.keeper = Timekeeper(self.time.wall, self.time.steady)
+        self.monitor = Monitor(self.journal, self.keeper, hold_s=hold_s)
+        self.alarms = Alarms(self.monitor, self.time.clock)
+        self.flips: list[Flip] = []
+        self.monitor.listen(lambda entry, outcome: self._flipped(outcome))
+        self.monitor.open()
+        self.monitor.start()
+        self.alarms.start()
+        if not self.world.projects:
+            self.submit(PROJECT, ProjectCreated("project", PING_KEY))
+
+    def restarted(self, *, clean: bool = True, away_s: float = 0.0) -> Rig:
+        """The next daemon over the same log, `away_s` seconds later. Not `clean`: this one was killed."""
+        self.alarms.stop()
+        if clean:
+            result(self.monitor.stop())
+        self.time.sleep(away_s)
+        return Rig(self.time, self.memory)
+
+    @property
+    def world(self) -> World:
+        """The folded state."""
+        return self.monitor.world
+
+    @property
+    def now(self) -> int:
+        """Microseconds since the epoch by the wall clock."""
+        return round(self.time.wall() * MICROSECONDS)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, tick by tick."""
+        self.time.advance(seconds)
+
+    def submit(self, stream: Id, event: Event, payload: bytes | None = None) -> Outcome:
+        """Log `event`; its outcome, at once. Raises what the submission failed with."""
+        return result(self.monitor.submit(stream, event, payload))
+
+    def check(self, number: int = 1, **spec: Any) -> Id:
+        """A check of the project; the fields of its `CheckSpec` may be given."""
+        return self.submit(uuid(number), CheckCreated(PROJECT, CheckSpec(**spec))).id
+
+    def channel(self, number: int = 1, **value: Any) -> Id:
+        """A webhook channel of the project; by default it posts to a receiver that does not exist."""
+        settings = {"url_down": "http://localhost/down", "url_up": "http://localhost/up"} | value
+        event = ChannelCreated(PROJECT, "webhook", f"hook {number}", settings, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz")
+        return self.submit(uuid(number, "d"), event).id
+
+    def ping(self, check: Id, signal: Signal = "success", **more: Any) -> Outcome:
+        """A ping of `check`, as the HTTP side would submit it."""
+        return self.submit(check, PingReceived(signal, **more))
+
+    def _flipped(self, outcome: Outcome) -> None:
+        if outcome.flip is not None:
+            self.flips.append(outcome.flip)
+
+
+def uuid(number: int, kind: str = "c") -> Id:
+    """A readable UUID: `kind` is one hex digit."""
+    return str(UUID(f"{kind * 8}-0000-4000-8000-{number:012d}"))
+
+
+def result(deferred: Deferred[T]) -> T:
+    """What `deferred` has fired with. Raises its failure, or `AssertionError` if it has not fired."""
+    results: list[T | Failure] = []
+    deferred.addBoth(results.append)
+    assert results, "the Deferred has not fired"
+    (found,) = results
+    if isinstance(found, Failure):
+        found.raiseException()
+        raise AssertionError("unreachable")
+    return found

@@ -1,0 +1,328 @@
+"""From deadlines to flips: late wake-ups, deafness, set clocks, restarts, storms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from pingmon.alarms import ALIVE_EVERY_S, MAX_EXPIRING
+from pingmon.clock import MICROSECONDS
+from pingmon.core.events import CheckChanged, CheckDeleted, SpecChanges
+from pingmon.journal import JournalUnavailable
+from pingmon.testing import Rig, result
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def downs(rig: Rig) -> list[tuple[str, int]]:
+    return [(flip.check, flip.at) for flip in rig.flips if flip.new == "down"]
+
+
+def test_a_silent_check_goes_down_at_its_deadline_and_not_before(rig: Rig) -> None:
+    """The flip bears the deadline's time, and comes within a tick of it."""
+    check = rig.check(timeout=60, grace=60)
+    at = rig.now
+    rig.ping(check)
+    rig.advance(119)
+    assert downs(rig) == []
+    rig.advance(2)
+    assert downs(rig) == [(check, at + 120 * MICROSECONDS)]
+
+
+def test_a_check_that_is_pinged_in_time_never_goes_down(rig: Rig) -> None:
+    """Ten periods, ten pings, no flip but the first; and the heap holds one place for it."""
+    check = rig.check(timeout=60, grace=60)
+    for _ in range(10):
+        rig.ping(check)
+        rig.advance(110)
+    assert [flip.new for flip in rig.flips] == ["up"]
+    assert rig.alarms.watched == 1
+
+
+def test_deadlines_that_pass_together_flip_in_their_order(rig: Rig) -> None:
+    """A late wake-up passes through every deadline in order, each with its own time."""
+    at = rig.now
+    checks = [rig.check(number, timeout=60, grace=60 + number) for number in range(5, 0, -1)]
+    for check in checks:
+        rig.ping(check)
+    rig.time.advance(130, step=9)
+    assert downs(rig) == [
+        (check, at + (120 + number) * MICROSECONDS) for number, check in enumerate(reversed(checks), 1)
+    ]
+
+
+def test_a_deadline_that_moves_earlier_is_kept(rig: Rig) -> None:
+    """A start, or shorter settings, bring the deadline forward."""
+    check = rig.check(timeout=3600, grace=60)
+    rig.ping(check)
+    rig.submit(check, CheckChanged(SpecChanges(timeout=60)))
+    rig.advance(121)
+    assert len(downs(rig)) == 1
+
+
+def test_the_heap_does_not_grow_with_starts_that_come_and_go(rig: Rig) -> None:
+    """Earlier deadlines that superseded later ones leave nothing behind for ever."""
+    check = rig.check(timeout=86400, grace=60)
+    for _ in range(300):
+        rig.ping(check)
+        rig.ping(check, "start")
+        rig.ping(check)
+        rig.advance(70)
+    assert len(rig.alarms._heap) <= 2 * 1 + 64
+    assert downs(rig) == []
+
+
+def test_a_deleted_check_raises_nothing(rig: Rig) -> None:
+    """Its place in the heap is dropped when it is reached."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    rig.submit(check, CheckDeleted())
+    rig.advance(200)
+    assert downs(rig) == []
+
+
+def test_a_storm_of_deadlines_goes_through_the_log_in_portions(rig: Rig) -> None:
+    """All go down within the tick, although only so many may be on their way at once."""
+    for number in range(MAX_EXPIRING * 2 + 10):
+        rig.ping(rig.check(number, timeout=60, grace=60))
+    rig.journal.at_once = False
+    rig.advance(121)
+    assert len(rig.alarms._expiring) == MAX_EXPIRING
+    for _ in range(3):
+        rig.journal.flush()
+    assert len(downs(rig)) == MAX_EXPIRING * 2 + 10
+
+
+def test_a_tick_that_fails_is_logged_and_does_not_end_the_ticking(rig: Rig) -> None:
+    """A monitor that silently stops monitoring is the worst failure."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    rig.alarms._heap.insert(0, "nonsense")  # type: ignore[arg-type]
+    rig.advance(1)
+    age = rig.keeper.steady() - rig.alarms.last_tick
+    assert age >= 1
+    rig.alarms._heap.pop(0)
+    rig.advance(125)
+    assert len(downs(rig)) == 1
+    assert rig.keeper.steady() - rig.alarms.last_tick < 1
+
+
+# --- deafness -----------------------------------------------------------------------------------------------------
+
+
+def test_silence_that_fell_into_a_restart_is_held_and_then_told_with_the_deafness(rig: Rig) -> None:
+    """Jobs get a while to report after pingmon is back; who stays silent is told late, once, and with the reason."""
+    check, lucky = rig.check(1, timeout=60, grace=60), rig.check(2, timeout=60, grace=60)
+    rig.ping(check)
+    rig.ping(lucky)
+    due = rig.now + 120 * MICROSECONDS
+    again = rig.restarted(clean=False, away_s=600)
+    back = again.now
+    again.advance(59)
+    assert downs(again) == []
+    again.ping(lucky)
+    again.advance(3)
+    assert downs(again) == [(check, due)]
+    (flip,) = (flip for flip in again.flips if flip.new == "down")
+    assert flip.deaf is not None
+    assert flip.deaf.until == back
+
+
+def test_a_suspended_machine_holds_back_the_silence_of_that_time(rig: Rig) -> None:
+    """The tick that comes late by itself tells how long nothing ran."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    rig.time.sleep(1000)
+    rig.advance(1)
+    rig.ping(check)
+    rig.advance(100)
+    assert downs(rig) == []
+    assert rig.world.daemon.deaf[-1].cause == "suspended"
+
+
+def test_while_the_disk_is_full_nothing_expires_and_afterwards_silence_is_held(rig: Rig) -> None:
+    """503 for pings means that silence proves nothing."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    rig.advance(100)
+    rig.journal.fail_next(30)
+    with pytest.raises(JournalUnavailable):
+        rig.ping(check)
+    rig.advance(25)
+    assert rig.monitor.deaf_since is not None
+    assert downs(rig) == []
+    rig.advance(10)
+    assert rig.monitor.deaf_since is None
+    assert rig.world.daemon.deaf[-1].cause == "disk"
+    rig.ping(check)
+    rig.advance(110)
+    assert downs(rig) == []
+
+
+def test_an_idle_daemon_finds_out_by_itself_that_the_disk_is_full(rig: Rig) -> None:
+    """The sign of life that it leaves cannot be written."""
+    rig.advance(ALIVE_EVERY_S)
+    rig.journal.fail_next(3)
+    rig.advance(ALIVE_EVERY_S + 1)
+    assert rig.monitor.deaf_since is not None
+    rig.advance(5)
+    assert rig.monitor.deaf_since is None
+
+
+def test_an_expiry_that_could_not_be_logged_is_tried_again(rig: Rig) -> None:
+    """It is told after the disk is back, once, with the deadline's time."""
+    check = rig.check(timeout=60, grace=60)
+    due = rig.now + 120 * MICROSECONDS
+    rig.ping(check)
+    rig.advance(119)
+    rig.journal.fail_next(1)
+    rig.advance(5)
+    assert downs(rig) == []
+    rig.advance(70)
+    assert downs(rig) == [(check, due)]
+
+
+# --- the clock ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", [3600.0, -3600.0, 86400.0, -86400.0, 30.0, -30.0])
+def test_a_clock_that_is_set_neither_alarms_nor_delays(rig: Rig, by: float) -> None:
+    """A silent check goes down when its time has truly passed, a pinged one never."""
+    silent, pinged = rig.check(1, timeout=60, grace=60), rig.check(2, timeout=60, grace=60)
+    rig.ping(silent)
+    rig.ping(pinged)
+    rig.advance(50)
+    rig.time.set_wall(by)
+    rig.ping(pinged)
+    rig.advance(69)
+    assert downs(rig) == []
+    rig.advance(2)
+    assert [check for check, _ in downs(rig)] == [silent]
+
+
+def test_a_clock_that_was_set_back_while_pingmon_was_away_delays_nothing_for_ever() -> None:
+    """The log says it is later than the clock says: deadlines come back to the present."""
+    rig = Rig()
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    rig.advance(30)
+    rig.time.set_wall(-86400)
+    again = rig.restarted(clean=False)
+    again.advance(200)
+    assert [check for check, _ in downs(again)] == [check]
+
+
+def test_a_step_that_could_not_be_logged_is_logged_when_the_disk_is_back(rig: Rig) -> None:
+    """No set clock is forgotten."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    rig.advance(11)
+    rig.journal.fail_next(4)
+    rig.time.set_wall(3600)
+    rig.advance(10)
+    assert rig.monitor.deaf_since is None
+    assert [flip.new for flip in rig.flips] == ["up"]
+    rig.advance(50)
+    rig.ping(check)
+    rig.advance(110)
+    assert downs(rig) == []
+
+
+# --- everything at once -------------------------------------------------------------------------------------------
+
+
+class Truth(RuleBasedStateMachine):
+    """Pings, silence, set clocks, restarts, kills and full disks, against what truly happened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rig = Rig()
+        self.checks = [self.rig.check(number, timeout=60 * number, grace=60) for number in (1, 2, 3)]
+        self.spoken: dict[str, float] = {}
+        self.deaf_until = 0.0
+        self.alarmed: set[str] = set()
+        self.seen = 0
+
+    def true_time(self) -> float:
+        return self.rig.time.steady()
+
+    @rule(index=st.integers(0, 2))
+    def ping(self, index: int) -> None:
+        check = self.checks[index]
+        try:
+            self.rig.ping(check)
+        except JournalUnavailable:
+            return
+        self.spoken[check] = self.true_time()
+        self.alarmed.discard(check)
+
+    @rule(seconds=st.integers(1, 200))
+    def pass_time(self, seconds: int) -> None:
+        self.rig.advance(seconds)
+
+    @rule(by=st.sampled_from([-86400, -600, -7, 7, 600, 86400]))
+    def set_clock(self, by: float) -> None:
+        self.rig.time.set_wall(by)
+        self.rig.keeper.now()
+
+    @rule(seconds=st.integers(11, 500))
+    def suspend(self, seconds: float) -> None:
+        self.rig.time.sleep(seconds)
+        self.rig.advance(1)
+        self.deaf_until = self.true_time()
+
+    @rule(seconds=st.integers(0, 500), clean=st.booleans())
+    def restart(self, seconds: float, clean: bool) -> None:
+        flips, self.rig = self.rig.flips, self.rig.restarted(clean=clean, away_s=seconds)
+        self.rig.flips[:0] = flips
+        self.deaf_until = self.true_time()
+
+    @rule(writes=st.integers(1, 20))
+    def fill_disk(self, writes: int) -> None:
+        self.rig.journal.fail_next(writes)
+        self.rig.advance(writes + ALIVE_EVERY_S + 2)
+        assert self.rig.monitor.deaf_since is None
+        self.deaf_until = self.true_time()
+
+    @invariant()
+    def no_false_alarm_and_none_missed(self) -> None:
+        now = self.true_time()
+        for flip in self.rig.flips[self.seen :]:
+            if flip.new == "down":
+                assert flip.check not in self.alarmed, "told twice"
+                self.alarmed.add(flip.check)
+        self.seen = len(self.rig.flips)
+        for number, check in enumerate(self.checks, 1):
+            silent = now - self.spoken.get(check, now)
+            limit = 60 * number + 60
+            if check in self.alarmed:
+                assert silent >= limit - 1, "a false alarm"
+            elif check in self.spoken and now - self.deaf_until > 60 + 2:
+                assert silent <= limit + 2, "a missed alarm"
+
+
+TestTruth = Truth.TestCase
+TestTruth.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+
+
+@given(times=st.lists(st.integers(1, 400), min_size=1, max_size=12))
+@settings(max_examples=40, deadline=None)
+def test_replaying_the_log_gives_the_world_that_ran(times: list[int]) -> None:
+    """After any history, a killed daemon's successor knows what it knew."""
+    rig = Rig()
+    checks = [rig.check(number, timeout=60, grace=60 * number) for number in (1, 2)]
+    for index, wait in enumerate(times):
+        rig.ping(checks[index % 2])
+        rig.advance(wait)
+        if index == len(times) // 2:
+            result(rig.monitor.save())
+    known: dict[str, Any] = dict(rig.world.checks)
+    again = rig.restarted(clean=False)
+    assert again.world.checks == known

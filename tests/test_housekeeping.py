@@ -1,0 +1,73 @@
+"""Saving and trimming, in the background."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred, fail, succeed
+
+from pingmon.housekeeping import REST_S, SAVE_EVERY_S, Housekeeping
+from pingmon.journal import JournalUnavailable, Trimmed
+from pingmon.testing import Rig
+
+
+class Trimmer:
+    """Answers trim steps as it is told."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.answer: Trimmed | Exception = Trimmed(10, 5, wrapped=False)
+
+    def trim(self, now: int) -> Deferred[Trimmed]:
+        self.steps += 1
+        return fail(self.answer) if isinstance(self.answer, Exception) else succeed(self.answer)
+
+
+def running() -> tuple[Rig, Trimmer]:
+    rig, trimmer = Rig(), Trimmer()
+    Housekeeping(rig.monitor, trimmer, rig.time.clock).start()
+    return rig, trimmer
+
+
+def test_the_log_is_trimmed_a_step_each_second_until_a_whole_sweep_finds_nothing() -> None:
+    """Then it rests for a while."""
+    rig, trimmer = running()
+    rig.advance(10)
+    assert trimmer.steps == 10
+    trimmer.answer = Trimmed(10, 0, wrapped=True)
+    rig.advance(2)
+    trimmer.steps = 0
+    rig.advance(REST_S - 2)
+    assert trimmer.steps == 0
+    rig.advance(4)
+    assert trimmer.steps > 0
+
+
+def test_the_world_is_saved_now_and_then() -> None:
+    """So that a start replays little, also where little happens."""
+    rig, _ = running()
+    rig.check()
+    rig.advance(SAVE_EVERY_S + 1)
+    assert rig.journal.snapshot_seq == rig.world.seq
+    assert rig.world.unsaved == 0
+
+
+def test_a_failure_is_tried_again_the_next_second() -> None:
+    """Housekeeping outlives full disks and bugs."""
+    rig, trimmer = running()
+    trimmer.answer = JournalUnavailable("the disk is full")
+    rig.advance(3)
+    assert trimmer.steps == 3
+
+
+def test_nothing_is_done_while_the_journal_takes_no_events_or_after_the_stop() -> None:
+    """The disk has other worries."""
+    rig, trimmer = Rig(), Trimmer()
+    housekeeping = Housekeeping(rig.monitor, trimmer, rig.time.clock)
+    housekeeping.start()
+    rig.monitor.deaf(rig.now, "disk")
+    rig.alarms.stop()
+    rig.advance(3)
+    assert trimmer.steps == 0
+    housekeeping.stop()
+    rig.monitor.deaf_since = None
+    rig.advance(3)
+    assert trimmer.steps == 0
