@@ -1,0 +1,82 @@
+"""Answers of the API: made as values, written to a request in one place.
+
+Every answer has a length, is never cached and may be read by scripts of any origin; every error is JSON with one key,
+`error`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from twisted.web.iweb import IRequest
+
+JSON: Final = "application/json"
+TEXT: Final = "text/plain"
+RETRY_AFTER_S: Final = 5
+"""Seconds after which a client may ask again when the journal could not take its change."""
+CORS_MAX_AGE_S: Final = 600
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Answer(Struct, frozen=True):
+    """What a request is answered with."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = JSON
+    headers: Headers = ()
+
+
+class ApiError(Exception):
+    """The client's error: an HTTP status and one sentence for the one who reads the answer."""
+
+    def __init__(self, status: int, message: str, headers: Headers = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers
+
+    def answer(self) -> Answer:
+        """The answer that tells it."""
+        return json_answer({"error": self.message}, self.status, self.headers)
+
+
+def json_answer(value: object, status: int = 200, headers: Headers = ()) -> Answer:
+    """`value` as JSON."""
+    return Answer(status, msgspec.json.encode(value), JSON, headers)
+
+
+def not_found() -> ApiError:
+    """What is asked for is not there, or is another project's."""
+    return ApiError(404, "not found")
+
+
+def try_again() -> ApiError:
+    """The journal could not take the change now; nothing has happened."""
+    return ApiError(503, "try again", (("Retry-After", str(RETRY_AFTER_S)),))
+
+
+def cors(methods: Iterable[str]) -> Headers:
+    """The headers by which a browser lets scripts of other origins use these methods."""
+    return (
+        ("Access-Control-Allow-Headers", "X-Api-Key, Content-Type"),
+        ("Access-Control-Allow-Methods", ", ".join(methods)),
+        ("Access-Control-Max-Age", str(CORS_MAX_AGE_S)),
+    )
+
+
+def written(request: IRequest, answer: Answer, extra: Headers = ()) -> bytes:
+    """Set the status and headers of `request`; the body, which the caller writes (Twisted drops it for HEAD)."""
+    request.setResponseCode(answer.status)
+    if answer.status != 204:  # RFC 9110 §8.6: no length there
+        request.setHeader(b"Content-Type", answer.content_type.encode("ascii"))
+        request.setHeader(b"Content-Length", str(len(answer.body)).encode("ascii"))
+    request.setHeader(b"Access-Control-Allow-Origin", b"*")
+    request.setHeader(b"Cache-Control", b"no-store")
+    for name, value in (*extra, *answer.headers):
+        request.setHeader(name.encode("ascii"), value.encode("ascii"))
+    return answer.body

@@ -1,0 +1,204 @@
+"""The management API: lets requests in, has them answered, and tells every error as JSON.
+
+    guard ─▶ Klein finds the route ─▶ method ─▶ body (POST) ─▶ key ─▶ rate ─▶ the operation ─▶ answer
+
+One Klein app serves versions 1, 2 and 3. Klein cancels what it waits for when a client hangs up; here that ends only
+the waiting, so a change that was asked for is made, whether anybody hears of it or not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from math import ceil
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from klein import Klein
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource
+from werkzeug.exceptions import HTTPException
+
+from pingmon.core.world import Key
+from pingmon.http.answers import TEXT, Answer, ApiError, cors, json_answer, not_found, try_again, written
+from pingmon.http.api_call import ApiSettings, Call, History
+from pingmon.http.api_guard import Guarded, origin
+from pingmon.http.api_routes import ROUTES, VERSIONS, Operation, Route
+from pingmon.http.keys import KEY_LENGTH, RandomBytes, find_key
+from pingmon.http.rates import Rates
+from pingmon.journal import JournalFull, JournalUnavailable
+from pingmon.monitor import Monitor
+from pingmon.wire.fields import Invalid
+
+__all__ = ["Api", "ApiSettings", "History"]
+
+Health = Callable[[], list[str]]
+"""What is wrong with the daemon, a sentence each; empty if nothing is."""
+
+PREFIX: Final = f"/<any({', '.join(f'v{version}' for version in VERSIONS)}):version>"
+STATUS_METHODS: Final = ("GET", "HEAD", "OPTIONS")
+
+
+class Api:
+    """The management API of one daemon. `history` is the log store that the monitor writes to."""
+
+    app = Klein()
+    log = Logger()
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        history: History,
+        settings: ApiSettings,
+        *,
+        health: Health,
+        random_bytes: RandomBytes = os.urandom,
+    ) -> None:
+        self._monitor = monitor
+        self._history = history
+        self._settings = settings
+        self._health = health
+        self._random_bytes = random_bytes
+        self._rates = Rates(settings.keys_per_second, monitor.time.steady)
+
+    def resource(self) -> IResource:
+        """What to mount at `/api`."""
+        return Guarded(self.app.resource())
+
+    # --- answering ------------------------------------------------------------------------------------------------
+
+    def serve(self, route: Route, request: IRequest, version: str, names: Mapping[str, object]) -> Deferred[bytes]:
+        """Answer a request to `route`; `names` are the parts of its path. Cancelling ends the waiting, nothing else."""
+        answered: Deferred[Answer] = Deferred()
+        answering = Deferred.fromCoroutine(self._answer(route, request, int(version.removeprefix("v")), names))
+        answering.addBoth(answered.callback)
+        return answered.addCallback(lambda answer: written(request, answer, cors(route.methods)))
+
+    async def _answer(self, route: Route, request: IRequest, version: int, names: Mapping[str, object]) -> Answer:
+        """The answer, whatever happens."""
+        try:
+            return await self._asked(route, request, version, names)
+        except ApiError as error:
+            return error.answer()
+        except Invalid as error:
+            return json_answer({"error": str(error)}, 400)
+        except (JournalFull, JournalUnavailable):
+            return try_again().answer()
+        except CancelledError:  # nobody cancels this coroutine but a reactor that is going away
+            return try_again().answer()
+        except Exception:  # noqa: BLE001 -- a bug of ours: the client gets an answer, the log the traceback
+            self.log.failure("while answering {method} on {route}", method=request.method, route=route.name)
+            return _internal_error()
+
+    async def _asked(self, route: Route, request: IRequest, version: int, names: Mapping[str, object]) -> Answer:
+        method = request.method.decode("ascii")
+        if method == "OPTIONS":
+            return Answer(204)
+        operation = route.operation(method)
+        if operation is None:
+            raise _wrong_method(route.methods)
+        body = self._body(request) if method == "POST" else {}
+        key = self._let_in(request, operation, body)
+        call = Call(
+            monitor=self._monitor,
+            history=self._history,
+            settings=self._settings,
+            random_bytes=self._random_bytes,
+            version=version,
+            project=key.project or "",
+            readonly=key.role == "ro",
+            base=self._settings.base_url or origin(request),
+            query=request.args,
+            body=body,
+        )
+        texts = {name: str(value) if isinstance(value, UUID) else value for name, value in names.items()}
+        return await operation.run(call, **texts)
+
+    # --- letting in -----------------------------------------------------------------------------------------------
+
+    def _body(self, request: IRequest) -> dict[str, Any]:
+        """The JSON object of a POST; nothing and `null` are an empty one."""
+        limit = self._settings.body_limit
+        announced = request.getHeader(b"content-length")
+        request.content.seek(0)
+        raw = request.content.read(limit + 1)
+        if len(raw) > limit or (announced is not None and announced.isdigit() and int(announced) > limit):
+            raise ApiError(413, f"the request body is longer than {limit} bytes")
+        if not raw:
+            return {}
+        try:
+            body = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, RecursionError):
+            raise ApiError(400, "could not parse request body") from None
+        if body is None:
+            return {}
+        if not isinstance(body, dict):
+            raise ApiError(400, "json validation error: value is not an object")
+        return body
+
+    def _let_in(self, request: IRequest, operation: Operation, body: Mapping[str, object]) -> Key:
+        """The key that the client shows, if it may do `operation` now."""
+        header = request.getHeader(b"x-api-key")
+        shown = body.get("api_key") if header is None else header.decode("latin-1")
+        if not isinstance(shown, str) or len(shown) != KEY_LENGTH:
+            raise ApiError(401, "missing api key")
+        key = find_key(self._monitor.world, shown)
+        allowed = ("rw",) if operation.needs == "rw" else ("rw", "ro")
+        if key is None or key.role not in allowed or key.project not in self._monitor.world.projects:
+            raise ApiError(401, "wrong api key")
+        wait = self._rates.wait_s(key.id)
+        if wait:
+            raise ApiError(429, "rate limit exceeded", (("Retry-After", str(ceil(wait))),))
+        return key
+
+    # --- routes of no project, and of none ------------------------------------------------------------------------
+
+    @app.route(f"{PREFIX}/status/", endpoint="status", strict_slashes=False, merge_slashes=False)
+    def status(self, request: IRequest, version: str) -> bytes:
+        """200 `OK` if the daemon can do its work; else 503 and what is wrong. Needs no key."""
+        method = request.method.decode("ascii")
+        if method not in STATUS_METHODS:
+            answer = _wrong_method(STATUS_METHODS).answer()
+        elif method == "OPTIONS":
+            answer = Answer(204)
+        elif problems := self._health():
+            answer = json_answer({"error": "not healthy", "problems": problems}, 503)
+        else:
+            answer = Answer(200, b"OK", TEXT)
+        return written(request, answer, cors(STATUS_METHODS))
+
+    @app.handle_errors(HTTPException)
+    def no_route(self, request: IRequest, failure: Failure) -> bytes:
+        """No route has this path."""
+        return written(request, not_found().answer())
+
+    @app.handle_errors(Exception)
+    def bug(self, request: IRequest, failure: Failure) -> bytes:
+        """Something of ours is broken."""
+        self.log.failure("while routing {path}", failure, path=request.path)
+        return written(request, _internal_error())
+
+
+def _mount(route: Route) -> None:
+    """Have Klein serve `route`. werkzeug redirects neither for a slash too few nor for two in a row."""
+
+    def serve(self: Api, request: IRequest, version: str, **names: object) -> Deferred[bytes]:
+        return self.serve(route, request, version, names)
+
+    Api.app.route(PREFIX + route.path, endpoint=route.name, strict_slashes=False, merge_slashes=False)(serve)
+
+
+for _each in ROUTES:
+    _mount(_each)
+
+
+def _wrong_method(allowed: tuple[str, ...]) -> ApiError:
+    return ApiError(405, "method not allowed", (("Allow", ", ".join(allowed)),))
+
+
+def _internal_error() -> Answer:
+    return json_answer({"error": "internal error"}, 500)

@@ -1,0 +1,125 @@
+"""One request that was let in: who asks, in which version, for what; and the questions every route has about it.
+
+Routes are functions from a call to an answer. They read the world freely and change it only through `submit`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+
+from pingmon.core.check import Check
+from pingmon.core.events import Entry, Event, Id
+from pingmon.core.notify import Channel
+from pingmon.core.world import Outcome, World
+from pingmon.http.answers import ApiError, not_found
+from pingmon.http.keys import RandomBytes
+from pingmon.journal import FlipRow
+from pingmon.monitor import Monitor
+from pingmon.wire.checks import View, unique_key
+
+_NUMBER: Final = re.compile("[0-9]{1,18}")
+
+
+class ApiSettings(Struct, frozen=True, kw_only=True):
+    """What an operator may choose. `base_url` "" means the address that the client used; it has no slash at its end.
+
+    `ping_path` comes between that and a check's id in its ping URL. `body_limit` is in bytes.
+    """
+
+    base_url: str = ""
+    ping_path: str = "/ping/"
+    keys_per_second: int = 20
+    max_checks: int = 10_000
+    max_channels: int = 1_000
+    body_limit: int = 65_536
+
+
+class History(Protocol):
+    """What the API reads from the log store."""
+
+    def pings(
+        self, stream: Id, *, upto: int, skip: int = 0, limit: int = 100, signals: frozenset[str] | None = None
+    ) -> Deferred[list[tuple[int, Entry]]]: ...
+    def flips(
+        self,
+        stream: Id,
+        *,
+        upto: int,
+        start: int | None = None,
+        end: int | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> Deferred[list[FlipRow]]: ...
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """A request after authentication. `base` is the daemon's URL, `body` the JSON object of a POST."""
+
+    monitor: Monitor
+    history: History
+    settings: ApiSettings
+    random_bytes: RandomBytes
+    version: int
+    project: Id
+    readonly: bool
+    base: str
+    query: Mapping[bytes, list[bytes]]
+    body: Mapping[str, object]
+
+    @property
+    def world(self) -> World:
+        """The world as it is now."""
+        return self.monitor.world
+
+    def view(self) -> View:
+        """How this client sees checks, at this moment."""
+        ping_base = self.base + self.settings.ping_path
+        return View(self.version, self.readonly, self.base, ping_base, self.monitor.now(), self.world.daemon.deaf)
+
+    def submit(self, stream: Id, event: Event) -> Deferred[Outcome]:
+        """Have `event` logged; fires when it is durable."""
+        return self.monitor.submit(stream, event)
+
+    # --- what is the project's own --------------------------------------------------------------------------------
+
+    def checks(self) -> list[Check]:
+        """All checks of the project, oldest first."""
+        return [self.world.checks[id] for id in self.world.members[self.project].checks]
+
+    def check(self, id: Id) -> Check:
+        """The check with this id; 404 if the project has none."""
+        check = self.world.checks.get(id)
+        if check is None or check.project != self.project:
+            raise not_found()
+        return check
+
+    def check_by_unique_key(self, key: str) -> Check:
+        """The check with this `unique_key`; 404 if the project has none."""
+        for id in self.world.members[self.project].checks:
+            if unique_key(id) == key:
+                return self.world.checks[id]
+        raise not_found()
+
+    def channels(self) -> list[Channel]:
+        """All channels of the project, oldest first."""
+        return [self.world.channels[id] for id in self.world.members[self.project].channels]
+
+    # --- what the query asks --------------------------------------------------------------------------------------
+
+    def asked(self, name: str) -> list[str]:
+        """All values of a query parameter."""
+        return [value.decode("utf-8", "replace") for value in self.query.get(name.encode("ascii"), [])]
+
+    def asked_number(self, name: str, least: int, most: int, *, empty_is_none: bool = False) -> int | None:
+        """A whole number from the query, the last if there are several; None if there is none."""
+        values = self.asked(name)
+        if not values or (empty_is_none and not values[-1]):
+            return None
+        if not _NUMBER.fullmatch(values[-1]) or not least <= int(values[-1]) <= most:
+            raise ApiError(400, f"{name} must be a number from {least} to {most}")
+        return int(values[-1])

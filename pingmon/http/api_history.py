@@ -1,0 +1,91 @@
+"""The API's history of a check: its pings, their bodies, its flips.
+
+Pings are counted back from the newest one, so a page is read as of one entry of the log, the one that the check's
+`n_pings` was taken at; pings that arrive meanwhile do not shift it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, get_args
+
+import msgspec
+
+from pingmon.core.check import Check, Flip
+from pingmon.core.events import Id, Signal
+from pingmon.core.schedule import SECOND
+from pingmon.http.answers import TEXT, Answer, ApiError, json_answer, not_found
+from pingmon.http.api_call import Call
+from pingmon.wire.history import RUN_SIGNALS, flips_json, pings_json
+
+PAGE: Final = 100
+PAGE_MAX: Final = 1000
+LOOK_BACK: Final = 200
+"""Pings before a page in which the starts of its runs are looked for."""
+NUMBER_MAX: Final = 10**15
+UNIX_TIME_MAX: Final = 10_000_000_000
+SECONDS_MAX: Final = 31_536_000
+
+SIGNALS: Final = frozenset(get_args(Signal))
+
+
+async def list_pings(call: Call, id: Id) -> Answer:
+    """A check's pings, newest first; `type`, `before` (a ping's `n`) and `limit` page through all that are kept."""
+    check = call.check(id)
+    limit = call.asked_number("limit", 1, PAGE_MAX) or PAGE
+    before = call.asked_number("before", 0, NUMBER_MAX)
+    types = frozenset(call.asked("type"))
+    if not types <= SIGNALS:
+        raise ApiError(400, f"type must be one of {', '.join(get_args(Signal))}")
+    upto, url = call.world.seq, call.view().check_url(id)
+    skip = 0 if before is None else max(0, check.n_pings - before + 1)
+    if types:
+        page = await call.history.pings(id, upto=upto, skip=skip, limit=limit, signals=types)
+        first = page[0][0] if page else skip
+        look = limit + LOOK_BACK
+        around = await call.history.pings(id, upto=upto, skip=first, limit=look, signals=RUN_SIGNALS)
+    else:
+        around = await call.history.pings(id, upto=upto, skip=skip, limit=limit + LOOK_BACK)
+        page = around[:limit]
+    return json_answer(pings_json(page, around, check.n_pings, url))
+
+
+async def read_body(call: Call, id: Id, n: str) -> Answer:
+    """The body that came with a ping, byte for byte."""
+    check = call.check(id)
+    position = check.n_pings - int(n) if n.isascii() and n.isdigit() else -1
+    if not 0 <= position < check.n_pings:
+        raise not_found()
+    found = await call.history.pings(id, upto=call.world.seq, skip=position, limit=1)
+    if not found or not found[0][1].payload:
+        raise not_found()
+    return Answer(200, found[0][1].payload, TEXT, (("X-Content-Type-Options", "nosniff"),))
+
+
+async def list_flips(call: Call, id: Id) -> Answer:
+    """A check's flips, newest first; `seconds`, `start`, `end`, `before` (a flip's `seq`), `limit` narrow the list."""
+    return await _flips(call, call.check(id))
+
+
+async def list_flips_by_unique_key(call: Call, key: str) -> Answer:
+    """The same, by the name that read-only keys see."""
+    return await _flips(call, call.check_by_unique_key(key))
+
+
+async def _flips(call: Call, check: Check) -> Answer:
+    seconds = call.asked_number("seconds", 0, SECONDS_MAX, empty_is_none=True)
+    start = call.asked_number("start", 0, UNIX_TIME_MAX)
+    end = call.asked_number("end", 0, UNIX_TIME_MAX)
+    before = call.asked_number("before", 0, NUMBER_MAX)
+    limit = call.asked_number("limit", 1, PAGE_MAX) or PAGE_MAX
+    starts = [] if start is None else [start * SECOND]
+    if seconds:
+        starts.append(call.monitor.now() - seconds * SECOND)
+    rows = await call.history.flips(
+        check.id,
+        upto=call.world.seq,
+        start=max(starts, default=None),
+        end=None if end is None else end * SECOND,
+        before=before,
+        limit=limit,
+    )
+    return json_answer(flips_json(msgspec.json.decode(row.body, type=Flip) for row in rows))

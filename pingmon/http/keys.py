@@ -1,0 +1,66 @@
+"""API keys: making them, and recognising the one a client shows.
+
+    hcw_… read and write   hcr_… read only   hco_… the operator's, for the whole daemon
+
+A key is 32 characters, four of which tell its role. It is shown once and never stored: the log keeps the SHA-256 of a
+random salt and the key, and its first eight characters to find it by. The other 24 are 142 bits of chance, so a plain
+hash is enough; a slow one would only make every request slow. Nothing here may log a key.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Final, TypeAlias
+from uuid import UUID
+
+from pingmon.core.events import Id, KeyCreated, Role
+from pingmon.core.world import Key, World
+
+RandomBytes: TypeAlias = Callable[[int], bytes]
+"""Gives that many unpredictable bytes; `os.urandom` in the daemon."""
+
+KEY_LENGTH: Final = 32
+PREFIX_LENGTH: Final = 8
+SALT_BYTES: Final = 16
+ROLE_MARKS: Final[dict[Role, str]] = {"rw": "hcw_", "ro": "hcr_", "operator": "hco_"}
+
+_ALPHABET: Final = string.ascii_letters + string.digits
+_FAIR: Final = 256 - 256 % len(_ALPHABET)
+"""Bytes from here on are thrown away: they would make some characters likelier than others."""
+
+
+def new_id(random_bytes: RandomBytes) -> Id:
+    """A fresh version 4 UUID."""
+    return str(UUID(bytes=random_bytes(16), version=4))
+
+
+def new_key(role: Role, random_bytes: RandomBytes) -> str:
+    """A fresh key for `role`, in clear. Whoever asks must show it to its owner now: it cannot be had again."""
+    text = ROLE_MARKS[role]
+    while len(text) < KEY_LENGTH:
+        text += "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in random_bytes(KEY_LENGTH) if byte < _FAIR)
+    return text[:KEY_LENGTH]
+
+
+def key_created(text: str, role: Role, random_bytes: RandomBytes, name: str = "") -> KeyCreated:
+    """The event that makes `text` a key of the stream it is submitted to: a project, or the daemon."""
+    salt = random_bytes(SALT_BYTES).hex()
+    return KeyCreated(new_id(random_bytes), role, text[:PREFIX_LENGTH], salt, key_digest(salt, text), name)
+
+
+def key_digest(salt: str, text: str) -> str:
+    """Hex SHA-256 of salt and key, as the log keeps it."""
+    return sha256(f"{salt}{text}".encode()).hexdigest()
+
+
+def find_key(world: World, text: str) -> Key | None:
+    """The key that `text` is, compared in constant time; None if it is none."""
+    found = None
+    for id in world.keys_by_prefix.get(text[:PREFIX_LENGTH], ()):
+        key = world.keys[id]
+        if compare_digest(key_digest(key.salt, text), key.digest):
+            found = key
+    return found

@@ -1,0 +1,163 @@
+"""A whole management API in memory: real HTTP parsing, real monitor, a journal without a disk, clocks set by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from msgspec import Struct
+from treq.testing import StubTreq
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import EventLoggingObserver
+from twisted.logger import globalLogPublisher
+from twisted.web.iweb import IResponse
+from twisted.web.resource import Resource
+
+from pingmon.clock import MICROSECONDS, Timekeeper
+from pingmon.core.check import Check
+from pingmon.core.events import DAEMON, Event, PingReceived, ProjectCreated, Signal
+from pingmon.core.world import Outcome
+from pingmon.http.api import Api, ApiSettings, History
+from pingmon.http.keys import key_created, new_key
+from pingmon.journal import MemoryJournal
+from pingmon.monitor import Monitor
+
+PROJECT = "11111111-0000-4000-8000-000000000001"
+OTHER_PROJECT = "11111111-0000-4000-8000-000000000002"
+START = 1_700_000_000
+"""2023-11-14T22:13:20+00:00"""
+
+
+class Reply(Struct, frozen=True):
+    """An answer as a client has it."""
+
+    status: int
+    raw: bytes
+    headers: dict[str, str]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.raw)
+
+    @property
+    def error(self) -> str:
+        assert self.headers["Content-Type"] == "application/json"
+        message = self.json["error"]
+        assert isinstance(message, str)
+        return message
+
+
+class House:
+    """`ask` is a client; `journal`, `monitor` and `time` (seconds) are there to be tampered with."""
+
+    def __init__(self, settings: ApiSettings | None = None, history: History | None = None) -> None:
+        self.time = float(START)
+        self.health: Callable[[], list[str]] = list
+        chance = count()
+        self.random_bytes: Callable[[int], bytes] = lambda n: b"".join(
+            (next(chance) * 2_654_435_761 % 2**32).to_bytes(4, "big") for _ in range(n)
+        )[:n]
+        self.journal: MemoryJournal[Outcome] = MemoryJournal()
+        self.monitor = Monitor(self.journal, Timekeeper(lambda: self.time, lambda: self.time))
+        self.monitor.open()
+        self.monitor.start()
+        settings = settings or ApiSettings(keys_per_second=0)
+        self.api = Api(
+            self.monitor,
+            history or self.journal,
+            settings,
+            health=lambda: self.health(),
+            random_bytes=lambda n: self.random_bytes(n),
+        )
+        root = Resource()
+        root.putChild(b"api", self.api.resource())
+        self.treq: Any = StubTreq(root)
+        self.rw = self.new_project(PROJECT)
+        self.ro = self.new_key(PROJECT, "ro")
+
+    # --- making ---------------------------------------------------------------------------------------------------
+
+    def new_project(self, id: str) -> str:
+        self.submit(id, ProjectCreated(id, f"ping{id[-1]}"))
+        return self.new_key(id, "rw")
+
+    def new_key(self, project: str, role: Any) -> str:
+        key = new_key(role, self.random_bytes)
+        stream = DAEMON if role == "operator" else project
+        self.submit(stream, key_created(key, role, self.random_bytes))
+        return key
+
+    def submit(self, stream: str, event: Event, payload: bytes | None = None) -> Outcome:
+        outcomes: list[Outcome] = []
+        self.monitor.submit(stream, event, payload).addCallback(outcomes.append)
+        return outcomes[0]
+
+    def ping(self, id: str, signal: Signal = "success", body: bytes | None = None, **more: Any) -> None:
+        self.submit(id, PingReceived(signal, **more), body)
+
+    def create(self, **fields: Any) -> str:
+        reply = self.post("/api/v3/checks/", fields)
+        assert reply.status == 201, reply.raw
+        return str(reply.json["uuid"])
+
+    def channel(self, name: str = "ops") -> str:
+        reply = self.post("/api/v3/channels/", {"kind": "webhook", "name": name, "value": {"url_down": "http://x.y/"}})
+        assert reply.status == 201, reply.raw
+        return str(reply.json["id"])
+
+    def check(self, id: str) -> Check:
+        return self.monitor.world.checks[id]
+
+    @property
+    def now(self) -> int:
+        return round(self.time * MICROSECONDS)
+
+    # --- asking ---------------------------------------------------------------------------------------------------
+
+    def get(self, path: str, key: str | None = None) -> Reply:
+        return self.ask("GET", path, key=key or self.rw)
+
+    def post(self, path: str, body: object = None, key: str | None = None) -> Reply:
+        return self.ask("POST", path, json.dumps(body).encode(), key=key or self.rw)
+
+    def delete(self, path: str, key: str | None = None) -> Reply:
+        return self.ask("DELETE", path, key=key or self.rw)
+
+    def ask(
+        self, method: str, path: str, body: bytes = b"", *, key: str = "", headers: dict[str, str] | None = None
+    ) -> Reply:
+        """The answer; fails if there is none yet."""
+        sent = {"X-Api-Key": key} if key else {}
+        replies: list[IResponse] = []
+        url = path if path.startswith("http") else f"http://pingmon.example{path}"
+        asked: Deferred[IResponse] = self.treq.request(
+            method, url, data=body or None, headers=sent | (headers or {}), allow_redirects=False
+        )
+        asked.addCallback(replies.append)
+        self.treq.flush()
+        assert replies, "no answer"
+        raw: list[bytes] = []
+        self.treq.content(replies[0]).addCallback(raw.append)
+        self.treq.flush()
+        shown = {
+            name.decode("ascii"): values[0].decode("ascii") for name, values in replies[0].headers.getAllRawHeaders()
+        }
+        return Reply(replies[0].code, raw[0], shown)
+
+
+class Logged:
+    """Collects what is logged while it is entered; `troubles` are errors and bugs."""
+
+    def __enter__(self) -> Logged:
+        self._observer = EventLoggingObserver()
+        globalLogPublisher.addObserver(self._observer)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        globalLogPublisher.removeObserver(self._observer)
+
+    @property
+    def troubles(self) -> list[Any]:
+        return [event for event in self._observer if event["log_level"].name in ("error", "critical")]

@@ -1,0 +1,206 @@
+"""The history of a check over the API: pings, bodies, flips, and paging through them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from tests.http.api_house import START, House
+
+A = "aaaaaaaa-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def house() -> House:
+    """A house with time that goes on by itself, one second for each ping."""
+    return House()
+
+
+def with_pings(house: House, count: int, **fields: Any) -> str:
+    """The path of a check with so many pings, alternating start and success, a second apart."""
+    id = house.create(**fields)
+    for n in range(count):
+        house.ping(id, "start" if n % 2 == 0 else "success")
+        house.time += 1
+    return f"/api/v3/checks/{id}"
+
+
+def numbers(house: House, path: str) -> list[int]:
+    return [ping["n"] for ping in house.get(path).json["pings"]]
+
+
+# --- pings --------------------------------------------------------------------------------------------------------
+
+
+def test_pings_newest_first(house: House) -> None:
+    """Pings come newest first, each with its number, and successes with the time since their start."""
+    path = with_pings(house, 4)
+    pings = house.get(f"{path}/pings/").json["pings"]
+    assert [(ping["n"], ping["type"], ping.get("duration")) for ping in pings] == [
+        (4, "success", 1.0),
+        (3, "start", None),
+        (2, "success", 1.0),
+        (1, "start", None),
+    ]
+    assert pings[3]["date"] == "2023-11-14T22:13:20.000000+00:00"
+
+
+def test_a_hundred_unless_asked_otherwise(house: House) -> None:
+    """Without a limit, the newest hundred are told."""
+    path = with_pings(house, 105)
+    assert numbers(house, f"{path}/pings/") == list(range(105, 5, -1))
+
+
+def test_paging(house: House) -> None:
+    """`before` and `limit` page through everything; a page that ends inside a run still tells its duration."""
+    path = with_pings(house, 10)
+    assert numbers(house, f"{path}/pings/?limit=3") == [10, 9, 8]
+    assert numbers(house, f"{path}/pings/?limit=3&before=8") == [7, 6, 5]
+    assert numbers(house, f"{path}/pings/?before=1") == numbers(house, f"{path}/pings/?before=0") == []
+    assert numbers(house, f"{path}/pings/?before=999") == list(range(10, 0, -1))
+    assert house.get(f"{path}/pings/?limit=1").json["pings"][0]["duration"] == 1.0
+
+
+def test_pages_by_type(house: House) -> None:
+    """`type` picks signals, several of them if asked; numbers and durations stay what they are."""
+    path = with_pings(house, 10)
+    pings = house.get(f"{path}/pings/?type=success&limit=2&before=9").json["pings"]
+    assert [(ping["n"], ping["duration"]) for ping in pings] == [(8, 1.0), (6, 1.0)]
+    assert numbers(house, f"{path}/pings/?type=success&type=start&limit=2") == [10, 9]
+    assert numbers(house, f"{path}/pings/?type=log") == []
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "limit=x", "limit=", "limit=-1", "limit=1.5", "limit=%D9%A3"]
+)
+def test_bad_limits(house: House, query: str) -> None:
+    """A limit that is no number from 1 to 1000 is told so."""
+    reply = house.get(f"{with_pings(house, 1)}/pings/?{query}")
+    assert (reply.status, reply.error) == (400, "limit must be a number from 1 to 1000")
+
+
+def test_other_bad_queries(house: House) -> None:
+    """Unknown types and numbers out of range are told so."""
+    path = with_pings(house, 1)
+    assert house.get(f"{path}/pings/?type=bang").error == "type must be one of success, start, fail, log, ign"
+    assert house.get(f"{path}/pings/?before={'9' * 5000}").error == "before must be a number from 0 to 1000000000000000"
+
+
+class Slow:
+    """The history of `house`, read only after another ping has come."""
+
+    house: House
+
+    def pings(self, stream: str, **asked: Any) -> Deferred[Any]:
+        self.house.ping(stream)
+        return self.house.journal.pings(stream, **asked)
+
+    def flips(self, stream: str, **asked: Any) -> Deferred[Any]:
+        return self.house.journal.flips(stream, **asked)
+
+
+def test_pings_that_arrive_meanwhile_do_not_shift_a_page() -> None:
+    """A page is read as of the moment it was asked for."""
+    slow = Slow()
+    house = slow.house = House(history=slow)
+    assert numbers(house, f"{with_pings(house, 3)}/pings/?limit=2") == [3, 2]
+
+
+# --- bodies -------------------------------------------------------------------------------------------------------
+
+
+def test_bodies_come_back_as_they_came(house: House) -> None:
+    """A body is given back byte for byte, as text that no browser will take for anything else."""
+    id = house.create()
+    body = b"caf\xc3\xa9 \xff\x00 <script>"
+    house.ping(id, "fail", body, exitstatus=7, rid=A, method="POST", addr="192.0.2.1", ua="curl")
+    house.ping(id)
+    ping = house.get(f"/api/v3/checks/{id}/pings/").json["pings"][1]
+    assert ping["body_url"] == f"http://pingmon.example/api/v3/checks/{id}/pings/1/body"
+    assert (ping["exitstatus"], ping["rid"], ping["remote_addr"]) == (7, A, "192.0.2.1")
+    reply = house.get(ping["body_url"])
+    assert (reply.status, reply.raw) == (200, body)
+    assert reply.headers["Content-Type"] == "text/plain"
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("n", ["0", "2", "3", "999999999999999", "-1", "x", "%D9%A1", "1.0"])
+def test_bodies_that_are_not_there(house: House, n: str) -> None:
+    """No such ping, and no such body, are 404."""
+    id = house.create()
+    house.ping(id, "success", b"yes")
+    house.ping(id, "success")
+    assert house.get(f"/api/v3/checks/{id}/pings/1/body").status == 200
+    assert house.get(f"/api/v3/checks/{id}/pings/{n}/body").error == "not found"
+
+
+# --- flips --------------------------------------------------------------------------------------------------------
+
+
+def flipping(house: House) -> str:
+    """The path of a check that went up, down and up again, an hour apart, and was paused then."""
+    id = house.create()
+    for signal in ("success", "fail", "success"):
+        house.ping(id, signal)
+        house.time += 3600
+    house.post(f"/api/v3/checks/{id}/pause")
+    return f"/api/v3/checks/{id}/flips/"
+
+
+def test_flips_newest_first(house: House) -> None:
+    """Flips come newest first, with the reason of a down."""
+    flips = house.get(flipping(house)).json["flips"]
+    assert [(flip["up"], flip["reason"]) for flip in flips] == [(0, ""), (1, ""), (0, "fail"), (1, "")]
+    assert flips[3]["timestamp"] == "2023-11-14T22:13:20+00:00"
+
+
+def test_flips_for_a_read_only_key(house: House) -> None:
+    """A read-only key may ask for flips, by the key that it sees."""
+    path = flipping(house)
+    (listed,) = house.get("/api/v3/checks/", house.ro).json["checks"]
+    by_key = house.get(f"/api/v3/checks/{listed['unique_key']}/flips/", house.ro)
+    assert by_key.json == house.get(path, house.ro).json
+    assert len(by_key.json["flips"]) == 4
+
+
+def test_flips_of_a_time(house: House) -> None:
+    """`seconds`, `start` (inclusive) and `end` (exclusive) narrow the list, all together."""
+    path = flipping(house)
+    hour = START + 3600
+
+    def count(query: str) -> int:
+        return len(house.get(f"{path}?{query}").json["flips"])
+
+    assert count("seconds=3600") == 2
+    assert count("seconds=0") == count("seconds=") == 4
+    assert count(f"start={hour}") == 3
+    assert count(f"end={hour}") == 1
+    assert count(f"start={hour}&end={hour + 1}") == 1
+    assert count(f"start={START}&seconds=60") == 1
+
+
+def test_paging_through_flips(house: House) -> None:
+    """The `seq` of the last flip of a page leads to the next one."""
+    path = flipping(house)
+    every = house.get(path).json["flips"]
+    page = house.get(f"{path}?limit=3").json["flips"]
+    assert page == every[:3]
+    assert house.get(f"{path}?limit=3&before={page[-1]['seq']}").json["flips"] == every[3:]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("seconds=31536001", "seconds must be a number from 0 to 31536000"),
+        ("seconds=x", "seconds must be a number from 0 to 31536000"),
+        ("start=", "start must be a number from 0 to 10000000000"),
+        ("end=10000000001", "end must be a number from 0 to 10000000000"),
+        ("limit=0", "limit must be a number from 1 to 1000"),
+    ],
+)
+def test_bad_times(house: House, query: str, text: str) -> None:
+    """A filter that cannot be understood is told so."""
+    reply = house.get(f"/api/v3/checks/{house.create()}/flips/?{query}")
+    assert (reply.status, reply.error) == (400, text)
