@@ -1,0 +1,25 @@
+"""The append-only log store. Nothing outside this package may know how events are stored.
+
+`SqliteJournal` is the engine of the daemon; `MemoryJournal` has the same interface, for tests. A journal is opened
+(`open`), read (`load`, `replay`), and only then started (`start`); after that the writing and the reading methods
+may be used until `stop`. All are called on the reactor's thread.
+"""
+
+from pingmon.journal.errors import JournalDamaged, JournalFormatError, JournalFull, JournalUnavailable
+from pingmon.journal.memory import MemoryJournal
+from pingmon.journal.sqlite import SqliteJournal
+from pingmon.journal.values import FlipRow, JournalHealth, Retention, StateRow, Trimmed
+
+__all__ = [
+    "FlipRow",
+    "JournalDamaged",
+    "JournalFormatError",
+    "JournalFull",
+    "JournalHealth",
+    "JournalUnavailable",
+    "MemoryJournal",
+    "Retention",
+    "SqliteJournal",
+    "StateRow",
+    "Trimmed",
+]

@@ -1,0 +1,168 @@
+"""`pingmon journal …`: look at the log, prove it, copy it. Read-only, and made to run beside the daemon."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event as Alarm
+from typing import Final, TextIO
+from uuid import UUID
+
+import click
+
+from pingmon.core.events import Entry
+from pingmon.journal.backup import backup
+from pingmon.journal.errors import JournalDamaged, JournalFormatError, JournalUnavailable
+from pingmon.journal.lines import line
+from pingmon.journal.offline import entries_after, last_seq, newest_entries
+from pingmon.journal.verify import verify
+
+FILE: Final = "journal.sqlite3"
+POLL_S: Final = 0.25
+
+Report = Callable[[int, int], object]
+
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("pingmon-data"),
+    show_default=True,
+    help="The daemon's data directory.",
+)
+
+
+@click.group()
+def journal() -> None:
+    """Look at the append-only log, prove that it is whole, copy it."""
+
+
+def _file(data: Path) -> Path:
+    path = data / FILE
+    if not path.is_file():
+        raise click.ClickException(f"there is no journal in {data} ({FILE} is missing); is --data right?")
+    return path
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """A journal's trouble is one line and exit code 1; a reader that went away (`| head`) is no trouble."""
+    try:
+        yield
+    except (JournalDamaged, JournalFormatError, JournalUnavailable) as error:
+        raise click.ClickException(str(error)) from error
+    except BrokenPipeError as error:
+        # What is still buffered would be written, and fail, when the interpreter flushes at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(0) from error
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def _progress(label: str, *, wanted: bool = True) -> Iterator[Report]:
+    """A bar on stderr while the block runs, if that is a terminal."""
+    if not (wanted and sys.stderr.isatty()):
+        yield lambda done, total: None
+        return
+    with click.progressbar(length=1, label=label, file=sys.stderr, update_min_steps=1) as bar:
+
+        def report(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield report
+
+
+@journal.command("verify")
+@data_option
+def verify_command(data: Path) -> None:
+    """Prove that no entry was altered or lost. Exit code 0: sound, 1: damaged."""
+    path = _file(data)
+    with _plain_errors():
+        with _progress("verifying") as report:
+            found = verify(path, report)
+        if found.damage:
+            for damage in found.damage:
+                click.echo(f"damaged: {damage}", err=True)
+            raise click.ClickException(
+                f"{path} is damaged. Stop pingmon, keep a copy of the file, and restore a backup "
+                "(docs/log-format.md, «When a journal is damaged»)."
+            )
+    click.echo(
+        f"sound: {found.entries} entries up to {found.last} ({found.trimmed} trimmed), {found.commits} commits in the "
+        f"chain, {found.state} states, {found.flips} flips"
+    )
+
+
+@journal.command()
+@data_option
+@click.option("-n", "count", type=click.IntRange(0), default=10, show_default=True, help="Entries to begin with.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is added.")
+@click.option("--stream", type=click.UUID, help="Only entries about the check, project … with this id.")
+def tail(data: Path, count: int, follow: bool, stream: UUID | None) -> None:
+    """The newest entries as JSON lines, oldest first."""
+    path = _file(data)
+    only = None if stream is None else str(stream)
+    with _plain_errors():
+        after = last_seq(path)
+        begin = newest_entries(path, count, only)
+        _show(begin, sys.stdout)
+        after = max([after, *(entry.seq for entry in begin)])
+        with suppress(KeyboardInterrupt):  # the way to end it
+            while follow:
+                Alarm().wait(POLL_S)
+                for entry in entries_after(path, after, only):
+                    _show([entry], sys.stdout)
+                    after = entry.seq
+
+
+def _show(entries: list[Entry], out: TextIO) -> None:
+    for entry in entries:
+        out.write(line(entry) + "\n")
+    out.flush()
+
+
+@journal.command()
+@data_option
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A new file; else stdout.")
+def export(data: Path, output: Path | None) -> None:
+    """All entries as JSON lines, oldest first."""
+    path = _file(data)
+    with _plain_errors():
+        if output is None:
+            _export(path, sys.stdout, lambda done, total: None)
+            return
+        try:
+            out = output.open("x", encoding="utf-8")
+        except OSError as error:
+            raise click.ClickException(f"{output}: {error.strerror}") from error
+        with out, _progress("exporting") as report:
+            count = _export(path, out, report)
+    click.echo(f"exported {count} entries to {output}", err=True)
+
+
+def _export(path: Path, out: TextIO, report: Report) -> int:
+    total = last_seq(path)
+    count = 0
+    for count, entry in enumerate(entries_after(path, 0), 1):
+        out.write(line(entry) + "\n")
+        if count % 1000 == 0:
+            report(entry.seq, max(total, entry.seq))
+    out.flush()
+    return count
+
+
+@journal.command("backup")
+@click.argument("dest", type=click.Path(path_type=Path))
+@data_option
+def backup_command(dest: Path, data: Path) -> None:
+    """Copy the journal to the new file (or into the directory) DEST, and verify the copy."""
+    path = _file(data)
+    target = dest / FILE if dest.is_dir() else dest
+    with _plain_errors():
+        with _progress("copying") as report:
+            found = backup(path, target, report)
+        click.echo(f"backed up {found.entries} entries up to {found.last} to {target}; the copy is sound")

@@ -1,0 +1,122 @@
+"""Group commit: drafts gather on the reactor's thread while one batch of them is being written.
+
+When that is durable, its entries are delivered in order, and what has gathered is the next batch. So one fsync is paid
+for all that came during the one before. Nothing here knows how a batch is written.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Generic, TypeAlias, TypeVar
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pingmon.core.events import Draft, Entry
+from pingmon.journal.codec import Row, encoded
+from pingmon.journal.errors import JournalFull, JournalUnavailable
+
+log = Logger()
+
+T = TypeVar("T")
+Waiting: TypeAlias = tuple[Draft, Row, Deferred[T]]
+
+BATCH_ROWS: Final = 2_000
+BATCH_BYTES: Final = 4 * 1024 * 1024
+BUFFER_BYTES: Final = 64 * 1024 * 1024
+
+
+class GroupCommit(Generic[T]):
+    """`commit` writes rows and fires with the seq of the last; `soon` calls a function in the reactor's next turn."""
+
+    def __init__(
+        self,
+        *,
+        commit: Callable[[list[Row]], Deferred[int]],
+        deliver: Callable[[Entry], T],
+        soon: Callable[[Callable[[], object]], object],
+        max_buffered: int,
+    ) -> None:
+        self._commit = commit
+        self._deliver = deliver
+        self._soon = soon
+        self._max_buffered = max_buffered
+        self._buffer: deque[Waiting[T]] = deque()
+        self._bytes = 0
+        self._committing = 0
+        self._busy = False
+        self._idle: list[Deferred[None]] = []
+
+    @property
+    def buffered(self) -> int:
+        """The number of drafts that are not durable yet."""
+        return len(self._buffer) + self._committing
+
+    def append(self, draft: Draft) -> Deferred[T]:
+        """Put a draft into the buffer. JournalFull if that has reached its bound, in number or bytes.
+
+        Fires with the result of its entry's delivery. It has no canceller: cancelling it drops the result only.
+        """
+        if len(self._buffer) >= self._max_buffered or self._bytes >= BUFFER_BYTES:
+            raise JournalFull(f"{len(self._buffer)} entries ({self._bytes} bytes) wait for the disk")
+        row = encoded(draft)
+        done: Deferred[T] = Deferred()
+        self._buffer.append((draft, row, done))
+        self._bytes += len(row.canon)
+        if not self._busy:
+            self._busy = True
+            self._soon(self._next)  # not at once: what else arrives in this turn of the reactor shares the commit
+        return done
+
+    def idle(self) -> Deferred[None]:
+        """Fires when nothing is buffered or being written any more."""
+        if not self._busy:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        self._idle.append(waiter)
+        return waiter
+
+    def _next(self) -> None:
+        batch = self._taken()
+        self._committing = len(batch)
+        if batch:
+            self._commit([row for _, row, _ in batch]).addCallbacks(
+                self._durable, self._refused, callbackArgs=(batch,), errbackArgs=(batch,)
+            )
+            return
+        self._busy = False
+        waiters, self._idle = self._idle, []
+        for waiter in waiters:
+            waiter.callback(None)
+
+    def _taken(self) -> list[Waiting[T]]:
+        if len(self._buffer) <= BATCH_ROWS and self._bytes <= BATCH_BYTES:
+            batch, self._bytes = list(self._buffer), 0
+            self._buffer.clear()
+            return batch
+        batch, size = [], 0
+        while self._buffer and len(batch) < BATCH_ROWS and size < BATCH_BYTES:
+            batch.append(self._buffer.popleft())
+            size += len(batch[-1][1].canon)
+        self._bytes -= size
+        return batch
+
+    def _durable(self, last: int, batch: list[Waiting[T]]) -> None:
+        self._next()  # first, so that the disk works while the entries are delivered
+        deliver = self._deliver
+        for seq, (draft, _, done) in enumerate(batch, last - len(batch) + 1):
+            try:
+                result = deliver(Entry(seq, draft.at, draft.stream, draft.event, draft.payload))
+            except Exception:  # noqa: BLE001 -- a bug of the fold; the entries after this one must not suffer
+                log.failure("delivering entry {seq} of {stream}", seq=seq, stream=draft.stream)
+                done.errback(Failure())
+            else:
+                done.callback(result)
+
+    def _refused(self, failure: Failure, batch: list[Waiting[T]]) -> None:
+        self._next()
+        cause = failure.value.cause if isinstance(failure.value, JournalUnavailable) else str(failure.value)
+        for _, _, done in batch:
+            done.errback(JournalUnavailable(cause))

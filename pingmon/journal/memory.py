@@ -1,0 +1,265 @@
+"""A journal in memory, for the tests of what stands on one: the same interface, no file, no thread, no waiting.
+
+It keeps what a real one would keep: events go through their JSON, so that one which cannot be stored fails here too.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Generic, TypeVar
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pingmon.core.events import Draft, Entry, Id, PingReceived
+from pingmon.journal.codec import Row, decoded, encoded
+from pingmon.journal.condition import Condition
+from pingmon.journal.errors import JournalFull, JournalUnavailable
+from pingmon.journal.values import FlipRow, JournalHealth, Retention, StateRow, Trimmed, Window
+
+log = Logger()
+
+T = TypeVar("T")
+
+DEFAULT: Final = Retention()
+DAY_US: Final = 86_400_000_000
+STOPPED: Final = "the journal is not running"
+
+
+class Memory:
+    """What survives a restart: give it to the next MemoryJournal."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Row] = {}
+        self.last_seq = 0
+        self.state: dict[tuple[str, str], bytes] = {}
+        self.flips: dict[tuple[int, Id], FlipRow] = {}
+        self.snapshot_seq = 0
+        self.alive_at: int | None = None
+
+    def entry(self, seq: int) -> Entry:
+        """The entry as it is read back."""
+        row = self.rows[seq]
+        return decoded(seq, row.at, row.stream, row.kind.encode(), row.body.encode(), row.payload)
+
+    def newest_first(self, stream: Id) -> list[Entry]:
+        """The stream's pings."""
+        entries = (self.entry(seq) for seq in sorted(self.rows, reverse=True))
+        return [entry for entry in entries if entry.stream == stream and isinstance(entry.event, PingReceived)]
+
+
+class MemoryJournal(Generic[T]):
+    """See `SqliteJournal` for the interface.
+
+    With `at_once`, an append is committed and delivered before it returns (or, from within a delivery, after that).
+    Otherwise `flush` commits what is buffered. `fail_next` lets the next writes fail. `memory` is the disk.
+    """
+
+    def __init__(
+        self,
+        *,
+        memory: Memory | None = None,
+        retention: Retention = DEFAULT,
+        max_buffered: int = 20_000,
+        at_once: bool = True,
+    ) -> None:
+        self.memory = memory or Memory()
+        self.at_once = at_once
+        self.snapshot_seq = self.last_seq = 0
+        self.alive_at: int | None = None
+        self._retention = retention
+        self._max_buffered = max_buffered
+        self._buffer: deque[tuple[Draft, Row, Deferred[T]]] = deque()
+        self._flips: dict[tuple[int, Id], FlipRow] = {}
+        self._deliver: Callable[[Entry], T] | None = None
+        self._running = False
+        self._flushing = False
+        self._failures: deque[str | None] = deque()
+        self._condition = Condition()
+        self._now = 0
+
+    def open(self, now: int) -> None:
+        """Begin where the memory ends. `now` is the time of the health report until something newer is appended."""
+        self._now = now
+        self.snapshot_seq = self.memory.snapshot_seq
+        self.last_seq = self.memory.last_seq
+        self.alive_at = self.memory.alive_at
+
+    def load(self) -> Iterator[StateRow]:
+        """The snapshot's rows."""
+        for (kind, id), body in sorted(self.memory.state.items()):
+            yield kind, id, body
+
+    def replay(self) -> Iterator[Entry]:
+        """The entries after the snapshot, in order."""
+        for seq in sorted(self.memory.rows):
+            if seq > self.memory.snapshot_seq:
+                yield self.memory.entry(seq)
+
+    def start(self, deliver: Callable[[Entry], T]) -> None:
+        """From now on `deliver` gets each entry, once and in order."""
+        self._deliver = deliver
+        self._running = True
+
+    def fail_next(self, writes: int = 1, cause: str = "the disk is full", *, after: int = 0) -> None:
+        """Let `writes` writes (a commit is one, however many entries it has) fail with `cause`, `after` so many."""
+        self._failures.extend([None] * after + [cause] * writes)
+
+    def append(self, draft: Draft) -> Deferred[T]:
+        """As in `SqliteJournal.append`."""
+        if not self._running:
+            return fail(JournalUnavailable(STOPPED))
+        if len(self._buffer) >= self._max_buffered:
+            raise JournalFull(f"{len(self._buffer)} entries wait")
+        done: Deferred[T] = Deferred()
+        self._buffer.append((draft, encoded(draft), done))
+        if self.at_once:
+            self.flush()
+        return done
+
+    def flush(self) -> None:
+        """Commit what is buffered, as one commit, and deliver it; then what came meanwhile."""
+        if self._flushing:
+            return
+        self._flushing = True
+        try:
+            while self._buffer:
+                batch = list(self._buffer)
+                self._buffer.clear()
+                self._commit(batch)
+        finally:
+            self._flushing = False
+
+    def _commit(self, batch: list[tuple[Draft, Row, Deferred[T]]]) -> None:
+        self._now = max(draft.at for draft, _, _ in batch)
+        cause = self._write(self._now)
+        if cause is not None:
+            for _, _, done in batch:
+                done.errback(JournalUnavailable(cause))
+            return
+        first = self.memory.last_seq + 1
+        self.memory.rows.update(enumerate((row for _, row, _ in batch), first))
+        self.last_seq = self.memory.last_seq = first + len(batch) - 1
+        self.alive_at = self.memory.alive_at = self._now
+        self._condition.committed(self._now, 0.0)
+        for seq, (draft, _, done) in enumerate(batch, first):
+            self._deliver_one(Entry(seq, draft.at, draft.stream, draft.event, draft.payload), done)
+
+    def _deliver_one(self, entry: Entry, done: Deferred[T]) -> None:
+        assert self._deliver is not None
+        try:
+            result = self._deliver(entry)
+        except Exception:  # noqa: BLE001 -- as in group.py: the entries after this one must not suffer
+            log.failure("delivering entry {seq} of {stream}", seq=entry.seq, stream=entry.stream)
+            done.errback(Failure())
+        else:
+            done.callback(result)
+
+    def _write(self, now: int) -> str | None:
+        """Take the waiting flips into the memory; or the cause, if this write is to fail."""
+        cause = self._failures.popleft() if self._failures else None
+        if cause is not None:
+            self._condition.failed(now, cause)
+            return cause
+        for key, flip in self._flips.items():
+            self.memory.flips.setdefault(key, flip)
+        self._flips.clear()
+        self._condition.wrote(now)
+        return None
+
+    def derive(self, flip: FlipRow) -> None:
+        """As in `SqliteJournal.derive`."""
+        self._flips[flip.seq, flip.stream] = flip
+
+    def snapshot(self, seq: int, rows: Iterable[StateRow], alive: int) -> Deferred[None]:
+        """As in `SqliteJournal.snapshot`."""
+        if not self._running:
+            return fail(JournalUnavailable(STOPPED))
+        if not self.memory.snapshot_seq <= seq <= self.memory.last_seq:
+            return fail(ValueError(f"a snapshot at {seq} in a log that ends at {self.memory.last_seq}"))
+        cause = self._write(alive)
+        if cause is not None:
+            return fail(JournalUnavailable(cause))
+        for kind, id, body in rows:
+            if body is None:
+                self.memory.state.pop((kind, id), None)
+            else:
+                self.memory.state[kind, id] = body
+        self.snapshot_seq = self.memory.snapshot_seq = seq
+        self.alive_at = self.memory.alive_at = alive
+        return succeed(None)
+
+    def touch(self, now: int) -> Deferred[None]:
+        """As in `SqliteJournal.touch`."""
+        if not self._running:
+            return fail(JournalUnavailable(STOPPED))
+        cause = self._write(now)
+        if cause is not None:
+            return fail(JournalUnavailable(cause))
+        self.alive_at = self.memory.alive_at = now
+        return succeed(None)
+
+    def trim(self, now: int, budget_rows: int = 500) -> Deferred[Trimmed]:
+        """As in `SqliteJournal.trim`, but all in one step."""
+        if not self._running:
+            return fail(JournalUnavailable(STOPPED))
+        seen: dict[bytes, int] = {}
+        scanned = [seq for seq in sorted(self.memory.rows, reverse=True) if seq <= self.memory.last_seq]
+        deleted = 0
+        for seq in scanned:
+            entry = self.memory.entry(seq)
+            if not isinstance(entry.event, PingReceived):
+                continue
+            stream = self.memory.rows[seq].stream
+            rank = seen[stream] = seen.get(stream, -1) + 1
+            if seq <= self.memory.snapshot_seq and self._may_go(rank, entry.at, now):
+                del self.memory.rows[seq]
+                deleted += 1
+        return succeed(Trimmed(len(scanned), deleted, wrapped=True))
+
+    def _may_go(self, rank: int, at: int, now: int) -> bool:
+        days = self._retention.max_age_days
+        return rank >= self._retention.pings_per_check or (rank > 0 and days is not None and at < now - days * DAY_US)
+
+    def health(self) -> JournalHealth:
+        """As in `SqliteJournal.health`; times are those of the drafts."""
+        return self._condition.health(buffered=len(self._buffer), entries_total=self.last_seq)
+
+    def stop(self) -> Deferred[None]:
+        """Commit what is buffered; take nothing any more."""
+        if self._running:
+            self.flush()
+            self._running = False
+            self._write(self._now)
+        return succeed(None)
+
+    def pings(
+        self, stream: Id, *, upto: int, skip: int = 0, limit: int = 100, signals: frozenset[str] | None = None
+    ) -> Deferred[list[tuple[int, Entry]]]:
+        """As in `SqliteJournal.pings`."""
+        newest = [entry for entry in self.memory.newest_first(stream) if entry.seq <= upto]
+        found = list(enumerate(newest))[skip:]
+        if signals is not None:
+            found = [(n, entry) for n, entry in found if getattr(entry.event, "signal", None) in signals]
+        return succeed(found[:limit])
+
+    def flips(
+        self,
+        stream: Id,
+        *,
+        upto: int,
+        start: int | None = None,
+        end: int | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> Deferred[list[FlipRow]]:
+        """As in `SqliteJournal.flips`."""
+        window = Window(stream, upto if before is None else min(upto, before - 1), start, end)
+        return succeed(window.newest([*self.memory.flips.values(), *self._flips.values()], limit))
+
+    def entries(self, stream: Id | None, *, after: int = 0, limit: int = 100) -> Deferred[list[Entry]]:
+        """As in `SqliteJournal.entries`."""
+        entries = (self.memory.entry(seq) for seq in sorted(self.memory.rows) if seq > after)
+        return succeed([entry for entry in entries if stream in (None, entry.stream)][:limit])

@@ -1,0 +1,44 @@
+"""Reading a journal from outside the daemon, which may run at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from pingmon.core.events import Entry, Id
+from pingmon.journal import schema
+from pingmon.journal.errors import translated
+from pingmon.journal.reading import read_entries, read_head, read_newest
+
+PAGE: Final = 500
+"""Entries read in one transaction: a long one would keep the write-ahead log from being emptied."""
+
+
+def last_seq(path: Path) -> int:
+    """The seq of the newest entry. Raises JournalDamaged, JournalFormatError, JournalUnavailable; so do the others."""
+    with translated(path):
+        schema.check_file(path)
+        with closing(schema.connect(path, write=False)) as db:
+            return read_head(db, schema.check_schema(path, db)).last
+
+
+def entries_after(path: Path, after: int, stream: Id | None = None) -> Iterator[Entry]:
+    """All entries with seq > `after`, in order, up to where the log ends by then."""
+    with translated(path):
+        schema.check_file(path)
+        with closing(schema.connect(path, write=False)) as db:
+            schema.check_schema(path, db)
+            while page := read_entries(db, stream, after, PAGE):
+                yield from page
+                after = page[-1].seq
+
+
+def newest_entries(path: Path, count: int, stream: Id | None = None) -> list[Entry]:
+    """The `count` newest entries, oldest first."""
+    with translated(path):
+        schema.check_file(path)
+        with closing(schema.connect(path, write=False)) as db:
+            schema.check_schema(path, db)
+            return read_newest(db, stream, count)

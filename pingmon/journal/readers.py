@@ -1,0 +1,105 @@
+"""The readers' side: a few threads with read-only connections of their own, never the writer's."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, LifoQueue
+from threading import Thread
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+
+from pingmon.journal.errors import JournalUnavailable, translated
+from pingmon.journal.schema import connect
+
+READERS: Final = 2
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Reactor(Protocol):
+    """What a journal needs of the reactor: `IReactorFromThreads`, and the clock of `IReactorTime`."""
+
+    def callFromThread(self, callable: Callable[..., object], /, *args: object) -> object:
+        """Call it on the reactor's thread."""
+
+    def seconds(self) -> float:
+        """The time, in seconds since the epoch."""
+
+
+class _Thread(Thread):
+    """One that does not keep a process from ending in which nobody stopped the journal: SQLite survives that."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs, daemon=True)
+
+
+class JournalThreads(ThreadPool):
+    """A private pool of threads: the reactor's own may be full of slow name look-ups."""
+
+    threadFactory = _Thread
+
+
+def in_thread(
+    reactor: Reactor, pool: ThreadPool, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+) -> Deferred[R]:
+    """The result of `work` done on a thread of `pool`. Cancelling drops the result; the work is done all the same."""
+    done: Deferred[R] = Deferred()
+
+    def report(succeeded: bool, result: R | Failure) -> None:
+        reactor.callFromThread(done.callback if succeeded else done.errback, result)
+
+    pool.callInThreadWithCallback(report, work, *args, **kwargs)
+    return done
+
+
+class Readers:
+    """Runs queries from `start` to `stop`. A connection that met an error is closed, and not used again."""
+
+    def __init__(self, path: Path, reactor: Reactor) -> None:
+        self._path = path
+        self._reactor = reactor
+        self._pool = JournalThreads(0, READERS, "pingmon-journal-read")
+        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._running = False
+
+    def start(self) -> None:
+        """Allow queries. Threads start when they are needed."""
+        self._pool.start()
+        self._running = True
+
+    def run(self, query: Callable[[sqlite3.Connection], R]) -> Deferred[R]:
+        """The result of `query`. Errbacks with what `errors.translated` raises, JournalUnavailable when not started."""
+        if not self._running:
+            stopped: Deferred[R] = Deferred()
+            stopped.errback(JournalUnavailable("the journal is not running"))
+            return stopped
+        return in_thread(self._reactor, self._pool, self._queried, query)
+
+    def _queried(self, query: Callable[[sqlite3.Connection], R]) -> R:
+        with translated(self._path):
+            try:
+                db = self._idle.get_nowait()
+            except Empty:
+                db = connect(self._path, write=False)
+            try:
+                result = query(db)
+            except BaseException:
+                db.close()
+                raise
+            self._idle.put(db)
+            return result
+
+    def stop(self) -> None:
+        """Refuse further queries, finish those under way (each is short), close. Blocks for that time."""
+        if not self._running:
+            return
+        self._running = False
+        self._pool.stop()
+        while not self._idle.empty():
+            self._idle.get_nowait().close()

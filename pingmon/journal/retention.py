@@ -1,0 +1,142 @@
+"""Trimming: one bounded step of the sweep that deletes old pings.
+
+A cursor sweeps the log from its begin to the snapshot, and starts over there. A ping goes if the rule of `Retention`
+says so and it is at or below the trim mark. If one above the mark is due, the mark moves on first: whole commits are
+checked against their hashes, counted into the tally of what is kept, and their rows in `batch` are dropped.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+import msgspec
+
+from pingmon.journal.chain import Tally
+from pingmon.journal.codec import PING, canonical
+from pingmon.journal.meta import Meta, update_meta
+from pingmon.journal.reading import EVENT, commit_fault, commits
+from pingmon.journal.schema import transaction
+from pingmon.journal.values import Retention, Trimmed
+
+DAY_US: Final = 86_400_000_000
+WALK: Final = 50_000
+"""Index rows that one step may walk over to find the ranks of pings: about 5 ms."""
+STEP_BYTES: Final = 1_000_000
+"""Bytes of entries that one step reads to delete them or to check them: about 2 ms."""
+
+
+class Sweep:
+    """The retention's memory between steps: for each stream, the newest seq that its count lets go.
+
+    A stream's bound only grows, so a remembered one is never wrong, only late; it is forgotten after a round.
+    """
+
+    def __init__(self, retention: Retention) -> None:
+        self._retention = retention
+        self._bounds: dict[bytes, tuple[int, int]] = {}
+
+    def step(self, db: sqlite3.Connection, meta: Meta, now: int, budget_rows: int) -> tuple[Meta, Trimmed]:
+        """Scan up to `budget_rows` rows and delete what is due at `now` (microseconds since the epoch).
+
+        Returns the meta after it, in which the cursor may be newer than on disk: a step that deletes nothing writes
+        nothing. Raises ValueError, with nothing changed, if entries that should go are not what was written.
+        """
+        end = _end(db, meta)
+        with transaction(db):
+            due, scanned, seen = self._due(db, meta, now, budget_rows, end)
+            if due and due[-1] > meta.trim_mark:
+                meta = _advanced(db, meta, due[-1], budget_rows)
+                if due[-1] > meta.trim_mark:
+                    seen = meta.trim_mark
+            meta, deleted, seen = _deleted(db, meta, [seq for seq in due if seq <= seen], seen)
+            wrapped = seen >= end
+            meta = msgspec.structs.replace(meta, cursor=0 if wrapped else seen)
+            if deleted:
+                update_meta(db, meta)
+        if wrapped:
+            self._bounds.clear()
+        return meta, Trimmed(scanned, deleted, wrapped)
+
+    def _due(self, db: sqlite3.Connection, meta: Meta, now: int, budget: int, end: int) -> tuple[list[int], int, int]:
+        """The seqs that may go, the number of rows looked at, and the seq up to which all was looked at."""
+        rows = db.execute(
+            "SELECT seq, at, stream, kind FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+            (meta.cursor, end, budget),
+        ).fetchall()
+        due: list[int] = []
+        walked = 0
+        for scanned, (seq, at, stream, kind) in enumerate(rows):
+            if kind != PING.encode():
+                continue
+            if stream not in self._bounds:
+                if walked > WALK:
+                    return due, scanned, seq - 1
+                self._bounds[stream] = self._bound(db, stream)
+                walked += self._retention.pings_per_check
+            if self._may_go(seq, at, now, self._bounds[stream]):
+                due.append(seq)
+        return due, len(rows), rows[-1][0] if len(rows) == budget else end
+
+    def _bound(self, db: sqlite3.Connection, stream: bytes) -> tuple[int, int]:
+        """(the newest seq that has enough newer pings, the newest seq of all) among the stream's pings."""
+        sql = "SELECT seq FROM event WHERE stream = ? AND kind = ? ORDER BY seq DESC LIMIT 1 OFFSET ?"
+        newest = db.execute(sql, (stream, PING, 0)).fetchone()
+        bound = db.execute(sql, (stream, PING, self._retention.pings_per_check)).fetchone()
+        return (bound[0] if bound else 0), (newest[0] if newest else 0)
+
+    def _may_go(self, seq: int, at: int, now: int, bounds: tuple[int, int]) -> bool:
+        bound, newest = bounds
+        if seq <= bound:
+            return True
+        days = self._retention.max_age_days
+        return days is not None and at < now - days * DAY_US and seq < newest
+
+
+def _end(db: sqlite3.Connection, meta: Meta) -> int:
+    """Where the sweep turns: the last commit that the snapshot stands for as a whole; 0 if there is no snapshot."""
+    if meta.snapshot_seq < meta.trim_mark:
+        return 0
+    (last,) = db.execute("SELECT max(last) FROM batch WHERE last <= ?", (meta.snapshot_seq,)).fetchone()
+    return meta.trim_mark if last is None else int(last)
+
+
+def _advanced(db: sqlite3.Connection, meta: Meta, target: int, budget: int) -> Meta:
+    """The meta after the mark moved towards `target`, over one commit at least and as many as the budget allows."""
+    mark, anchor, tally = meta.trim_mark, meta.anchor, meta.kept
+    done = size = 0
+    for batch, rows in commits(db, mark):
+        if mark >= target or (done and (done >= budget or size > STEP_BYTES)):
+            break
+        if fault := commit_fault(mark, anchor, batch, rows):
+            raise ValueError(fault)
+        canons = [(row[0], canonical(*row[1:])) for row in rows]
+        tally = tally.changed(added=canons)
+        mark, anchor = batch[0], batch[4]
+        done += len(rows)
+        size += sum(len(canon) for _, canon in canons)
+    moved = _with_tally(meta, tally, mark, anchor)
+    update_meta(db, moved)  # before the deletion: the triggers read the mark
+    db.execute("DELETE FROM batch WHERE last <= ?", (mark,))
+    return moved
+
+
+def _deleted(db: sqlite3.Connection, meta: Meta, seqs: list[int], seen: int) -> tuple[Meta, int, int]:
+    """Delete these entries, as many as `STEP_BYTES` allows. Returns the meta, their number, the last seq dealt with."""
+    removed: list[tuple[int, bytes]] = []
+    size = 0
+    for seq in seqs:
+        if size > STEP_BYTES:
+            seen = seq - 1
+            break
+        row = db.execute(f"SELECT {EVENT} FROM event WHERE seq = ?", (seq,)).fetchone()
+        removed.append((seq, canonical(*row[1:])))
+        size += len(removed[-1][1])
+        db.execute("DELETE FROM event WHERE seq = ?", (seq,))
+    if not removed:
+        return meta, 0, seen
+    return _with_tally(meta, meta.kept.changed(removed=removed), meta.trim_mark, meta.anchor), len(removed), seen
+
+
+def _with_tally(meta: Meta, tally: Tally, mark: int, anchor: bytes) -> Meta:
+    return msgspec.structs.replace(meta, trim_mark=mark, anchor=anchor, kept_count=tally.count, kept_sum=tally.total)

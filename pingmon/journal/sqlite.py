@@ -1,0 +1,267 @@
+"""The engine of the daemon: one SQLite file, one thread that writes, two that read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Concatenate, Final, Generic, ParamSpec, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pingmon.core.events import Draft, Entry, Id
+from pingmon.journal.codec import Row
+from pingmon.journal.condition import Condition
+from pingmon.journal.derived import read_state
+from pingmon.journal.errors import JournalUnavailable, translated
+from pingmon.journal.group import GroupCommit
+from pingmon.journal.readers import JournalThreads, Reactor, Readers, in_thread
+from pingmon.journal.reading import Head, read_entries, read_flips, read_pings, replayed
+from pingmon.journal.values import FlipRow, JournalHealth, Retention, StateRow, Trimmed, Window
+from pingmon.journal.writer import Writer
+
+log = Logger()
+
+T = TypeVar("T")
+R = TypeVar("R")
+P = ParamSpec("P")
+
+DEFAULT: Final = Retention()
+STOPPED: Final = "the journal is not running"
+MICRO: Final = 1_000_000
+
+
+class SqliteJournal(Generic[T]):
+    """A journal in the file `path`. `T` is what the delivery of an entry returns.
+
+    Nothing is read or written before `open`. At most `max_buffered` drafts (and 64 MB of them) wait for a commit.
+    All methods belong to the reactor's thread. Cancelling a Deferred drops its result, never the work: an entry
+    whose Deferred was cancelled is committed and delivered in its turn.
+    """
+
+    snapshot_seq: int
+    """The entry that the snapshot stands at, as found by `open`, then as saved; 0: there is no snapshot."""
+    last_seq: int
+    """The newest entry known to be durable."""
+    alive_at: int | None
+    """The last sign of life on disk, in microseconds since the epoch: a commit, heartbeat or snapshot. None: never."""
+
+    def __init__(
+        self, path: Path, *, reactor: Reactor, retention: Retention = DEFAULT, max_buffered: int = 20_000
+    ) -> None:
+        self.snapshot_seq = self.last_seq = 0
+        self.alive_at = None
+        self._path = path
+        self._reactor = reactor
+        self._max_buffered = max_buffered
+        self._writer = Writer(path, retention, self._found)
+        self._thread = JournalThreads(1, 1, "pingmon-journal-write")
+        self._readers = Readers(path, reactor)
+        self._condition = Condition()
+        self._group: GroupCommit[T] | None = None
+        self._deliver: Callable[[Entry], T] | None = None
+        self._flips: dict[tuple[int, Id], FlipRow] = {}
+        self._stopping: Deferred[None] | None = None
+
+    # --- before the first write -----------------------------------------------------------------------------------
+
+    def open(self, now: int) -> None:
+        """Open the file, or begin a new journal at `now` (microseconds since the epoch). Blocks.
+
+        To be called after the daemon has forked: a SQLite connection does not survive a fork.
+
+        Raises JournalDamaged, JournalFormatError or JournalUnavailable; the file is then as it was.
+        """
+        self._writer.open(now)
+        self.snapshot_seq = self._writer.meta.snapshot_seq
+        self.last_seq = self._writer.head.last
+        self.alive_at = self._writer.alive_at
+
+    def load(self) -> Iterator[StateRow]:
+        """The snapshot's rows. Blocks. Raises JournalDamaged."""
+        with translated(self._path):
+            yield from read_state(self._writer.reader(), self._writer.meta)
+
+    def replay(self) -> Iterator[Entry]:
+        """The entries after the snapshot, in order, checked against the hashes of their commits. Blocks.
+
+        Raises JournalDamaged, and JournalFormatError for an event that a newer pingmon wrote.
+        """
+        with translated(self._path):
+            yield from replayed(self._writer.reader(), self._writer.meta)
+
+    def start(self, deliver: Callable[[Entry], T]) -> None:
+        """Start the threads. From now on `deliver` gets each entry, once and in order, when it is durable."""
+        self._writer.reader()
+        self._deliver = deliver
+        self._group = GroupCommit(
+            commit=self._commit, deliver=deliver, soon=self._reactor.callFromThread, max_buffered=self._max_buffered
+        )
+        self._thread.start()
+        self._readers.start()
+
+    # --- writing --------------------------------------------------------------------------------------------------
+
+    def append(self, draft: Draft) -> Deferred[T]:
+        """Add a draft to the log. Fires, in the log's order, with what the delivery of its entry returned.
+
+        Raises JournalFull at once if the buffer is full. Errbacks with JournalUnavailable if the commit failed or the
+        journal is stopped, or with what the delivery raised.
+        """
+        if self._group is None or self._stopping is not None:
+            return fail(JournalUnavailable(STOPPED))
+        return self._group.append(draft)
+
+    def derive(self, flip: FlipRow) -> None:
+        """Keep a flip; it is written with the next commit, heartbeat or snapshot, unless its key is there already."""
+        self._flips[flip.seq, flip.stream] = flip
+
+    def snapshot(self, seq: int, rows: Iterable[StateRow], alive: int) -> Deferred[None]:
+        """Save changed rows of the state as it is after entry `seq`, with a sign of life at `alive` (microseconds).
+
+        One transaction, flips included; errbacks with JournalUnavailable with nothing changed. `rows` is walked over on
+        the writer's thread, so that encoding a large state holds up nothing.
+        """
+
+        def saved(_: None) -> None:
+            self.snapshot_seq, self.alive_at = seq, alive
+
+        if not self._running:
+            return fail(JournalUnavailable(STOPPED))
+        return self._write(self._writer.snapshot, seq, rows, alive).addCallback(saved)
+
+    def touch(self, now: int) -> Deferred[None]:
+        """Write a sign of life (microseconds since the epoch), durably. Errbacks with JournalUnavailable."""
+
+        def touched(_: None) -> None:
+            self.alive_at = now
+
+        if not self._running:
+            return fail(JournalUnavailable(STOPPED))
+        return self._write(self._writer.touch, now).addCallback(touched)
+
+    def trim(self, now: int, budget_rows: int = 500) -> Deferred[Trimmed]:
+        """One step of the retention at `now` (microseconds), on the writer's thread, for some milliseconds.
+
+        Errbacks with JournalUnavailable, or JournalDamaged if what should go is not what was written (and stays).
+        """
+        if not self._running:
+            return fail(JournalUnavailable(STOPPED))
+        return in_thread(self._reactor, self._thread, self._writer.trim, now, budget_rows)
+
+    def health(self) -> JournalHealth:
+        """How the journal is, as known on the reactor's thread."""
+        buffered = self._group.buffered if self._group is not None else 0
+        return self._condition.health(buffered=buffered, entries_total=self.last_seq)
+
+    def stop(self) -> Deferred[None]:
+        """Write what is buffered, close the file, end the threads. Fires when that is true; it does not fail."""
+        if self._stopping is None:
+            self._stopping = Deferred()
+            if self._group is None:
+                with log.failuresHandled("closing the journal"):
+                    self._writer.close()
+                self._stopping.callback(None)
+            else:
+                self._group.idle().addCallback(self._close, self._stopping)
+        done: Deferred[None] = Deferred()
+        self._stopping.addCallback(lambda _: done.callback(None))
+        return done
+
+    # --- history: private threads with read-only connections -------------------------------------------------------
+
+    def pings(
+        self, stream: Id, *, upto: int, skip: int = 0, limit: int = 100, signals: frozenset[str] | None = None
+    ) -> Deferred[list[tuple[int, Entry]]]:
+        """Pings of a stream with seq <= `upto`, newest first, each with its position counted from the newest (0).
+
+        Positions count every ping; `skip` passes over that many positions; `signals` then chooses what is given, at
+        most `limit`. Errbacks with JournalUnavailable or JournalDamaged.
+        """
+        return self._readers.run(lambda db: read_pings(db, stream, upto, skip, limit, signals))
+
+    def flips(
+        self,
+        stream: Id,
+        *,
+        upto: int,
+        start: int | None = None,
+        end: int | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> Deferred[list[FlipRow]]:
+        """Flips of a stream with seq <= `upto` and < `before`, and `start` <= at < `end` (microseconds), newest first.
+
+        Those that wait for the next write are among them. Errbacks with JournalUnavailable or JournalDamaged.
+        """
+        window = Window(stream, upto if before is None else min(upto, before - 1), start, end)
+        waiting = list(self._flips.values())
+        found = self._readers.run(lambda db: read_flips(db, window, limit))
+        return found.addCallback(lambda rows: window.newest([*rows, *waiting], limit))
+
+    def entries(self, stream: Id | None, *, after: int = 0, limit: int = 100) -> Deferred[list[Entry]]:
+        """Up to `limit` entries with seq > `after`, in order, of one stream or of all (None).
+
+        Errbacks with JournalUnavailable, JournalDamaged, or JournalFormatError for an event of a newer pingmon.
+        """
+        return self._readers.run(lambda db: read_entries(db, stream, after, limit))
+
+    # --- the writer's thread ----------------------------------------------------------------------------------------
+
+    @property
+    def _running(self) -> bool:
+        return self._group is not None and self._stopping is None
+
+    def _now(self) -> int:
+        return int(self._reactor.seconds() * MICRO)
+
+    def _write(
+        self, work: Callable[Concatenate[tuple[FlipRow, ...], P], R], *args: P.args, **kw: P.kwargs
+    ) -> Deferred[R]:
+        """Hand one write, with the flips that wait, to the writer's thread, and keep an eye on its end."""
+        flips = tuple(self._flips.values())
+
+        def wrote(result: R) -> R:
+            for flip in flips:
+                self._flips.pop((flip.seq, flip.stream), None)
+            self._condition.wrote(self._now())
+            return result
+
+        def failed(failure: Failure) -> Failure:
+            if not failure.check(CancelledError):
+                self._condition.failed(self._now(), failure.getErrorMessage())
+            return failure
+
+        return in_thread(self._reactor, self._thread, work, flips, *args, **kw).addCallbacks(wrote, failed)
+
+    def _commit(self, rows: list[Row]) -> Deferred[int]:
+        started = self._reactor.seconds()
+
+        def durable(head: Head) -> int:
+            self._condition.committed(self._now(), self._reactor.seconds() - started)
+            self.last_seq, self.alive_at = head.last, head.at
+            return head.last
+
+        return self._write(self._writer.commit, rows).addCallback(durable)
+
+    def _found(self, entries: list[Entry]) -> None:
+        self._reactor.callFromThread(self._deliver_found, entries)
+
+    def _deliver_found(self, entries: list[Entry]) -> None:
+        self.last_seq = entries[-1].seq
+        for entry in entries:
+            with log.failuresHandled("delivering entry {seq}", seq=entry.seq):
+                if self._deliver is not None:
+                    self._deliver(entry)
+
+    def _close(self, _: None, stopping: Deferred[None]) -> None:
+        flips = tuple(self._flips.values())
+        in_thread(self._reactor, self._thread, self._writer.close, flips).addBoth(self._ended, stopping)
+
+    def _ended(self, result: Failure | None, stopping: Deferred[None]) -> None:
+        if result is not None:
+            log.warn("the journal was not closed in full: {error}", error=result.getErrorMessage())
+        self._thread.stop()
+        self._readers.stop()
+        stopping.callback(None)

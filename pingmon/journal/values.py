@@ -1,0 +1,85 @@
+"""The values that go into and come out of a journal. Nothing here knows how they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from pingmon.core.events import Id
+
+StateRow: TypeAlias = tuple[str, str, bytes | None]
+"""(kind, id, JSON body) of one thing in the folded state; the body None means that the thing is gone."""
+
+
+class FlipRow(Struct, frozen=True, gc=False):
+    """A flip that the fold derived from entry `seq`. `at`: microseconds since the epoch; `body`: JSON, opaque here."""
+
+    seq: int
+    stream: Id
+    at: int
+    body: bytes
+
+
+class Retention(Struct, frozen=True):
+    """Which pings may be trimmed.
+
+    A ping may go if at least `pings_per_check` pings of its check are newer, or if it is older than
+    `max_age_days` and not the newest of its check. All other entries stay for ever.
+    """
+
+    pings_per_check: int = 1000
+    max_age_days: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.pings_per_check < 1:
+            raise ValueError("pings_per_check must be at least 1")
+        if self.max_age_days is not None and self.max_age_days < 1:
+            raise ValueError("max_age_days must be at least 1")
+
+
+class Trimmed(Struct, frozen=True):
+    """What one retention step did. `wrapped`: the sweep has seen all that may be trimmed and starts over."""
+
+    scanned: int
+    deleted: int
+    wrapped: bool
+
+
+class JournalHealth(Struct, frozen=True):
+    """The journal's own report. Times are microseconds since the epoch by the reactor's clock.
+
+    `failing_since` is None while writes succeed; `last_error` stays after recovery. `entries_total` counts all
+    entries ever written. `commit_s` is the mean duration, in seconds, of the last commits (0.0 before the first).
+    """
+
+    failing_since: int | None
+    last_error: str | None
+    buffered: int
+    entries_total: int
+    last_commit_at: int | None
+    commits: int
+    commit_s: float
+
+
+class Window(Struct, frozen=True):
+    """Which flips of a stream are asked for: seq <= `upto`, `start` <= at < `end` (microseconds; None: open)."""
+
+    stream: Id
+    upto: int
+    start: int | None = None
+    end: int | None = None
+
+    def newest(self, flips: Iterable[FlipRow], limit: int | None) -> list[FlipRow]:
+        """At most `limit` of those of `flips` that are within, newest first, each once."""
+        within = {flip.seq: flip for flip in flips if self._holds(flip)}
+        return [within[seq] for seq in sorted(within, reverse=True)][:limit]
+
+    def _holds(self, flip: FlipRow) -> bool:
+        return (
+            flip.stream == self.stream
+            and flip.seq <= self.upto
+            and (self.start is None or flip.at >= self.start)
+            and (self.end is None or flip.at < self.end)
+        )

@@ -1,0 +1,35 @@
+"""Appends for ever and prints the seq of each entry once it is durable; run, and killed, by test_faults.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor as the_reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+
+from pingmon.core.events import Draft, PingReceived
+from pingmon.journal import SqliteJournal
+
+BEGIN = 1_700_000_000_000_000
+STREAM = "00000000-0000-0000-0000-000000000001"
+
+
+async def append_for_ever(journal: SqliteJournal[int]) -> None:
+    while True:
+        print(await journal.append(Draft(BEGIN, STREAM, PingReceived())), flush=True)
+
+
+async def story(reactor: Any, path: Path) -> None:
+    journal: SqliteJournal[int] = SqliteJournal(path, reactor=reactor)
+    journal.open(BEGIN)
+    journal.start(lambda entry: entry.seq)
+    workers = [Deferred.fromCoroutine(append_for_ever(journal)) for _ in range(10)]
+    for worker in workers:
+        await worker
+
+
+if __name__ == "__main__":
+    react(lambda _: Deferred.fromCoroutine(story(the_reactor, Path(sys.argv[1]))))

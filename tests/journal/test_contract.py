@@ -1,0 +1,295 @@
+"""What every journal promises to the rest of pingmon, whichever engine keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.logger import capturedLogs
+
+from pingmon.core.events import CheckDeleted, CheckPaused, Draft, Entry, Id
+from pingmon.journal import FlipRow, JournalFull, JournalUnavailable, Retention
+
+BEGIN = 1_700_000_000_000_000
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+
+Ping = Callable[..., Draft]
+Stream = Callable[[int], Id]
+House = Any
+
+
+@ensureDeferred
+async def test_entries_are_numbered_and_delivered_in_the_order_in_which_they_were_appended(
+    house: House, ping: Ping
+) -> None:
+    journal = house.journal()
+    waiting = [journal.append(ping(BEGIN + n, n % 7)) for n in range(300)]
+    house.settle(journal)
+    assert await gatherResults(waiting) == list(range(1, 301))
+    assert [(entry.seq, entry.at) for entry in house.delivered] == [(n + 1, BEGIN + n) for n in range(300)]
+    assert journal.last_seq == 300
+
+
+@ensureDeferred
+async def test_a_deferred_fires_just_after_its_own_entry_was_delivered(house: House, ping: Ping) -> None:
+    journal = house.journal()
+    seen: list[tuple[int, int]] = []
+    waiting = [
+        journal.append(ping()).addCallback(lambda seq: seen.append((seq, len(house.delivered)))) for _ in range(9)
+    ]
+    house.settle(journal)
+    await gatherResults(waiting)
+    assert seen == [(n, n) for n in range(1, 10)]
+
+
+@ensureDeferred
+async def test_what_is_appended_from_a_callback_comes_after_what_was_appended_before(house: House, ping: Ping) -> None:
+    journal = house.journal()
+    inner: list[Deferred[int]] = []
+    first = journal.append(ping()).addCallback(lambda seq: inner.append(journal.append(ping())))
+    second = journal.append(ping())
+    house.settle(journal)
+    await first
+    assert await second == 2
+    house.settle(journal)
+    assert await inner[0] == 3
+
+
+@ensureDeferred
+async def test_an_entry_whose_deferred_was_cancelled_is_kept_all_the_same(house: House, ping: Ping) -> None:
+    journal = house.journal()
+    waiting = [journal.append(ping(BEGIN + n)) for n in range(3)]
+    waiting[1].cancel()
+    house.settle(journal)
+    with pytest.raises(CancelledError):
+        await waiting[1]
+    assert [await waiting[0], await waiting[2]] == [1, 3]
+    assert [entry.at for entry in house.delivered] == [BEGIN, BEGIN + 1, BEGIN + 2]
+
+
+@ensureDeferred
+async def test_a_bug_in_the_delivery_of_one_entry_does_not_touch_the_others(house: House, ping: Ping) -> None:
+    journal = house.unstarted()
+
+    def deliver(entry: Entry) -> int:
+        if entry.seq == 2:
+            raise LookupError("a bug")
+        return entry.seq
+
+    journal.start(deliver)
+    with capturedLogs() as logged:
+        waiting = [journal.append(ping()) for _ in range(3)]
+        house.settle(journal)
+        assert [await waiting[0], await waiting[2]] == [1, 3]
+        with pytest.raises(LookupError):
+            await waiting[1]
+    assert [event["log_level"].name for event in logged] == ["critical"]
+
+
+@ensureDeferred
+async def test_a_full_buffer_refuses_at_once_and_takes_again_when_it_has_room(house: House, ping: Ping) -> None:
+    journal = house.journal(max_buffered=5)
+    waiting = [journal.append(ping()) for _ in range(5)]
+    with pytest.raises(JournalFull):
+        journal.append(ping())
+    assert journal.health().buffered == 5
+    house.settle(journal)
+    assert await gatherResults(waiting) == [1, 2, 3, 4, 5]
+    again = journal.append(ping())
+    house.settle(journal)
+    assert await again == 6
+
+
+@ensureDeferred
+async def test_a_draft_that_cannot_be_kept_is_refused_to_its_author_alone(house: House, ping: Ping) -> None:
+    journal = house.journal()
+    waiting = journal.append(ping())
+    with pytest.raises(ValueError, match="not a canonical UUID"):
+        journal.append(Draft(BEGIN, "ABCDEFAB-0000-0000-0000-000000000000", CheckPaused()))
+    house.settle(journal)
+    assert await waiting == 1
+
+
+@ensureDeferred
+async def test_replay_after_a_restart_gives_what_was_delivered(house: House, ping: Ping) -> None:
+    journal = house.journal()
+    waiting = [journal.append(ping(BEGIN + n, n % 3, payload=bytes([n]) if n % 2 else None)) for n in range(50)]
+    house.settle(journal)
+    await gatherResults(waiting)
+    await journal.stop()
+    reopened = house.unstarted()
+    assert list(reopened.replay()) == house.delivered
+    assert reopened.last_seq == 50
+    assert reopened.alive_at == BEGIN + 49
+
+
+@ensureDeferred
+async def test_a_snapshot_replaces_the_replay_of_what_came_before_it(house: House, ping: Ping) -> None:
+    journal = house.journal()
+    waiting = [journal.append(ping(BEGIN + n)) for n in range(10)]
+    house.settle(journal)
+    await gatherResults(waiting)
+    await journal.snapshot(3, [("check", "a", b'{"v":1}'), ("check", "b", b"{}"), ("site", "a", b"[]")], BEGIN + 20)
+    await journal.snapshot(7, [("check", "a", b'{"v":2}'), ("check", "b", None), ("check", "c", None)], BEGIN + 30)
+    assert (journal.snapshot_seq, journal.alive_at) == (7, BEGIN + 30)
+    await journal.stop()
+    reopened = house.unstarted()
+    assert reopened.snapshot_seq == 7
+    assert list(reopened.load()) == [("check", "a", b'{"v":2}'), ("site", "a", b"[]")]
+    assert [entry.seq for entry in reopened.replay()] == [8, 9, 10]
+    assert reopened.alive_at == BEGIN + 30
+
+
+@ensureDeferred
+async def test_a_snapshot_of_what_is_not_in_the_log_is_refused(house: House, ping: Ping) -> None:
+    journal = house.journal()
+    with pytest.raises(ValueError, match="a snapshot at 1"):
+        await journal.snapshot(1, [], BEGIN)
+    assert journal.snapshot_seq == 0
+
+
+@ensureDeferred
+async def test_a_heartbeat_is_found_after_a_restart(house: House) -> None:
+    journal = house.journal()
+    assert journal.alive_at is None
+    await journal.touch(BEGIN + 5)
+    assert journal.alive_at == BEGIN + 5
+    await journal.stop()
+    assert house.unstarted().alive_at == BEGIN + 5
+
+
+@ensureDeferred
+async def test_what_was_buffered_is_written_by_stop_and_nothing_is_taken_after(house: House, ping: Ping) -> None:
+    journal = house.journal()
+    waiting = [journal.append(ping()) for _ in range(20)]
+    await journal.stop()
+    assert await gatherResults(waiting) == list(range(1, 21))
+    with pytest.raises(JournalUnavailable):
+        await journal.append(ping())
+    with pytest.raises(JournalUnavailable):
+        await journal.touch(BEGIN)
+    await journal.stop()
+    assert len(list(house.unstarted().replay())) == 20
+
+
+@ensureDeferred
+async def test_pings_come_newest_first_with_positions_that_count_every_ping(
+    house: House, ping: Ping, stream: Stream
+) -> None:
+    journal = house.journal()
+    signals = ["success", "start", "fail", "success", "start", "success"]
+    waiting = [journal.append(ping(BEGIN + n, 1, signal)) for n, signal in enumerate(signals)]
+    waiting += [journal.append(ping(BEGIN, 2)), journal.append(Draft(BEGIN, stream(1), CheckPaused()))]
+    house.settle(journal)
+    await gatherResults(waiting)
+
+    async def got(**wanted: Any) -> list[tuple[int, int]]:
+        return [(position, entry.seq) for position, entry in await journal.pings(stream(1), **wanted)]
+
+    assert await got(upto=8) == [(0, 6), (1, 5), (2, 4), (3, 3), (4, 2), (5, 1)]
+    assert await got(upto=4, limit=2) == [(0, 4), (1, 3)]
+    assert await got(upto=8, skip=2, limit=2) == [(2, 4), (3, 3)]
+    assert await got(upto=8, signals=frozenset({"success"}), limit=2) == [(0, 6), (2, 4)]
+    assert await got(upto=8, skip=1, signals=frozenset({"success", "fail"})) == [(2, 4), (3, 3), (5, 1)]
+    assert await got(upto=8, skip=9) == []
+    assert await journal.pings(stream(9), upto=8) == []
+
+
+@ensureDeferred
+async def test_flips_are_found_whether_or_not_they_are_written_yet(house: House, ping: Ping, stream: Stream) -> None:
+    journal = house.journal()
+    one, other = stream(1), stream(2)
+    flips = [FlipRow(n, one, BEGIN + n * SECOND, b'{"n":%d}' % n) for n in range(1, 6)]
+    waiting = [journal.append(ping()) for _ in range(6)]
+    house.settle(journal)
+    await gatherResults(waiting)
+    for flip in [*flips, FlipRow(3, other, BEGIN, b"{}")]:
+        journal.derive(flip)
+    journal.derive(flips[0])
+    for moment in ("buffered", "written", "reopened"):
+        if moment == "written":
+            await journal.touch(BEGIN)
+        if moment == "reopened":
+            await journal.stop()
+            journal = house.journal()
+        assert await journal.flips(one, upto=9) == flips[::-1], moment
+        assert await journal.flips(one, upto=4, limit=2) == [flips[3], flips[2]], moment
+        assert await journal.flips(one, upto=9, before=3) == [flips[1], flips[0]], moment
+        window = await journal.flips(one, upto=9, start=BEGIN + 2 * SECOND, end=BEGIN + 4 * SECOND)
+        assert window == [flips[2], flips[1]], moment
+
+
+@ensureDeferred
+async def test_a_flip_that_is_derived_again_by_a_replay_is_kept_once_as_it_was(
+    house: House, ping: Ping, stream: Stream
+) -> None:
+    journal = house.journal()
+    waiting = journal.append(ping())
+    house.settle(journal)
+    await waiting
+    journal.derive(FlipRow(1, stream(1), BEGIN, b'{"first":true}'))
+    await journal.touch(BEGIN)
+    journal.derive(FlipRow(1, stream(1), BEGIN, b'{"first":false}'))
+    await journal.touch(BEGIN)
+    assert [flip.body for flip in await journal.flips(stream(1), upto=1)] == [b'{"first":true}']
+
+
+@ensureDeferred
+async def test_entries_are_read_in_order_by_stream_or_all(house: House, ping: Ping, stream: Stream) -> None:
+    journal = house.journal()
+    waiting = [journal.append(ping(BEGIN + n, n % 2)) for n in range(8)]
+    house.settle(journal)
+    await gatherResults(waiting)
+    assert await journal.entries(None) == house.delivered
+    assert [entry.seq for entry in await journal.entries(None, after=3, limit=3)] == [4, 5, 6]
+    assert [entry.seq for entry in await journal.entries(stream(1), after=2)] == [4, 6, 8]
+
+
+@ensureDeferred
+async def test_trimming_keeps_the_newest_pings_of_each_check_and_all_that_is_no_ping(
+    house: House, ping: Ping, stream: Stream
+) -> None:
+    journal = house.journal(retention=Retention(pings_per_check=3))
+    waiting = [journal.append(ping(BEGIN + n, n % 2)) for n in range(20)]
+    waiting.append(journal.append(Draft(BEGIN, stream(1), CheckDeleted())))
+    house.settle(journal)
+    await gatherResults(waiting)
+    await journal.trim(BEGIN + DAY)
+    assert len(await journal.entries(None)) == 21, "nothing goes that no snapshot stands for"
+    await journal.snapshot(21, [], BEGIN + DAY)
+    for _ in range(10):
+        await journal.trim(BEGIN + DAY, 5)
+    assert [entry.seq for entry in await journal.entries(None)] == [15, 16, 17, 18, 19, 20, 21]
+    assert [position for position, _ in await journal.pings(stream(1), upto=21)] == [0, 1, 2]
+    await journal.stop()
+    assert house.unstarted().last_seq == 21
+
+
+@ensureDeferred
+async def test_trimming_by_age_leaves_the_newest_ping_of_a_silent_check(house: House, ping: Ping) -> None:
+    journal = house.journal(retention=Retention(max_age_days=2))
+    waiting = [journal.append(ping(BEGIN + n * DAY)) for n in range(3)] + [journal.append(ping(BEGIN, 2))]
+    house.settle(journal)
+    await gatherResults(waiting)
+    await journal.snapshot(4, [], BEGIN)
+    trimmed = await journal.trim(BEGIN + 3 * DAY)
+    assert (trimmed.deleted, trimmed.wrapped) == (1, True)
+    assert [entry.seq for entry in await journal.entries(None)] == [2, 3, 4]
+
+
+@ensureDeferred
+async def test_health_tells_what_was_written(house: House, ping: Ping) -> None:
+    journal = house.journal()
+    before = journal.health()
+    assert (before.entries_total, before.commits, before.last_commit_at, before.failing_since) == (0, 0, None, None)
+    waiting = [journal.append(ping()) for _ in range(4)]
+    house.settle(journal)
+    await gatherResults(waiting)
+    after = journal.health()
+    assert (after.entries_total, after.commits, after.buffered, after.failing_since) == (4, 1, 0, None)
+    assert after.last_commit_at is not None
+    assert after.commit_s >= 0

@@ -1,0 +1,136 @@
+"""Group commit bounds what one commit holds and what waits, and fails a batch as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
+
+from pingmon.core.events import Draft, Entry
+from pingmon.journal import JournalFull, JournalUnavailable, MemoryJournal
+from pingmon.journal.codec import Row
+from pingmon.journal.group import BATCH_BYTES, BATCH_ROWS, BUFFER_BYTES, GroupCommit
+
+Ping = Callable[..., Draft]
+BEGIN = 1_700_000_000_000_000
+
+
+class Disk:
+    """Commits that the test ends by hand."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[Row]] = []
+        self.waiting: list[Deferred[int]] = []
+        self.last = 0
+        self.soon: list[Callable[[], object]] = []
+        self.group: GroupCommit[int] = GroupCommit(
+            commit=self.commit, deliver=self.deliver, soon=self.soon.append, max_buffered=10_000
+        )
+
+    def commit(self, rows: list[Row]) -> Deferred[int]:
+        self.batches.append(rows)
+        self.waiting.append(Deferred())
+        return self.waiting[-1]
+
+    def deliver(self, entry: Entry) -> int:
+        return entry.seq
+
+    def turn(self) -> None:
+        """The reactor's next turn."""
+        soon, self.soon[:] = list(self.soon), []
+        for call in soon:
+            call()
+
+    def confirm(self) -> None:
+        self.last += len(self.batches[len(self.batches) - len(self.waiting)])
+        self.waiting.pop(0).callback(self.last)
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+def test_what_comes_in_one_turn_is_one_commit_and_what_comes_meanwhile_the_next(disk: Disk, ping: Ping) -> None:
+    for _ in range(3):
+        disk.group.append(ping())
+    disk.turn()
+    for _ in range(5):
+        disk.group.append(ping())
+    disk.turn()
+    assert [len(batch) for batch in disk.batches] == [3]
+    disk.confirm()
+    assert [len(batch) for batch in disk.batches] == [3, 5]
+
+
+def test_one_commit_is_bounded_in_rows(disk: Disk, ping: Ping) -> None:
+    done = [disk.group.append(ping()) for _ in range(BATCH_ROWS + 1)]
+    disk.turn()
+    assert len(disk.batches[0]) == BATCH_ROWS
+    assert disk.group.buffered == BATCH_ROWS + 1
+    disk.confirm()
+    assert len(disk.batches[1]) == 1
+    disk.confirm()
+    assert [one.result for one in done] == list(range(1, BATCH_ROWS + 2))
+    assert disk.group.buffered == 0
+
+
+def test_one_commit_and_the_buffer_are_bounded_in_bytes(disk: Disk, ping: Ping) -> None:
+    big = bytes(1024 * 1024)
+    for _ in range(BUFFER_BYTES // len(big)):
+        disk.group.append(ping(payload=big))
+    with pytest.raises(JournalFull, match="bytes"):
+        disk.group.append(ping())
+    disk.turn()
+    assert len(disk.batches[0]) == BATCH_BYTES // len(big)
+    disk.group.append(ping(payload=big))
+
+
+def test_idle_waits_for_all_that_was_buffered(disk: Disk, ping: Ping) -> None:
+    assert disk.group.idle().called
+    disk.group.append(ping())
+    idle = disk.group.idle()
+    disk.turn()
+    disk.group.append(ping())
+    disk.confirm()
+    assert not idle.called
+    disk.confirm()
+    assert idle.called
+
+
+def test_a_batch_fails_as_a_whole_and_the_next_is_tried(disk: Disk, ping: Ping) -> None:
+    failed = [disk.group.append(ping()) for _ in range(2)]
+    disk.turn()
+    later = disk.group.append(ping())
+    disk.waiting.pop(0).errback(JournalUnavailable("the disk is full"))
+    assert [cause_of(done) for done in failed] == ["the disk is full"] * 2
+    disk.waiting.pop(0).callback(1)
+    assert later.result == 1
+
+
+def cause_of(done: Deferred[int]) -> str:
+    """The cause with which `done` has failed."""
+    told: list[Failure] = []
+    done.addErrback(told.append)
+    error = told[0].value
+    assert isinstance(error, JournalUnavailable)
+    return error.cause
+
+
+def test_a_memory_journal_can_be_told_to_fail(ping: Ping) -> None:
+    journal: MemoryJournal[int] = MemoryJournal()
+    journal.open(BEGIN)
+    journal.start(lambda entry: entry.seq)
+    journal.fail_next(2)
+    told: list[object] = []
+    with capturedLogs() as logged:
+        journal.append(ping()).addBoth(told.append)
+        journal.touch(BEGIN).addBoth(told.append)
+        assert journal.health().failing_since == BEGIN
+        journal.append(ping()).addBoth(told.append)
+    assert journal.health().failing_since is None
+    assert [getattr(one, "value", one).__class__ for one in told] == [JournalUnavailable, JournalUnavailable, int]
+    assert [event["log_level"].name for event in logged] == ["error", "info"]

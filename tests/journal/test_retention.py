@@ -1,0 +1,138 @@
+"""Trimming keeps exactly what the rule says, in bounded steps, and leaves a journal that can still be proved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pingmon.core.events import CheckPaused, Draft, Id, PingReceived
+from pingmon.journal import JournalDamaged, Retention
+from pingmon.journal.codec import encoded
+from pingmon.journal.offline import entries_after
+from pingmon.journal.reading import replayed
+from pingmon.journal.verify import verify
+from pingmon.journal.writer import Writer
+
+BEGIN = 1_700_000_000_000_000
+DAY = 86_400_000_000
+STREAMS = [f"00000000-0000-0000-0000-00000000000{n}" for n in range(3)]
+
+EVENTS = st.lists(st.tuples(st.sampled_from(STREAMS), st.booleans(), st.integers(0, 9)), min_size=1, max_size=60)
+
+
+def expected(drafts: list[Draft], mark: int, retention: Retention, now: int) -> list[int]:
+    """The seqs that the rule keeps, by counting."""
+    kept = []
+    for seq, draft in enumerate(drafts, 1):
+        newer = sum(other.stream == draft.stream and not isinstance(other.event, CheckPaused) for other in drafts[seq:])
+        old = retention.max_age_days is not None and draft.at < now - retention.max_age_days * DAY
+        due = newer >= retention.pings_per_check or (old and newer > 0)
+        if isinstance(draft.event, CheckPaused) or seq > mark or not due:
+            kept.append(seq)
+    return kept
+
+
+@settings(max_examples=60, deadline=None)
+@given(EVENTS, st.data(), st.integers(1, 6), st.none() | st.integers(1, 9), st.integers(1, 30), st.integers(1, 8))
+def test_trimming_keeps_exactly_what_the_rule_says(
+    events: list[tuple[Id, bool, int]], data: st.DataObject, keep: int, age: int | None, budget: int, size: int
+) -> None:
+    drafts = [
+        Draft(BEGIN + days * DAY, stream, PingReceived() if is_ping else CheckPaused())
+        for stream, is_ping, days in events
+    ]
+    retention = Retention(keep, age)
+    now = BEGIN + 10 * DAY
+    with TemporaryDirectory() as place:
+        path = Path(place) / "journal.sqlite3"
+        writer = Writer(path, retention, lambda found: None)
+        writer.open(BEGIN)
+        ends = [0]
+        for start in range(0, len(drafts), size):
+            ends.append(writer.commit((), [encoded(draft) for draft in drafts[start : start + size]]).last)
+        snapshot = data.draw(st.integers(0, len(drafts)))
+        writer.snapshot((), snapshot, [], BEGIN)
+        for _ in range(2 * len(drafts) + 10):
+            writer.trim(now, budget)
+        writer.close()
+        mark = max(end for end in ends if end <= snapshot)
+        assert [entry.seq for entry in entries_after(path, 0)] == expected(drafts, mark, retention, now)
+        found = verify(path)
+        assert found.damage == ()
+        assert found.trimmed == len(drafts) - found.entries
+
+
+def test_one_step_looks_at_no_more_rows_than_its_budget(pen: Callable[..., Any], ping: Callable[..., Draft]) -> None:
+    book = pen(Retention(pings_per_check=1))
+    for n in range(10):
+        book.write(*[ping(BEGIN + n)] * 10)
+    book.writer.snapshot((), 100, [], BEGIN)
+    steps = [book.writer.trim(BEGIN, 30) for _ in range(8)]
+    assert all(step.scanned <= 30 and step.deleted <= 30 for step in steps)
+    assert sum(step.deleted for step in steps) == 99
+    assert steps[-1].wrapped
+
+
+def test_a_step_that_finds_nothing_writes_nothing(pen: Callable[..., Any], ping: Callable[..., Draft]) -> None:
+    book = pen()
+    book.write(ping())
+    book.writer.snapshot((), 1, [], BEGIN)
+    wal = book.path.with_name("journal.sqlite3-wal").stat()
+    assert book.writer.trim(BEGIN, 500).scanned == 1
+    assert book.path.with_name("journal.sqlite3-wal").stat() == wal
+
+
+def test_a_log_that_was_altered_is_not_trimmed(pen: Callable[..., Any], ping: Callable[..., Draft]) -> None:
+    book = pen(Retention(pings_per_check=1))
+    book.write(*[ping()] * 9)
+    book.writer.snapshot((), 9, [], BEGIN)
+    db = book.writer.reader()
+    db.execute("DROP TRIGGER event_is_never_changed")
+    db.execute("UPDATE event SET at = at + 1 WHERE seq = 4")
+    with pytest.raises(JournalDamaged, match="entries 1 to 9 are not what was written"):
+        book.writer.trim(BEGIN, 500)
+    assert db.execute("SELECT count(*) FROM event").fetchone() == (9,)
+
+
+def test_positions_stay_right_after_trimming_and_a_restart(pen: Callable[..., Any], ping: Callable[..., Draft]) -> None:
+    book = pen(Retention(pings_per_check=4))
+    book.write(*[ping(BEGIN + n, n % 2) for n in range(20)])
+    book.writer.snapshot((), 20, [], BEGIN)
+    for _ in range(6):
+        book.writer.trim(BEGIN, 500)
+    book.close()
+    again = pen(Retention(pings_per_check=4))
+    assert again.writer.head.last == 20
+    again.write(ping(BEGIN + 21, 1))
+    again.writer.snapshot((), 21, [], BEGIN)
+    for _ in range(6):
+        again.writer.trim(BEGIN, 500)
+    again.close()
+    assert [entry.seq for entry in entries_after(book.path, 0)] == [13, 15, 16, 17, 18, 19, 20, 21]
+    assert verify(book.path).damage == ()
+
+
+def test_without_a_snapshot_nothing_goes_and_a_marked_but_whole_log_is_replayed(
+    pen: Callable[..., Any], ping: Callable[..., Draft]
+) -> None:
+    book = pen(Retention(pings_per_check=1))
+    book.write(*[Draft(BEGIN, STREAMS[0], CheckPaused())] * 5)
+    book.write(*[ping()] * 3)
+    book.writer.snapshot((), 8, [("check", "a", b"{}")], BEGIN)
+    for _ in range(2):
+        assert book.writer.trim(BEGIN, 3).deleted == 0
+    assert (book.writer.meta.trim_mark, book.writer.meta.whole) == (5, True)
+    book.writer.reader().execute("DELETE FROM state")
+    book.close()
+    again = pen(Retention(pings_per_check=1))
+    assert again.writer.meta.snapshot_seq == 0
+    assert [entry.seq for entry in replayed(again.writer.reader(), again.writer.meta)] == list(range(1, 9))
+    assert again.writer.trim(BEGIN, 100).deleted == 0
+    again.writer.snapshot((), 8, [("check", "a", b"{}")], BEGIN)
+    assert sum(again.writer.trim(BEGIN, 100).deleted for _ in range(3)) == 2
