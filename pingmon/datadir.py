@@ -13,6 +13,7 @@ from msgspec import Struct
 
 JOURNAL: Final = "journal.sqlite3"
 FIRST_RUN: Final = "first-run.json"
+DRAFT: Final = "first-run.draft"
 LOCK: Final = "lock"
 
 
@@ -66,9 +67,9 @@ class DataDir:
         """Let another daemon have the directory."""
         os.close(self._lock)
 
-    def first_run(self) -> FirstRun | None:
-        """What the first start left here, if it did. Raises `DataDirError` if the file makes no sense."""
-        path = self.path / FIRST_RUN
+    def drafted(self) -> FirstRun | None:
+        """The keys of a first start that was cut short, if there are any. Raises `DataDirError`."""
+        path = self.path / DRAFT
         try:
             return msgspec.json.decode(path.read_bytes(), type=FirstRun)
         except FileNotFoundError:
@@ -76,19 +77,25 @@ class DataDir:
         except (OSError, msgspec.DecodeError) as error:
             raise DataDirError(f"cannot read {path}: {error}") from error
 
-    def leave_first_run(self, made: FirstRun) -> Path:
-        """Write the keys durably, mode 0600, all or nothing; the path of the file."""
-        path = self.path / FIRST_RUN
-        draft = path.with_suffix(".tmp")
+    def draft(self, made: FirstRun) -> None:
+        """Write the keys durably, mode 0600, before the log learns of them. Raises `DataDirError`."""
+        path = self.path / DRAFT
         text = msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n"
         try:
-            file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             try:
                 os.write(file, text)
                 os.fsync(file)
             finally:
                 os.close(file)
-            draft.replace(path)
+        except OSError as error:
+            raise DataDirError(f"cannot write {path}: {error.strerror}") from error
+
+    def publish(self) -> Path:
+        """Now the keys work: give the draft its name, and return that. Raises `DataDirError`."""
+        path = self.path / FIRST_RUN
+        try:
+            (self.path / DRAFT).replace(path)
         except OSError as error:
             raise DataDirError(f"cannot write {path}: {error.strerror}") from error
         return path

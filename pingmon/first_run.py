@@ -1,7 +1,8 @@
 """The first start: a project, its keys, and a line to paste that works.
 
 The keys are written to the data directory before the log learns their hashes, and the project enters the log last.
-So a crash in between leaves keys that the next start makes real, and never a daemon whose keys nobody has.
+So a crash in between leaves keys that the next start makes real, and never a daemon whose keys nobody has. The file
+gets its name when the keys work, so whoever waits for it may use them at once.
 """
 
 from __future__ import annotations
@@ -37,17 +38,21 @@ async def first_run(monitor: Monitor, data: DataDir, base_url: str, random_bytes
 
     Raises `DataDirError`, `JournalFull` or `JournalUnavailable`; the next start then tries again.
     """
+    made = data.drafted()
     if monitor.world.projects:
+        if made is not None:
+            data.publish()
         return
-    made = data.first_run() or FirstRun(
-        project=new_id(random_bytes),
-        ping_key=new_ping_key(random_bytes),
-        api_key=new_key("rw", random_bytes),
-        api_key_readonly=new_key("ro", random_bytes),
-        operator_key=new_key("operator", random_bytes),
-        base_url=base_url,
-    )
-    path = data.leave_first_run(made)
+    if made is None:
+        made = FirstRun(
+            project=new_id(random_bytes),
+            ping_key=new_ping_key(random_bytes),
+            api_key=new_key("rw", random_bytes),
+            api_key_readonly=new_key("ro", random_bytes),
+            operator_key=new_key("operator", random_bytes),
+            base_url=base_url,
+        )
+        data.draft(made)
     keys: list[tuple[str, str, Role]] = [
         (made.project, made.api_key, "rw"),
         (made.project, made.api_key_readonly, "ro"),
@@ -57,9 +62,9 @@ async def first_run(monitor: Monitor, data: DataDir, base_url: str, random_bytes
         if find_key(monitor.world, key) is None:
             await monitor.submit(stream, key_created(key, role, random_bytes, "first run"))
     await monitor.submit(made.project, ProjectCreated("My project", made.ping_key))
-    log.info("first start: the keys are in {path}", path=path)
+    log.info("first start: the keys are in {path}", path=data.publish())
     log.info(
         "try it: curl -fsS '{base_url}/ping/{ping_key}/my-first-job?create=1'",
-        base_url=base_url,
+        base_url=made.base_url,
         ping_key=made.ping_key,
     )

@@ -17,13 +17,20 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pingmon.clock import MICROSECONDS, Timekeeper
-from pingmon.core.check import Flip
+from pingmon.core.check import Cause, Check, Flip
 from pingmon.core.events import DAEMON, ClockStepped, Draft, Entry, Event, Id, ListeningResumed
 from pingmon.core.world import Outcome, StateRow, World, encoded
 from pingmon.journal import FlipRow, JournalFull, JournalHealth, JournalUnavailable
 
 SNAPSHOT_EVERY: Final = 50_000
 """Entries after which the world is saved; replaying as many takes about a second."""
+
+_CAUSES: Final[dict[Cause, str]] = {
+    "": "",
+    "silence": ": no ping came in time",
+    "run": ": a run took too long",
+    "signal": ": it reported a failure",
+}
 
 DeafCause: TypeAlias = Literal["stopped", "suspended", "disk"]
 Listener: TypeAlias = Callable[[Entry, Outcome], None]
@@ -122,9 +129,9 @@ class Monitor:
 
     def _deliver(self, entry: Entry) -> Outcome:
         outcome = self.world.fold(entry)
-        if outcome.flip is not None:
+        if outcome.flip is not None and outcome.check is not None:
             self._derive(outcome)
-            self._log_flip(outcome.flip)
+            self._log_flip(outcome.check, outcome.flip)
         for listener in self._listeners:
             listener(entry, outcome)
         if entry.seq - self.journal.snapshot_seq >= SNAPSHOT_EVERY and not self._saving:
@@ -136,13 +143,14 @@ class Monitor:
         if flip is not None:
             self.journal.derive(FlipRow(flip.seq, flip.check, flip.at, msgspec.json.encode(flip)))
 
-    def _log_flip(self, flip: Flip) -> None:
+    def _log_flip(self, check: Check, flip: Flip) -> None:
         self.log.info(
-            "check {check} went {new} (was {old}){cause}",
-            check=flip.check,
+            "check {check} ({name}) went {new}, was {old}{cause}",
+            check=check.id[:8],  # a whole id is as good as a ping URL
+            name=check.spec.name or check.spec.slug or "no name",
             new=flip.new,
             old=flip.old,
-            cause=f": {flip.cause}" if flip.cause else "",
+            cause=_CAUSES[flip.cause],
         )
 
     # --- saving ---------------------------------------------------------------------------------------------------

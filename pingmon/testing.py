@@ -66,7 +66,14 @@ class FakeTime:
 class Rig:
     """A monitor with its alarms over a journal in memory. `flips` are those that happened while it ran."""
 
-    def __init__(self, time: FakeTime | None = None, memory: Memory | None = None, *, hold_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        time: FakeTime | None = None,
+        memory: Memory | None = None,
+        *,
+        hold_s: float = 60.0,
+        project: bool = True,
+    ) -> None:
         self.time = time or FakeTime()
         self.memory = memory or Memory()
         self.journal: MemoryJournal[Outcome] = MemoryJournal(memory=self.memory)
@@ -78,7 +85,7 @@ class Rig:
         self.monitor.open()
         self.monitor.start()
         self.alarms.start()
-        if not self.world.projects:
+        if project and not self.world.projects:
             self.submit(PROJECT, ProjectCreated("project", PING_KEY))
 
     def restarted(self, *, clean: bool = True, away_s: float = 0.0) -> Rig:

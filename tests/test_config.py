@@ -123,4 +123,4 @@ def test_no_document_is_answered_with_anything_but_a_configuration_or_its_proble
         parse(tree, "f")
     except BadConfig as bad:
         problems = bad.problems
-        assert all(problem.startswith("f: ") for problem in problems)  # noqa: PT017
+        assert all(problem.startswith("f: ") for problem in problems)

@@ -21,17 +21,20 @@ def test_a_new_directory_belongs_to_its_owner_alone(tmp_path: Path) -> None:
     """0700 for the directory, 0600 for what lies in it."""
     data = DataDir(tmp_path / "deep" / "data")
     assert mode(data.path) == 0o700
-    assert mode(data.leave_first_run(MADE)) == 0o600
+    data.draft(MADE)
+    assert mode(data.publish()) == 0o600
     assert mode(data.path / "lock") == 0o600
     data.release()
 
 
-def test_the_keys_can_be_read_again(tmp_path: Path) -> None:
-    """A first start that was cut short goes on with the same keys."""
+def test_the_keys_of_a_first_start_that_was_cut_short_can_be_read_again(tmp_path: Path) -> None:
+    """Once they are published they are for people only."""
     data = DataDir(tmp_path)
-    assert data.first_run() is None
-    data.leave_first_run(MADE)
-    assert data.first_run() == MADE
+    assert data.drafted() is None
+    data.draft(MADE)
+    assert data.drafted() == MADE
+    data.publish()
+    assert data.drafted() is None
     data.release()
 
 
@@ -55,10 +58,13 @@ def test_a_path_that_cannot_be_a_directory_is_one_clear_line(tmp_path: Path) -> 
 def test_keys_that_cannot_be_read_or_written_are_said_so(tmp_path: Path) -> None:
     """The file is named."""
     data = DataDir(tmp_path)
-    (tmp_path / "first-run.json").write_text("{}")
-    with pytest.raises(DataDirError, match=r"cannot read .*first-run.json"):
-        data.first_run()
-    (tmp_path / "first-run.tmp").mkdir()
     with pytest.raises(DataDirError, match=r"cannot write .*first-run.json"):
-        data.leave_first_run(MADE)
+        data.publish()
+    (tmp_path / "first-run.draft").write_text("{}")
+    with pytest.raises(DataDirError, match=r"cannot read .*first-run.draft"):
+        data.drafted()
+    (tmp_path / "first-run.draft").unlink()
+    (tmp_path / "first-run.draft").mkdir()
+    with pytest.raises(DataDirError, match=r"cannot write .*first-run.draft"):
+        data.draft(MADE)
     data.release()

@@ -45,7 +45,7 @@ class Notification(Struct, frozen=True, omit_defaults=True, gc=False):
 
     `down_from`: for an up whose down was never delivered, when the check had gone down. `replaces`: id of the
     undelivered message this one overtook. `relays`: id of the channel that could not be told, when this message goes
-    elsewhere in its stead; `error` is then why.
+    elsewhere in its stead, and `relays_error` why. `error`: why the last attempt failed (of the lost one, at first).
     """
 
     id: str
@@ -58,6 +58,7 @@ class Notification(Struct, frozen=True, omit_defaults=True, gc=False):
     down_from: int | None = None
     replaces: str | None = None
     relays: Id | None = None
+    relays_error: str = ""
 
 
 def matters(flip: Flip) -> bool:
@@ -94,6 +95,7 @@ def relayed(lost: Notification, error: str, others: Iterable[Id], now: int) -> l
             error=error,
             replaces=None,
             relays=lost.channel,
+            relays_error=error,
         )
         for channel in others
         if channel != lost.channel

@@ -376,15 +376,15 @@ class World:
     def restore(self, seq: int, rows: Iterable[StateRow]) -> None:
         """Become the world that was saved at entry `seq`. Rows may come in any order; unknown kinds are an error."""
         self.seq = seq
-        by_kind: dict[str, list[bytes]] = {kind: [] for kind in _TABLES}
+        decoders = {kind: msgspec.json.Decoder(table.type).decode for kind, table in _TABLES.items()}
+        parts: dict[str, list[Any]] = {kind: [] for kind in _TABLES}
+        common: dict[Any, Any] = {}
         for kind, _, body in rows:
             if body is not None:
-                by_kind[kind].append(body)
+                part = decoders[kind](body)
+                parts[kind].append(_sharing(part, common) if isinstance(part, Check) else part)
         for kind, table in _TABLES.items():
-            decode = msgspec.json.Decoder(table.type).decode
-            parts = list(map(decode, by_kind.pop(kind)))
-            parts.sort(key=table.order)
-            for part in parts:
+            for part in sorted(parts[kind], key=table.order):
                 table.put(self, part)
         self._dirty = {kind: set() for kind in _TABLES}
 
@@ -394,6 +394,25 @@ def encoded(parts: Iterable[tuple[str, str, Struct | None]]) -> Iterator[StateRo
     encode = msgspec.json.Encoder().encode
     for kind, id, part in parts:
         yield kind, id, None if part is None else encode(part)
+
+
+def _sharing(check: Check, common: dict[Any, Any]) -> Check:
+    """`check` with what many checks have in common kept once; a million of them must fit into memory."""
+    spec = check.spec
+    return replace(
+        check,
+        project=common.setdefault(check.project, check.project),
+        since=check.last_ping if check.since == check.last_ping else check.since,
+        last_success=check.last_ping if check.last_success == check.last_ping else check.last_success,
+        spec=replace(
+            spec,
+            slug=spec.name if spec.slug == spec.name else spec.slug,
+            tags=common.setdefault(spec.tags, spec.tags),
+            schedule=common.setdefault(spec.schedule, spec.schedule),
+            tz=common.setdefault(spec.tz, spec.tz),
+            channels=common.setdefault(spec.channels, spec.channels),
+        ),
+    )
 
 
 def _list(index: dict[K, tuple[str, ...]], name: K, id: str) -> None:

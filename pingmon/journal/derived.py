@@ -7,6 +7,7 @@ row is seen too.
 from __future__ import annotations
 
 import sqlite3
+from binascii import hexlify
 from collections.abc import Iterable, Iterator
 from typing import Final
 from zlib import crc32
@@ -27,7 +28,7 @@ def state_crc(kind: bytes, id: bytes, body: bytes) -> int:
 
 def flip_crc(seq: int, stream: bytes, at: int, body: bytes) -> int:
     """The checksum of a flip row."""
-    return crc32(f"{seq}\n{stream.hex()}\n{at}\n".encode() + body)
+    return crc32(b"%d\n%b\n%d\n" % (seq, hexlify(stream), at) + body)
 
 
 def write_flips(db: sqlite3.Connection, meta: Meta, flips: Iterable[FlipRow]) -> Meta:

@@ -1,0 +1,133 @@
+"""What the benchmarks share: servers as processes, wrk as the load, medians of interleaved rounds."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+HERE = Path(__file__).resolve().parent
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody has now."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def pause(seconds: float) -> None:
+    """Wait."""
+    select.select([], [], [], seconds)
+
+
+def until(true: Callable[[], object], what: str, patience_s: float = 60.0) -> None:
+    """Wait until `true()` is; raises `TimeoutError`."""
+    end = time.monotonic() + patience_s
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {patience_s:.0f} s in vain for {what}")
+        pause(0.01)
+
+
+def accepts(port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def process(arguments: list[str], port: int, log: Path, patience_s: float = 60.0) -> Iterator[subprocess.Popen[bytes]]:
+    """A server process that listens on `port`; ended with SIGTERM."""
+    with log.open("ab") as out:
+        running = subprocess.Popen(arguments, stdout=out, stderr=subprocess.STDOUT, cwd=log.parent)
+    try:
+        until(lambda: running.poll() is not None or accepts(port), f"{arguments[0]} to listen", patience_s)
+        if running.poll() is not None:
+            raise RuntimeError(f"{arguments} ended:\n{log.read_text()}")
+        yield running
+    finally:
+        running.terminate()
+        running.wait(60)
+
+
+def daemon_command(data: Path, port: int, *more: str) -> list[str]:
+    """How a user starts pingmon, on one loopback port."""
+    listen = f"tcp:{port}:interface=127.0.0.1"
+    return [str(BIN / "twistd"), "-n", "--pidfile=", "pingmon", "--data", str(data), "--listen", listen, *more]
+
+
+@dataclass(frozen=True)
+class Load:
+    """What wrk saw. `p99_ms` is the 99th percentile of its latencies."""
+
+    per_s: float
+    requests: int
+    failed: int
+    p50_ms: float
+    p99_ms: float
+
+
+def wrk(port: int, paths: list[str], seconds: float, connections: int, script: Path) -> Load:
+    """Load on `port` with `connections` keep-alive connections that ask for `paths` at random."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("this benchmark needs wrk: apt-get install wrk")
+    requests = ",\n".join(f'  wrk.format("GET", "{path}")' for path in paths)
+    script.write_text(
+        f"local all\nfunction init() math.randomseed(os.time())\nall = {{\n{requests}\n}} end\n"
+        "function request() return all[math.random(#all)] end\n"
+    )
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "-s", str(script)]
+    ran = subprocess.run([*command, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True)
+    text = ran.stdout
+    requests_made = re.search(r"(\d+) requests in", text)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
+    assert requests_made is not None, text
+    assert rate is not None, text
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
+    failed = (int(bad[1]) if bad else 0) + (sum(map(int, errors.groups())) if errors else 0)
+    return Load(float(rate[1]), int(requests_made[1]), failed, _milliseconds(text, "50%"), _milliseconds(text, "99%"))
+
+
+def _milliseconds(text: str, percentile: str) -> float:
+    found = re.search(rf"{percentile}\s+([\d.]+)(us|ms|s)", text)
+    assert found is not None, text
+    return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
+
+
+def median(values: list[float]) -> float:
+    """The middle value."""
+    return statistics.median(values)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that all threads of the process have used so far, to the nanosecond."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of the process that is in RAM."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def machine() -> str:
+    """One line about where this runs."""
+    model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+    return f"{os.cpu_count()} cores, {model[1] if model else 'unknown processor'}, Python {sys.version.split()[0]}"

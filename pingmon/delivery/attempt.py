@@ -1,0 +1,82 @@
+"""One attempt at delivering a message: what a kind of channel has to offer, and the deadline that binds them all."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, Final, Protocol, TypeAlias
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pingmon.wire.message import Letter
+
+ATTEMPT_S: Final = 30.0
+"""Seconds an attempt may take, from its first lookup to the last byte of the answer."""
+
+log = Logger()
+
+
+class Delivered(Struct, frozen=True):
+    """The receiver took it, or there was nothing to tell it. `status` is the answer's, where there is one."""
+
+    status: int | None = None
+
+
+class NotDelivered(Struct, frozen=True):
+    """It did not work. `error` is short and may be shown to users.
+
+    `permanent`: trying again is pointless. `retry_after_s`: for how many seconds the receiver asked to be left alone.
+    """
+
+    error: str
+    permanent: bool = False
+    retry_after_s: float | None = None
+
+
+Result: TypeAlias = Delivered | NotDelivered
+
+
+class Deliver(Protocol):
+    """A kind of channel. Cancelling must end the attempt and free what it holds; what raises is a bug of the kind."""
+
+    def __call__(self, letter: Letter, /) -> Coroutine[Deferred[Any], Any, Result]: ...
+
+
+def attempt(deliver: Deliver, letter: Letter, clock: IReactorTime, timeout_s: float = ATTEMPT_S) -> Deferred[Result]:
+    """Have `letter` delivered. Fires within `timeout_s`, also if the kind does not react to being cancelled.
+
+    Cancelling ends the attempt at once, and then there is no result; otherwise it never fails.
+    """
+    over = False
+
+    def settle(result: Result) -> None:
+        nonlocal over
+        if not over:
+            over = True
+            if timer.active():
+                timer.cancel()
+            done.callback(result)
+
+    def expire() -> None:
+        settle(NotDelivered(f"timed out after {timeout_s:g} s"))
+        running.cancel()
+
+    def broken(failure: Failure) -> None:
+        if not over:
+            log.failure("delivering to channel {channel}", failure, channel=letter.channel.id)
+            settle(NotDelivered("pingmon could not deliver this by its own fault; its log says more"))
+
+    def cancel(_: Deferred[Result]) -> None:
+        nonlocal over
+        over = True
+        timer.cancel()
+        running.cancel()
+
+    done: Deferred[Result] = Deferred(cancel)
+    timer = clock.callLater(timeout_s, expire)
+    running = Deferred.fromCoroutine(deliver(letter))
+    running.addCallbacks(settle, broken)
+    return done

@@ -1,0 +1,235 @@
+"""Delivers what is owed, at least once.
+
+    the world owes a message ─▶ attempt ─▶ delivered, failed or abandoned, as an event ─▶ the world owes it no more,
+                                                                                          or later, or to others
+
+A message leaves the world's outbox only by such an event in the log, so a crash at any moment repeats messages (with
+the same id) and loses none. While an event cannot be logged, its channel waits and nothing is sent twice. The outbox
+decides neither who is told nor when an attempt is repeated (`core.notify`), only that it happens now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import chain, repeat
+from typing import Final
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pingmon.core.events import (
+    Entry,
+    Event,
+    Id,
+    NotificationAbandoned,
+    NotificationDelivered,
+    NotificationFailed,
+)
+from pingmon.core.notify import Notification, retry_at
+from pingmon.core.schedule import SECOND
+from pingmon.core.world import Outcome
+from pingmon.delivery.attempt import ATTEMPT_S, Deliver, Delivered, NotDelivered, Result, attempt
+from pingmon.delivery.turns import Turns
+from pingmon.journal import JournalFull, JournalUnavailable
+from pingmon.monitor import Monitor
+from pingmon.wire.message import Letter
+
+TICK_S: Final = 1.0
+STOP_S: Final = 3.0
+"""Seconds that attempts in flight get to end by themselves when pingmon stops."""
+LOG_AGAIN_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Waits between attempts to log a result; the last one repeats."""
+ERROR_MAX: Final = 200
+"""Characters of an error that are kept."""
+
+
+class Outbox:
+    """The service. `kinds` are the kinds of channels by name, `random` gives numbers in [0, 1).
+
+    `last_tick`: steady seconds of the last completed tick.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        kinds: Mapping[str, Deliver],
+        clock: IReactorTime,
+        random: Callable[[], float],
+        *,
+        max_parallel: int = 64,
+        attempt_s: float = ATTEMPT_S,
+    ) -> None:
+        self._monitor = monitor
+        self._kinds = kinds
+        self._clock = clock
+        self._random = random
+        self._attempt_s = attempt_s
+        self._turns = Turns(monitor.world, max_parallel)
+        self._tasks: dict[Id, Deferred[None]] = {}
+        self._soon: IDelayedCall | None = None
+        self._running = False
+        self._loop = LoopingCall(self._guarded, self._tick)
+        self._loop.clock = clock
+        self.last_tick = monitor.time.steady()
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take up what the loaded world owes, and begin to deliver."""
+        self._running = True
+        self._turns.take_up(self._monitor.now())
+        self._monitor.listen(self.heard)
+        self._loop.start(TICK_S, now=False)
+        self._go_soon()
+
+    def stop(self) -> Deferred[None]:
+        """Start nothing more. Fires when all attempts have ended, by being cancelled after `STOP_S` if need be.
+
+        What was cancelled, or delivered without its result having reached the log, is repeated after a restart.
+        """
+        self._running = False
+        if self._loop.running:
+            self._loop.stop()
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+        ended = DeferredList(list(self._tasks.values()))
+        ended.addTimeout(STOP_S, self._clock, lambda result, timeout: result)
+        return ended.addCallback(lambda _: None)
+
+    @property
+    def in_flight(self) -> int:
+        """How many attempts are under way."""
+        return self._turns.in_flight
+
+    @property
+    def pending(self) -> int:
+        """How many messages are owed."""
+        return len(self._monitor.world.owed)
+
+    def overdue(self, now: int) -> int:
+        """For how many microseconds the message that waits longest for a place has been due; 0 if none waits."""
+        return self._turns.overdue(now)
+
+    # --- what is due ----------------------------------------------------------------------------------------------
+
+    def heard(self, entry: Entry, outcome: Outcome) -> None:
+        """Follow what an entry did to what is owed."""
+        event = entry.event
+        if isinstance(event, NotificationFailed):
+            owed = self._monitor.world.owed.get(event.id)
+            if owed is not None:
+                self._turns.plan(owed, entry.at)
+        elif isinstance(event, NotificationDelivered | NotificationAbandoned):
+            self._turns.forget(event.id)
+        if outcome.everything:
+            self._turns.take_up(entry.at)
+        for channel in outcome.channels:
+            self._turns.plan_newest(channel, entry.at)
+        if outcome.channels or outcome.everything:
+            self._go_soon()
+
+    def _go_soon(self) -> None:
+        """Send after this turn of the reactor: what the same commit overtakes is then not sent at all."""
+        if self._soon is None and self._running:
+            self._soon = self._clock.callLater(0, self._guarded, self._go)
+
+    def _guarded(self, body: Callable[[], None]) -> None:
+        # A LoopingCall dies at its first exception, and messages that silently stop would be noticed by nobody.
+        try:
+            body()
+        except Exception:  # noqa: BLE001
+            self.log.failure("while looking for messages that are due")
+
+    def _tick(self) -> None:
+        self._turns.ripen(self._monitor.now())
+        self._start_due()
+        self.last_tick = self._monitor.time.steady()
+
+    def _go(self) -> None:
+        self._soon = None
+        self._start_due()
+
+    def _start_due(self) -> None:
+        while (owed := self._turns.next()) is not None:
+            task = Deferred.fromCoroutine(self._see_to(owed))
+            self._tasks[owed.channel] = task
+            task.addErrback(self._ended_badly, owed).addBoth(self._ended, owed.channel)
+
+    def _ended_badly(self, failure: Failure, owed: Notification) -> None:
+        if not failure.check(CancelledError):
+            self.log.failure("while delivering {id}", failure, id=owed.id)
+
+    def _ended(self, _: None, channel: Id) -> None:
+        self._tasks.pop(channel, None)
+        self._turns.free(channel)
+        self._go_soon()
+
+    # --- one message ----------------------------------------------------------------------------------------------
+
+    async def _see_to(self, owed: Notification) -> None:
+        """Try to deliver `owed`, and log how it went."""
+        began = self._monitor.time.steady()
+        self.log.debug("delivering {id}, attempt {n}", id=owed.id, n=owed.attempts + 1)
+        try:
+            result = await self._attempt(owed)
+        finally:
+            self._turns.landed(owed.channel)
+            self._go_soon()
+        took_ms = round((self._monitor.time.steady() - began) * 1000)
+        await self._put_into_log(owed.channel, self._event(owed, result, took_ms))
+
+    async def _attempt(self, owed: Notification) -> Result:
+        world = self._monitor.world
+        channel = world.channels[owed.channel]
+        deliver = self._kinds.get(channel.kind)
+        if deliver is None:
+            # Not for good: an operator may install what is missing.
+            return NotDelivered(f"this pingmon cannot deliver to channels of kind {channel.kind!r}")
+        lost = world.channels.get(owed.relays) if owed.relays is not None else None
+        check = world.checks[owed.flip.check]
+        letter = Letter(owed, check, channel, self._monitor.now(), "" if lost is None else lost.name)
+        return await attempt(deliver, letter, self._clock, self._attempt_s)
+
+    def _event(self, owed: Notification, result: Result, took_ms: int) -> Event:
+        """What to log of an attempt at `owed`."""
+        if isinstance(result, Delivered):
+            self.log.debug("delivered {id} in {ms} ms", id=owed.id, ms=took_ms)
+            return NotificationDelivered(owed.id, took_ms, result.status)
+        now, error = self._monitor.now(), result.error[:ERROR_MAX]
+        current = self._monitor.world.owed.get(owed.id, owed)  # its times have moved if the clock was set meanwhile
+        again = retry_at(current, now, spread=self._random(), asked_s=result.retry_after_s)
+        if result.permanent or again is None:
+            self.log.error("channel {channel} was not told: {error}", channel=owed.channel, error=error)
+            return NotificationAbandoned(owed.id, took_ms, error)
+        self.log.warn(
+            "channel {channel} was not told: {error}; will try again in {wait:.0f} s",
+            channel=owed.channel,
+            error=error,
+            wait=(again - now) / SECOND,
+        )
+        return NotificationFailed(owed.id, took_ms, error, again)
+
+    async def _put_into_log(self, channel: Id, event: Event) -> None:
+        """Log the result of an attempt, however often that has to be tried: one that is lost sends a message twice."""
+        for wait in chain(LOG_AGAIN_S, repeat(LOG_AGAIN_S[-1])):
+            try:
+                await self._monitor.submit(channel, event)
+            except CancelledError:
+                raise
+            except (JournalFull, JournalUnavailable) as error:
+                self.log.warn(
+                    "the result of a delivery could not be logged, will try again in {wait:.0f} s: {why}",
+                    wait=wait,
+                    why=str(error),
+                )
+            except Exception:  # noqa: BLE001 -- a bug, which must not make a second message of this one
+                self.log.failure("while logging the result of a delivery to channel {channel}", channel=channel)
+            else:
+                return
+            await deferLater(self._clock, wait)

@@ -1,0 +1,111 @@
+"""The access log: off unless the operator names a file. Combined format, one line for each request.
+
+A ping URL is a secret, as is a ping key or an API key: whoever reads the log must not be able to ping. So UUIDs, ping
+keys and the values of fields that hold keys are replaced, in the target and in the referer, percent-encoded or not.
+A log that cannot be written costs nobody an answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+from urllib.parse import unquote
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.web.http import datetimeToLogString
+
+if TYPE_CHECKING:
+    from pingmon.http.request import Request
+
+HIDDEN: Final = "***"
+DECODINGS: Final = 3
+"""How many layers of percent-encoding are looked through."""
+
+_uuid: Final = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
+_after_ping: Final = re.compile(r"(/ping/+)[^/?#&\s]+")
+_field: Final = re.compile(r"((?:^|[?&;])[^=&;]*(?:key|token|secret|password)[^=&;]*=)[^&;#]+", re.IGNORECASE)
+_word: Final = re.compile(r"[-A-Za-z0-9_]+")
+_unprintable: Final = re.compile(r"[^ !#-\[\]-~]")
+
+
+def redacted(text: str, is_key: Callable[[str], bool]) -> str:
+    """`text` without secrets; `is_key` knows the ping keys."""
+    for _ in range(DECODINGS):
+        if "%" not in text:
+            break
+        text = unquote(text)
+    for pattern, hidden in ((_field, rf"\1{HIDDEN}"), (_after_ping, rf"\1{HIDDEN}"), (_uuid, HIDDEN)):
+        text = pattern.sub(hidden, text)
+    return _word.sub(lambda word: HIDDEN if is_key(word[0]) else word[0], text)
+
+
+class AccessLog:
+    """Appends to the file at `path`; `clock` gives the time of each line."""
+
+    log = Logger()
+
+    def __init__(self, path: Path, is_key: Callable[[str], bool], clock: IReactorTime) -> None:
+        self._path = path
+        self._is_key = is_key
+        self._clock = clock
+        self._file: TextIO | None = None
+        self._failing = False
+
+    def open(self) -> None:
+        """Open the file, again if it is open, as after it was rotated. Trouble is logged, not raised."""
+        self.close()
+        try:
+            self._file = self._path.open("a", 1, encoding="ascii", errors="backslashreplace")
+            self._failing = False
+        except OSError as error:
+            self._trouble(error)
+
+    def close(self) -> None:
+        """Write no more."""
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError as error:
+                self._trouble(error)
+
+    def write(self, request: Request) -> None:
+        """One line for a request that has been answered."""
+        if self._file is None:
+            return
+        try:
+            self._file.write(self.line(request))
+            self._failing = False
+        except OSError as error:
+            self._trouble(error)
+
+    def line(self, request: Request) -> str:
+        """The line, in the combined format."""
+        target = redacted(request.uri.decode("utf-8", "replace"), self._is_key)
+        referer = redacted(_header(request, b"Referer"), self._is_key)
+        agent = redacted(_header(request, b"User-Agent"), self._is_key)
+        first = f"{request.method.decode('latin-1')} {target} {request.clientproto.decode('latin-1')}"
+        when = datetimeToLogString(self._clock.seconds())
+        caller = request.caller()[0] or "-"
+        return (
+            f'{caller} - - {when} "{_quoted(first)}" {request.code:d} {request.sentLength or "-"} '
+            f'"{_quoted(referer)}" "{_quoted(agent)}"\n'
+        )
+
+    def _trouble(self, error: OSError) -> None:
+        if not self._failing:
+            self.log.warn("the access log {path} cannot be written: {why}", path=str(self._path), why=error.strerror)
+        self._failing = True
+
+
+def _header(request: Request, name: bytes) -> str:
+    values = request.requestHeaders.getRawHeaders(name)
+    return values[0].decode("utf-8", "replace") if values else "-"
+
+
+def _quoted(text: str) -> str:
+    """`text` as it may stand between quotation marks on one line."""
+    return _unprintable.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

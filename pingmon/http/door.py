@@ -1,0 +1,111 @@
+"""The door: where connections come in, over every listening endpoint, with or without TLS.
+
+A connection gets a place if there is one (`places`), is looked after (`watch`), and speaks HTTP/1 or HTTP/2
+(`connections`). No client can hold more than its share, longer than its time, or larger than its size.
+"""
+
+# Twisted leaves these base classes untyped.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Protocol
+from twisted.web import server
+
+from pingmon.http.access_log import AccessLog
+from pingmon.http.connections import Connection, Refused
+from pingmon.http.peers import group_of, host_of
+from pingmon.http.places import Places, affordable
+from pingmon.http.root import Root
+from pingmon.http.watch import DoorSettings, Watch
+
+__all__ = ["Door", "DoorHealth", "DoorSettings"]
+
+
+class DoorHealth(Struct, frozen=True):
+    """`connections` are open now, at most `places`; `refused` counts those without a place since the start.
+
+    `looked_at`: when connections were last looked after, seconds since the epoch by the reactor's clock.
+    """
+
+    connections: int
+    places: int
+    busy: int
+    refused: int
+    looked_at: float
+
+
+class Door(server.Site):
+    """The factory to give to each endpoint. It runs from the first `listen` to the end of the last connection."""
+
+    def __init__(
+        self, root: Root, settings: DoorSettings, reactor: IReactorTime, access_log: AccessLog | None = None
+    ) -> None:
+        super().__init__(root, timeout=None, reactor=reactor, parsePOSTFormSubmission=False)
+        self.settings = settings
+        self.watch = Watch(root, settings, reactor)
+        self.places = Places(settings.max_connections)
+        self._access_log = access_log
+
+    def startFactory(self) -> None:
+        """The first endpoint listens. (Twisted's own would open a log file and start a timer for its dates.)"""
+        self.places.limit = affordable(self.settings.max_connections)
+        if self._access_log is not None:
+            self._access_log.open()
+        self.watch.start()
+
+    def stopFactory(self) -> None:
+        """No endpoint listens any more. Connections that are still open are looked after until they are drained."""
+        if not self.watch.connections:
+            self.watch.stop()
+            if self._access_log is not None:
+                self._access_log.close()
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What TLS clients may ask for. Twisted leaves HTTP/1.0 out, and turns away who asks for nothing else."""
+        return [*super().acceptableProtocols(), b"http/1.0"]
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:  # type: ignore[override]
+        """A connection, or one that closes at once. (Twisted's own would build its channel before it is needed.)"""
+        host = "" if addr is None else host_of(addr)
+        group = "" if self.watch.trusted.trusts(host) else group_of(host)
+        if not self.places.take(group):
+            return Refused()
+        connection = Connection(self, self.watch, self.places, group)
+        connection.factory = self
+        return connection
+
+    def drain(self, timeout_s: float) -> Deferred[None]:
+        """Fires when requests in flight are answered and all connections are closed, at the latest after `timeout_s`.
+
+        To be called once, after listening has ended; then nothing of the door is left in the reactor.
+        """
+        drained = self.watch.drain(timeout_s)
+        return drained.addBoth(self._drained)
+
+    def health(self) -> DoorHealth:
+        """How full it is."""
+        connections = self.watch.connections
+        return DoorHealth(
+            connections=len(connections),
+            places=self.places.limit,
+            busy=sum(connection.busy for connection in connections),
+            refused=self.places.refused,
+            looked_at=self.watch.looked_at,
+        )
+
+    def log(self, request: Any) -> None:
+        """A request has been answered."""
+        if self._access_log is not None:
+            self._access_log.write(request)
+
+    def _drained(self, result: Any) -> Any:
+        self.watch.stop()
+        if self._access_log is not None:
+            self._access_log.close()
+        return result

@@ -1,0 +1,112 @@
+"""HTTP/1 on one connection: Twisted's channel, without its timers, and with an answer to each refusal.
+
+It relies on a few names of `twisted.web.http.HTTPChannel` that are not public (`_command`, `_path`, and
+`_respondToBadRequestAndDisconnect`, its only seam for refusals); the tests notice if they change.
+"""
+
+# Twisted leaves these base classes untyped.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.interfaces import IAddress
+from twisted.web.http import HTTPChannel
+
+from pingmon.http.plain import BAD_REQUEST, HEAD_TOO_LARGE, URL_TOO_LONG, Answer
+
+if TYPE_CHECKING:
+    from pingmon.http.connections import Connection
+
+HEADERS_MAX: Final = 100
+HEAD_BYTES_MAX: Final = 16_384
+
+
+class Channel(HTTPChannel):
+    """Parses requests. `timeOut` stays None: the watch knows no idle timers (they cost a tenth of a ping)."""
+
+    maxHeaders = HEADERS_MAX
+    totalHeadersSize = HEAD_BYTES_MAX
+    requests: list[Any]
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self.connection = connection
+        self.timeOut = None
+
+    # --- what a request asks its channel ----------------------------------------------------------------------------
+
+    @property
+    def command(self) -> bytes:
+        """The method of the request that is arriving, as on an HTTP/2 stream."""
+        command: bytes = self._command
+        return command
+
+    @property
+    def path(self) -> bytes:
+        """The target of the request that is arriving, as on an HTTP/2 stream."""
+        path: bytes = self._path
+        return path
+
+    def getPeer(self) -> IAddress:
+        return self.connection.peer
+
+    def getHost(self) -> IAddress:
+        return self.connection.host
+
+    # --- what the transport and the parser tell ---------------------------------------------------------------------
+
+    def setLineMode(self, extra: bytes = b"") -> Any:
+        """The request before has been answered; `extra` is what came meanwhile, the start of the next ones."""
+        if extra:
+            self.connection.begun = self.connection.watch.tick
+        return super().setLineMode(extra)
+
+    def headerReceived(self, line: bytes) -> bool:
+        try:
+            received: bool = super().headerReceived(line)
+        except ValueError:  # a Content-Length of more digits than Python converts
+            self._respondToBadRequestAndDisconnect()
+            return False
+        return received
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self.refuse(HEAD_TOO_LARGE if self.requests else URL_TOO_LONG)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        too_large = self._receivedHeaderSize > HEAD_BYTES_MAX or self._receivedHeaderCount > HEADERS_MAX
+        self.refuse(HEAD_TOO_LARGE if too_large else BAD_REQUEST)
+
+    def refuse(self, answer: Answer) -> None:
+        """Answer a request that cannot be read, and close; nothing of it counts."""
+        if self.connection.deaf:
+            return
+        for request in self.requests:
+            request.void = True
+        self.clearLineBuffer()  # or the parser would go on with the next line
+        self.connection.deaf = True
+        self.connection.transport.write(answer.http1(b"HTTP/1.1", self.connection.watch.date, close=True, head=False))
+        self.loseConnection()
+
+    def end_early(self) -> None:
+        """Treat the request that is arriving as if its body ended here; the connection ends with its answer."""
+        self.connection.deaf = True
+        self.persistent = 0
+        self.allContentReceived()
+
+    def loseConnection(self) -> None:
+        """Close after what is written is sent; with a client that still sends, only after a while."""
+        if self.connection.deaf:
+            self.connection.linger()
+        else:
+            self.connection.deaf = True
+            super().loseConnection()
+
+    def pauseProducing(self) -> None:
+        self.connection.stalled = self.connection.watch.tick
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.connection.stalled = 0
+        super().resumeProducing()

@@ -1,0 +1,107 @@
+"""Who is calling, when proxies that the operator trusts stand in between.
+
+`X-Forwarded-For`, `X-Forwarded-Proto` and `Forwarded` (RFC 7239) count only from a trusted address. A list of hops is
+read from its right end, where our own proxy writes: the caller is the rightmost address that is not trusted. Whatever
+stands left of it anybody may have written. Garbage ends the reading; it is never an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final, TypeAlias
+
+from twisted.internet.interfaces import IAddress
+from twisted.web.http_headers import Headers
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Caller: TypeAlias = tuple[str, str]
+"""An address (empty: none, as on a Unix socket) and `http` or `https`."""
+
+HOPS_MAX: Final = 32
+"""Hops that are looked at; no chain of proxies is as long."""
+
+_pair: Final = re.compile(r'\s*(for|proto)\s*=\s*(?:"([^"]*)"|([^\s",;]*))\s*', re.IGNORECASE)
+
+
+def host_of(peer: IAddress) -> str:
+    """The text of a peer's IP address; an IPv4 address that came over an IPv6 socket is written as IPv4."""
+    host = getattr(peer, "host", None)
+    if not isinstance(host, str):
+        return ""
+    return host[7:] if host.startswith("::ffff:") and "." in host else host
+
+
+def group_of(host: str) -> str:
+    """What counts as one caller: an IPv4 address, or an IPv6 network of 64 bits, which is what one gets."""
+    if ":" not in host:
+        return host
+    address = _address(host)
+    return host if address is None else str(IPv6Network((int(address) >> 64 << 64, 64)))
+
+
+class TrustedProxies:
+    """The networks that the operator's own proxies are in. Raises ValueError for what is no network."""
+
+    def __init__(self, networks: Iterable[str] = ()) -> None:
+        self._networks: tuple[IPv4Network | IPv6Network, ...] = tuple(map(ip_network, networks))
+        self.trusts = lru_cache(maxsize=1024)(self._trusts)
+
+    def caller(self, host: str, scheme: str, headers: Headers) -> Caller:
+        """Who called the trusted proxy at `host`, and how, as far as its headers say; else `host` and `scheme`."""
+        hops, proto = _reported(headers)
+        for hop in hops:
+            address = _address(hop)
+            if address is None:
+                break
+            host = str(address)
+            if not self.trusts(host):
+                break
+        return host, proto if proto in ("http", "https") else scheme
+
+    def _trusts(self, host: str) -> bool:
+        address = _address(host)
+        return address is not None and any(address in network for network in self._networks)
+
+
+def _reported(headers: Headers) -> tuple[Iterable[str], str]:
+    """The hops from the nearest on, and the scheme, from `X-Forwarded-*` or, without it, from `Forwarded`."""
+    listed = headers.getRawHeaders(b"X-Forwarded-For")
+    protos = headers.getRawHeaders(b"X-Forwarded-Proto")
+    proto = next(_from_the_right(protos or ()), "").lower()
+    if listed is not None:
+        return _from_the_right(listed), proto
+    elements = list(map(_element, _from_the_right(headers.getRawHeaders(b"Forwarded") or ())))
+    if not elements:
+        return (), proto
+    return [element.get("for", "") for element in elements], proto or elements[0].get("proto", "").lower()
+
+
+def _from_the_right(values: Iterable[bytes]) -> Iterator[str]:
+    """The comma-separated elements of all `values`, the last one first, as long as there may be reason to look."""
+    elements = b",".join(values).decode("latin-1").rsplit(",", HOPS_MAX)
+    for element in reversed(elements):
+        if element.strip():
+            yield element.strip()
+
+
+def _element(text: str) -> dict[str, str]:
+    """The pairs `for` and `proto` of one element of `Forwarded`."""
+    pairs = (found for part in text.split(";") if (found := _pair.fullmatch(part)))
+    return {pair[1].lower(): pair[2] if pair[2] is not None else pair[3] for pair in pairs}
+
+
+def _address(text: str) -> Address | None:
+    """An IP address, with or without port, brackets and zone; None if it is none."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return address if mapped is None else mapped

@@ -1,0 +1,67 @@
+"""How many connections there may be, and how many one caller may hold.
+
+The fuller the house, the less one caller may have of it: nobody holds more connections than places are free. One
+caller alone gets half of all places at most, two get a third each, and there is always room for one more. Trusted
+proxies speak for many and are bound by the total only.
+"""
+
+from __future__ import annotations
+
+import resource
+from typing import Final
+
+from twisted.logger import Logger
+
+RESERVE: Final = 128
+"""File descriptors kept for the journal, deliveries, probes, listening sockets and the log."""
+
+log = Logger()
+
+
+def affordable(wanted: int, descriptors: int | None = None) -> int:
+    """`wanted`, or as many connections as the process's limit of open files leaves room for; warns if that is less."""
+    if descriptors is None:
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    possible = max(descriptors - RESERVE, descriptors // 2, 1)
+    if descriptors == resource.RLIM_INFINITY or wanted <= possible:
+        return wanted
+    log.warn(
+        "max_connections is {wanted}, but only {descriptors} files may be open: taking {possible} connections",
+        wanted=wanted,
+        descriptors=descriptors,
+        possible=possible,
+    )
+    return possible
+
+
+class Places:
+    """Counts places taken, in all and by group of callers; `limit` is the number there are."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.taken = 0
+        self.refused = 0
+        self._held: dict[str, int] = {}
+
+    def take(self, group: str) -> bool:
+        """Take a place for a caller of `group`; the empty group (proxies, Unix sockets) is bound by the total only."""
+        free = self.limit - self.taken
+        held = self._held.get(group, 0)
+        if free <= 0 or (group and held >= free):
+            self.refused += 1
+            return False
+        self.taken += 1
+        if group:
+            self._held[group] = held + 1
+        return True
+
+    def leave(self, group: str) -> None:
+        """Give back a place that was taken for `group`."""
+        self.taken -= 1
+        if not group:
+            return
+        left = self._held[group] - 1
+        if left:
+            self._held[group] = left
+        else:
+            del self._held[group]

@@ -1,0 +1,68 @@
+"""Answers of plain text whose bytes are known before anybody asks.
+
+A ping is answered thousands of times a second with the same few bytes, so they are joined once for each case (version,
+connection kept or closed, body or none) and only the date is put in. They never hold anything a client has sent.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from twisted.web.http_headers import Headers
+
+SERVER: Final = b"pingmon"
+"""What the `Server` header says: no version, so that nobody can look up its weaknesses."""
+
+ANYWHERE: Final = ((b"Access-Control-Allow-Origin", b"*"), (b"Cache-Control", b"no-store"))
+"""Headers of every answer to a ping: any page may read it, nobody may keep it."""
+
+TEXT: Final = b"text/plain; charset=utf-8"
+JSON: Final = b"application/json"
+_NO_BODY: Final = frozenset({HTTPStatus.NO_CONTENT})
+
+
+class Answer:
+    """A status, its headers and a text body. Compared by identity."""
+
+    __slots__ = ("_ready", "body", "headers", "status")
+
+    def __init__(self, status: HTTPStatus, text: str, *more: tuple[bytes, bytes], kind: bytes = TEXT) -> None:
+        self.status = status
+        self.body = text.encode()
+        own: tuple[tuple[bytes, bytes], ...] = ()
+        if status not in _NO_BODY:
+            own = ((b"Content-Type", kind), (b"Content-Length", b"%d" % len(self.body)))
+        self.headers = ((b"Server", SERVER), *own, *ANYWHERE, *more)
+        self._ready: dict[tuple[bytes, bool, bool], tuple[bytes, bytes]] = {}
+
+    def http1(self, version: bytes, date: bytes, *, close: bool, head: bool) -> bytes:
+        """The whole answer for HTTP/1: `date` as the header wants it, without a body if `head`."""
+        case = (version, close, head)
+        ready = self._ready.get(case)
+        if ready is None:
+            ready = self._ready[case] = self._joined(version, close, head)
+        return ready[0] + date + ready[1]
+
+    def fields(self, date: bytes) -> Headers:
+        """The header fields, for HTTP/2, where the fields are packed for each connection anew."""
+        fields = Headers()
+        for name, value in (*self.headers, (b"Date", date)):
+            fields.addRawHeader(name, value)
+        return fields
+
+    def _joined(self, version: bytes, close: bool, head: bool) -> tuple[bytes, bytes]:
+        lines = [b"%s %d %s" % (version, self.status, self.status.phrase.encode())]
+        lines += [b"%s: %s" % field for field in self.headers]
+        if close:
+            lines.append(b"Connection: close")
+        return b"\r\n".join(lines) + b"\r\nDate: ", b"\r\n\r\n" + (b"" if head else self.body)
+
+
+NO_CONTENT: Final = Answer(HTTPStatus.NO_CONTENT, "")
+BAD_REQUEST: Final = Answer(HTTPStatus.BAD_REQUEST, "bad request")
+BAD_HOST: Final = Answer(HTTPStatus.BAD_REQUEST, "bad host")
+NOT_FOUND: Final = Answer(HTTPStatus.NOT_FOUND, "not found")
+HEAD_TOO_LARGE: Final = Answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "request header fields too large")
+URL_TOO_LONG: Final = Answer(HTTPStatus.REQUEST_URI_TOO_LONG, "url too long")
+OUR_FAULT: Final = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error")

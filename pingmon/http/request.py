@@ -1,0 +1,280 @@
+"""A request, from its first header to its answer: how much of its body is kept, and where it goes.
+
+Pings go straight to the ping resource, whatever their Host header says; all else is checked (target, Host, method,
+size) and then takes Twisted's way through the resource tree. Bodies are kept in memory only, and only the part that
+will be used. Forms are never parsed.
+"""
+
+# Twisted leaves these base classes untyped.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from http import HTTPStatus
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote_to_bytes
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web import http, server
+
+from pingmon.http.plain import BAD_HOST, BAD_REQUEST, JSON, NO_CONTENT, OUR_FAULT, SERVER, Answer
+
+if TYPE_CHECKING:
+    from pingmon.http.connections import Connection
+    from pingmon.http.peers import Caller
+
+_LABEL: Final = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_host: Final = re.compile(
+    rb"(?:(?=[^:]{1,253}(?::|$))" + _LABEL + rb"(?:\." + _LABEL + rb")*\.?|"
+    rb"\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?"
+).fullmatch
+_absolute: Final = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE | re.DOTALL).fullmatch
+_token: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}").fullmatch
+
+log = Logger()
+
+
+class State(IntEnum):
+    ARRIVING = 0
+    HANDLED = 1
+    DONE = 2
+
+
+class Request(server.Request):
+    """A request on HTTP/1 or on a stream of HTTP/2.
+
+    `came` counts the bytes of the body that have come, also those that were not kept; `cut` tells that some were not.
+    `query` is the part of the target after `?`. `gone`: the client is, and nothing can be answered any more. `void`:
+    the request was refused by the parser and must have no effect.
+    """
+
+    channel: Any
+    content: BytesIO
+    query = b""
+    came = 0
+    begun = 0
+    gone = False
+    void = False
+    _state = State.ARRIVING
+    _authority: bytes | None = None
+    _head_known = False
+    _is_ping = False
+    _keep = 0
+    _cap = 0
+    _too_large = False
+
+    def __init__(self, channel: Any, connection: Connection) -> None:
+        super().__init__(channel, False, parsePOSTFormSubmission=False)
+        self.connection = connection
+
+    # --- arriving ---------------------------------------------------------------------------------------------------
+
+    def gotLength(self, length: int | None) -> None:
+        """The head is complete, and a body of `length` bytes will follow (None: not known)."""
+        self.content = BytesIO()
+        if length != 0:
+            self._expect_body(length)
+
+    def _expect_body(self, length: int | None) -> None:
+        self.method = self.channel.command
+        self._aim(self.channel.path)
+        self._head_known = True
+        watch = self.connection.watch
+        self._is_ping = watch.root.names_ping(self.path)
+        if self._is_ping:
+            self._keep, self._cap = watch.root.ping_body_limit, watch.settings.body_cap
+        else:
+            self._keep = self._cap = watch.settings.api_body_limit
+            if length is not None and length > self._cap:
+                self._overflow()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """A part of the body: keep what is wanted, drop the rest."""
+        if self._state is not State.ARRIVING:
+            return
+        if not self._head_known:  # HTTP/2 takes a GET for one without body until one comes
+            self._expect_body(None)
+        room = self._keep - self.came
+        self.came += len(data)
+        if room > 0:
+            self.content.write(data[:room])
+        if self.came > self._cap and not self._too_large:
+            self._overflow()
+
+    @property
+    def cut(self) -> bool:
+        """Whether not all of the body was kept."""
+        return self.came > self._keep
+
+    def _overflow(self) -> None:
+        """More than is taken: the connection ends the request as soon as the parser has returned."""
+        self._too_large = True
+        self.connection.overflowing.append(self)
+
+    def end_early(self) -> None:
+        """Go on as if the body ended here, if the head is complete; the rest is dropped."""
+        if self._state is State.ARRIVING and self._head_known and not self.void:
+            stream_ends = getattr(self.channel, "requestComplete", None) or self.channel.end_early
+            stream_ends()
+
+    def too_slow(self) -> None:
+        """The deadline is over. A ping whose body has not come whole counts all the same; all else is cut off."""
+        if self._is_ping:
+            self.end_early()
+        else:
+            abort = getattr(self.channel, "abortConnection", None) or self.connection.transport.loseConnection
+            abort()
+            self._end()
+
+    # --- whole ------------------------------------------------------------------------------------------------------
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """All of it is here (or all that will be taken)."""
+        self._begin()
+        self.method, self.clientproto = command, version
+        self._aim(path)
+        try:
+            if self.connection.watch.root.names_ping(self.path):
+                self.connection.watch.root.take_ping(self)
+            else:
+                self._receive_other()
+        except Exception:  # noqa: BLE001 - the outer guard of a request
+            self.processingFailed(Failure())
+
+    def _begin(self) -> None:
+        self._state = State.HANDLED
+        connection = self.connection
+        connection.busy += 1
+        connection.begun = 0
+        if connection.arriving:
+            connection.arriving.discard(self)
+        connection.patience = connection.watch.idle
+
+    def _aim(self, target: bytes | None) -> None:
+        """Take the target apart: `/path?query`, the same after `http://host`, or something that names nothing."""
+        if target is None:
+            target = b""
+        elif not target.startswith(b"/"):
+            found = _absolute(target)
+            if found is not None:
+                self._authority = found[1]
+                target = found[2] if found[2].startswith(b"/") else b"/" + found[2]
+        self.uri = target
+        self.path, _, self.query = target.partition(b"?")
+
+    def _receive_other(self) -> None:
+        refusal = self._refusal()
+        if refusal is not None:
+            self.answer(refusal)
+            return
+        self.args = http.parse_qs(self.query, 1)
+        self.content.seek(0)
+        self.process()
+
+    def _refusal(self) -> Answer | None:
+        """Why this request, which is not a ping, is not looked at any further."""
+        if self._too_large:
+            return _too_large(self._cap)
+        if self.uri == b"*" and self.method == b"OPTIONS":
+            return NO_CONTENT
+        if not self.path.startswith(b"/") or not _is_text(self.path) or not _token(self.method):
+            return BAD_REQUEST
+        return None if self._host_is_sane() else BAD_HOST
+
+    def _host_is_sane(self) -> bool:
+        hosts = self.requestHeaders.getRawHeaders(b"Host", ())
+        if self._authority is not None:
+            return _host(self._authority) is not None and len(hosts) < 2
+        if not hosts:
+            return self.clientproto == b"HTTP/1.0"
+        return len(hosts) == 1 and _host(hosts[0]) is not None
+
+    def process(self) -> None:
+        """As Twisted's, but with our own Server header and without content encoders."""
+        self.site = self.channel.site
+        self.setHeader(b"Server", SERVER)
+        self.setHeader(b"Date", self.connection.watch.date)
+        self.prepath = []
+        self.postpath = [unquote_to_bytes(part) for part in self.path[1:].split(b"/")]
+        self.render(self.site.getResourceFor(self))
+
+    # --- answered ---------------------------------------------------------------------------------------------------
+
+    def caller(self) -> Caller:
+        """The client's address and scheme, as a trusted proxy reports them if it is one that called."""
+        connection = self.connection
+        if connection.proxied:
+            return connection.watch.trusted.caller(connection.addr, connection.scheme, self.requestHeaders)
+        return connection.addr, connection.scheme
+
+    def answer(self, answer: Answer) -> None:
+        """Send `answer` and be done; nothing happens if the client is gone."""
+        if self.gone:
+            return
+        watch = self.connection.watch
+        self.code = answer.status
+        if self.clientproto == b"HTTP/2":
+            self.responseHeaders = answer.fields(watch.date)
+            self.write(answer.body)
+        else:
+            channel = self.channel
+            if watch.draining:
+                channel.persistent = 0
+            head = self.method == b"HEAD"
+            self.startedWriting = 1
+            self.sentLength = 0 if head else len(answer.body)
+            channel.write(answer.http1(self.clientproto, watch.date, close=not channel.persistent, head=head))
+        self.finish()
+
+    def finish(self) -> None:
+        super().finish()
+        self._end()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The client has hung up. A ping whose head has come counts, whatever became of its body."""
+        self.gone = True
+        if self._state is State.ARRIVING and self._is_ping and not self.void:
+            self._begin()
+            try:
+                self.connection.watch.root.take_ping(self)
+            except Exception:  # noqa: BLE001 - the outer guard of a request
+                log.failure("while taking a ping whose client has hung up")
+        super().connectionLost(reason)
+        self._end()
+
+    def _end(self) -> None:
+        before, self._state = self._state, State.DONE
+        if before is State.HANDLED:
+            self.connection.request_done()
+        elif self.connection.arriving:
+            self.connection.arriving.discard(self)
+
+    def failed(self, reason: Failure) -> None:
+        """An errback for what is done on behalf of this request."""
+        self.processingFailed(reason)
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        """Our fault: logged with its traceback, answered without."""
+        log.failure("while answering a request", reason)
+        if self.startedWriting and not self.gone and not self.finished:
+            self.channel.loseConnection()
+        elif not self.finished:
+            self.answer(OUR_FAULT)
+        return reason
+
+
+def _is_text(quoted: bytes) -> bool:
+    try:
+        unquote_to_bytes(quoted).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _too_large(limit: int) -> Answer:
+    text = f'{{"error": "request body is too large, at most {limit} bytes"}}'
+    return Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, kind=JSON)

@@ -1,0 +1,145 @@
+"""What a message about a check says, whatever kind of channel carries it: as a line for people, and as JSON.
+
+The JSON object, which is also the default body of a webhook:
+
+    event     "check.down" or "check.up"
+    id        of the message; the same in every attempt, so that a receiver can drop a repeat
+    text      all of it in one line
+    check     the check, as the management API shows it
+    flip      at, old, new; reason: silence, run or signal; exit_status; since: when `old` began; down_seconds (up only)
+    down_from only if the message about the way down was never delivered: when the check went down
+    deaf      only if pingmon itself heard nothing when the ping was due: since, until, cause
+    relay     only if another channel could not be told: channel, name, error
+
+Times are ISO 8601 in UTC, cut to whole seconds, as everywhere in the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from pingmon.core.check import Cause, Check, Deaf
+from pingmon.core.notify import Channel, Notification
+from pingmon.core.schedule import SECOND
+from pingmon.wire.checks import seconds_text
+
+REASONS: Final[dict[Cause, str]] = {
+    "": "",
+    "silence": "no ping came in time",
+    "run": "a run took longer than it may",
+    "signal": "the job reported a failure",
+}
+DEAF_CAUSES: Final = {
+    "stopped": "it was not running",
+    "suspended": "its machine was suspended",
+    "disk": "its disk took nothing",
+}
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+class Letter(Struct, frozen=True, gc=False):
+    """A message that is owed, with all it is about. `lost` is the name of the channel that could not be told.
+
+    `now` (microseconds since the epoch) is when this attempt began.
+    """
+
+    owed: Notification
+    check: Check
+    channel: Channel
+    now: int
+    lost: str = ""
+
+    @property
+    def id(self) -> str:
+        """The message's id for the outside: without the full stops that delimit the parts of a signed message."""
+        return self.owed.id.replace(".", "_")
+
+    @property
+    def down_seconds(self) -> int | None:
+        """For an up: for how many seconds the check was down."""
+        flip = self.owed.flip
+        if flip.new != "up":
+            return None
+        began = flip.since if self.owed.down_from is None else self.owed.down_from
+        return max(0, flip.at - began) // SECOND
+
+
+def name(check: Check) -> str:
+    """What people call the check."""
+    return check.spec.name or check.spec.slug or check.id
+
+
+def text(letter: Letter) -> str:
+    """The whole message in one line."""
+    sentences = [_news(letter)]
+    if letter.owed.flip.deaf is not None:
+        sentences.append(_deafness(letter.owed.flip.deaf))
+    if letter.owed.relays is not None:
+        sentences.append(f'channel "{letter.lost}" could not be told ({letter.owed.relays_error})')
+    return "; ".join(sentences)
+
+
+def object_of(letter: Letter, check: Mapping[str, object]) -> dict[str, object]:
+    """The message as a JSON object; `check` is the check as the management API shows it."""
+    owed, flip = letter.owed, letter.owed.flip
+    changed: dict[str, object] = {
+        "at": seconds_text(flip.at),
+        "old": flip.old,
+        "new": flip.new,
+        "reason": flip.cause,
+        "exit_status": flip.exitstatus,
+        "since": seconds_text(flip.since),
+    }
+    if letter.down_seconds is not None:
+        changed["down_seconds"] = letter.down_seconds
+    said: dict[str, object] = {
+        "event": f"check.{flip.new}",
+        "id": letter.id,
+        "text": text(letter),
+        "check": check,
+        "flip": changed,
+    }
+    if owed.down_from is not None:
+        said["down_from"] = seconds_text(owed.down_from)
+    if (deaf := flip.deaf) is not None:
+        said["deaf"] = {"since": seconds_text(deaf.since), "until": seconds_text(deaf.until), "cause": deaf.cause}
+    if owed.relays is not None:
+        said["relay"] = {"channel": owed.relays, "name": letter.lost, "error": owed.relays_error}
+    return said
+
+
+def duration_text(seconds: int) -> str:
+    """A duration in its two largest units: `1 d 2 h`, `5 min`, `0 s`."""
+    parts = []
+    for size, unit in _UNITS:
+        count, seconds = divmod(seconds, size)
+        if count or parts:
+            parts.append((count, unit))
+    shown = [f"{count} {unit}" for count, unit in parts[:2] if count]
+    return " ".join(shown) or "0 s"
+
+
+def _news(letter: Letter) -> str:
+    flip, who, seconds = letter.owed.flip, name(letter.check), letter.down_seconds
+    if seconds is None:
+        why = REASONS[flip.cause]
+        if flip.cause == "signal" and flip.exitstatus is not None:
+            why = f"{why} (exit status {flip.exitstatus})"
+        return f"DOWN: {who}, since {_moment(flip.at)}: {why}"
+    lasted = duration_text(seconds)
+    if letter.owed.down_from is not None:
+        return f"UP: {who}, was down from {_moment(letter.owed.down_from)} to {_moment(flip.at)} ({lasted})"
+    return f"UP: {who}, since {_moment(flip.at)}, after {lasted} down"
+
+
+def _deafness(deaf: Deaf) -> str:
+    why = DEAF_CAUSES.get(deaf.cause, deaf.cause)
+    return f"pingmon itself heard nothing from {_moment(deaf.since)} to {_moment(deaf.until)} ({why})"
+
+
+def _moment(at: int) -> str:
+    """An instant for people, in UTC: `2026-11-21 23:13:00 UTC`."""
+    return str(seconds_text(at)).replace("T", " ").replace("+00:00", " UTC")

@@ -1,0 +1,32 @@
+"""Fixtures for tests with real connections: servers on loopback, and nothing left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.task import deferLater
+
+
+def _open() -> tuple[set[Any], list[Any]]:
+    running: Any = reactor
+    readers: set[IReadDescriptor] = {*running.getReaders(), *running.getWriters()}
+    return readers, running.getDelayedCalls()
+
+
+@pytest.fixture
+def nothing_left() -> Iterator[None]:
+    """Fails a test that leaves delayed calls or sockets behind."""
+    before, _ = _open()
+    yield
+    readers, calls = _open()
+    for _ in range(100):
+        readers, calls = _open()
+        if readers <= before and not calls:
+            return
+        pytest_twisted.blockon(deferLater(reactor, 0.01))
+    pytest.fail(f"left behind: {[*(readers - before), *calls]}")

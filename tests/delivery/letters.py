@@ -1,0 +1,23 @@
+"""A message to send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pingmon.core.check import Check, Flip
+from pingmon.core.events import CheckSpec
+from pingmon.core.notify import Channel, Notification
+from pingmon.core.schedule import SECOND
+from pingmon.testing import PROJECT, uuid
+from pingmon.wire.message import Letter
+
+NOW = 1_700_000_000 * SECOND
+SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+
+
+def letter(value: dict[str, object], *, now: int = NOW, **spec: Any) -> Letter:
+    """That a check went down, to a webhook channel with these settings."""
+    check = Check(uuid(1), PROJECT, CheckSpec(**spec), 3, NOW, NOW, "down")
+    channel = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", value, SECRET, NOW)
+    flip = Flip(7, check.id, NOW, "up", "down", "silence", NOW)
+    return Letter(Notification(f"{channel.id}.7", channel.id, flip, NOW, NOW), check, channel, now)

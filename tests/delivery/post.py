@@ -1,0 +1,84 @@
+"""An outbox over a journal in memory, with receivers that the test controls."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from pingmon.core.events import Id, NotificationAbandoned, NotificationDelivered, NotificationFailed
+from pingmon.delivery.attempt import Result
+from pingmon.delivery.outbox import STOP_S, Outbox
+from pingmon.testing import Rig, result
+from pingmon.wire.message import Letter
+
+
+class Receivers:
+    """A kind of channel under the test's control: messages stay in flight until they are answered."""
+
+    def __init__(self) -> None:
+        self.sent: list[Letter] = []
+        self.open: dict[Id, Deferred[Result]] = {}
+        self.at_once: dict[Id, Result] = {}
+
+    async def __call__(self, letter: Letter) -> Result:
+        assert letter.channel.id not in self.open, "two messages to one channel at once"
+        self.sent.append(letter)
+        if letter.channel.id in self.at_once:
+            return self.at_once[letter.channel.id]
+        answer: Deferred[Result] = Deferred()
+        self.open[letter.channel.id] = answer
+        try:
+            return await answer
+        finally:
+            del self.open[letter.channel.id]
+
+    def answer(self, channel: Id, found: Result) -> None:
+        """Let the attempt at `channel` end."""
+        self.open[channel].callback(found)
+
+    @property
+    def told(self) -> list[tuple[Id, str]]:
+        """What was sent: the channel and the check's new status."""
+        return [(letter.channel.id, letter.owed.flip.new) for letter in self.sent]
+
+
+class Post:
+    """A rig with an outbox. `random` always gives `spread`."""
+
+    def __init__(self, rig: Rig | None = None, *, max_parallel: int = 64, spread: float = 0.0) -> None:
+        self.rig = rig or Rig()
+        self.max_parallel = max_parallel
+        self.receivers = Receivers()
+        self.clock = self.rig.time.clock
+        self.outbox = Outbox(
+            self.rig.monitor, {"webhook": self.receivers}, self.clock, lambda: spread, max_parallel=max_parallel
+        )
+        self.outbox.start()
+
+    def flip(self, check: Id, *, down: bool = True) -> None:
+        """Let the check go down, or up; and its messages leave."""
+        self.rig.ping(check, "fail" if down else "success")
+        self.clock.advance(0)
+
+    def answer(self, channel: Id, found: Result) -> None:
+        """Let the attempt at `channel` end; and the next message leave."""
+        self.receivers.answer(channel, found)
+        self.clock.advance(0)
+
+    def events(self) -> list[object]:
+        """The results in the log."""
+        kinds = NotificationDelivered | NotificationFailed | NotificationAbandoned
+        entries = result(self.rig.journal.entries(None, limit=10_000))
+        return [entry.event for entry in entries if isinstance(entry.event, kinds)]
+
+    def killed(self) -> Post:
+        """The next daemon over the same log, after this one was killed: it does not get to log anything any more."""
+        self.rig.journal.fail_next(1000)
+        self.close()
+        return Post(self.rig.restarted(clean=False), max_parallel=self.max_parallel)
+
+    def close(self) -> None:
+        """Stop, which takes no longer than it may."""
+        ended = self.outbox.stop()
+        self.clock.advance(STOP_S)
+        result(ended)
+        self.rig.alarms.stop()

@@ -1,0 +1,226 @@
+"""A whole door in memory: real HTTP parsing, real monitor, a journal without a disk, and time moved by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, cast
+
+from msgspec import Struct
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress
+from twisted.internet.task import Clock
+from twisted.internet.testing import EventLoggingObserver, StringTransport
+from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+
+from pingmon.clock import Timekeeper
+from pingmon.core.check import Check
+from pingmon.core.events import CheckCreated, CheckSpec, Entry, Event, Id, PingReceived, ProjectCreated
+from pingmon.core.world import Outcome
+from pingmon.http.access_log import AccessLog
+from pingmon.http.door import Door, DoorSettings
+from pingmon.http.ping import PingResource, PingSettings
+from pingmon.http.root import Root
+from pingmon.journal import MemoryJournal
+from pingmon.monitor import Monitor
+
+PROJECT = "11111111-0000-4000-8000-000000000001"
+CHECK = "22222222-aaaa-4000-8000-000000000001"
+KEY = "ping-key_0123456789-ABC"
+RID = "33333333-aaaa-4000-8000-00000000000f"
+UNKNOWN = "99999999-0000-4000-8000-000000000009"
+CALLER = "192.0.2.7"
+START = 1_700_000_000
+TEXT = "text/plain; charset=utf-8"
+
+
+class Reply(Struct, frozen=True):
+    """An answer as a client has it."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Wire(StringTransport):
+    """A connection's other end. `closed`: pingmon has closed it; a client that does not `read` must be aborted."""
+
+    def __init__(self, clock: Clock, peer: IAddress) -> None:
+        super().__init__(hostAddress=IPv4Address("TCP", "192.0.2.1", 80), peerAddress=peer)
+        self.clock = clock
+        self.protocol: Any = None
+        self.reads = True
+        self.aborted = self.closed = False
+
+    def loseConnection(self) -> None:
+        super().loseConnection()
+        if self.reads:
+            self.clock.callLater(0, self.lost)
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        self.disconnecting = True
+        self.clock.callLater(0, self.lost)
+
+    def lost(self) -> None:
+        """The connection is gone, from either side."""
+        if not self.closed:
+            self.closed = True
+            self.protocol.connectionLost(Failure(ConnectionDone()))
+
+
+class Line:
+    """One client."""
+
+    def __init__(self, house: House, address: str) -> None:
+        family = IPv6Address if ":" in address else IPv4Address
+        peer = family("TCP", address, 40_000)
+        self.wire = Wire(house.clock, peer)
+        self.house = house
+        protocol: Any = house.door.buildProtocol(peer)
+        self.wire.protocol = protocol
+        protocol.makeConnection(self.wire)
+
+    def send(self, sent: bytes) -> bytes:
+        """Send bytes; gives all that has come back so far."""
+        if not self.wire.closed:
+            self.wire.protocol.dataReceived(sent)
+        return self.wire.value()
+
+    def hang_up(self) -> None:
+        self.wire.lost()
+
+    def end(self) -> None:
+        """Send no more, but go on reading."""
+        self.wire.protocol.readConnectionLost()
+        self.house.wait(0)
+
+    @property
+    def closed(self) -> bool:
+        self.house.wait(0)
+        return self.wire.closed
+
+    def replies(self, *, head: bool = False) -> list[Reply]:
+        """All answers so far."""
+        rest, found = self.wire.value(), []
+        while rest:
+            top, _, rest = rest.partition(b"\r\n\r\n")
+            first, *lines = top.decode().split("\r\n")
+            headers = dict(line.split(": ", 1) for line in lines)
+            length = 0 if head else int(headers.get("Content-Length", "0"))
+            found.append(Reply(int(first.split(" ")[1]), headers, rest[:length]))
+            rest = rest[length:]
+        return found
+
+    def reply(self, *, head: bool = False) -> Reply:
+        (reply,) = self.replies(head=head)
+        return reply
+
+
+class Echo(Resource):
+    """Stands for all that is not a ping: says how large the body was that it got."""
+
+    isLeaf = True
+
+    def render(self, request: Any) -> bytes:
+        return b"%s %d" % (request.method, len(request.content.read()))
+
+
+class House:
+    """`entries` is the log; `journal`, `monitor` and `clock` are there to be tampered with."""
+
+    def __init__(
+        self,
+        pings: PingSettings | None = None,
+        door: DoorSettings | None = None,
+        *,
+        at_once: bool = True,
+        access_log: Callable[[House], AccessLog] | None = None,
+    ) -> None:
+        self.clock = Clock()
+        self.clock.advance(START)
+        self.journal: MemoryJournal[Outcome] = MemoryJournal()
+        self.monitor = Monitor(self.journal, Timekeeper(self.clock.seconds, self.clock.seconds))
+        self.monitor.open()
+        self.monitor.start()
+        self.made = 0
+        self.entries: list[Entry] = []
+        self.submit(PROJECT, ProjectCreated("home", KEY))
+        self.submit(CHECK, CheckCreated(PROJECT, CheckSpec(name="Backup", slug="backup")))
+        self.journal.at_once = at_once
+        self.monitor.listen(lambda entry, outcome: self.entries.append(entry))
+        self.ping = PingResource(self.monitor, pings or PingSettings(), new_id=self.new_id)
+        self.root = Root(self.ping, self.monitor, Echo())
+        log = access_log(self) if access_log else None
+        self.door = Door(self.root, door or DoorSettings(), self.clock, log)
+        self.door.noisy = False
+        self.door.doStart()
+
+    def __enter__(self) -> House:
+        self.observer = EventLoggingObserver()
+        self._expected = 0
+        globalLogPublisher.addObserver(self.observer)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close; nothing may be left, and nothing but the expected may have been logged."""
+        globalLogPublisher.removeObserver(self.observer)
+        if kind is not None:
+            return
+        self.door.doStop()
+        self.door.drain(1)
+        self.wait(2)
+        assert self.clock.getDelayedCalls() == []
+        assert self.door.places.taken == 0
+        assert not self.door.watch.connections
+        assert self.troubles() == []
+
+    def troubles(self) -> list[LogEvent]:
+        """What was logged as an error since the last call; what is never asked for fails the test."""
+        logged = list(self.observer)[self._expected :]
+        self._expected += len(logged)
+        return [event for event in logged if event["log_level"] >= LogLevel.error]
+
+    def new_id(self) -> Id:
+        self.made += 1
+        return f"44444444-0000-4000-8000-{self.made:012d}"
+
+    def submit(self, stream: Id, event: Event) -> None:
+        self.monitor.submit(stream, event)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, second by second as it does."""
+        self.clock.advance(0)
+        while seconds > 0:
+            self.clock.advance(min(seconds, 0.5))
+            seconds -= 0.5
+
+    def line(self, address: str = CALLER) -> Line:
+        return Line(self, address)
+
+    def ask(self, target: str, method: str = "GET", body: bytes = b"", *headers: str) -> Reply:
+        """One request on a connection of its own."""
+        line = self.line()
+        lines = [f"{method} {target} HTTP/1.1", "Host: pingmon.example", *headers]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        line.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        reply = line.reply(head=method == "HEAD")
+        line.hang_up()
+        return reply
+
+    @property
+    def pings(self) -> list[PingReceived]:
+        return [cast(PingReceived, entry.event) for entry in self.entries]
+
+    @property
+    def last(self) -> PingReceived:
+        return self.pings[-1]
+
+    def check(self, id: Id = CHECK) -> Check:
+        return self.monitor.world.checks[id]

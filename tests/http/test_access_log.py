@@ -1,0 +1,90 @@
+"""The access log: what it shows, and what it must never show."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pingmon.http.access_log import AccessLog, redacted
+from tests.http.door_house import CHECK, KEY, RID, House
+
+
+def logging(path: Path) -> House:
+    return House(
+        access_log=lambda house: AccessLog(path, house.monitor.world.ping_keys.__contains__, house.clock),
+    )
+
+
+def test_combined_format(tmp_path: Path) -> None:
+    """One line for each request, in the combined format, pings and all else."""
+    path = tmp_path / "access.log"
+    with logging(path) as house:
+        house.ask("/ping/x", "GET", b"", "Referer: http://example/", 'User-Agent: cu"rl\\ \x01\xe9')
+        house.ask("/api?a=b")
+        house.ask("/api", "HEAD")
+    first, second, third = path.read_text("ascii").splitlines()
+    assert first == (
+        '192.0.2.7 - - [14/Nov/2023:22:13:20 +0000] "GET /ping/*** HTTP/1.1" 400 18 '
+        '"http://example/" "cu\\x22rl\\x5c \\x01\\xe9"'
+    )
+    assert '"GET /api?a=b HTTP/1.1" 200 5 "-" "-"' in second
+    assert '"HEAD /api HTTP/1.1" 200 - ' in third
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"/ping/{CHECK}",
+        f"/ping/{CHECK.upper()}/start?rid={RID}",
+        f"/{CHECK}",
+        f"/ping/{KEY}/backup",
+        f"/{KEY}/backup?create=1",
+        f"/%70ing/%32{CHECK[1:]}",
+        f"/ping%252F{KEY}%252Fbackup",
+        f"/api/v3/checks/{CHECK.replace('-', '')}",
+        f"/api?api_key={KEY}x&x=y&Token={KEY}y",
+    ],
+)
+def test_secrets_are_hidden(tmp_path: Path, target: str) -> None:
+    """UUIDs, ping keys and API keys appear nowhere: not in the target, the referer or the agent, however encoded."""
+    path = tmp_path / "access.log"
+    with logging(path) as house:
+        house.ask(target, "GET", b"", f"Referer: https://h{target}", f"User-Agent: see {target}")
+    line = path.read_text("ascii").lower()
+    assert line.count("***") >= 3
+    for secret in (CHECK, CHECK.replace("-", ""), KEY, RID):
+        assert secret.lower() not in line
+
+
+@given(st.text(), st.sampled_from([CHECK, KEY]), st.text())
+def test_redaction_never_fails(before: str, secret: str, after: str) -> None:
+    """Whatever surrounds it, a secret that stands by itself is hidden."""
+    shown = redacted(f"{before}/{secret}/{after}", {KEY}.__contains__)
+    assert f"/{secret}/" not in shown or re.search(r"%", before + after)
+
+
+def test_rotation(tmp_path: Path) -> None:
+    """After the file was moved away, opening it again continues in a new one."""
+    path = tmp_path / "access.log"
+    with logging(path) as house:
+        house.ask("/api")
+        path.rename(tmp_path / "access.log.1")
+        assert house.door._access_log is not None
+        house.door._access_log.open()
+        house.ask("/api")
+    assert len(path.read_text().splitlines()) == len((tmp_path / "access.log.1").read_text().splitlines()) == 1
+
+
+def test_unwritable_log_costs_nothing(tmp_path: Path) -> None:
+    """A log that cannot be opened or written is said so once; pings are answered."""
+    with logging(tmp_path / "missing" / "access.log") as house:
+        assert house.ask(f"/ping/{CHECK}").status == 200
+        assert len([event for event in house.observer if "why" in event]) == 0
+    with logging(Path("/dev/full")) as house:
+        for _ in range(3):
+            assert house.ask(f"/ping/{CHECK}").status == 200
+        assert [event["why"] for event in house.observer if "why" in event] == ["No space left on device"]

@@ -1,0 +1,448 @@
+"""The door's limits: nobody keeps a connection longer, or sends more, than is good for the others."""
+
+from __future__ import annotations
+
+import pytest
+
+from pingmon.http.door import DoorSettings
+from pingmon.http.ping import PingSettings
+from tests.http.door_house import CHECK, House
+
+PING = f"GET /ping/{CHECK} HTTP/1.1\r\n\r\n".encode()
+POST = f"POST /ping/{CHECK} HTTP/1.1\r\n"
+API = "POST /api HTTP/1.1\r\nHost: x\r\n"
+SHORT = DoorSettings(request_deadline_s=10, idle_timeout_s=20)
+
+
+# --- time ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"G",
+        b"\r\n",
+        b"GET /ping/x HTTP/1.1",
+        b"GET /ping/x HTTP/1.1\r\n",
+        b"GET /ping/x HTTP/1.1\r\nHost: x",
+        PING[:-1],
+        f"{API}Content-Length: 5\r\n\r\n1".encode(),
+        f"{API}Transfer-Encoding: chunked\r\n\r\n1\r\n".encode(),
+    ],
+)
+def test_slow_request_is_cut_off(sent: bytes) -> None:
+    """A request that is not whole within the deadline is cut off without an answer, wherever it has stopped."""
+    with House(door=SHORT) as house:
+        line = house.line()
+        line.send(sent)
+        house.wait(9)
+        assert not line.closed
+        house.wait(3)
+        assert line.closed
+        assert line.wire.value() == b""
+        assert house.entries == []
+
+
+@pytest.mark.parametrize("request_", [PING * 2, f"{API}Content-Length: 30\r\n\r\n".encode() + b"x" * 40])
+def test_dripping_does_not_help(request_: bytes) -> None:
+    """One byte a second does not keep a request alive beyond its deadline."""
+    with House(door=SHORT) as house:
+        line = house.line()
+        for byte in request_[:30]:
+            line.send(bytes([byte]))
+            house.wait(1)
+        assert line.closed
+        assert house.entries == []
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 500", "Transfer-Encoding: chunked"])
+def test_ping_with_a_slow_body_counts(length: str) -> None:
+    """At the deadline a ping counts with what came of its body; it is answered, and the connection closed."""
+    with House(door=SHORT) as house:
+        line = house.line()
+        line.send(f"{POST}{length}\r\n\r\n2\r\nhi\r\n".encode())
+        for _ in range(12):
+            house.wait(1)
+            line.send(b"1\r\n.\r\n")
+        assert line.reply().status == 200
+        assert line.reply().headers["Connection"] == "close"
+        (entry,) = house.entries
+        assert entry.payload is not None
+        assert b"hi" in entry.payload
+        house.wait(4)
+        assert line.closed
+
+
+def test_each_request_has_its_own_deadline() -> None:
+    """The deadline counts from a request's own first byte: a long-lived connection is as good as a new one."""
+    with House(door=SHORT) as house:
+        line = house.line()
+        for _ in range(5):
+            line.send(PING[:20])
+            house.wait(8)
+            line.send(PING[20:])
+            house.wait(8)
+        assert [reply.status for reply in line.replies()] == [200] * 5
+        assert not line.closed
+
+
+def test_idle_connection_is_closed() -> None:
+    """A connection on which nothing is asked for the idle time is closed."""
+    with House(door=SHORT) as house:
+        line = house.line()
+        line.send(PING)
+        house.wait(19)
+        line.send(PING)
+        house.wait(19)
+        assert not line.closed
+        house.wait(4)
+        assert line.closed
+
+
+def test_slow_disk_is_not_the_clients_fault() -> None:
+    """While pingmon itself is working on an answer the client is not cut off."""
+    with House(door=SHORT, at_once=False) as house:
+        line = house.line()
+        line.send(PING)
+        house.wait(100)
+        house.journal.flush()
+        assert line.reply().status == 200
+
+
+def test_pipelined_start_has_a_deadline() -> None:
+    """The start of a next request that came along with the one before is held to the deadline as well."""
+    with House(door=SHORT, at_once=False) as house:
+        line = house.line()
+        line.send(PING + PING[:30])
+        house.journal.flush()
+        house.wait(12)
+        assert line.closed
+        assert len(line.replies()) == 1
+
+
+def test_client_that_does_not_read() -> None:
+    """A client that takes no answers is cut off, whether the answer is being written or the connection closed."""
+    with House(door=SHORT) as house:
+        stalled, closing = house.line(), house.line()
+        stalled.send(PING)
+        stalled.wire.producer.pauseProducing()
+        closing.wire.reads = False
+        closing.send(PING.replace(b"1.1", b"1.0"))
+        house.wait(30)
+        assert stalled.wire.aborted
+        assert closing.wire.aborted
+
+
+def test_client_that_reads_slowly() -> None:
+    """A client that takes its answer bit by bit is left in peace."""
+    with House(door=SHORT) as house:
+        line = house.line()
+        line.send(PING)
+        for _ in range(4):
+            line.wire.producer.pauseProducing()
+            house.wait(10)
+            line.wire.producer.resumeProducing()
+            line.send(PING)
+        assert not line.closed
+
+
+def test_clock_that_is_set() -> None:
+    """A wall clock that jumps, or a machine that slept, cuts nobody off: only looks count."""
+    with House(door=SHORT) as house:
+        line = house.line()
+        line.send(PING[:20])
+        house.clock.advance(3600)
+        line.send(PING[20:])
+        assert line.reply().status == 200
+
+
+def test_half_closed_connection() -> None:
+    """A client that says it will send no more still gets its answers, and then the end."""
+    with House(at_once=False) as house:
+        line = house.line()
+        line.send(PING + PING)
+        line.end()
+        assert not line.closed
+        house.journal.flush()
+        assert [reply.status for reply in line.replies()] == [200, 200]
+        assert line.closed
+        quiet = house.line()
+        quiet.end()
+        assert quiet.closed
+
+
+def test_half_closed_within_a_body() -> None:
+    """The end of what a client sends is the end of a ping's body."""
+    with House() as house:
+        line = house.line()
+        line.send(f"{POST}Content-Length: 50\r\n\r\nhi".encode())
+        line.end()
+        assert line.reply().status == 200
+        assert house.entries[-1].payload == b"hi"
+        assert line.closed
+
+
+# --- size ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /" + b"a" * 20_000, 414),
+        (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000, 431),
+        (b"GET / HTTP/1.1\r\n" + (b"X: " + b"a" * 8_000 + b"\r\n") * 3 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 102 + b"\r\n", 431),
+        (b"GET / HTTP/3.0\r\n\r\n", 400),
+        (b"GET /\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\r\n", 400),
+        (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nbad name: x\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: " + b"1" * 5_000 + b"\r\n\r\n", 400),
+    ],
+)
+def test_unreadable_heads(sent: bytes, status: int) -> None:
+    """A head that is too large or malformed is answered shortly, and the connection closed."""
+    with House() as house:
+        line = house.line()
+        line.send(sent)
+        line.send(PING)
+        reply = line.reply()
+        assert (reply.status, reply.headers["Connection"]) == (status, "close")
+        house.wait(3)
+        assert line.closed
+        assert house.entries == []
+
+
+def test_ping_body_over_the_cap() -> None:
+    """A ping with an endless body counts with what is kept of it, is answered, and the connection closed."""
+    with House(PingSettings(body_limit=10), DoorSettings(body_cap=1000)) as house:
+        for length in ("Content-Length: 1000000", "Transfer-Encoding: chunked"):
+            line = house.line()
+            line.send(f"{POST}{length}\r\n\r\n".encode())
+            for _ in range(20):
+                line.send(b"5a\r\n" + b"x" * 90 + b"\r\n")
+            assert (line.reply().status, line.reply().headers["Connection"]) == (200, "close")
+            house.wait(3)
+            assert line.closed
+        assert [len(entry.payload or b"") for entry in house.entries] == [10, 10]
+
+
+def test_cap_within_the_last_piece() -> None:
+    """A body that goes over the cap with its very last bytes is one ping, not two, and not an error."""
+    with House(door=DoorSettings(body_cap=1000)) as house:
+        line = house.line()
+        line.send(f"{POST}Content-Length: 1500\r\n\r\n".encode() + b"x" * 1500 + PING)
+        assert line.replies()[0].status == 200
+        assert len(house.entries[0].payload or b"") == 1500
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 200000", "Transfer-Encoding: chunked"])
+def test_other_bodies_over_the_limit(length: str) -> None:
+    """Any other body over 64 KiB is refused as soon as that is known, and the connection closed."""
+    with House() as house:
+        line = house.line()
+        line.send(f"{API}{length}\r\n\r\n".encode())
+        for _ in range(8):
+            line.send(b"2710\r\n" + b"x" * 10_000 + b"\r\n")
+        reply = line.reply()
+        assert (reply.status, reply.headers["Content-Type"]) == (413, "application/json")
+        assert reply.body == b'{"error": "request body is too large, at most 65536 bytes"}'
+        house.wait(3)
+        assert line.closed
+
+
+def test_other_bodies_within_the_limit() -> None:
+    """A body of exactly the limit is taken."""
+    with House() as house:
+        assert house.ask("/api", "POST", b"x" * 65_536).body == b"POST 65536"
+
+
+def test_bodies_stay_in_memory() -> None:
+    """What is not kept is dropped as it comes, never collected."""
+    with House() as house:
+        line = house.line()
+        line.send(f"{POST}Content-Length: 1000000\r\n\r\n".encode())
+        for _ in range(90):
+            line.send(b"x" * 10_000)
+        (connection,) = house.door.watch.connections
+        assert len(connection.channel.requests[-1].content.getvalue()) == 10_000
+        line.hang_up()
+
+
+# --- places -------------------------------------------------------------------------------------------------------
+
+
+def test_fairness() -> None:
+    """One caller gets at most half of the places, a second one at most a third, and a newcomer still finds one."""
+    with House(door=DoorSettings(max_connections=12)) as house:
+        first = [house.line("192.0.2.1") for _ in range(12)]
+        assert sum(not line.closed for line in first) == 6
+        second = [house.line("192.0.2.2") for _ in range(12)]
+        assert sum(not line.closed for line in second) == 3
+        newcomer = house.line("192.0.2.3")
+        newcomer.send(PING)
+        assert newcomer.reply().status == 200
+        assert house.door.health().connections == 10
+        assert house.door.health().refused == 15
+
+
+def test_places_are_given_back() -> None:
+    """A closed connection makes room, however often."""
+    with House(door=DoorSettings(max_connections=4)) as house:
+        for _ in range(100):
+            line = house.line()
+            assert line.send(PING)
+            line.hang_up()
+
+
+def test_ipv6_networks_count_as_one_caller() -> None:
+    """All addresses of one IPv6 network of 64 bits are one caller."""
+    with House(door=DoorSettings(max_connections=8)) as house:
+        lines = [house.line(f"2001:db8::{n:x}") for n in range(8)]
+        assert sum(not line.closed for line in lines) == 4
+        assert not house.line("2001:db8:0:1::1").closed
+
+
+def test_trusted_proxies_may_hold_all_places() -> None:
+    """A trusted proxy speaks for many; only the total binds it."""
+    with House(door=DoorSettings(max_connections=8, trusted_proxies=("192.0.2.0/24",))) as house:
+        lines = [house.line("192.0.2.1") for _ in range(9)]
+        assert sum(not line.closed for line in lines) == 8
+
+
+# --- hosts and targets --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["a b", "x" * 64 + ".example", "é", "a..b", "\x01", "[::1", "a:b", "", "a,b", "<x>"])
+def test_host_matters_not_to_pings(host: str) -> None:
+    """A ping counts whatever its Host header says; anything else is refused with a bad one."""
+    with House() as house:
+        line = house.line()
+        line.send(f"GET /ping/{CHECK} HTTP/1.1\r\nHost: {host}\r\nHost: b\r\n\r\n".encode())
+        line.send(f"GET /api HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert [reply.status for reply in line.replies()] == [200, 400]
+        assert line.replies()[1].body == b"bad host"
+
+
+@pytest.mark.parametrize("host", ["x", "a.b-c.example.", "my_host:8000", "192.0.2.1", "[2001:db8::1]:443", "x:"])
+def test_sane_hosts(host: str) -> None:
+    """Names and addresses, with or without port, are fine."""
+    with House() as house:
+        line = house.line()
+        line.send(f"GET /api HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert line.reply().status == 200
+
+
+def test_requests_without_host() -> None:
+    """HTTP/1.1 without Host is refused (except for pings), HTTP/1.0 is not."""
+    with House() as house:
+        for version, status in ((b"1.1", 400), (b"1.0", 200)):
+            line = house.line()
+            line.send(b"GET /api HTTP/%s\r\n\r\n" % version)
+            assert line.reply().status == status
+        line = house.line()
+        line.send(f"GET /ping/{CHECK} HTTP/1.0\r\n\r\n".encode())
+        assert line.reply().status == 200
+        assert line.wire.value().startswith(b"HTTP/1.0 200 OK\r\n")
+        assert line.closed
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (f"http://h/ping/{CHECK}", 200),
+        (f"HTTPS://h:443/ping/{CHECK}?rid=x", 400),
+        (f"http:///ping/{CHECK}", 200),
+        ("http://h/api", 200),
+        ("http://h", 404),
+        ("http://h?x=/api", 404),
+        ("http://a%20b/api", 400),
+        ("ftp://h/api", 400),
+        ("api", 400),
+        ("h:443", 400),
+        ("*", 400),
+        ("/api/%ff", 400),
+        ("/nothing", 404),
+        ("//api", 404),
+        ("/", 404),
+    ],
+)
+def test_targets(target: str, status: int) -> None:
+    """Targets with scheme and host are understood; what names nothing is refused, never an error."""
+    with House() as house:
+        reply = house.ask(target)
+        assert reply.status == status
+        if status == 404:
+            assert (reply.body, reply.headers["Content-Type"]) == (b"not found", "text/plain; charset=utf-8")
+
+
+def test_options_of_everything() -> None:
+    """`OPTIONS *` asks about the server as a whole."""
+    with House() as house:
+        assert house.ask("*", "OPTIONS").status == 204
+
+
+def test_answers_of_other_resources() -> None:
+    """Everything else has our own Server header and a date, too."""
+    with House() as house:
+        reply = house.ask("/api?a=%ff&b;c=%zz")
+        assert reply.headers["Server"] == "pingmon"
+        assert reply.headers["Date"] == "Tue, 14 Nov 2023 22:13:20 GMT"
+
+
+# --- the end ------------------------------------------------------------------------------------------------------
+
+
+def test_drain() -> None:
+    """Idle connections are closed at once, requests in flight are answered first, what is left is aborted in time."""
+    with House(at_once=False) as house:
+        idle, busy, arriving, stuck = (house.line() for _ in range(4))
+        idle.send(PING)
+        house.journal.flush()
+        busy.send(PING + PING)
+        arriving.send(PING[:20])
+        stuck.send(PING[:20])
+        house.door.doStop()
+        done: list[None] = []
+        house.door.drain(5).addCallback(done.append)
+        assert idle.closed
+        assert not busy.closed
+        house.journal.flush()
+        assert [reply.headers.get("Connection") for reply in busy.replies()] == ["close"]
+        assert busy.closed
+        arriving.send(PING[20:])
+        house.journal.flush()
+        assert arriving.reply().headers["Connection"] == "close"
+        assert arriving.closed
+        assert done == []
+        house.wait(6)
+        assert stuck.wire.aborted
+        assert done == [None]
+        assert house.clock.getDelayedCalls() == []
+        house.door.doStart()
+
+
+def test_drain_of_an_empty_house() -> None:
+    """With nobody there it is over at once."""
+    with House() as house:
+        house.door.doStop()
+        done: list[None] = []
+        house.door.drain(5).addCallback(done.append)
+        assert done == [None]
+        assert house.clock.getDelayedCalls() == []
+        house.door.doStart()
+
+
+def test_watch_survives_a_fault() -> None:
+    """An error while looking after one connection is logged and keeps nobody else from being looked after."""
+    with House(door=SHORT) as house:
+        odd, even = house.line(), house.line()
+        (broken,) = (one for one in house.door.watch.connections if one.transport is odd.wire)
+        del broken.transport
+        house.wait(15)
+        assert even.closed
+        broken.transport = odd.wire
+        assert {event["log_format"] for event in house.troubles()} == {"while looking after a connection"}

@@ -1,0 +1,55 @@
+"""How many connections there may be."""
+
+from __future__ import annotations
+
+import resource
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.logger import LogLevel, capturedLogs
+
+from pingmon.http.places import RESERVE, Places, affordable
+
+
+@pytest.mark.parametrize(
+    ("wanted", "descriptors", "taken"),
+    [
+        (10_000, 65_536, 10_000),
+        (10_000, resource.RLIM_INFINITY, 10_000),
+        (10_000, 1024, 1024 - RESERVE),
+        (10_000, 100, 50),
+        (10, 100, 10),
+        (10_000, 1, 1),
+    ],
+)
+def test_open_files(wanted: int, descriptors: int, taken: int) -> None:
+    """No more connections than the limit of open files allows, with a reserve; the operator is told once."""
+    with capturedLogs() as logged:
+        assert affordable(wanted, descriptors) == taken
+    assert [event["log_level"] for event in logged] == ([] if taken == wanted else [LogLevel.warn])
+
+
+def test_limit_of_this_process() -> None:
+    """Without a number, the process's own limit is asked for."""
+    assert affordable(1) == 1
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from(["", "a", "b", "c"])), max_size=200))
+def test_places_never_run_over(moves: list[tuple[bool, str]]) -> None:
+    """Whatever comes and goes: never more than the limit, nobody over the free places, and counts come back to 0."""
+    places = Places(7)
+    held: list[str] = []
+    for come, group in moves:
+        if come:
+            free, had = 7 - len(held), held.count(group)
+            taken = places.take(group)
+            assert taken == (free > 0 and (group == "" or had < free))
+            held += [group] * taken
+        elif group in held:
+            places.leave(group)
+            held.remove(group)
+        assert places.taken == len(held)
+    for group in held:
+        places.leave(group)
+    assert (places.taken, places._held) == (0, {})

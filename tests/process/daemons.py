@@ -1,0 +1,218 @@
+"""Real daemons, started as a user starts them, and real receivers for what they send."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BIN = Path(sys.executable).parent
+PATIENCE_S = 30.0
+
+
+def until(true: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+    """Wait until `true()` is, and return it; fail with `what` when patience ends."""
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
+        if found := true():
+            return found
+        select.select([], [], [], 0.02)
+    pytest.fail(f"waited {patience_s:.0f} s in vain for {what}")
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody has now."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
+@dataclass
+class Answer:
+    """What an HTTP server answered."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def json(self) -> Any:
+        """The body, decoded."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Running:
+    """A daemon process over `data`, listening on `port` of both loopback addresses."""
+
+    data: Path
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What the first start left."""
+        found: dict[str, str] = json.loads((self.data / "first-run.json").read_text())
+        return found
+
+    def ask(
+        self, method: str, path: str, body: bytes | str | None = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        """One request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return Answer(response.status, response.read(), dict(response.getheaders()))
+        finally:
+            connection.close()
+
+    def api(self, method: str, path: str, body: Any = None, key: str = "api_key") -> Answer:
+        """A management API request with one of the first run's keys."""
+        text = None if body is None else json.dumps(body)
+        return self.ask(method, f"/api/v3/{path}", text, {"X-Api-Key": self.keys[key]})
+
+    def ping(self, slug: str, query: str = "", method: str = "GET", body: bytes | None = None) -> Answer:
+        """Ping by slug: `job`, `job/fail` …"""
+        return self.ask(method, f"/ping/{self.keys['ping_key']}/{slug}{query}", body)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE_S)
+
+    def kill(self) -> None:
+        """SIGKILL, as the out-of-memory killer would."""
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+
+    def listening(self) -> bool:
+        """Whether it takes connections and has its keys; fails the test if the process has ended instead."""
+        if self.process.poll() is not None:
+            pytest.fail(f"the daemon ended with {self.process.returncode}:\n{self.log.read_text()}")
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return (self.data / "first-run.json").exists() and self.ask("GET", "/api/v3/status/").status == 200
+
+
+@dataclass
+class Starter:
+    """Starts daemons and ends them with the test."""
+
+    tmp_path: Path
+    running: list[Running] = field(default_factory=list)
+
+    def __call__(
+        self,
+        data: Path | None = None,
+        *,
+        config: str = "",
+        command: tuple[str, ...] = ("twistd", "-n", "--pidfile=", "pingmon"),
+        listen: tuple[str, ...] | None = None,
+        port: int | None = None,
+        wait: bool = True,
+        preexec: Callable[[], None] | None = None,
+    ) -> Running:
+        """A daemon that listens and answers; `config` is the text of a TOML file."""
+        data = data or self.tmp_path / "data"
+        port = port or free_port()
+        number = len(self.running)
+        arguments = [str(BIN / command[0]), *command[1:], "--data", str(data)]
+        if config:
+            path = self.tmp_path / f"config-{number}.toml"
+            path.write_text(config)
+            arguments += ["--config", str(path)]
+        for endpoint in listen or (f"tcp:{port}:interface=127.0.0.1", rf"tcp:{port}:interface=\:\:1"):
+            arguments += ["--listen", endpoint]
+        log = self.tmp_path / f"daemon-{number}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                arguments, stdout=out, stderr=subprocess.STDOUT, cwd=self.tmp_path, preexec_fn=preexec
+            )
+        daemon = Running(data, port, process, log)
+        self.running.append(daemon)
+        if wait:
+            until(daemon.listening, "the daemon to listen")
+        return daemon
+
+    def end_all(self) -> None:
+        """Kill what is still there."""
+        for daemon in self.running:
+            if daemon.process.poll() is None:
+                daemon.process.kill()
+            daemon.process.wait(PATIENCE_S)
+
+
+@dataclass
+class Received:
+    """One request that a receiver got; names of headers are in lower case, `at` is seconds since the epoch."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    at: float
+
+
+class Receiver:
+    """A real HTTP server that keeps what it is sent. `answer` is asked for the status of each request."""
+
+    def __init__(self) -> None:
+        self.got: list[Received] = []
+        self.answer: Callable[[Received], int] = lambda request: 200
+        outer = self
+
+        class Taking(BaseHTTPRequestHandler):
+            def take(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                request = Received(self.command, self.path, headers, body, time.time())
+                status = outer.answer(request)
+                outer.got.append(request)
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            do_GET = do_POST = do_PUT = take
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Taking)
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def wait(self, count: int, patience_s: float = PATIENCE_S) -> list[Received]:
+        """The requests, once there are at least `count`."""
+        until(lambda: len(self.got) >= count, f"{count} requests, got {self.got}", patience_s)
+        return self.got
+
+    def close(self) -> None:
+        """Stop serving."""
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(PATIENCE_S)

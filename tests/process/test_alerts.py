@@ -1,0 +1,205 @@
+"""From a job's silence or failure to a webhook, with real processes all the way."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import standardwebhooks
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+
+from pingmon.core.events import ChannelCreated, CheckCreated, CheckSpec, Draft, Event, PingReceived, ProjectCreated
+from pingmon.journal import SqliteJournal
+from pingmon.testing import PROJECT, uuid
+from tests.process.daemons import Receiver, Running, Starter, until
+
+pytestmark = pytest.mark.process
+
+LOOPBACK = '[outgoing]\nallow = ["127.0.0.0/8"]\n'
+
+
+def hook(receiver: Receiver, **more: str) -> dict[str, Any]:
+    value = {"url_down": f"{receiver.url}/down", "method_down": "POST", "url_up": f"{receiver.url}/up"}
+    return {"kind": "webhook", "name": "hook", "value": value | {"method_up": "POST"} | more}
+
+
+def with_channel(daemon: Running, receiver: Receiver, **more: str) -> str:
+    """A webhook channel to the receiver; its signing secret."""
+    made = daemon.api("POST", "channels/", hook(receiver, **more))
+    assert made.status == 201, made.body
+    secret: str = made.json["secret"]
+    return secret
+
+
+def test_a_failure_and_a_recovery_are_told_with_signed_webhooks(start: Starter, receiver: Receiver) -> None:
+    """Down with the exit status, up with the length of the outage; both verify with the channel's secret."""
+    daemon = start(config=LOOPBACK)
+    secret = with_channel(daemon, receiver)
+    daemon.ping("job", "?create=1")
+    daemon.ping("job/3", method="POST", body=b"disk on fire")
+    daemon.ping("job")
+    down, up = receiver.wait(2)
+    assert (down.method, down.path, up.path) == ("POST", "/down", "/up")
+    message = json.loads(down.body)
+    assert message["event"] == "check.down"
+    assert message["check"]["name"] == "job"
+    for told in (down, up):
+        standardwebhooks.Webhook(secret).verify(told.body, told.headers)
+    assert json.loads(up.body)["event"] == "check.up"
+    assert down.headers["webhook-id"] != up.headers["webhook-id"]
+
+
+def test_the_placeholders_of_the_reference_server_work(start: Starter, receiver: Receiver) -> None:
+    """In URL, headers and body."""
+    daemon = start(config=LOOPBACK)
+    with_channel(
+        daemon,
+        receiver,
+        url_down=f"{receiver.url}/$STATUS/$NAME",
+        body_down="$SLUG exited with $EXITSTATUS: $BODY",
+    )
+    daemon.ping("job", "?create=1")
+    daemon.ping("job/3", method="POST", body=b"disk on fire")
+    (down,) = receiver.wait(1)
+    assert down.path == "/down/job"
+    assert down.body == b"job exited with 3: disk on fire"
+
+
+def test_private_addresses_are_refused_unless_allowed_and_the_error_names_the_key(
+    start: Starter, receiver: Receiver
+) -> None:
+    """A stranger's webhook must not reach into the operator's network."""
+    daemon = start()
+    with_channel(daemon, receiver)
+    daemon.ping("job/fail", "?create=1")
+    until(lambda: "[outgoing] allow" in daemon.log.read_text(), "the refusal")
+    assert receiver.got == []
+
+
+def test_a_receiver_that_fails_is_tried_again_with_the_same_id_also_after_a_crash(
+    start: Starter, receiver: Receiver
+) -> None:
+    """At least once: the daemon is killed between two attempts; the next one delivers, under the same id."""
+    receiver.answer = lambda request: 500
+    daemon = start(config=LOOPBACK)
+    with_channel(daemon, receiver)
+    daemon.ping("job/fail", "?create=1")
+    receiver.wait(1)
+    until(lambda: logged(daemon.data, "notification_failed"), "the failure to be logged")
+    daemon.kill()
+    receiver.answer = lambda request: 200
+    again = start(daemon.data, config=LOOPBACK)
+    first, second = receiver.wait(2)[:2]
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    until(lambda: logged(again.data, "notification_delivered"), "the delivery to be logged")
+    threading.Event().wait(1)
+    assert len(receiver.got) == 2
+
+
+def test_a_dead_receiver_does_not_delay_another(start: Starter, receiver: Receiver) -> None:
+    """Each channel has its own queue."""
+    slow = Receiver()
+    waiting = threading.Event()
+    slow.answer = lambda request: 200 if waiting.wait(20) else 500
+    daemon = start(config=LOOPBACK)
+    with_channel(daemon, slow)
+    assert daemon.api("POST", "channels/", hook(receiver) | {"name": "other"}).status == 201
+    daemon.ping("job/fail", "?create=1")
+    began = time.monotonic()
+    receiver.wait(1)
+    assert time.monotonic() - began < 5
+    waiting.set()
+    slow.close()
+
+
+# --- silence: the log is written as if the ping had come minutes ago ----------------------------------------------
+
+
+def past(data: Path, *entries: tuple[float, str, Event]) -> None:
+    """Write a journal: (seconds since the epoch, stream, event) each, durable, as a daemon would have."""
+    data.mkdir(mode=0o700)
+    journal: SqliteJournal[None] = SqliteJournal(data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
+    journal.open(round(entries[0][0] * 1e6))
+    journal.start(lambda entry: None)
+    for at, stream, event in entries:
+        journal.append(Draft(round(at * 1e6), stream, event))
+    finished: Deferred[None] = journal.stop()
+    ended: list[object] = []
+    finished.addBoth(ended.append)
+    while not ended:
+        reactor.iterate(0.01)
+
+
+def story(receiver: Receiver, pinged_at: float, now: float) -> list[tuple[float, str, Event]]:
+    """A project, a channel, a check with a minute's period and grace, its ping, and a sign of life at `now`."""
+    value = hook(receiver)["value"]
+    return [
+        (pinged_at - 2, PROJECT, ProjectCreated("p", "pingkey0000000000000000")),
+        (pinged_at - 2, uuid(1, "d"), ChannelCreated(PROJECT, "webhook", "h", value, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3")),
+        (pinged_at - 1, uuid(1), CheckCreated(PROJECT, CheckSpec(timeout=60, grace=60, channels=(uuid(1, "d"),)))),
+        (pinged_at, uuid(1), PingReceived()),
+        (now, uuid(2), CheckCreated(PROJECT, CheckSpec())),
+    ]
+
+
+def test_silence_is_told_at_the_deadline(start: Starter, receiver: Receiver) -> None:
+    """Within a second and a half, stamped with the deadline to the microsecond."""
+    now = time.time()
+    pinged_at = now - 115
+    past(start.tmp_path / "data", *story(receiver, pinged_at, now))
+    leave_keys(start.tmp_path / "data")
+    start(config=LOOPBACK + "[monitor]\nhold = 0\n")
+    (down,) = receiver.wait(1)
+    late = down.at - (pinged_at + 120)
+    assert 0 <= late <= 1.5
+    told_at = datetime.fromisoformat(json.loads(down.body)["flip"]["at"]).timestamp()
+    assert told_at == int(pinged_at + 120)
+
+
+def test_silence_during_an_outage_of_pingmon_is_told_once_late_and_with_the_reason(
+    start: Starter, receiver: Receiver
+) -> None:
+    """Held for the time of `hold`, then told; and a restart tells it no second time."""
+    now = time.time()
+    past(start.tmp_path / "data", *story(receiver, now - 600, now - 590))
+    leave_keys(start.tmp_path / "data")
+    began = time.time()
+    daemon = start(config=LOOPBACK + "[monitor]\nhold = 3\n")
+    (down,) = receiver.wait(1)
+    assert down.at - began >= 2.9
+    assert re.search(rb"deaf", down.body), down.body
+    until(lambda: logged(daemon.data, "notification_delivered"), "the delivery to be logged")
+    daemon.kill()
+    start(daemon.data, config=LOOPBACK + "[monitor]\nhold = 0\n")
+    threading.Event().wait(2.5)
+    assert len(receiver.got) == 1
+
+
+def test_a_job_that_reports_during_the_hold_alarms_nobody(start: Starter, receiver: Receiver) -> None:
+    """The daemon's own outage must not page people."""
+    now = time.time()
+    past(start.tmp_path / "data", *story(receiver, now - 600, now - 590))
+    leave_keys(start.tmp_path / "data")
+    daemon = start(config=LOOPBACK + "[monitor]\nhold = 2\n")
+    assert daemon.ask("GET", f"/ping/{uuid(1)}").status == 200
+    threading.Event().wait(4)
+    assert receiver.got == []
+
+
+def leave_keys(data: Path) -> None:
+    """The harness waits for this file, which a daemon with a past does not write."""
+    (data / "first-run.json").write_text("{}")
+
+
+def logged(data: Path, kind: str) -> bool:
+    """Whether the log holds an event of this kind."""
+    with sqlite3.connect(f"file:{data}/journal.sqlite3?mode=ro", uri=True) as log:
+        return bool(log.execute("SELECT 1 FROM event WHERE kind = ?", (kind,)).fetchone())

@@ -1,0 +1,183 @@
+"""What strangers send, against a whole daemon: afterwards it answers as before and has logged no traceback."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.process.daemons import Running, Starter, until
+
+pytestmark = pytest.mark.process
+
+CHURN = 2_000
+
+GARBAGE = [
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
+    b"\x00" * 5000,
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"GET /ping/\xff\xfe/\xc3\x28 HTTP/1.1\r\nHost: \xff\xff\r\n\r\n",
+    b"GET /api/v3/checks/ HTTP/1.1\r\nHost: " + b"a" * 300 + b"\r\nX-Api-Key: \xff\xfe\r\n\r\n",
+    b"GET /api/v3/%ff%fe?tag=%ff HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET http://evil.example/api/v3/checks/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"POST /ping/a/b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / ",
+    b"POST /ping/a/b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+    b"POST /ping/a/b HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    b"POST /ping/a/b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"POST /ping/a/b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n",
+    b'POST /api/v3/checks/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"a": \xff}}',
+    b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * 20_000 + b"\r\n\r\n",
+    b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % number for number in range(2000)) + b"\r\n",
+    b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(100),
+    b"GET /ping/a/b HTTP/1.1\r\nHost: x\r\n\r\n" * 200 + b"\xff" * 500,
+    b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"\r\n" * 3000,
+]
+
+
+def throw(daemon: Running, what: bytes) -> None:
+    """Send, read what comes for a moment, and hang up."""
+    try:
+        with socket.create_connection(("127.0.0.1", daemon.port), timeout=0.3) as connection:
+            connection.sendall(what)
+            while connection.recv(65536):
+                pass
+    except OSError:
+        return
+
+
+def sound(daemon: Running) -> None:
+    """It answers, nothing is left open, and its log is short and without a traceback."""
+    assert daemon.ping("job").body == b"OK"
+    assert daemon.api("GET", "checks/").status == 200
+    until(lambda: descriptors(daemon) < 60, "connections to be closed")
+    log = daemon.log.read_text()
+    assert "Traceback" not in log
+    assert "Unhandled" not in log
+    assert len(log.splitlines()) < 100, "strangers must not fill the log"
+
+
+def descriptors(daemon: Running) -> int:
+    """Files and sockets that the daemon has open."""
+    return len(list(Path(f"/proc/{daemon.process.pid}/fd").iterdir()))
+
+
+def resident(daemon: Running) -> int:
+    """Bytes of its memory."""
+    return int(Path(f"/proc/{daemon.process.pid}/statm").read_text().split()[1]) * 4096
+
+
+def test_garbage_of_every_kind_is_shrugged_off(start: Starter) -> None:
+    """Each piece alone, then at random and many at once."""
+    daemon = start()
+    daemon.ping("job", "?create=1")
+    for piece in GARBAGE:
+        throw(daemon, piece)
+        assert daemon.ping("job").status == 200
+    chance = random.Random(1)
+
+    def at_random() -> None:
+        for _ in range(20):
+            throw(daemon, chance.choice(GARBAGE)[: chance.randrange(1, 9000)])
+
+    threads = [threading.Thread(target=at_random) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    sound(daemon)
+
+
+def test_churn_of_connections_leaves_nothing_behind(start: Starter) -> None:
+    """Thousands come, half send something, all go; memory stays where it was."""
+    daemon = start()
+    daemon.ping("job", "?create=1")
+    for number in range(CHURN):
+        if number == CHURN // 4:
+            before = resident(daemon)
+        with socket.create_connection(("127.0.0.1", daemon.port), timeout=5) as connection:
+            if number % 2:
+                connection.sendall(b"GET /ping/")
+    sound(daemon)
+    assert resident(daemon) - before < 20_000_000
+
+
+def test_slow_senders_are_cut_off_and_others_are_served_meanwhile(start: Starter) -> None:
+    """One byte now and then, in the request line, in a header and in a body: all are gone after the deadline."""
+    daemon = start(config="[http]\nrequest_deadline = 1\nidle_timeout = 2\n")
+    daemon.ping("job", "?create=1")
+    beginnings = [
+        b"G",
+        b"GET / HTTP/1.1\r\nX",
+        b"POST /api/v3/checks/ HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n\r\n",
+    ]
+    slow = [socket.create_connection(("127.0.0.1", daemon.port), timeout=5) for _ in range(30)]
+    for index, connection in enumerate(slow):
+        connection.sendall(beginnings[index % 3])
+
+    def drip() -> bool:
+        """Whether all are gone; sends a byte to each that is not."""
+        assert daemon.ping("job").status == 200
+        for connection in list(slow):
+            try:
+                connection.setblocking(True)
+                connection.sendall(b"x")
+                connection.setblocking(False)
+                if connection.recv(4096) == b"":
+                    raise ConnectionResetError
+            except BlockingIOError:
+                continue
+            except OSError:
+                connection.close()
+                slow.remove(connection)
+        return not slow
+
+    until(drip, "the slow senders to be cut off", 15)
+    sound(daemon)
+
+
+def test_a_body_without_end_is_a_ping_and_then_the_connection_is_closed(start: Starter) -> None:
+    """Past the hard cap: recorded, answered, closed; what is kept is the beginning."""
+    daemon = start(config="[pings]\nbody_cap = 100000\n")
+    daemon.ping("job", "?create=1")
+    path = f"/ping/{daemon.keys['ping_key']}/job/fail"
+    with socket.create_connection(("127.0.0.1", daemon.port), timeout=10) as connection:
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        got = b""
+        try:
+            for _ in range(50):
+                connection.sendall(b"2710\r\n" + b"y" * 10_000 + b"\r\n")
+            while chunk := connection.recv(4096):
+                got += chunk
+        except OSError:
+            pass
+    assert got.startswith(b"HTTP/1.1 200 OK") or got == b""
+    until(lambda: daemon.api("GET", "checks/").json["checks"][0]["status"] == "down", "the ping to count")
+    sound(daemon)
+
+
+def test_one_caller_cannot_take_all_connections(start: Starter) -> None:
+    """Whoever holds half of the places gets no more of them, and others are still let in."""
+    daemon = start(config="[http]\nmax_connections = 40\n")
+    daemon.ping("job", "?create=1")
+    before = descriptors(daemon)
+    held = []
+    for _ in range(60):
+        connection = socket.create_connection(("127.0.0.1", daemon.port), timeout=5)
+        held.append(connection)
+        with suppress(ConnectionError):  # those that got no place are closed at once
+            connection.sendall(b"GET ")
+    other = socket.create_connection(("::1", daemon.port), timeout=5)
+    path = f"/ping/{daemon.keys['ping_key']}/job"
+    other.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert other.recv(4096).startswith(b"HTTP/1.1 200 OK")
+    other.close()
+    for connection in held:
+        connection.close()
+    until(lambda: descriptors(daemon) <= before, "connections to be closed")
+    sound(daemon)

@@ -1,0 +1,129 @@
+"""Tests of `pingmon.wire.message`: what people and programs are told."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from pingmon.core.check import Cause, Check, Deaf, Flip, Status
+from pingmon.core.events import CheckSpec
+from pingmon.core.notify import Channel, Notification
+from pingmon.core.schedule import SECOND
+from pingmon.testing import PROJECT, uuid
+from pingmon.wire.message import REASONS, Letter, duration_text, name, object_of, text
+
+T0 = 1_700_000_000 * SECOND
+CHANNEL = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", {}, "", T0)
+
+
+def letter(new: Status, cause: Cause = "", *, exitstatus: int | None = None, deaf: Deaf | None = None) -> Letter:
+    """A message about a check that was up for an hour, or down for 90 seconds."""
+    old: Status = "up" if new == "down" else "down"
+    since = T0 - (3600 if new == "down" else 90) * SECOND
+    check = Check(uuid(1), PROJECT, CheckSpec(name="nightly backup"), 3, T0, T0, new)
+    flip = Flip(7, check.id, T0, old, new, cause, since, exitstatus, deaf)
+    owed = Notification(f"{CHANNEL.id}.7", CHANNEL.id, flip, T0, T0)
+    return Letter(owed, check, CHANNEL, T0 + SECOND)
+
+
+@pytest.mark.parametrize(
+    ("sent", "line"),
+    [
+        (letter("down", "silence"), "DOWN: nightly backup, since 2023-11-14 22:13:20 UTC: no ping came in time"),
+        (letter("down", "run"), "DOWN: nightly backup, since 2023-11-14 22:13:20 UTC: a run took longer than it may"),
+        (letter("down", "signal"), "DOWN: nightly backup, since 2023-11-14 22:13:20 UTC: the job reported a failure"),
+        (
+            letter("down", "signal", exitstatus=3),
+            "DOWN: nightly backup, since 2023-11-14 22:13:20 UTC: the job reported a failure (exit status 3)",
+        ),
+        (letter("up"), "UP: nightly backup, since 2023-11-14 22:13:20 UTC, after 1 min 30 s down"),
+    ],
+)
+def test_the_line_says_what_happened_to_which_check_when_and_why(sent: Letter, line: str) -> None:
+    assert text(sent) == line
+
+
+def test_an_up_whose_down_was_never_delivered_says_from_when_to_when_it_was_down() -> None:
+    up = letter("up")
+    up = replace(up, owed=replace(up.owed, down_from=T0 - 7200 * SECOND))
+    assert text(up) == "UP: nightly backup, was down from 2023-11-14 20:13:20 UTC to 2023-11-14 22:13:20 UTC (2 h)"
+    said = object_of(up, {})
+    assert said["down_from"] == "2023-11-14T20:13:20+00:00"
+    assert msgspec.convert(said["flip"], dict[str, object])["down_seconds"] == 7200
+
+
+def test_a_message_says_that_pingmon_itself_had_been_deaf() -> None:
+    deaf = Deaf(T0 - 60 * SECOND, T0 - 30 * SECOND, T0, "suspended")
+    told = letter("down", "silence", deaf=deaf)
+    assert text(told).endswith(
+        "; pingmon itself heard nothing from 2023-11-14 22:12:20 UTC to 2023-11-14 22:12:50 UTC "
+        "(its machine was suspended)"
+    )
+    assert object_of(told, {})["deaf"] == {
+        "since": "2023-11-14T22:12:20+00:00",
+        "until": "2023-11-14T22:12:50+00:00",
+        "cause": "suspended",
+    }
+
+
+def test_a_relayed_message_says_which_channel_could_not_be_told_and_why() -> None:
+    first = letter("down", "silence")
+    owed = replace(first.owed, relays=uuid(9, "d"), relays_error="status 410", error="timed out after 30 s")
+    relay = replace(first, owed=owed, lost="pager")
+    assert text(relay).endswith('; channel "pager" could not be told (status 410)')
+    assert object_of(relay, {})["relay"] == {"channel": uuid(9, "d"), "name": "pager", "error": "status 410"}
+
+
+def test_the_object_has_the_check_the_flip_and_an_id_without_full_stops() -> None:
+    said = object_of(letter("down", "signal", exitstatus=3), {"name": "nightly backup"})
+    assert said == {
+        "event": "check.down",
+        "id": f"{CHANNEL.id}_7",
+        "text": "DOWN: nightly backup, since 2023-11-14 22:13:20 UTC: the job reported a failure (exit status 3)",
+        "check": {"name": "nightly backup"},
+        "flip": {
+            "at": "2023-11-14T22:13:20+00:00",
+            "old": "up",
+            "new": "down",
+            "reason": "signal",
+            "exit_status": 3,
+            "since": "2023-11-14T21:13:20+00:00",
+        },
+    }
+
+
+def test_every_cause_of_a_flip_has_its_words() -> None:
+    assert set(REASONS) == set(get_args(Cause))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (61, "1 min 1 s"),
+        (3600, "1 h"),
+        (3601, "1 h"),
+        (7320, "2 h 2 min"),
+        (90_000, "1 d 1 h"),
+        (86_400 * 30, "30 d"),
+    ],
+)
+def test_a_duration_is_shown_in_its_two_largest_units(seconds: int, shown: str) -> None:
+    assert duration_text(seconds) == shown
+
+
+def test_a_check_without_a_name_is_called_by_its_slug_or_its_id() -> None:
+    check = letter("up").check
+    assert name(check) == "nightly backup"
+    assert name(replace(check, spec=CheckSpec(slug="nightly"))) == "nightly"
+    assert name(replace(check, spec=CheckSpec())) == check.id
+
+
+def test_a_clock_that_was_set_back_makes_no_negative_duration() -> None:
+    up = letter("up")
+    assert replace(up, owed=replace(up.owed, down_from=T0 + SECOND)).down_seconds == 0
