@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +10,8 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.task import deferLater
+
+from tests.delivery.receiver import Server
 
 
 def _open() -> tuple[set[Any], list[Any]]:
@@ -30,3 +32,10 @@ def nothing_left() -> Iterator[None]:
             return
         pytest_twisted.blockon(deferLater(reactor, 0.01))
     pytest.fail(f"left behind: {[*(readers - before), *calls]}")
+
+
+@pytest_twisted.async_yield_fixture
+async def server(nothing_left: None) -> AsyncIterator[Server]:
+    server = Server()
+    yield server
+    await server.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -11,11 +10,6 @@ import pytest_twisted
 from OpenSSL.SSL import Error as TlsError
 from standardwebhooks import Webhook as Verifier
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IListeningPort
-from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.task import deferLater
 from twisted.logger import capturedLogs
 
 from pingmon.core.addresses import allowing
@@ -25,95 +19,9 @@ from pingmon.delivery.attempt import Delivered, NotDelivered, Result, attempt
 from pingmon.delivery.egress import RECEIVED_MAX, Egress
 from pingmon.delivery.webhook import BODY_MAX, Webhook, explained, judged
 from tests.delivery.letters import NOW, SECRET, letter
+from tests.delivery.receiver import Server, kind, seconds, sent, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
-
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-class Receiver(Protocol):
-    """Speaks raw HTTP: when the request is complete, `reply` answers it."""
-
-    factory: Server
-
-    def connectionMade(self) -> None:
-        self.received = b""
-        self.factory.open.append(self)
-
-    def dataReceived(self, data: bytes) -> None:
-        before, self.received = self.received, self.received + data
-        if not self.complete(before) and self.complete(self.received):
-            self.factory.requests.append(self.received)
-            self.factory.reply(self)
-
-    def complete(self, received: bytes) -> bool:
-        head, _, body = received.partition(b"\r\n\r\n")
-        length = next(
-            (line.split(b":")[1] for line in head.split(b"\r\n") if line.lower()[:15] == b"content-length:"), 0
-        )
-        return b"\r\n\r\n" in received and len(body) >= int(length)
-
-    def connectionLost(self, reason: object = None) -> None:
-        self.factory.open.remove(self)
-
-    def write(self, data: bytes) -> None:
-        cast(Any, self.transport).write(data)
-
-
-class Server(Factory[Receiver]):
-    """`requests` as they came; `open` connections."""
-
-    protocol = Receiver
-    noisy = False
-
-    def __init__(self) -> None:
-        self.requests: list[bytes] = []
-        self.open: list[Receiver] = []
-        self.reply: Callable[[Receiver], None] = lambda receiver: receiver.write(OK)
-        self.ports: list[IListeningPort] = []
-
-    async def listen(self, endpoint: str = "tcp:0:interface=127.0.0.1") -> int:
-        """Listen there as well; the port."""
-        port = await serverFromString(reactor, endpoint).listen(self)
-        self.ports.append(port)
-        return cast(Any, port.getHost()).port
-
-    def answers(self, *chunks: bytes, close: bool = False) -> None:
-        """Answer every request so."""
-
-        def reply(receiver: Receiver) -> None:
-            for chunk in chunks:
-                receiver.write(chunk)
-            if close:
-                cast(Any, receiver.transport).loseConnection()
-
-        self.reply = reply
-
-    async def close(self) -> None:
-        for port in self.ports:
-            await cast(Any, port.stopListening())
-        for receiver in self.open:
-            cast(Any, receiver.transport).abortConnection()
-
-
-@pytest_twisted.async_yield_fixture
-async def server(nothing_left: None) -> AsyncIterator[Server]:
-    server = Server()
-    yield server
-    await server.close()
-
-
-async def last_body(check: Id) -> bytes:
-    return f"last of {check[:4]}".encode()
-
-
-def kind(*allow: str, roots: Any = None) -> Webhook:
-    return Webhook(Egress(reactor, allowing(allow), roots), lambda check, now: {"uuid": check.id}, last_body)
-
-
-def sent(webhook: Webhook, url: str, *, timeout_s: float = 5.0, **value: object) -> Deferred[Result]:
-    return attempt(webhook, letter({"url_down": url, **value}), cast(Any, reactor), timeout_s)
-
 
 LOOPBACK = kind("127.0.0.0/8", "::1")
 
@@ -272,7 +180,7 @@ async def test_the_deadline_covers_headers_and_body_and_closes_the_connection(se
     server.answers(begin)
     result = await sent(LOOPBACK, f"http://127.0.0.1:{await server.listen()}/", timeout_s=0.2)
     assert result == NotDelivered("timed out after 0.2 s")
-    await _until(lambda: not server.open)
+    await until(lambda: not server.open)
 
 
 @pytest_twisted.ensureDeferred
@@ -280,28 +188,28 @@ async def test_a_body_that_drips_does_not_outlast_the_deadline(server: Server) -
     server.answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     dripping = sent(LOOPBACK, f"http://127.0.0.1:{await server.listen()}/", timeout_s=0.3)
     while not dripping.called:
-        await _seconds(0.02)
+        await seconds(0.02)
         for receiver in server.open:
             receiver.write(b"1\r\nx\r\n")
     assert await dripping == NotDelivered("timed out after 0.3 s")
-    await _until(lambda: not server.open)
+    await until(lambda: not server.open)
 
 
 @pytest_twisted.ensureDeferred
 async def test_a_tls_handshake_that_is_not_answered_does_not_outlast_the_deadline(server: Server) -> None:
     result = await sent(LOOPBACK, f"https://127.0.0.1:{await server.listen()}/", timeout_s=0.2)
     assert result == NotDelivered("timed out after 0.2 s")
-    await _until(lambda: not server.open)
+    await until(lambda: not server.open)
 
 
 @pytest_twisted.ensureDeferred
 async def test_cancelling_closes_the_connection(server: Server) -> None:
     server.reply = lambda receiver: None
     running = sent(LOOPBACK, f"http://127.0.0.1:{await server.listen()}/")
-    await _until(lambda: bool(server.requests))
+    await until(lambda: bool(server.requests))
     running.addErrback(lambda _: None)
     running.cancel()
-    await _until(lambda: not server.open)
+    await until(lambda: not server.open)
 
 
 @pytest.mark.parametrize(("url", "address"), [("http://127.0.0.1:9/", "127.0.0.1"), ("http://[::1]:9/", "::1")])
@@ -322,15 +230,3 @@ def test_only_429_and_503_are_asked_how_long_to_wait() -> None:
     assert judged(503, b"5", NOW) == NotDelivered("status 503", retry_after_s=5.0)
     assert judged(502, b"5", NOW) == NotDelivered("status 502")
     assert judged(199, None, NOW) == NotDelivered("status 199")
-
-
-async def _seconds(seconds: float) -> None:
-    await deferLater(cast(Any, reactor), seconds)
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if condition():
-            return
-        await _seconds(0.01)
-    raise AssertionError("it did not happen in 2 s")

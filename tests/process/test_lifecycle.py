@@ -125,6 +125,21 @@ def test_every_mistake_in_the_configuration_is_reported_at_once(start: Starter, 
     assert "http.drain: expected `float` >= 0.0" in lines[1] == last
 
 
+def test_a_damaged_journal_ends_the_start_with_what_is_wrong_and_what_to_do(start: Starter) -> None:
+    """In one line, and nothing is changed or begun anew."""
+    daemon = start()
+    for _ in range(20):
+        daemon.ping("job", "?create=1")
+    daemon.stop()
+    journal = daemon.data / "journal.sqlite3"
+    content = journal.read_bytes()[: journal.stat().st_size // 2]
+    journal.write_bytes(content)
+    line = refused(start(daemon.data, wait=False))
+    assert "journal.sqlite3: " in line
+    assert "pingmon journal verify" in line
+    assert journal.read_bytes() == content
+
+
 def test_a_request_in_flight_is_answered_before_the_daemon_ends(start: Starter) -> None:
     """SIGTERM comes between the head of a ping and its body: the ping is taken, and answered."""
     daemon = start()

@@ -1,0 +1,275 @@
+"""Tests of `pingmon.delivery.egress` and `trust`: where connections may go, and whom they believe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import Any, cast
+
+import pytest
+import pytest_twisted
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from twisted.internet import reactor
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.ssl import Certificate, PrivateCertificate, trustRootFromCertificates
+from twisted.web.client import URI
+from twisted.web.error import SchemeNotSupported
+
+from pingmon.core.addresses import AddressPolicy
+from pingmon.delivery.attempt import Delivered, NotDelivered
+from pingmon.delivery.egress import Egress, literal, lookup
+from pingmon.testing import result
+from tests.delivery.receiver import Server, kind, sent, until
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+
+class Names:
+    """The real reactor, but names resolve as the test says. `asked`: the names that were looked up, in order."""
+
+    def __init__(self, **answers: list[list[str]]) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+        self.nameResolver = self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reactor, name)
+
+    def resolveHostName(self, receiver: Any, host: str, port: int, kinds: object, semantics: str) -> None:
+        self.asked.append(host)
+        receiver.resolutionBegan(self)
+        for address in self.answers[host.split(".")[0]].pop(0):
+            family = IPv6Address if ":" in address else IPv4Address
+            receiver.addressResolved(family("TCP", address, port))
+        receiver.resolutionComplete()
+
+
+# --- where connections may go -------------------------------------------------------------------------------------
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_connection_goes_to_the_address_that_was_checked_without_a_second_lookup(server: Server) -> None:
+    """A name that would resolve to something else a moment later (DNS rebinding) changes nothing."""
+    names = Names(hook=[["127.0.0.1"], ["127.0.0.2"]])
+    port = await server.listen()
+    assert await sent(kind("127.0.0.1", running=names), f"http://hook.example:{port}/") == Delivered(200)
+    assert names.asked == ["hook.example"]
+    assert b"Host: hook.example:%d" % port in server.requests[0]
+
+
+@pytest.mark.parametrize(
+    "answers", [["127.0.0.1"], ["1.1.1.1", "127.0.0.1"], ["::1"], ["::ffff:127.0.0.1"], ["64:ff9b::7f00:1"]]
+)
+@pytest_twisted.ensureDeferred
+async def test_a_host_with_a_private_address_is_refused_before_anything_is_sent(
+    server: Server, answers: list[str]
+) -> None:
+    names = Names(evil=[answers])
+    found = await sent(kind(running=names), f"http://evil.example:{await server.listen()}/")
+    assert isinstance(found, NotDelivered)
+    assert " is private; allow it with [outgoing] allow = [" in found.error
+    assert server.requests == server.open == []
+
+
+@pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f000001", "0177.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
+@pytest_twisted.ensureDeferred
+async def test_other_spellings_of_a_private_address_are_refused_too(server: Server, host: str) -> None:
+    found = await sent(kind(), f"http://{host}:{await server.listen()}/")
+    assert isinstance(found, NotDelivered)
+    assert " is private; " in found.error
+    assert server.open == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_host_without_addresses_cannot_be_resolved() -> None:
+    assert await sent(kind(running=Names(x=[[]])), "http://x.example/") == NotDelivered("could not resolve host")
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_address_that_refuses_does_not_keep_from_the_next(server: Server) -> None:
+    port = await server.listen("tcp:0:interface=127.0.0.2")
+    names = Names(hook=[["::1", "127.0.0.1", "127.0.0.2"]])
+    found = await sent(kind("127.0.0.0/8", "::1", running=names), f"http://hook.example:{port}/")
+    assert found == Delivered(200)
+
+
+@pytest_twisted.ensureDeferred
+async def test_if_all_addresses_fail_the_first_ones_reason_is_told(server: Server) -> None:
+    port = await server.listen("tcp:0:interface=127.0.0.3")
+    names = Names(hook=[["127.0.0.1", "127.0.0.2"]])
+    found = await sent(kind("127.0.0.0/8", running=names), f"http://hook.example:{port}/")
+    assert found == NotDelivered("connection refused")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_lookup_that_takes_too_long_is_left_behind() -> None:
+    class Slow(Names):
+        def resolveHostName(self, receiver: Any, *_: object) -> None:
+            self.receiver = receiver
+
+    names = Slow()
+    found = await sent(kind(running=names), "http://slow.example/", timeout_s=0.05)
+    assert found == NotDelivered("timed out after 0.05 s")
+    names.receiver.resolutionComplete()
+
+
+def test_only_addresses_that_tcp_can_reach_are_taken_from_a_lookup_and_each_once() -> None:
+    class Odd:
+        def resolveHostName(self, receiver: Any, *_: object) -> None:
+            for address in (UNIXAddress("/x"), *[IPv4Address("TCP", "1.1.1.1", 80)] * 2):
+                receiver.addressResolved(address)
+            receiver.resolutionComplete()
+
+    assert result(lookup(Odd(), "h", 80)) == [IPv4Address("TCP", "1.1.1.1", 80)]
+
+
+def test_address_literals_are_told_from_names() -> None:
+    assert literal("1.1.1.1", 80) == [IPv4Address("TCP", "1.1.1.1", 80)]
+    assert literal("0:0::1", 80) == [IPv6Address("TCP", "::1", 80)]
+    assert literal("1.1", 80) == literal("h.example", 80) == []
+
+
+def test_no_scheme_but_http_and_https_leads_out() -> None:
+    passage = Egress(reactor, AddressPolicy()).passage()
+    with pytest.raises(SchemeNotSupported):
+        passage.endpointForURI(URI.fromBytes(b"ftp://h/"))
+
+
+# --- whom they believe --------------------------------------------------------------------------------------------
+
+
+class Authority:
+    """A certificate authority of the test's own."""
+
+    def __init__(self) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test authority")])
+        self.certificate = self._signed(self.name, self.key.public_key(), days=10, authority=True)
+
+    @property
+    def roots(self) -> Any:
+        """What makes it trusted."""
+        return trustRootFromCertificates([Certificate.loadPEM(self.certificate.public_bytes(Encoding.PEM))])
+
+    def issue(self, *names: str, days: int = 10, self_signed: bool = False) -> PrivateCertificate:
+        """A certificate, with its key, for these names and addresses; it expires in `days`."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "server")])
+        certificate = self._signed(subject, key.public_key(), *names, days=days, by=key if self_signed else None)
+        secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return PrivateCertificate.loadPEM(certificate.public_bytes(Encoding.PEM) + secret)
+
+    def _signed(
+        self, subject: x509.Name, key: Any, *names: str, days: int, authority: bool = False, by: Any = None
+    ) -> x509.Certificate:
+        now = datetime.now(UTC)  # noqa: TID251 -- OpenSSL compares with the real clock
+        builder = (
+            x509.CertificateBuilder(self.name if by is None else subject, subject, key, x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=20))
+            .not_valid_after(now + timedelta(days=days))
+            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(list(self._names(names))), critical=False)
+        return builder.sign(by or self.key, hashes.SHA256())
+
+    def _names(self, names: tuple[str, ...]) -> Iterator[x509.GeneralName]:
+        for name in names:
+            try:
+                yield x509.IPAddress(ip_address(name))
+            except ValueError:
+                yield x509.DNSName(name)
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority()
+
+
+def listen_tls(server: Server, certificate: PrivateCertificate) -> int:
+    port = cast(Any, reactor).listenSSL(0, server, certificate.options(), interface="127.0.0.1")
+    server.ports.append(port)
+    return int(port.getHost().port)
+
+
+def hook() -> Names:
+    return Names(hook=[["127.0.0.1"]])
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_trusted_certificate_for_the_host_is_believed_and_nothing_stays_open(
+    server: Server, authority: Authority
+) -> None:
+    port = listen_tls(server, authority.issue("hook.example", "127.0.0.1"))
+    webhook = kind("127.0.0.0/8", roots=authority.roots, running=hook())
+    assert await sent(webhook, f"https://hook.example:{port}/") == Delivered(200)
+    assert await sent(webhook, f"https://127.0.0.1:{port}/") == Delivered(200)
+    await until(lambda: not server.open)
+
+
+@pytest.mark.parametrize(
+    ("names", "more", "error"),
+    [
+        (("other.example",), {}, "TLS: certificate is not for hook.example"),
+        (("127.0.0.1",), {}, "TLS: certificate is not for hook.example"),
+        (("*.hook.example",), {}, "TLS: certificate is not for hook.example"),
+        ((), {}, "TLS: certificate is not for hook.example"),
+        (("hook.example",), {"days": -1}, "TLS: certificate has expired"),
+        (("hook.example",), {"self_signed": True}, "TLS: certificate is self-signed"),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_a_certificate_that_does_not_prove_the_host_is_refused_and_nothing_is_sent(
+    server: Server, authority: Authority, names: tuple[str, ...], more: dict[str, Any], error: str
+) -> None:
+    port = listen_tls(server, authority.issue(*names, **more))
+    webhook = kind("127.0.0.0/8", roots=authority.roots, running=hook())
+    assert await sent(webhook, f"https://hook.example:{port}/") == NotDelivered(error)
+    assert server.requests == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_address_must_be_in_the_certificate_too(server: Server, authority: Authority) -> None:
+    port = listen_tls(server, authority.issue("hook.example"))
+    found = await sent(kind("127.0.0.0/8", roots=authority.roots), f"https://127.0.0.1:{port}/")
+    assert found == NotDelivered("TLS: certificate is not for 127.0.0.1")
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_authority_that_the_platform_does_not_know_is_not_trusted(
+    server: Server, authority: Authority
+) -> None:
+    port = listen_tls(server, authority.issue("hook.example"))
+    found = await sent(kind("127.0.0.0/8", running=hook()), f"https://hook.example:{port}/")
+    assert found == NotDelivered("TLS: certificate is from an authority that is not trusted")
+
+
+@pytest_twisted.ensureDeferred
+async def test_hosts_that_share_the_context_are_not_mistaken_for_each_other(
+    server: Server, authority: Authority
+) -> None:
+    port = listen_tls(server, authority.issue("hook.example"))
+    names = Names(hook=[["127.0.0.1"]] * 2, other=[["127.0.0.1"]])
+    webhook = kind("127.0.0.0/8", roots=authority.roots, running=names)
+    sending = [sent(webhook, f"https://{host}.example:{port}/") for host in ("hook", "other", "hook")]
+    found = [await each for each in sending]
+    assert found == [Delivered(200), NotDelivered("TLS: certificate is not for other.example"), Delivered(200)]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_does_not_speak_tls_is_told_from_one_that_is_not_trusted(server: Server) -> None:
+    port = await server.listen()
+    server.reply = lambda receiver: None
+
+    def greet(receiver: Any) -> None:
+        receiver.write(b"220 mail.example ESMTP\r\n")
+
+    server.greet = greet
+    found = await sent(kind("127.0.0.0/8"), f"https://127.0.0.1:{port}/")
+    assert isinstance(found, NotDelivered)
+    assert found.error.startswith("TLS: ")
+    assert "certificate" not in found.error
