@@ -32,7 +32,12 @@ def test_a_check_that_takes_only_post_ignores_other_methods(method: str) -> None
 
 def test_keywords_replace_the_action_failure_first() -> None:
     """Failure beats success beats start; none of them is ignored, or a failure if so wished."""
-    filters: dict[str, Any] = {"filter_http_body": True, "failure_kw": "ERR, bad", "success_kw": "ok", "start_kw": "begin"}
+    filters: dict[str, Any] = {
+        "filter_http_body": True,
+        "failure_kw": "ERR, bad",
+        "success_kw": "ok",
+        "start_kw": "begin",
+    }
     assert means(b"ok bad", **filters) == "fail"
     assert means(b"ok begin", action="fail", **filters) == "success"
     assert means(b"begin", **filters) == "start"

@@ -358,3 +358,13 @@ def test_parts_that_could_not_be_saved_are_saved_the_next_time(log: Log) -> None
     put_back()
     second, _ = log.world.changed()
     assert sorted(part[:2] for part in first) == sorted(part[:2] for part in second)
+
+
+def test_parts_that_are_gone_are_not_restored(log: Log) -> None:
+    """A saved deletion brings nothing back."""
+    log.check()
+    log.add(C1, e.CheckDeleted())
+    parts, _ = log.world.changed()
+    restored = World()
+    restored.restore(log.world.seq, encoded(parts))
+    assert state(restored) == state(log.world)

@@ -23,6 +23,7 @@ def _open() -> tuple[set[Any], list[Any]]:
 @pytest.fixture
 def nothing_left() -> Iterator[None]:
     """Fails a test that leaves delayed calls or sockets behind."""
+    pytest_twisted.blockon(deferLater(reactor, 0))  # a reactor that has just been started opens sockets of its own
     before, _ = _open()
     yield
     readers, calls = _open()

@@ -72,7 +72,8 @@ async def test_a_host_with_a_private_address_is_refused_before_anything_is_sent(
     found = await sent(kind(running=names), f"http://evil.example:{await server.listen()}/")
     assert isinstance(found, NotDelivered)
     assert " is private; allow it with [outgoing] allow = [" in found.error
-    assert server.requests == server.open == []
+    assert not server.requests
+    assert not server.open
 
 
 @pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f000001", "0177.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
@@ -161,7 +162,8 @@ class Authority:
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "server")])
         certificate = self._signed(subject, key.public_key(), *names, days=days, by=key if self_signed else None)
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return PrivateCertificate.loadPEM(certificate.public_bytes(Encoding.PEM) + secret)
+        issued: PrivateCertificate = PrivateCertificate.loadPEM(certificate.public_bytes(Encoding.PEM) + secret)
+        return issued
 
     def _signed(
         self, subject: x509.Name, key: Any, *names: str, days: int, authority: bool = False, by: Any = None

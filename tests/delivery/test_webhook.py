@@ -10,7 +10,11 @@ import pytest_twisted
 from OpenSSL.SSL import Error as TlsError
 from standardwebhooks import Webhook as Verifier
 from twisted.internet import reactor
+from twisted.internet.error import ConnectBindError, ConnectionLost, NoRouteError, TCPTimedOutError
+from twisted.internet.error import TimeoutError as ConnectionTimeoutError
 from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
+from twisted.web.client import RequestTransmissionFailed, ResponseNeverReceived
 
 from pingmon.core.addresses import allowing
 from pingmon.core.events import Id
@@ -220,10 +224,24 @@ async def test_a_private_address_is_refused_and_the_error_says_what_to_do(url: s
     assert result.error.startswith(f"address {address} is private; allow it with [outgoing] allow = [")
 
 
-def test_errors_are_short_and_have_words_of_their_own() -> None:
-    assert explained(TlsError([("SSL routines", "", "wrong version number")])) == "TLS: wrong version number"
-    assert explained(TlsError()) == "TLS: handshake failed"
-    assert explained(TlsError([("", "", "")])) == "TLS: handshake failed"
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (TlsError([("SSL routines", "", "wrong version number")]), "TLS: wrong version number"),
+        (TlsError(), "TLS: handshake failed"),
+        (TlsError([("", "", "")]), "TLS: handshake failed"),
+        (NoRouteError(), "no route to host"),
+        (TCPTimedOutError(), "connection timed out"),
+        (ConnectionTimeoutError(), "connection timed out"),
+        (ConnectBindError(), "could not connect"),
+        (ConnectionLost(), "the connection was lost"),
+        (RequestTransmissionFailed([Failure(ConnectionLost())]), "the connection was closed without an answer"),
+        (ResponseNeverReceived([Failure(TlsError([("", "", "bad record")]))]), "TLS: bad record"),
+        (ResponseNeverReceived([Failure(KeyError("x"))]), "the answer is not HTTP"),
+    ],
+)
+def test_errors_are_short_and_say_nothing_of_the_url(error: Exception, words: str) -> None:
+    assert explained(error) == words
 
 
 def test_only_429_and_503_are_asked_how_long_to_wait() -> None:
