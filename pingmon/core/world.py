@@ -75,7 +75,7 @@ class Outcome(Struct, frozen=True, gc=False):
 
 
 class Members:
-    """What belongs to one project, by id and by slug, in order of creation."""
+    """What belongs to one project, in order of creation: by id, and checks that have a slug by that too."""
 
     __slots__ = ("channels", "checks", "slugs")
 
@@ -150,9 +150,8 @@ class World:
         check = self.checks.pop(entry.stream, None)
         if check is None:
             return Outcome("unknown", entry.stream)
-        members = self.members[check.project]
-        del members.checks[check.id]
-        _unlist(members.slugs, check.spec.slug, check.id)
+        del self.members[check.project].checks[check.id]
+        self._unname(check)
         self._dirty["check"].add(check.id)
         self._forget_owed(check)
         return Outcome("done", check.id, check)
@@ -252,7 +251,8 @@ class World:
         if not unique:
             return None
         members = self.members[project]
-        candidates: Iterable[Id] = members.slugs.get(spec.slug, ()) if "slug" in unique else members.checks
+        named = "slug" in unique and spec.slug
+        candidates: Iterable[Id] = members.slugs.get(spec.slug, ()) if named else members.checks
         for id in candidates:
             check = self.checks[id]
             if all(getattr(check.spec, name) == getattr(spec, name) for name in unique):
@@ -315,19 +315,30 @@ class World:
     def _keep_check(self, check: Check) -> None:
         """Replace a check that is already there."""
         before = self.checks[check.id]
-        if before.spec is not check.spec and before.spec.slug != check.spec.slug:
-            slugs = self.members[check.project].slugs
-            _unlist(slugs, before.spec.slug, check.id)
-            _list(slugs, check.spec.slug, check.id)
         self.checks[check.id] = check
+        if before.spec is not check.spec and before.spec.slug != check.spec.slug:
+            self._unname(before)
+            self._name(check)
         self._dirty["check"].add(check.id)
 
     def _put_check(self, check: Check) -> None:
-        members = self.members[check.project]
-        members.checks[check.id] = None
-        _list(members.slugs, check.spec.slug, check.id)
+        self.members[check.project].checks[check.id] = None
         self.checks[check.id] = check
+        self._name(check)
         self._dirty["check"].add(check.id)
+
+    def _name(self, check: Check) -> None:
+        """Let the check be found by its slug, if it has one; namesakes stand in the order of their birth."""
+        if check.spec.slug:
+            slugs = self.members[check.project].slugs
+            _list(slugs, check.spec.slug, check.id)
+            namesakes = slugs[check.spec.slug]
+            if len(namesakes) > 1:
+                slugs[check.spec.slug] = tuple(sorted(namesakes, key=lambda id: self.checks[id].born))
+
+    def _unname(self, check: Check) -> None:
+        if check.spec.slug:
+            _unlist(self.members[check.project].slugs, check.spec.slug, check.id)
 
     def _put_project(self, project: Project) -> None:
         self.projects[project.id] = project

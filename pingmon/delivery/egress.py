@@ -4,8 +4,8 @@ A host is looked up once, every address it has is held against the policy (`core
 to one of these very addresses: a name that resolves otherwise a moment later (DNS rebinding) changes nothing. Address
 literals in URLs are judged alike. If one address of a host is refused, the host is.
 
-Each exchange has a `Passage` of its own and leaves nothing behind: no cookies, no pooled connections, and what is open
-is aborted at its end. Orderly closing is not waited for, because a TLS peer can put it off for ever (twisted#7926).
+Each exchange has a `Passage` of its own and leaves nothing behind: no cookies, no pooled connections, and nothing open.
+An orderly close gets a moment and no more, because a peer can put it off for ever (twisted#7926).
 """
 
 from __future__ import annotations
@@ -18,14 +18,18 @@ from twisted.internet.defer import Deferred, FailureGroup, race
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.interfaces import (
     IAddress,
+    IDelayedCall,
     IHostResolution,
     IProtocol,
     IProtocolFactory,
+    IReactorTime,
     IResolutionReceiver,
     IStreamClientEndpoint,
 )
+from twisted.internet.protocol import connectionDone
 from twisted.internet.task import deferLater
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, HTTPConnectionPool
 from twisted.web.error import SchemeNotSupported
 from twisted.web.http_headers import Headers
@@ -41,6 +45,8 @@ STAGGER_S: Final = 0.3
 """Seconds after which the next address is tried besides those before it (RFC 8305)."""
 MAX_ADDRESSES: Final = 6
 """Addresses of one host that are tried."""
+LINGER_S: Final = 2.0
+"""Seconds that a connection gets to be closed in good order. Aborting makes a peer drop what it has not read yet."""
 RECEIVED_MAX: Final = 128 * 1024
 """Bytes that are taken from a peer in one exchange, TLS and headers included; Twisted bounds no headers."""
 
@@ -101,10 +107,14 @@ class Passage:
             return wrapClientTLS(self._egress.trust.creator(host), endpoint, self._egress.reactor)
         raise SchemeNotSupported(f"neither http nor https: {uri.scheme!r}")
 
-    def close(self) -> None:
-        """Abort every connection that is still open."""
+    def close(self, *, ended: bool = False) -> None:
+        """Abort every connection that is still open; after an exchange that has `ended`, only within `LINGER_S`."""
         while self._connections:
-            self._connections.pop().abortConnection()
+            connection = self._connections.pop()
+            if ended:
+                connection.linger(self._egress.reactor)
+            else:
+                connection.abortConnection()
 
     # --- for the connections --------------------------------------------------------------------------------------
 
@@ -157,17 +167,36 @@ class _Guarded:
 
 
 class _Metered(ProtocolWrapper):
-    """A connection that is aborted when the peer sends too much."""
+    """A connection that is aborted when the peer sends too much, or takes too long to let it be closed."""
+
+    _abort: IDelayedCall | None = None
+    _lost = False
 
     def dataReceived(self, data: bytes) -> None:
+        """As `IProtocol`."""
         if self.factory.passage.admits(len(data)):
             super().dataReceived(data)
         else:
             self.abortConnection()
 
+    def linger(self, clock: IReactorTime) -> None:
+        """Allow `LINGER_S` for the close that has begun."""
+        if not self._lost:
+            self._abort = clock.callLater(LINGER_S, self.abortConnection)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """As `IProtocol`."""
+        self._lost = True
+        if self._abort is not None and self._abort.active():
+            self._abort.cancel()
+        super().connectionLost(reason)
+
 
 class _Metering(WrappingFactory[_Metered]):
+    """Makes metered connections for a passage."""
+
     protocol = _Metered
+    noisy = False
 
     def __init__(self, wrapped: IProtocolFactory, passage: Passage) -> None:
         super().__init__(wrapped)

@@ -118,6 +118,7 @@ class Webhook:
 
         with suppress(_Enough):
             await response.collect(taken)
+            passage.close(ended=True)
         found = response.headers.getRawHeaders(b"retry-after")
         return response.code, found[0] if found else None
 

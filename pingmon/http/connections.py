@@ -79,7 +79,6 @@ class Connection(Protocol):
             for request in self.overflowing:
                 request.end_early()
             self.overflowing.clear()
-            self.patience = 0
 
     def readConnectionLost(self) -> None:
         """The client sends no more but may still read: answer what it has asked, then close."""

@@ -61,10 +61,9 @@ class Door(server.Site):
 
     def stopFactory(self) -> None:
         """No endpoint listens any more. Connections that are still open are looked after until they are drained."""
-        if not self.watch.connections:
-            self.watch.stop()
-            if self._access_log is not None:
-                self._access_log.close()
+        self.watch.stop()
+        if self._access_log is not None and not self.watch.connections:
+            self._access_log.close()
 
     def acceptableProtocols(self) -> list[bytes]:
         """What TLS clients may ask for. Twisted leaves HTTP/1.0 out, and turns away who asks for nothing else."""

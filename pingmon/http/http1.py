@@ -80,8 +80,6 @@ class Channel(HTTPChannel):
 
     def refuse(self, answer: Answer) -> None:
         """Answer a request that cannot be read, and close; nothing of it counts."""
-        if self.connection.deaf:
-            return
         for request in self.requests:
             request.void = True
         self.clearLineBuffer()  # or the parser would go on with the next line

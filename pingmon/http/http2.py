@@ -1,8 +1,8 @@
 """HTTP/2 on one connection: Twisted's, made safe for streams that are answered before their request has ended.
 
-Twisted answers only whole requests, so it expects no frame of a stream that is done; pingmon answers a ping whose body
-is too long or too slow, and then such frames come. `twisted.web._http2` is not public; the three methods overridden
-here are where it looks streams up, and the tests notice if they change.
+Twisted answers only whole requests, so it expects no frame of a stream that is done. pingmon answers a ping whose body
+is too slow, and refuses other bodies that are too long, and then such frames come. `twisted.web._http2` is not public;
+the methods overridden here are where it looks streams up, and the tests notice if they change.
 """
 
 # Twisted leaves these base classes untyped.
@@ -56,8 +56,7 @@ class Http2(H2Connection):
         if event.stream_id in self.streams:
             super()._requestDataReceived(event)
             return
-        # The rest of a body that nobody reads any more. Resetting the stream would spare it, but curl 7.88, which has
-        # its answer by then, waits for ever after that. The watch ends a connection that brings nothing else.
+        # The rest of a body that nobody reads any more; the watch ends a connection that brings nothing else.
         with suppress(ProtocolError):
             self.conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
 

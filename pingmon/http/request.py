@@ -11,6 +11,7 @@ will be used. Forms are never parsed.
 from __future__ import annotations
 
 import re
+import sys
 from enum import IntEnum
 from http import HTTPStatus
 from io import BytesIO
@@ -86,7 +87,8 @@ class Request(server.Request):
         watch = self.connection.watch
         self._is_ping = watch.root.names_ping(self.path)
         if self._is_ping:
-            self._keep, self._cap = watch.root.ping_body_limit, watch.settings.body_cap
+            self._keep = watch.root.ping_body_limit
+            self._cap = sys.maxsize if self._is_stream() else watch.settings.body_cap
         else:
             self._keep = self._cap = watch.settings.api_body_limit
             if length is not None and length > self._cap:
@@ -116,19 +118,29 @@ class Request(server.Request):
         self.connection.overflowing.append(self)
 
     def end_early(self) -> None:
-        """Go on as if the body ended here, if the head is complete; the rest is dropped."""
-        if self._state is State.ARRIVING and self._head_known and not self.void:
-            stream_ends = getattr(self.channel, "requestComplete", None) or self.channel.end_early
-            stream_ends()
+        """Go on as if the body ended here, if the head is complete; the rest is dropped, the connection soon closed."""
+        if self._state is not State.ARRIVING or not self._head_known or self.void:
+            return
+        if self._is_stream():
+            self.channel.requestComplete()
+            self.connection.patience = 0
+        else:
+            self.channel.end_early()
+
+    def _is_stream(self) -> bool:
+        """Whether this is a stream of HTTP/2.
+
+        A ping's body is not cut short there before the deadline: curl 7.88, answered while it sends, sends no more,
+        but waits for ever. Dropping what comes costs no memory.
+        """
+        return hasattr(self.channel, "requestComplete")
 
     def too_slow(self) -> None:
         """The deadline is over. A ping whose body has not come whole counts all the same; all else is cut off."""
         if self._is_ping:
             self.end_early()
         else:
-            abort = getattr(self.channel, "abortConnection", None) or self.connection.transport.loseConnection
-            abort()
-            self._end()
+            self._leave()
 
     # --- whole ------------------------------------------------------------------------------------------------------
 
@@ -260,11 +272,21 @@ class Request(server.Request):
     def processingFailed(self, reason: Failure) -> Failure:
         """Our fault: logged with its traceback, answered without."""
         log.failure("while answering a request", reason)
-        if self.startedWriting and not self.gone and not self.finished:
-            self.channel.loseConnection()
-        elif not self.finished:
+        if self.startedWriting:
+            self._leave()
+        else:
             self.answer(OUR_FAULT)
         return reason
+
+    def _leave(self) -> None:
+        """End the stream, or the connection if it is HTTP/1, in the middle; nothing happens if it has ended."""
+        if self.gone or self.finished:
+            return
+        if self._is_stream():
+            self.channel.abortConnection()
+        else:
+            self.connection.transport.loseConnection()
+        self._end()
 
 
 def _is_text(quoted: bytes) -> bool:

@@ -79,6 +79,7 @@ class Watch:
         self.flush = self._ticks(FLUSH_S)
         self._drained: Deferred[None] | None = None
         self._patience: IDelayedCall | None = None
+        self._ending = False
         self._loop = LoopingCall(self._look)
         self._loop.clock = reactor
         self.looked_at = reactor.seconds()
@@ -86,42 +87,48 @@ class Watch:
 
     def start(self) -> None:
         """Begin to look; does nothing if it has begun."""
+        self._ending = False
         if not self._loop.running:
             self._read_clock()
-            self._loop.start(self.interval_s, now=False)
+            looking = self._loop.start(self.interval_s, now=False)
+            looking.addErrback(lambda failure: self.log.failure("nobody looks after connections any more", failure))
 
     def stop(self) -> None:
-        """Look no more; does nothing if it does not."""
-        if self._loop.running:
+        """Look no more, once nobody is there."""
+        self._ending = True
+        if self._loop.running and not self.connections:
             self._loop.stop()
 
     def drain(self, timeout_s: float) -> Deferred[None]:
         """Close each connection as soon as nothing is owed on it; abort the rest after `timeout_s`.
 
         Fires when no connection is left, and by then nothing is scheduled any more. Call it once, after listening
-        has ended. Cancelling it aborts the rest at once.
+        has ended. Cancelling it drops the result, nothing else.
         """
         self.draining = True
-        drained: Deferred[None] = Deferred(lambda _: self._abort_all())
+        drained: Deferred[None] = Deferred()
         self._drained = drained
+        self._patience = self.reactor.callLater(timeout_s, self._abort_all)
         for connection in tuple(self.connections):
             connection.leave_if_free()
-        if self._drained is not None:
-            self._patience = self.reactor.callLater(timeout_s, self._abort_all)
-            self.left()
+        self.left()
         return drained
 
     def left(self) -> None:
         """A connection is gone; if it was the last one of a draining door, that is told."""
-        if self.connections or self._drained is None:
+        if self.connections:
             return
+        if self._ending or self._drained is not None:
+            self.stop()
         drained, self._drained = self._drained, None
-        if self._patience is not None and self._patience.active():
-            self._patience.cancel()
-        self.stop()
-        drained.callback(None)
+        patience, self._patience = self._patience, None
+        if patience is not None:
+            patience.cancel()
+        if drained is not None:
+            drained.callback(None)
 
     def _abort_all(self) -> None:
+        self._patience = None
         for connection in tuple(self.connections):
             connection.transport.abortConnection()
         self.left()
@@ -134,12 +141,9 @@ class Watch:
         self.date = datetimeToString(self.looked_at)
 
     def _look(self) -> None:
-        """A LoopingCall dies of its first exception, so there must not be one."""
+        """A LoopingCall dies of its first exception, so no connection's trouble may get out."""
         self.tick += 1
-        try:
-            self._read_clock()
-        except Exception:  # noqa: BLE001
-            self.log.failure("while reading the clock")
+        self._read_clock()
         for connection in tuple(self.connections):
             try:
                 connection.judge(self.tick)

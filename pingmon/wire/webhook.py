@@ -47,7 +47,7 @@ OURS: Final = frozenset(
 _PLACEHOLDER: Final = re.compile(
     r"\$(BODY_JSON|BODY|CODE|EXITSTATUS|JSON|NAME_JSON|NAME|NOW|SLUG|STATUS|TAGS|TAG[1-9][0-9]*)"
 )
-_HOST: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
+_HOST: Final = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
 _KEPT_IN_URL: Final = "!$%&'()*+,;=:@/?[]~"

@@ -15,13 +15,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import Certificate, PrivateCertificate, trustRootFromCertificates
+from twisted.internet.task import Clock
 from twisted.web.client import URI
 from twisted.web.error import SchemeNotSupported
 
-from pingmon.core.addresses import AddressPolicy
+from pingmon.core.addresses import AddressPolicy, allowing
 from pingmon.delivery.attempt import Delivered, NotDelivered
-from pingmon.delivery.egress import Egress, literal, lookup
+from pingmon.delivery.egress import LINGER_S, Egress, literal, lookup
 from pingmon.testing import result
 from tests.delivery.receiver import Server, kind, sent, until
 
@@ -132,6 +134,30 @@ def test_address_literals_are_told_from_names() -> None:
     assert literal("1.1.1.1", 80) == [IPv4Address("TCP", "1.1.1.1", 80)]
     assert literal("0:0::1", 80) == [IPv6Address("TCP", "::1", 80)]
     assert literal("1.1", 80) == literal("h.example", 80) == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_peer_that_puts_off_the_end_is_cut_off(server: Server) -> None:
+    """A connection whose close has begun is aborted after a moment; one that is closed already needs nothing."""
+    port, clock = await server.listen(), Clock()
+
+    class Timers(Names):
+        def callLater(self, seconds: float, *call: Any) -> Any:
+            return (clock if seconds == LINGER_S else cast(Any, reactor)).callLater(seconds, *call)
+
+    passage = Egress(Timers(), allowing(["127.0.0.1"])).passage()
+    await passage.connect("127.0.0.1", port, Factory.forProtocol(Protocol))
+    await until(lambda: bool(server.open))
+    passage.close(ended=True)
+    assert server.open
+    clock.advance(LINGER_S)
+    await until(lambda: not server.open)
+
+    connection = await passage.connect("127.0.0.1", port, Factory.forProtocol(Protocol))
+    cast(Any, connection).transport.loseConnection()
+    await until(lambda: cast(Any, connection).transport.wrappedProtocol is None)
+    passage.close(ended=True)
+    assert clock.getDelayedCalls() == []
 
 
 def test_no_scheme_but_http_and_https_leads_out() -> None:

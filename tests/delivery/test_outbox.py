@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 from twisted.logger import capturedLogs
@@ -63,7 +64,7 @@ def test_a_failed_message_is_tried_again_with_the_same_id_after_growing_waits(po
     for wait in RETRY_AFTER_S:
         count, began = len(post.receivers.sent), post.clock.seconds()
         post.answer(channel, REFUSED)
-        while len(post.receivers.sent) == count:
+        while len(post.receivers.sent) == count and post.clock.seconds() - began <= wait + 1:
             post.clock.advance(1)
         waits.append(post.clock.seconds() - began)
         assert wait <= waits[-1] <= wait + 1
@@ -341,6 +342,28 @@ def test_a_full_journal_is_waited_for_too(post: Post) -> None:
     post.rig.journal._max_buffered = 100
     post.rig.advance(2)
     assert len(post.events()) == 1
+
+
+def test_a_result_that_breaks_the_journal_by_a_bug_is_reported_and_kept(post: Post) -> None:
+    channel = post.rig.channel()
+    post.flip(post.rig.check(channels=(channel,)))
+    with capturedLogs() as logged:
+        post.answer(channel, Delivered(cast(int, object())))
+        post.rig.advance(2)
+    assert [event["log_failure"].type for event in logged if "log_failure" in event] == [TypeError] * 2
+    assert len(post.receivers.sent) == 1
+
+
+def test_a_message_about_what_the_world_does_not_know_is_reported_and_holds_up_nothing(post: Post) -> None:
+    channel = post.rig.channel()
+    lost, known = (post.rig.check(number, channels=(channel,)) for number in (1, 2))
+    post.rig.ping(lost, "fail")
+    del post.rig.world.checks[lost]
+    post.rig.ping(known, "fail")
+    with capturedLogs() as logged:
+        post.clock.advance(0)
+    assert [event["log_failure"].type for event in logged if "log_failure" in event] == [KeyError]
+    assert [letter.check.id for letter in post.receivers.sent] == [known]
 
 
 def test_other_channels_go_on_while_one_waits_for_the_journal(post: Post) -> None:

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook as Verifier
 from twisted.internet import reactor
 from twisted.internet.error import ConnectBindError, ConnectionLost, NoRouteError, TCPTimedOutError
 from twisted.internet.error import TimeoutError as ConnectionTimeoutError
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.web.client import RequestTransmissionFailed, ResponseNeverReceived
 
@@ -70,6 +70,25 @@ async def test_ipv6_names_and_hosts_with_underscores_can_be_asked(server: Server
     port = await server.listen()
     assert await sent(LOOPBACK, f"http://localhost:{port}/") == Delivered(200)
     assert await sent(LOOPBACK, f"http://no_such.invalid:{port}/") == NotDelivered("could not resolve host")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_post_without_anything_to_say_has_an_empty_body(server: Server) -> None:
+    port = await server.listen()
+    result = await sent(LOOPBACK, f"http://127.0.0.1:{port}/", method_down="POST", body_down="$SLUG")
+    assert result == Delivered(200)
+    assert b"\r\nContent-Length: 0\r\n" in server.requests[0]
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_log_names_the_host_and_nothing_else_of_the_url(server: Server) -> None:
+    port = await server.listen()
+    with capturedLogs() as logged:
+        await sent(LOOPBACK, f"http://us-er:pass-word@127.0.0.1:{port}/pa-th?que-ry")
+        await sent(LOOPBACK, f"http://us-er:pass-word@127.0.0.1:{port}x/pa-th?que-ry")
+    lines = [formatEvent(event) for event in logged]
+    assert "127.0.0.1 answered 200" in lines
+    assert not any(secret in line for line in lines for secret in ("us-er", "pass-word", "pa-th", "que-ry"))
 
 
 @pytest_twisted.ensureDeferred

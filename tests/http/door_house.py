@@ -88,7 +88,13 @@ class Line:
         """Send bytes; gives all that has come back so far."""
         if not self.wire.closed:
             self.wire.protocol.dataReceived(sent)
-        return self.wire.value()
+        came: bytes = self.wire.value()
+        return came
+
+    @property
+    def producer(self) -> Any:
+        """What a full socket pauses."""
+        return self.wire.producer
 
     def hang_up(self) -> None:
         self.wire.lost()
@@ -127,6 +133,16 @@ class Echo(Resource):
 
     def render(self, request: Any) -> bytes:
         return b"%s %d" % (request.method, len(request.content.read()))
+
+
+class Broken(Resource):
+    """Begins to answer, and fails."""
+
+    isLeaf = True
+
+    def render(self, request: Any) -> bytes:
+        request.write(b"half of ")
+        raise ZeroDivisionError
 
 
 class House:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pingmon.http.door import DoorSettings
+from pingmon.http.http1 import Channel
 from pingmon.http.ping import PingSettings
-from tests.http.door_house import CHECK, House
+from pingmon.http.root import Root
+from tests.http.door_house import CHECK, Broken, House
 
 PING = f"GET /ping/{CHECK} HTTP/1.1\r\n\r\n".encode()
 POST = f"POST /ping/{CHECK} HTTP/1.1\r\n"
@@ -126,7 +128,7 @@ def test_client_that_does_not_read() -> None:
     with House(door=SHORT) as house:
         stalled, closing = house.line(), house.line()
         stalled.send(PING)
-        stalled.wire.producer.pauseProducing()
+        stalled.producer.pauseProducing()
         closing.wire.reads = False
         closing.send(PING.replace(b"1.1", b"1.0"))
         house.wait(30)
@@ -140,9 +142,9 @@ def test_client_that_reads_slowly() -> None:
         line = house.line()
         line.send(PING)
         for _ in range(4):
-            line.wire.producer.pauseProducing()
+            line.producer.pauseProducing()
             house.wait(10)
-            line.wire.producer.resumeProducing()
+            line.producer.resumeProducing()
             line.send(PING)
         assert not line.closed
 
@@ -268,6 +270,7 @@ def test_bodies_stay_in_memory() -> None:
         for _ in range(90):
             line.send(b"x" * 10_000)
         (connection,) = house.door.watch.connections
+        assert isinstance(connection.channel, Channel)
         assert len(connection.channel.requests[-1].content.getvalue()) == 10_000
         line.hang_up()
 
@@ -434,6 +437,35 @@ def test_drain_of_an_empty_house() -> None:
         assert done == [None]
         assert house.clock.getDelayedCalls() == []
         house.door.doStart()
+
+
+def test_stop_without_drain() -> None:
+    """Connections that are open when listening ends are looked after until they close, and then nothing is left."""
+    with House(door=SHORT) as house:
+        line = house.line()
+        line.send(PING[:20])
+        house.door.doStop()
+        house.wait(15)
+        assert line.closed
+        assert house.clock.getDelayedCalls() == []
+        house.door.doStart()
+        house.door.watch.start()
+
+
+def test_our_own_fault_in_the_middle() -> None:
+    """A resource that fails after it has begun to answer ends the connection; before, it is answered 500."""
+    with House() as house:
+        house.root.putChild(b"broken", Broken())
+        line = house.line()
+        line.send(b"GET /broken HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert line.closed
+        assert len(house.troubles()) == 1
+
+
+def test_house_without_api() -> None:
+    """A root to which nothing was added has pings only."""
+    with House() as house:
+        assert Root(house.ping, house.monitor).listNames() == [b"ping"]
 
 
 def test_watch_survives_a_fault() -> None:

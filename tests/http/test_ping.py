@@ -83,7 +83,7 @@ def test_methods(method: str) -> None:
         (f"{BY_ID}/start/1", 404, "not found"),
         (f"/ping/{KEY}/nothing", 404, "not found"),
         (f"/ping/{KEY.lower()}/backup", 404, "not found"),
-        (f"/ping/nokey/new?create=1", 404, "not found"),
+        ("/ping/nokey/new?create=1", 404, "not found"),
         # which check beats exit status beats run id
         (f"/ping/{UNKNOWN}/256", 404, "not found"),
         (f"/ping/{UNKNOWN}?rid=x", 404, "not found"),
@@ -275,7 +275,9 @@ def test_create() -> None:
         assert house.ask(f"/ping/{KEY}/new-0?create=1").body == b"OK"
 
 
-@pytest.mark.parametrize("tail", ["?create=1&rid=bad", "/256?create=1", "?create=1&create=0", "?create=true", "?Create=1"])
+@pytest.mark.parametrize(
+    "tail", ["?create=1&rid=bad", "/256?create=1", "?create=1&create=0", "?create=true", "?Create=1"]
+)
 def test_nothing_is_created(tail: str) -> None:
     """A ping that is refused, or does not ask for it exactly, makes no check."""
     with House() as house:
@@ -395,6 +397,10 @@ def test_our_own_fault() -> None:
         assert (reply.status, reply.body) == (500, b"internal error")
         assert [event["log_failure"].type for event in house.troubles()] == [ZeroDivisionError]
         assert house.ask(BY_ID).status == 200
+        line = house.line()
+        line.send(f"POST /ping/{KEY}/new?create=1 HTTP/1.1\r\nContent-Length: 9\r\n\r\n".encode())
+        line.hang_up()
+        assert [event["log_failure"].type for event in house.troubles()] == [ZeroDivisionError]
 
 
 # --- rate ---------------------------------------------------------------------------------------------------------

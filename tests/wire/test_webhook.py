@@ -248,6 +248,7 @@ def test_the_url_goes_out_in_ascii_with_values_percent_encoded(template: str, re
         "http://\u2100.example/",
         "http://ⴰ\u0301\u200d.example/",
         f"http://{'a.' * 130}b/",
+        f"http://{'a' * 64}.example/",
         "file:///etc/passwd",
         "javascript:alert(1)",
     ],
