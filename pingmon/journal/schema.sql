@@ -65,9 +65,9 @@ BEGIN
 END;
 
 CREATE TRIGGER event_is_kept BEFORE DELETE ON event
-WHEN old.kind <> 'ping_received' OR old.seq > (SELECT trim_mark FROM meta)
+WHEN old.kind NOT IN ('ping_received', 'site_probed') OR old.seq > (SELECT trim_mark FROM meta)
 BEGIN
-    SELECT RAISE(ABORT, 'the log is append-only: only pings at or below the trim mark may go');
+    SELECT RAISE(ABORT, 'the log is append-only: only measurements (pings, probes) at or below the trim mark may go');
 END;
 
 CREATE TRIGGER batch_is_never_changed BEFORE UPDATE ON batch
