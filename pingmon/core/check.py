@@ -50,7 +50,7 @@ class Check(Struct, frozen=True, omit_defaults=True, gc=False):
     """A check as the log has made it. `last_duration` is in microseconds; `since` is when `status` began.
 
     `born` is the log entry (`seq`) that created the check, `armed_by` the one that set its deadline: an expiry that
-    names another one is void.
+    names another one is void. `relayed` are channels that were told of the current down in another's stead.
     """
 
     id: Id
@@ -71,6 +71,7 @@ class Check(Struct, frozen=True, omit_defaults=True, gc=False):
     expected: int | None = None
     deadline: int | None = None
     armed_by: int = 0
+    relayed: tuple[Id, ...] = ()
 
 
 class Deaf(Struct, frozen=True, omit_defaults=True, gc=False):

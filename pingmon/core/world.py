@@ -199,8 +199,12 @@ class World:
         channel = self.channels.get(entry.stream)
         if channel is not None:
             self._put_channel(replace(channel, last_delivered=entry.at, last_error=""))
-        if event.id in self.owed:
-            self._settle(self.owed[event.id])
+        owed = self.owed.get(event.id)
+        if owed is not None:
+            self._settle(owed)
+            if owed.relays is not None and owed.flip.new == "down":
+                check = self.checks[owed.flip.check]
+                self._keep_check(replace(check, relayed=(*check.relayed, owed.channel)))
             return Outcome("done", entry.stream)
         for waiting in self.outbox.get(entry.stream, {}).values():
             if waiting.replaces == event.id:
@@ -267,19 +271,17 @@ class World:
         return Outcome("done", after.id, after, flip, self._owe_flip(entry, after, flip))
 
     def _owe_flip(self, entry: Entry, check: Check, flip: Flip) -> tuple[Id, ...]:
+        """Owe `flip` to its channels, in place of all that is still owed about the check; which channels those are."""
+        stale = self._forget_owed(check)
         if not notify.matters(flip):
-            self._forget_owed(check)
             return ()
-        told = []
-        for channel in check.spec.channels:
-            if channel not in self.channels:
-                continue
-            stale = [self.owed[id] for id in self._owed_about.get((channel, check.id), ())]
-            for owed in stale:
-                self._settle(owed)
-            pending = next((owed for owed in stale if owed.relays is None), None)
-            self._owe(notify.notification(flip, channel, entry.at, pending))
-            told.append(channel)
+        told = [channel for channel in check.spec.channels if channel in self.channels]
+        if flip.new == "up":
+            told += [channel for channel in check.relayed if channel not in told]
+        for channel in told:
+            self._owe(notify.notification(flip, channel, entry.at, stale.get(channel)))
+        if check.relayed:
+            self._keep_check(replace(check, relayed=()))
         return tuple(told)
 
     def _unsent(self, entry: Entry, id: str, error: str) -> Notification | None:
@@ -288,11 +290,16 @@ class World:
             self._put_channel(replace(channel, last_error=error))
         return self.owed.get(id)
 
-    def _forget_owed(self, check: Check) -> None:
-        """Owe nothing about `check` any more: its user has paused or deleted it."""
+    def _forget_owed(self, check: Check) -> dict[Id, Notification]:
+        """Owe nothing about `check` any more; what was owed, by channel, relays left out."""
+        forgotten = {}
         for channel in self.members[check.project].channels:
             for id in self._owed_about.get((channel, check.id), ()):
-                self._settle(self.owed[id])
+                owed = self.owed[id]
+                self._settle(owed)
+                if owed.relays is None:
+                    forgotten[channel] = owed
+        return forgotten
 
     def _owe(self, owed: Notification) -> None:
         if owed.id not in self.owed:

@@ -113,7 +113,7 @@ def object_of(letter: Letter, check: Mapping[str, object]) -> dict[str, object]:
 
 def duration_text(seconds: int) -> str:
     """A duration in its two largest units: `1 d 2 h`, `5 min`, `0 s`."""
-    parts = []
+    parts: list[tuple[int, str]] = []
     for size, unit in _UNITS:
         count, seconds = divmod(seconds, size)
         if count or parts:

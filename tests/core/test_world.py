@@ -231,6 +231,32 @@ def test_an_abandoned_message_is_owed_to_the_other_channels_of_the_project(log: 
     assert (up.channel, up.flip.new, up.down_from) == (H2, "up", None)
 
 
+def test_a_relay_that_was_not_sent_is_overtaken_by_the_recovery(log: Log) -> None:
+    """A stale down never reaches a channel that is not even the check's own."""
+    log.channel(H1)
+    log.channel(H2)
+    log.check(channels=(H1,))
+    log.ping(signal="fail")
+    (id,) = log.world.owed
+    log.add(H1, e.NotificationAbandoned(id, 1, "status 410"))
+    log.ping(at=T0 + 1)
+    assert [owed.channel for owed in log.world.owed.values()] == [H1]
+
+
+def test_who_was_told_of_a_down_in_anothers_stead_is_told_of_the_recovery_too(log: Log) -> None:
+    """Nobody is left with an alarm that is never called off; the next one concerns them no more."""
+    log.channel(H1)
+    log.channel(H2)
+    log.check(channels=(H1,))
+    log.ping(signal="fail")
+    (id,) = log.world.owed
+    log.add(H1, e.NotificationAbandoned(id, 1, "status 410"))
+    (relay,) = log.world.owed
+    log.add(H2, e.NotificationDelivered(relay, 1, 200))
+    assert log.ping(at=T0 + 1).channels == (H1, H2)
+    assert log.ping(signal="fail", at=T0 + 2).channels == (H1,)
+
+
 @pytest.mark.parametrize("event", [e.CheckPaused(), e.CheckDeleted()])
 def test_nothing_is_owed_about_a_check_that_its_user_paused_or_deleted(log: Log, event: e.Event) -> None:
     """Who pauses a check knows of its trouble."""
