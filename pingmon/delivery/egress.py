@@ -37,7 +37,7 @@ from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IResp
 from zope.interface import implementer
 
 from pingmon.core.addresses import AddressPolicy
-from pingmon.delivery.trust import Trust
+from pingmon.outgoing.trust import Trust
 
 CONNECT_S: Final = 10.0
 """Seconds until an address that does not react counts as unreachable."""

@@ -35,7 +35,7 @@ from pingmon.core.check import Check
 from pingmon.core.events import Id
 from pingmon.delivery.attempt import Delivered, NotDelivered, Result
 from pingmon.delivery.egress import RECEIVED_MAX, Egress, EgressError, Passage
-from pingmon.delivery.trust import Untrusted
+from pingmon.outgoing.trust import Untrusted
 from pingmon.wire.message import Letter
 from pingmon.wire.webhook import Request, Unsendable, request, retry_after_s, wants_body
 

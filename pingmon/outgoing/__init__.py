@@ -1,0 +1,1 @@
+"""What all outgoing connections share, whoever makes them: whom to believe over TLS."""
