@@ -24,7 +24,7 @@ HEAD_BYTES_MAX: Final = 16_384
 
 
 class Channel(HTTPChannel):
-    """Parses requests. `timeOut` stays None: the watch knows no idle timers (they cost a tenth of a ping)."""
+    """Parses requests. `timeOut` stays None: the watch does what its timers would do."""
 
     maxHeaders = HEADERS_MAX
     totalHeadersSize = HEAD_BYTES_MAX

@@ -10,12 +10,11 @@ will be used. Forms are never parsed.
 
 from __future__ import annotations
 
-import re
 import sys
 from enum import IntEnum
 from http import HTTPStatus
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from twisted.logger import Logger
@@ -23,18 +22,11 @@ from twisted.python.failure import Failure
 from twisted.web import http, server
 
 from pingmon.http.plain import BAD_HOST, BAD_REQUEST, JSON, NO_CONTENT, OUR_FAULT, SERVER, Answer
+from pingmon.http.sanity import host_is_sane, makes_sense, taken_apart
 
 if TYPE_CHECKING:
     from pingmon.http.connections import Connection
     from pingmon.http.peers import Caller
-
-_LABEL: Final = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_host: Final = re.compile(
-    rb"(?:(?=[^:]{1,253}(?::|$))" + _LABEL + rb"(?:\." + _LABEL + rb")*\.?|"
-    rb"\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?"
-).fullmatch
-_absolute: Final = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE | re.DOTALL).fullmatch
-_token: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}").fullmatch
 
 log = Logger()
 
@@ -168,13 +160,8 @@ class Request(server.Request):
 
     def _aim(self, target: bytes | None) -> None:
         """Take the target apart: `/path?query`, the same after `http://host`, or something that names nothing."""
-        if target is None:
-            target = b""
-        elif not target.startswith(b"/"):
-            found = _absolute(target)
-            if found is not None:
-                self._authority = found[1]
-                target = found[2] if found[2].startswith(b"/") else b"/" + found[2]
+        if target is None or not target.startswith(b"/"):
+            self._authority, target = taken_apart(target)
         self.uri = target
         self.path, _, self.query = target.partition(b"?")
 
@@ -193,17 +180,11 @@ class Request(server.Request):
             return _too_large(self._cap)
         if self.uri == b"*" and self.method == b"OPTIONS":
             return NO_CONTENT
-        if not self.path.startswith(b"/") or not _is_text(self.path) or not _token(self.method):
+        if not makes_sense(self.method, self.path):
             return BAD_REQUEST
-        return None if self._host_is_sane() else BAD_HOST
-
-    def _host_is_sane(self) -> bool:
         hosts = self.requestHeaders.getRawHeaders(b"Host", ())
-        if self._authority is not None:
-            return _host(self._authority) is not None and len(hosts) < 2
-        if not hosts:
-            return self.clientproto == b"HTTP/1.0"
-        return len(hosts) == 1 and _host(hosts[0]) is not None
+        sane = host_is_sane(self._authority, hosts, needed=self.clientproto != b"HTTP/1.0")
+        return None if sane else BAD_HOST
 
     def process(self) -> None:
         """As Twisted's, but with our own Server header and without content encoders."""
@@ -287,14 +268,6 @@ class Request(server.Request):
         else:
             self.connection.transport.loseConnection()
         self._end()
-
-
-def _is_text(quoted: bytes) -> bool:
-    try:
-        unquote_to_bytes(quoted).decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _too_large(limit: int) -> Answer:

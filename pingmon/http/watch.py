@@ -2,8 +2,8 @@
 
 Whoever takes too long is cut off: a request that does not arrive whole within its deadline, however its bytes drip
 in; a connection on which nothing is asked; a reader who does not read. Time is counted in looks (ticks), so a clock
-that is set and a machine that was suspended cut nobody off. Walking over ten thousand connections takes about two
-milliseconds; a timer for each request costs more at a hundred requests a second.
+that is set and a machine that was suspended cut nobody off. A look at ten thousand connections takes 7 ms, once a
+second; Twisted's timers take 3 µs of each request's 45, start anew at each byte, and know no deadline.
 """
 
 from __future__ import annotations

@@ -136,12 +136,17 @@ class Echo(Resource):
 
 
 class Broken(Resource):
-    """Begins to answer, and fails."""
+    """Begins to answer, does what it was told to, and fails."""
 
     isLeaf = True
 
+    def __init__(self, then: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self.then = then
+
     def render(self, request: Any) -> bytes:
         request.write(b"half of ")
+        self.then()
         raise ZeroDivisionError
 
 

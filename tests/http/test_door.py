@@ -339,6 +339,13 @@ def test_sane_hosts(host: str) -> None:
         assert line.reply().status == 200
 
 
+def test_two_hosts() -> None:
+    """A request cannot be for two hosts."""
+    with House() as house:
+        assert house.ask("/api", "GET", b"", "Host: y").body == b"bad host"
+        assert house.ask("http://x/api", "GET", b"", "Host: y").body == b"bad host"
+
+
 def test_requests_without_host() -> None:
     """HTTP/1.1 without Host is refused (except for pings), HTTP/1.0 is not."""
     with House() as house:
@@ -459,6 +466,10 @@ def test_our_own_fault_in_the_middle() -> None:
         line = house.line()
         line.send(b"GET /broken HTTP/1.1\r\nHost: x\r\n\r\n")
         assert line.closed
+        assert len(house.troubles()) == 1
+        gone = house.line()
+        house.root.putChild(b"gone", Broken(gone.hang_up))
+        gone.send(b"GET /gone HTTP/1.1\r\nHost: x\r\n\r\n")
         assert len(house.troubles()) == 1
 
 

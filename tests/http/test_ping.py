@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pingmon.core.events import CheckChanged, CheckCreated, CheckDeleted, CheckSpec, NewCheck, SpecChanges
+from pingmon.core.events import CheckChanged, CheckCreated, CheckDeleted, CheckSpec, Entry, NewCheck, SpecChanges
+from pingmon.core.world import Outcome
 from pingmon.http.ping import PingSettings
 from tests.http.door_house import CALLER, CHECK, KEY, PROJECT, RID, TEXT, UNKNOWN, House
 
@@ -397,6 +398,13 @@ def test_our_own_fault() -> None:
         assert (reply.status, reply.body) == (500, b"internal error")
         assert [event["log_failure"].type for event in house.troubles()] == [ZeroDivisionError]
         assert house.ask(BY_ID).status == 200
+
+        def faulty(entry: Entry, outcome: Outcome) -> None:
+            raise ZeroDivisionError
+
+        house.monitor.listen(faulty)
+        assert house.ask(BY_ID).status == 500
+        assert house.troubles()
         line = house.line()
         line.send(f"POST /ping/{KEY}/new?create=1 HTTP/1.1\r\nContent-Length: 9\r\n\r\n".encode())
         line.hang_up()

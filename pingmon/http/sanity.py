@@ -1,0 +1,49 @@
+"""Whether a request makes sense at all, before any resource sees it.
+
+Resources, Klein and werkzeug raise on targets, hosts and methods that nobody sends in good faith; what they would
+stumble over is refused here. Pings need none of this: they are recognised by their path alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+_LABEL: Final = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME: Final = rb"(?=[^:]{1,253}(?::|$))" + _LABEL + rb"(?:\." + _LABEL + rb")*\.?"
+_ADDRESS: Final = rb"\[[0-9A-Fa-f:.]{2,45}\]"
+_host: Final = re.compile(rb"(?:" + _NAME + rb"|" + _ADDRESS + rb")(?::[0-9]{0,5})?").fullmatch
+_absolute: Final = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE | re.DOTALL).fullmatch
+_token: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}").fullmatch
+
+
+def taken_apart(target: bytes | None) -> tuple[bytes | None, bytes]:
+    """The authority (None: there is none) and the rest of a request target, which is a path if it names anything."""
+    if target is None:  # CONNECT over HTTP/2
+        return None, b""
+    found = None if target.startswith(b"/") else _absolute(target)
+    if found is None:
+        return None, target
+    return found[1], found[2] if found[2].startswith(b"/") else b"/" + found[2]
+
+
+def makes_sense(method: bytes, path: bytes) -> bool:
+    """Whether `method` is one word and `path` (percent-encoded) an absolute path of UTF-8."""
+    if not path.startswith(b"/") or not _token(method):
+        return False
+    try:
+        unquote_to_bytes(path).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def host_is_sane(authority: bytes | None, hosts: Sequence[bytes], *, needed: bool) -> bool:
+    """Whether a request names one host, in its target or its Host headers, and it may be the name of one."""
+    if len(hosts) > 1:
+        return False
+    if authority is not None:
+        return _host(authority) is not None
+    return _host(hosts[0]) is not None if hosts else not needed

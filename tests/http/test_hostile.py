@@ -1,0 +1,222 @@
+"""What a hostile client may try. Afterwards pings are answered as before, and nothing of it is in the log."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from pingmon.http.door import DoorSettings
+from tests.http.door_house import CHECK, KEY, House
+
+PING = f"GET /ping/{CHECK} HTTP/1.1\r\n\r\n".encode()
+START = f"POST /ping/{CHECK}/start HTTP/1.1\r\n".encode()
+SMUGGLED = f"GET /ping/{CHECK}/fail HTTP/1.1\r\n\r\n".encode()
+
+
+def still_well(house: House) -> None:
+    """A ping is taken as ever, and what came before has left no trace."""
+    before = len(house.entries)
+    assert house.ask(f"/ping/{CHECK}").status == 200
+    assert len(house.entries) == before + 1
+    house.wait(200)
+    assert house.door.health().connections == 0
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        b"Content-Length: 5\r\nContent-Length: 0\r\n",
+        b"Content-Length: 5\r\nContent-Length: 5\r\n",
+        b"Content-Length: 5, 5\r\n",
+        b"Content-Length: +5\r\n",
+        b"Content-Length: -5\r\n",
+        b"Content-Length: 0x5\r\n",
+        b"Content-Length: 5 5\r\n",
+        b"Content-Length: 5\x0b\r\n",
+        b"Content-Length: \xb2\r\n",
+        b"Content-Length:\r\n",
+        b"Content-Length : 5\r\n",
+        b" Content-Length: 5\r\n",
+        b"Content-Length: 1\r\n 0\r\n",
+        b"Content-Length\x00: 5\r\n",
+        b"Transfer-Encoding: xchunked\r\n",
+        b"Transfer-Encoding: chunked, identity\r\n",
+        b"Transfer-Encoding: gzip, chunked\r\n",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding:\x0bchunked\r\n",
+        b"Transfer-Encoding: \x00chunked\r\n",
+        b"Transfer-Encoding\t: chunked\r\n",
+        b"X: y\nContent-Length: 5\r\n",
+        b"X: y\rContent-Length: 5\r\n",
+    ],
+)
+def test_smuggling(headers: bytes) -> None:
+    """A request whose length can be read in two ways is refused as a whole; nothing behind it is read."""
+    with House() as house:
+        line = house.line()
+        line.send(START + headers + b"\r\n0\r\n\r\n" + SMUGGLED * 3)
+        line.send(SMUGGLED)
+        assert [reply.status for reply in line.replies()] == [400]
+        assert house.entries == []
+        still_well(house)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        b"x\r\n",
+        b"-1\r\n",
+        b"+1\r\nx\r\n",
+        b"0x1\r\nx\r\n",
+        b"1 \r\nx\r\n",
+        b"1\nx\r\n",
+        b"1\r\nxy\r\n",
+        b"1\r\nx\n",
+        b"\r\n",
+        b"1;\x00\r\nx\r\n",
+        b"f" * 2000,
+        b"1;" + b"x" * 2000 + b"\r\n",
+        b"0\r\n" + b"X: y\r\n" * 20_000,
+    ],
+)
+def test_bad_chunks(chunks: bytes) -> None:
+    """A chunked body that is none is refused and records nothing."""
+    with House() as house:
+        line = house.line()
+        line.send(START + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
+        line.send(SMUGGLED)
+        assert [reply.status for reply in line.replies()] == [400]
+        assert house.entries == []
+        still_well(house)
+
+
+def test_enormous_chunk() -> None:
+    """A chunk that is announced larger than anything is a body like any other: what comes of it is kept."""
+    with House() as house:
+        line = house.line()
+        line.send(START + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 900 + b"\r\n")
+        for _ in range(60):
+            line.send(b"x" * 30_000)
+        assert line.reply().status == 200
+        assert len(house.entries[0].payload or b"") == 10_000
+        still_well(house)
+
+
+def test_pipelined_garbage() -> None:
+    """Pings before the garbage count and are answered; nothing behind it is read."""
+    with House() as house:
+        line = house.line()
+        line.send(PING * 20 + b"\x00\xff\r\n" + SMUGGLED * 20)
+        assert [reply.status for reply in line.replies()] == [200] * 20 + [400]
+        assert {ping.signal for ping in house.pings} == {"success"}
+        still_well(house)
+
+
+def test_pipelining_without_end() -> None:
+    """While an answer is being made, little of what follows is read ahead: the socket is paused."""
+    with House(at_once=False) as house:
+        line = house.line()
+        for _ in range(100):
+            line.send(PING * 10)
+            if line.wire.producerState == "paused":
+                break
+        else:
+            raise AssertionError("everything is taken")
+        (connection,) = house.door.watch.connections
+        assert connection.busy == 1
+        line.hang_up()
+        house.journal.flush()
+        assert len(house.entries) == 1
+        house.journal.at_once = True
+        still_well(house)
+
+
+def test_bad_utf8_everywhere() -> None:
+    """Bytes that are no text, in every place that has text, lose no ping that names its check."""
+    bad = b"\xff\xc3\x28\xed\xa0\x80"
+    with House() as house:
+        line = house.line()
+        head = b"POST /ping/" + CHECK.encode() + b"?%ff=%c3%28&\xa0=\xa0&rid%ff=x HTTP/1.1\r\n"
+        fields = b"".join(b"%s: %s\r\n" % (name, bad) for name in (b"Host", b"User-Agent", b"Referer", b"Cookie", b"X"))
+        line.send(head + fields + b"Content-Length: 6\r\n\r\n" + bad)
+        assert line.reply().status == 200
+        assert house.last.left_out == 6
+        assert house.ask(f"/ping/{KEY}/%ff").status == 400
+        assert house.ask("/%ff%fe").status == 400
+        still_well(house)
+
+
+def test_churn() -> None:
+    """Connections that come and go, at any point of a request, leave nothing behind."""
+    chance = random.Random(1)
+    with House(door=DoorSettings(max_connections=20)) as house:
+        for _ in range(2000):
+            line = house.line(f"192.0.2.{chance.randrange(5)}")
+            line.send(PING[: chance.randrange(len(PING))])
+            if chance.random() < 0.95:
+                line.hang_up()
+        house.wait(40)
+        assert house.entries == []
+        still_well(house)
+
+
+REQUEST_LINES: SearchStrategy[bytes] = st.sampled_from(
+    [
+        PING[:-2],
+        START,
+        b"GET / HTTP/1.1\r\n",
+        b"POST /api HTTP/1.0\r\n",
+        b"OPTIONS * HTTP/1.1\r\n",
+        b"CONNECT x HTTP/1.1\r\n",
+    ]
+)
+FIELDS: SearchStrategy[bytes] = st.sampled_from(
+    [
+        b"Content-Length: 3\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"Connection: close\r\n",
+        b"Expect: 100-continue\r\n",
+        b"Host: x\r\n",
+        b"Upgrade: h2c\r\nHTTP2-Settings: x\r\n",
+        b"Range: bytes=0-\r\nIf-None-Match: *\r\n",
+    ]
+)
+PIECES = st.one_of(
+    REQUEST_LINES, FIELDS, st.binary(max_size=20), st.sampled_from([b"\r\n", b"0\r\n\r\n", b"3\r\nabc\r\n"])
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(PIECES, max_size=12), st.integers(1, 60))
+def test_anything_at_all(pieces: list[bytes], step: int) -> None:
+    """Whatever is sent, in whatever pieces, it ends with an answer or the end, and the next ping is taken."""
+    with House(door=DoorSettings(request_deadline_s=5, idle_timeout_s=5)) as house:
+        line = house.line()
+        sent = b"".join(pieces)
+        for start in range(0, len(sent), step):
+            line.send(sent[start : start + step])
+        house.wait(20)
+        assert line.closed
+        assert len(house.pings) <= sent.count(b"/ping/")
+        still_well(house)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.binary(min_size=1, max_size=40), max_size=10), st.booleans())
+def test_anything_at_all_over_http2(pieces: list[bytes], preface: bool) -> None:
+    """The same over HTTP/2, frames or not."""
+    with House(door=DoorSettings(request_deadline_s=5, idle_timeout_s=5)) as house:
+        line = house.line()
+        line.wire.negotiatedProtocol = b"h2"  # type: ignore[attr-defined]
+        sent = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"] * preface + pieces
+        for piece in sent:
+            line.send(piece)
+        house.wait(20)
+        assert line.closed or not sent
+        still_well(house)
