@@ -1,6 +1,6 @@
 """Turns deadlines that pass into events.
 
-One heap holds the next deadline of every check; one LoopingCall looks at its top each second, so a tick costs what
+One heap holds the deadlines of all checks; one LoopingCall looks at its top each second, so a tick costs what
 is due and not what is watched. A check whose deadline moves later keeps its place in the heap and is put back when it
 is reached, so a ping costs no more than a comparison.
 
@@ -45,6 +45,7 @@ class Alarms:
         self._armed: dict[Id, int] = {}
         self._expiring: set[Id] = set()
         self._busy = False
+        self._due_until = 0
         self._alive_at = 0.0
         self._loop = LoopingCall(self._guarded_tick)
         self._loop.clock = clock
@@ -68,10 +69,13 @@ class Alarms:
 
     def heard(self, entry: Entry, outcome: Outcome) -> None:
         """Follow what an entry did to deadlines."""
-        if outcome.check is not None and outcome.check.deadline is not None:
-            self._arm(outcome.check.id, outcome.check.deadline)
-        elif outcome.everything:
+        check = outcome.check
+        if outcome.everything:
             self._rearm_all()
+        elif check is not None and check.id not in self._monitor.world.checks:
+            self._armed.pop(check.id, None)
+        elif check is not None and check.deadline is not None:
+            self._arm(check.id, check.deadline)
 
     def _arm(self, check: Id, deadline: int) -> None:
         armed = self._armed.get(check)
@@ -97,8 +101,10 @@ class Alarms:
         return len(self._armed)
 
     def overdue(self, now: int) -> int:
-        """By how many microseconds the earliest deadline in the heap has passed; 0 if none has."""
-        return max(0, now - self._heap[0][0]) if self._heap else 0
+        """By how many microseconds the telling of the next silence is late; 0 if it is not."""
+        check = self._monitor.world.checks.get(self._heap[0][1]) if self._heap else None
+        fires = None if check is None else fires_at(check, self._monitor.world.daemon.deaf)
+        return 0 if fires is None else max(0, now - fires)
 
     # --- the tick -------------------------------------------------------------------------------------------------
 
@@ -128,8 +134,15 @@ class Alarms:
             monitor.journal.touch(now).addErrback(self._not_alive, now)
 
     def _expire(self, now: int) -> None:
-        world = self._monitor.world
+        self._due_until = now
         self._busy = True
+        try:
+            self._expire_due(now)
+        finally:
+            self._busy = False
+
+    def _expire_due(self, now: int) -> None:
+        world = self._monitor.world
         while self._monitor.deaf_since is None and len(self._expiring) < MAX_EXPIRING:
             if not self._heap or self._heap[0][0] > now:
                 break
@@ -146,7 +159,6 @@ class Alarms:
             elif id not in self._expiring:
                 self._expiring.add(id)
                 self._submit(id, check.deadline, check.armed_by)
-        self._busy = False
 
     def _submit(self, id: Id, deadline: int, armed_by: int) -> None:
         submitted = self._monitor.submit(id, CheckExpired(deadline, armed_by))
@@ -161,9 +173,11 @@ class Alarms:
             self._arm(id, check.deadline)
         if isinstance(result, Failure):
             result.trap(JournalFull, JournalUnavailable)
-        elif not self._expiring and not self._busy:
-            self._expire(self._monitor.now())
+        elif not self._expiring and not self._busy and self._loop.running:
+            # No further than the tick that began it, which knows that the process had not been suspended till then.
+            self._expire(self._due_until)
 
     def _not_alive(self, failure: Failure, now: int) -> None:
-        failure.trap(JournalUnavailable)
         self._monitor.deaf(now, "disk")
+        if not failure.check(JournalUnavailable):
+            self.log.failure("while leaving a sign of life", failure)

@@ -5,14 +5,17 @@ Nothing here is needed to start; each key has a default that suits a small serve
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
+
+_is_url: Final = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(/[^\s?#'\"]*)?").fullmatch
 
 Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=86400)]
 Bytes: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 30)]
@@ -25,6 +28,12 @@ class Network(str):
     __slots__ = ()
 
 
+class Url(str):
+    """An `http://` or `https://` address with a host, and perhaps a port and a path; empty is allowed."""
+
+    __slots__ = ()
+
+
 class Http(Struct, frozen=True):
     """`[http]`: the listening side.
 
@@ -33,7 +42,7 @@ class Http(Struct, frozen=True):
     are seconds, `drain` how many a stopping daemon waits for requests in flight.
     """
 
-    base_url: str = ""
+    base_url: Url = Url("")
     ping_url: Literal["/ping/", "/"] = "/ping/"
     trusted_proxies: tuple[Network, ...] = ()
     access_log: str = ""
@@ -120,7 +129,7 @@ def parse(tree: Mapping[str, Any], source: str) -> Config:
     problems = [f"{source}: {problem}" for problem in _problems(Config, tree, "")]
     if problems:
         raise BadConfig(problems)
-    return msgspec.convert(tree, Config, dec_hook=_network)
+    return msgspec.convert(tree, Config, dec_hook=_text)
 
 
 def _problems(section: type[Struct], tree: Mapping[str, Any], prefix: str) -> Iterator[str]:
@@ -147,7 +156,7 @@ def _problem(wanted: Any, value: Any, path: str) -> Iterator[str]:
         yield f"{path}: expected one of {', '.join(map(repr, get_args(wanted)))}"
         return
     try:
-        msgspec.convert(value, wanted, dec_hook=_network)
+        msgspec.convert(value, wanted, dec_hook=_text)
     except msgspec.ValidationError as error:
         yield f"{path}: {str(error)[:1].lower()}{str(error)[1:]}"
 
@@ -156,9 +165,18 @@ def _hint(types: Mapping[str, Any]) -> str:
     return f" (there are {', '.join(sorted(types))})"
 
 
-def _network(wanted: type, value: Any) -> Network:
-    """A network from a TOML value; msgspec asks for the types that it does not know itself."""
-    assert wanted is Network
+def _text(wanted: type, value: Any) -> Network | Url:
+    """A network or an address from a TOML value; msgspec asks for the types that it does not know itself."""
+    return _network(value) if wanted is Network else _url(value)
+
+
+def _url(value: Any) -> Url:
+    if not isinstance(value, str) or (value and not _is_url(value)):
+        raise ValueError(f'expected an address such as "https://ping.example.org", got {value!r}')
+    return Url(value)
+
+
+def _network(value: Any) -> Network:
     if not isinstance(value, str):
         raise ValueError(f'expected a network such as "192.168.0.0/16", got {value!r}')
     try:

@@ -6,6 +6,7 @@ import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Final
 
 import msgspec
@@ -15,6 +16,7 @@ JOURNAL: Final = "journal.sqlite3"
 FIRST_RUN: Final = "first-run.json"
 DRAFT: Final = "first-run.draft"
 LOCK: Final = "lock"
+_OURS: Final = {FIRST_RUN, DRAFT, LOCK}
 
 
 class DataDirError(Exception):
@@ -33,16 +35,23 @@ class FirstRun(Struct, frozen=True):
 
 
 class DataDir:
-    """The directory at `path`, made if need be with mode 0700, and locked for this process until `release`.
+    """The directory at `path`, made if need be, for its owner alone, and locked for this process until `release`.
 
-    Raises `DataDirError` if it cannot be made, read or written, or if another daemon has it.
+    `owner` is the user and group id (-1: unchanged) that the process will change to. Raises `DataDirError` if the
+    directory cannot be made, read or written, or if another daemon has it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, owner: tuple[int, int] | None = None) -> None:
         self.path = path
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ours = all(name in _OURS or name.startswith(JOURNAL) for name in os.listdir(path))
             self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if ours:  # never change the mode of somebody's home, or of /tmp
+                path.chmod(0o700)
+                if owner is not None:
+                    os.chown(path, *owner)
+                    os.fchown(self._lock, *owner)
         except OSError as error:
             raise DataDirError(f"cannot use the data directory {path}: {error.strerror}") from error
         try:
@@ -82,12 +91,12 @@ class DataDir:
         path = self.path / DRAFT
         text = msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n"
         try:
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            try:
-                os.write(file, text)
-                os.fsync(file)
-            finally:
-                os.close(file)
+            with NamedTemporaryFile(dir=self.path, prefix=DRAFT, delete=False) as file:  # mode 0600
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(file.name, path)
+            self._sync()
         except OSError as error:
             raise DataDirError(f"cannot write {path}: {error.strerror}") from error
 
@@ -96,9 +105,18 @@ class DataDir:
         path = self.path / FIRST_RUN
         try:
             (self.path / DRAFT).replace(path)
+            self._sync()
         except OSError as error:
             raise DataDirError(f"cannot write {path}: {error.strerror}") from error
         return path
+
+    def _sync(self) -> None:
+        """Make the names in the directory durable."""
+        directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
 
     def _holder(self) -> str:
         try:

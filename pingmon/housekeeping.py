@@ -10,7 +10,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.journal import JournalUnavailable, Trimmed
+from pingmon.journal import JournalDamaged, JournalUnavailable, Trimmed
 from pingmon.monitor import Monitor
 
 EVERY_S: Final = 1.0
@@ -18,6 +18,10 @@ SAVE_EVERY_S: Final = 600.0
 """The world is saved this often if it has changed; the monitor saves earlier when many entries have come."""
 REST_S: Final = 60.0
 """How long trimming rests when a whole sweep has found nothing."""
+SHARE_S: Final = 0.1
+"""How much of each second trimming may take while there is something to trim."""
+STEPS: Final = 40
+"""How many steps of trimming it may take at most: 20,000 entries."""
 
 
 class Trimming(Protocol):
@@ -27,7 +31,10 @@ class Trimming(Protocol):
 
 
 class Housekeeping:
-    """Runs from `start` to `stop`. A failure is logged and tried again; nothing depends on it for being right."""
+    """Runs from `start` to `stop`. A failure is logged and tried again; nothing depends on it for being right.
+
+    `damage` says what is wrong with the log, if trimming has come upon it; then nothing is trimmed any more.
+    """
 
     log = Logger()
 
@@ -39,6 +46,7 @@ class Housekeeping:
         self._saved_at = self._rested_at = monitor.time.steady()
         self._resting = False
         self._found = 0
+        self.damage: str | None = None
 
     def start(self) -> None:
         """Begin the rounds, one a second."""
@@ -59,16 +67,25 @@ class Housekeeping:
         if now - self._saved_at >= SAVE_EVERY_S:
             self._saved_at = now
             return self._monitor.save()
-        if self._resting and now - self._rested_at < REST_S:
+        if self.damage is not None or (self._resting and now - self._rested_at < REST_S):
             return succeed(None)
-        return self._journal.trim(self._monitor.now()).addCallback(self._trimmed, now)
+        return Deferred.fromCoroutine(self._trim(now))
 
-    def _trimmed(self, step: Trimmed, now: float) -> None:
-        self._found += step.deleted
-        self._resting = step.wrapped and not self._found
-        if step.wrapped:
-            self._found, self._rested_at = 0, now
+    async def _trim(self, began: float) -> None:
+        """Trim until there is nothing more to do now, or its share of the second is used up."""
+        for _ in range(STEPS):
+            step = await self._journal.trim(self._monitor.now())
+            self._found += step.deleted
+            self._resting = step.wrapped and not self._found
+            now = self._monitor.time.steady()
+            if step.wrapped:
+                self._found, self._rested_at = 0, now
+            if step.wrapped or now - began >= SHARE_S or not self._loop.running:
+                return
 
     def _failed(self, failure: Failure) -> None:
-        if not failure.check(JournalUnavailable):
+        if failure.check(JournalDamaged):
+            self.damage = failure.getErrorMessage()
+            self.log.error("nothing is trimmed any more: {why}", why=self.damage)
+        elif not failure.check(JournalUnavailable):
             self.log.failure("while keeping house", failure)

@@ -18,12 +18,15 @@ from twisted.python.failure import Failure
 
 from pingmon.clock import MICROSECONDS, Timekeeper
 from pingmon.core.check import Cause, Check, Flip
-from pingmon.core.events import DAEMON, ClockStepped, Draft, Entry, Event, Id, ListeningResumed
+from pingmon.core.events import DAEMON, ClockStepped, Draft, Entry, Event, Id, ListeningEnded, ListeningResumed
 from pingmon.core.world import Outcome, StateRow, World, encoded
-from pingmon.journal import FlipRow, JournalFull, JournalHealth, JournalUnavailable
+from pingmon.journal import FlipRow, JournalFormatError, JournalFull, JournalHealth, JournalUnavailable
 
 SNAPSHOT_EVERY: Final = 50_000
 """Entries after which the world is saved; replaying as many takes about a second."""
+
+log = Logger()
+_listening_fails = log.failureHandler("while following an entry")
 
 _CAUSES: Final[dict[Cause, str]] = {
     "": "",
@@ -58,7 +61,7 @@ class Journal(Protocol):
 class Monitor:
     """Owns the world. `hold_s`: seconds for which silence is not told after pingmon was deaf."""
 
-    log = Logger()
+    log = log
 
     def __init__(self, journal: Journal, time: Timekeeper, *, hold_s: float = 60.0) -> None:
         self.world = World()
@@ -71,6 +74,7 @@ class Monitor:
         self._hold = round(hold_s * MICROSECONDS)
         self._listeners: list[Listener] = []
         self._saving = False
+        self._tried_to_save = 0
         time.stepped = self._clock_stepped
 
     def now(self) -> int:
@@ -87,7 +91,12 @@ class Monitor:
         """Load the world, synchronously. Raises what the journal's `open`, `load` and `replay` raise."""
         now = self.now()
         self.journal.open(now)
-        self.world.restore(self.journal.snapshot_seq, self.journal.load())
+        try:
+            self.world.restore(self.journal.snapshot_seq, self.journal.load())
+        except ValueError as error:
+            raise JournalFormatError(
+                f"the saved state cannot be used: {error}; did a newer pingmon save it?"
+            ) from error
         for entry in self.journal.replay():
             self._derive(self.world.fold(entry))
 
@@ -99,13 +108,20 @@ class Monitor:
             return
         if now < alive_at:
             self._clock_stepped(now - alive_at)
-        self.deaf(min(alive_at, now), "stopped")
+        ended = alive_at if self.world.daemon.ended is None else self.world.daemon.ended
+        self.deaf(min(alive_at, ended, now), "stopped")
         self.try_to_listen()
 
     def stop(self) -> Deferred[None]:
         """Save the world and close the journal; fires when both are done, also if saving failed."""
-        saved = self.save()
-        return saved.addErrback(self._not_saved).addCallback(lambda _: self.journal.stop())
+        saved = self.save().addErrback(self._not_saved)
+        saved.addErrback(lambda failure: self.log.failure("while saving the state", failure))
+        return saved.addCallback(lambda _: self.journal.stop())
+
+    def end_listening(self) -> Deferred[None]:
+        """Say that no further connections are taken: the next daemon was deaf from now on. Fires when it is logged."""
+        ended = self.submit(DAEMON, ListeningEnded())
+        return ended.addCallbacks(lambda _: None, lambda failure: failure.trap(JournalFull, JournalUnavailable))
 
     # --- events ---------------------------------------------------------------------------------------------------
 
@@ -115,6 +131,8 @@ class Monitor:
         Errback: `JournalFull` or `JournalUnavailable`, and then nothing has changed. Cancelling does not undo it.
         """
         now = self.time.now()
+        if self._step_owed and not isinstance(event, ClockStepped):
+            self._log_owed_step()  # in the same commit at the latest, and before this event
         try:
             durable = self.journal.append(Draft(now, stream, event, payload))
         except JournalFull as full:
@@ -133,8 +151,9 @@ class Monitor:
             self._derive(outcome)
             self._log_flip(outcome.check, outcome.flip)
         for listener in self._listeners:
-            listener(entry, outcome)
-        if entry.seq - self.journal.snapshot_seq >= SNAPSHOT_EVERY and not self._saving:
+            with _listening_fails:
+                listener(entry, outcome)
+        if entry.seq - max(self.journal.snapshot_seq, self._tried_to_save) >= SNAPSHOT_EVERY:
             self.save().addErrback(self._not_saved)
         return outcome
 
@@ -160,6 +179,7 @@ class Monitor:
         if self._saving or not self.world.unsaved:
             return succeed(None)
         self._saving = True
+        self._tried_to_save = self.world.seq
         parts, put_back = self.world.changed()
         saved = self.journal.snapshot(self.world.seq, encoded(parts), self.now())
 
@@ -193,14 +213,17 @@ class Monitor:
         A step of the clock that could not be logged comes first, alone: deadlines must not be judged without it.
         """
         if self._step_owed:
-            step, self._step_owed = self._step_owed, 0
-            return self._clock_stepped(step)
+            return self._log_owed_step()
         if self.deaf_since is None or self._trying:
             return succeed(None)
         self._trying = True
         since, cause, now = self.deaf_since, self._deaf_cause, self.now()
         resumed = self.submit(DAEMON, ListeningResumed(since, now + self._hold, cause))
         return resumed.addCallbacks(self._listening, self._still_deaf)
+
+    def _log_owed_step(self) -> Deferred[None]:
+        step, self._step_owed = self._step_owed, 0
+        return self._clock_stepped(step)
 
     def _listening(self, _: Outcome) -> None:
         since, self.deaf_since, self._trying = self.deaf_since, None, False

@@ -1,7 +1,7 @@
 """The daemon as a Twisted service: what is started in which order, and stopped in the reverse one.
 
     bind ports ─▶ load the world ─▶ journal ─▶ alarms ─▶ outbox ─▶ (the reactor runs: connections are served)
-    stop listening ─▶ finish requests in flight ─▶ alarms ─▶ outbox ─▶ save the world, close the journal
+    alarms ─▶ stop listening ─▶ finish requests in flight ─▶ outbox ─▶ save the world, close the journal
 
 Ports are bound before the world is loaded, so the kernel keeps connections that arrive meanwhile. What cannot be
 served at all ends the process at once with one line (`Refused`), never a daemon that runs but does not listen.
@@ -18,11 +18,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from pingmon.alarms import Alarms
-from pingmon.datadir import DataDir
+from pingmon.datadir import DataDir, DataDirError
 from pingmon.housekeeping import Housekeeping
-from pingmon.journal import JournalDamaged, JournalFormatError, JournalUnavailable
+from pingmon.journal import JournalDamaged, JournalFormatError, JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 
 
@@ -123,9 +124,13 @@ class Daemon(Service):
         self._alarms.start()
         self._housekeeping.start()
         self._outbox.start()
-        self._started(self._listeners).addErrback(
-            lambda failure: self.log.failure("while greeting on the first start", failure)
-        )
+        self._started(self._listeners).addErrback(self._not_greeted)
+
+    def _not_greeted(self, failure: Failure) -> None:
+        if failure.check(DataDirError, JournalUnavailable, JournalFull):
+            self.log.error("the first start is not complete, start again: {why}", why=failure.getErrorMessage())
+        else:
+            self.log.failure("while greeting on the first start", failure)
 
     def stopService(self) -> Deferred[None]:
         """Fires when nothing is in flight any more and everything is on disk; no part's trouble keeps another up."""
@@ -133,14 +138,16 @@ class Daemon(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        # Whoever calls from now on may not be heard: silence proves nothing any more.
+        with self.log.failuresHandled("while stopping the alarms"):
+            self._alarms.stop()
+            self._housekeeping.stop()
+            await self._monitor.end_listening()
         for listener in reversed(self._listeners):
             with self.log.failuresHandled("while closing {endpoint}", endpoint=listener.description):
                 await listener.stop()
         with self.log.failuresHandled("while finishing requests"):
             await self._door.drain(self._drain_s)
-        with self.log.failuresHandled("while stopping the alarms"):
-            self._alarms.stop()
-            self._housekeeping.stop()
         with self.log.failuresHandled("while stopping deliveries"):
             await self._outbox.stop()
         with self.log.failuresHandled("while closing the journal"):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pingmon.alarms import Alarms
     from pingmon.datadir import DataDir
     from pingmon.delivery.outbox import Outbox
+    from pingmon.housekeeping import Housekeeping
     from pingmon.http.api import Api
     from pingmon.journal import SqliteJournal
     from pingmon.monitor import Monitor
@@ -78,12 +79,19 @@ def makeService(options: Options) -> IService:
     try:
         config = load(Path(options["config"])) if options["config"] else Config()
         listeners = [_listener(text) for text in options["listen"] or config.listen or default_endpoints()]
-        data = DataDir(Path(options["data"] or config.data).absolute())
+        data = DataDir(Path(options["data"] or config.data).absolute(), owner=_owner(options))
     except BadConfig as error:
         raise Refused("\n".join(f"pingmon: {problem}" for problem in error.problems)) from error
     except DataDirError as error:
         raise Refused(f"pingmon: {error}") from error
     return _assembled(config, data, listeners)
+
+
+def _owner(options: Options) -> tuple[int, int] | None:
+    """User and group that `twistd --uid --gid` will become after it has bound its ports."""
+    twistd = options.parent
+    uid, gid = (None, None) if twistd is None else (twistd.get("uid"), twistd.get("gid"))
+    return None if uid is None and gid is None else (-1 if uid is None else uid, -1 if gid is None else gid)
 
 
 def default_endpoints() -> Sequence[str]:
@@ -122,7 +130,8 @@ def _assembled(config: Config, data: DataDir, listeners: Sequence[Listener]) -> 
         max_checks=config.limits.checks,
         per_minute=config.pings.per_minute,
     )
-    api = _api(config, monitor, journal, lambda: problems(monitor, alarms, outbox))
+    housekeeping = Housekeeping(monitor, journal, clock)
+    api = _api(config, monitor, journal, lambda: problems(monitor, alarms, housekeeping, outbox))
     root = Root(PingResource(monitor, pings, new_id=lambda: new_id(os.urandom)), monitor, api.resource())
     door_settings = DoorSettings(
         request_deadline_s=config.http.request_deadline,
@@ -137,7 +146,7 @@ def _assembled(config: Config, data: DataDir, listeners: Sequence[Listener]) -> 
         data=data,
         monitor=monitor,
         alarms=alarms,
-        housekeeping=Housekeeping(monitor, journal, clock),
+        housekeeping=housekeeping,
         outbox=outbox,
         door=door,
         factory=door,
@@ -147,12 +156,13 @@ def _assembled(config: Config, data: DataDir, listeners: Sequence[Listener]) -> 
     )
 
 
-def problems(monitor: Monitor, alarms: Alarms, outbox: Outbox) -> list[str]:
-    """What keeps the daemon from doing its work, for people; empty if it is well."""
+def problems(monitor: Monitor, alarms: Alarms, housekeeping: Housekeeping, outbox: Outbox) -> list[str]:
+    """What keeps the daemon from doing its work; empty if it is well. Anybody may read it: details are in the log."""
     now, found = monitor.now(), []
-    journal = monitor.journal.health()
-    if journal.failing_since is not None or monitor.deaf_since is not None:
-        found.append(f"the journal takes no events: {journal.last_error or 'it has just been started'}")
+    if monitor.journal.health().failing_since is not None or monitor.deaf_since is not None:
+        found.append("the journal takes no events")
+    if housekeeping.damage is not None:
+        found.append("the journal is damaged")
     if monitor.time.steady() - alarms.last_tick > TICK_TOO_OLD_S:
         found.append("deadlines are not being looked at")
     if alarms.overdue(now) > TICK_TOO_OLD_S * MICROSECONDS and monitor.deaf_since is None:

@@ -86,6 +86,16 @@ def test_a_deleted_check_raises_nothing(rig: Rig) -> None:
     rig.submit(check, CheckDeleted())
     rig.advance(200)
     assert downs(rig) == []
+    assert rig.alarms.watched == 0
+
+
+def test_a_deadline_that_is_held_is_not_overdue(rig: Rig) -> None:
+    """The health report of a daemon that has just started is a good one."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    again = rig.restarted(clean=False, away_s=600)
+    assert again.alarms.overdue(again.now) == 0
+    assert again.alarms.overdue(again.now + 70 * MICROSECONDS) > 0
 
 
 def test_a_storm_of_deadlines_goes_through_the_log_in_portions(rig: Rig) -> None:
@@ -133,6 +143,51 @@ def test_silence_that_fell_into_a_restart_is_held_and_then_told_with_the_deafnes
     (flip,) = (flip for flip in again.flips if flip.new == "down")
     assert flip.deaf is not None
     assert flip.deaf.until == back
+
+
+def test_a_second_outage_during_the_hold_of_the_first_holds_on(rig: Rig) -> None:
+    """A host that is restarted twice pages nobody either."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    again = rig.restarted(clean=False, away_s=600)
+    again.advance(20)
+    third = again.restarted(clean=False, away_s=120)
+    third.advance(58)
+    assert downs(third) == []
+    third.advance(5)
+    assert [down for down, _ in downs(third)] == [check]
+
+
+def test_what_is_due_while_expiries_are_on_their_way_waits_for_the_next_tick(rig: Rig) -> None:
+    """The tick looks first whether the process was suspended."""
+    first, second = rig.check(1, timeout=60, grace=60), rig.check(2, timeout=120, grace=60)
+    rig.ping(first)
+    rig.ping(second)
+    rig.advance(119)
+    rig.journal.at_once = False
+    rig.advance(2)
+    rig.time.sleep(3600)
+    rig.journal.at_once = True
+    rig.journal.flush()
+    assert [down for down, _ in downs(rig)] == [first]
+    rig.advance(30)
+    assert [down for down, _ in downs(rig)] == [first]
+
+
+def test_silence_after_the_end_of_listening_is_held_by_the_next_daemon(rig: Rig) -> None:
+    """A daemon that is being stopped tells nothing more, and its successor knows since when it did not listen."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    rig.advance(115)
+    result(rig.monitor.end_listening())
+    rig.alarms.stop()
+    rig.advance(10)
+    assert downs(rig) == []
+    again = rig.restarted(away_s=1)
+    again.advance(55)
+    assert downs(again) == []
+    again.advance(10)
+    assert [down for down, _ in downs(again)] == [check]
 
 
 def test_a_suspended_machine_holds_back_the_silence_of_that_time(rig: Rig) -> None:

@@ -71,7 +71,7 @@ def seqs(output: str) -> list[int]:
 def test_verify_says_what_it_proved(run: Run) -> None:
     result = run("verify")
     assert result.exit_code == 0
-    assert result.stdout.startswith("sound: 20 entries up to 22 (2 trimmed), 5 commits in the chain, 2 states, 2 flips")
+    assert result.stdout.startswith("sound: 21 entries up to 23 (2 trimmed), 5 commits in the chain, 2 states, 2 flips")
 
 
 def test_verify_names_the_damage_and_exits_with_1(run: Run, data: Path) -> None:
@@ -113,14 +113,14 @@ def test_a_wrong_option_is_a_usage_error(run: Run) -> None:
 
 
 def test_tail_shows_the_newest_entries_oldest_first(run: Run) -> None:
-    assert seqs(run("tail").stdout) == list(range(13, 23))
-    assert seqs(run("tail", "-n", "2").stdout) == [21, 22]
+    assert seqs(run("tail").stdout) == list(range(14, 24))
+    assert seqs(run("tail", "-n", "2").stdout) == [22, 23]
     assert seqs(run("tail", "-n", "3", "--stream", CHECK).stdout) == [14, 15, 22]
     assert run("tail", "-n", "0").stdout == ""
 
 
 def test_an_entry_is_one_line_with_its_fields(run: Run) -> None:
-    fail, log = [json.loads(line) for line in run("tail", "-n", "13").stdout.splitlines()][:2]
+    fail, log = [json.loads(line) for line in run("tail", "-n", "14").stdout.splitlines()][:2]
     assert fail == {
         "seq": 10,
         "at": "2026-01-01T00:00:10.000010Z",
@@ -142,7 +142,7 @@ def test_export_gives_every_entry(run: Run, data: Path, tmp_path: Path) -> None:
     assert run("export").stdout == expected
     result = run("export", "-o", str(tmp_path / "all.jsonl"))
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == f"exported 20 entries to {tmp_path / 'all.jsonl'}\n"
+    assert result.stderr == f"exported 21 entries to {tmp_path / 'all.jsonl'}\n"
     assert (tmp_path / "all.jsonl").read_text("utf-8") == expected
 
 

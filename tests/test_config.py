@@ -73,7 +73,13 @@ def test_every_problem_is_reported_at_once_with_its_key() -> None:
                 "colour": "red",
                 "data": 5,
                 "monitor": 3,
-                "http": {"trusted_proxies": ["10.0.0.0/8", "home", 3], "ping_url": "no", "drain": -1, "ports": [1]},
+                "http": {
+                    "trusted_proxies": ["10.0.0.0/8", "home", 3],
+                    "ping_url": "no",
+                    "drain": -1,
+                    "ports": [1],
+                    "base_url": "foo bar",
+                },
                 "pings": {"body_limit": "big"},
             },
             "my.toml",
@@ -87,6 +93,7 @@ def test_every_problem_is_reported_at_once_with_its_key() -> None:
         "my.toml: http.ping_url: expected one of '/ping/', '/'",
         "my.toml: http.drain: expected `float` >= 0.0",
         "my.toml: http.ports: there is no such key",
+        "my.toml: http.base_url: expected an address such as \"https://ping.example.org\", got 'foo bar'",
         "my.toml: pings.body_limit: expected `int`, got `str`",
     ]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.logger import capturedLogs
 
-from pingmon.housekeeping import REST_S, SAVE_EVERY_S, Housekeeping
-from pingmon.journal import JournalUnavailable, Trimmed
+from pingmon.housekeeping import REST_S, SAVE_EVERY_S, STEPS, Housekeeping
+from pingmon.journal import JournalDamaged, JournalUnavailable, Trimmed
 from pingmon.testing import Rig
 
 
@@ -27,11 +28,11 @@ def running() -> tuple[Rig, Trimmer]:
     return rig, trimmer
 
 
-def test_the_log_is_trimmed_a_step_each_second_until_a_whole_sweep_finds_nothing() -> None:
+def test_the_log_is_trimmed_in_a_few_steps_each_second_until_a_whole_sweep_finds_nothing() -> None:
     """Then it rests for a while."""
     rig, trimmer = running()
-    rig.advance(10)
-    assert trimmer.steps == 10
+    rig.advance(3)
+    assert trimmer.steps == 3 * STEPS
     trimmer.answer = Trimmed(10, 0, wrapped=True)
     rig.advance(2)
     trimmer.steps = 0
@@ -56,6 +57,20 @@ def test_a_failure_is_tried_again_the_next_second() -> None:
     trimmer.answer = JournalUnavailable("the disk is full")
     rig.advance(3)
     assert trimmer.steps == 3
+
+
+def test_damage_ends_the_trimming_and_is_said_once() -> None:
+    """What is damaged must not be made worse, nor fill the log with complaints."""
+    rig, trimmer = Rig(), Trimmer()
+    trimmer.answer = JournalDamaged("journal.sqlite3", "entry 7 is altered")
+    housekeeping = Housekeeping(rig.monitor, trimmer, rig.time.clock)
+    housekeeping.start()
+    with capturedLogs() as logged:
+        rig.advance(5)
+    assert trimmer.steps == 1
+    assert housekeeping.damage is not None
+    assert "entry 7 is altered" in housekeeping.damage
+    assert len(logged) == 1
 
 
 def test_nothing_is_done_while_the_journal_takes_no_events_or_after_the_stop() -> None:

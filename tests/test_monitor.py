@@ -6,8 +6,9 @@ import pytest
 from twisted.internet.defer import CancelledError
 from twisted.logger import capturedLogs
 
-from pingmon.core.events import PingReceived
-from pingmon.journal import JournalFull, JournalUnavailable, MemoryJournal
+from pingmon.core.events import Entry, PingReceived
+from pingmon.core.world import Outcome
+from pingmon.journal import JournalFormatError, JournalFull, JournalUnavailable, MemoryJournal
 from pingmon.monitor import SNAPSHOT_EVERY, Monitor
 from pingmon.testing import Rig, result, uuid
 
@@ -70,6 +71,52 @@ def test_a_flip_is_logged_without_giving_the_ping_url_away(rig: Rig) -> None:
     (line,) = (event["log_format"].format(**event) for event in logged if "went" in event["log_format"])
     assert line == "check cccccccc (nightly backup) went down, was new: it reported a failure"
     assert check not in line
+
+
+def test_a_listener_that_fails_is_logged_and_takes_nothing_from_others(rig: Rig) -> None:
+    """What is durable is answered, whatever comes after."""
+    heard: list[str] = []
+
+    def faulty(entry: Entry, outcome: Outcome) -> None:
+        raise ZeroDivisionError
+
+    rig.monitor.listen(faulty)
+    rig.monitor.listen(lambda entry, outcome: heard.append(outcome.result))
+    with capturedLogs() as logged:
+        check = rig.check()
+    assert heard == ["created"]
+    assert check in rig.world.checks
+    assert [event["log_failure"].type for event in logged] == [ZeroDivisionError]
+
+
+def test_a_snapshot_that_fails_is_not_tried_at_each_entry(rig: Rig) -> None:
+    """Only after as many entries again, or when the daemon keeps house."""
+    check = rig.check()
+    for _ in range(SNAPSHOT_EVERY - rig.world.seq - 1):
+        rig.monitor.submit(check, PingReceived("log"))
+    rig.journal.fail_next(2, after=1)
+    with capturedLogs() as logged:
+        for _ in range(20):
+            rig.monitor.submit(check, PingReceived("log")).addErrback(lambda failure: None)
+    assert len([event for event in logged if "could not be saved" in event["log_format"]]) == 1
+
+
+def test_a_saved_state_from_a_newer_pingmon_is_said_to_be_that(rig: Rig) -> None:
+    """And not a traceback."""
+    result(rig.journal.snapshot(rig.world.seq, [("comet", "x", b"{}")], rig.now))
+    with pytest.raises(JournalFormatError, match="did a newer pingmon save it"):
+        rig.restarted(clean=False)
+
+
+def test_a_step_of_the_clock_that_could_not_be_logged_goes_before_the_next_event(rig: Rig) -> None:
+    """A ping that already bears the new time must not be moved by it."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    rig.journal.fail_next()
+    rig.time.set_wall(-3600)
+    rig.keeper.now()
+    rig.ping(check)
+    assert rig.world.checks[check].last_ping == rig.now
 
 
 def test_a_restart_begins_with_the_saved_world_and_replays_the_rest(rig: Rig) -> None:

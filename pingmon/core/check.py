@@ -200,10 +200,14 @@ def overlap(deaf: tuple[Deaf, ...], deadline: int, grace: int) -> Deaf | None:
 
 def fires_at(check: Check, deaf: tuple[Deaf, ...]) -> int | None:
     """When the check's silence may be told: its deadline, or the end of the hold if pingmon was deaf meanwhile."""
-    if check.deadline is None:
+    fires = check.deadline
+    if fires is None:
         return None
-    span = overlap(deaf, check.deadline, check.spec.grace) if deaf else None
-    return check.deadline if span is None else max(check.deadline, span.hold_until)
+    waited_from = fires - check.spec.grace * SECOND
+    for span in deaf:  # oldest first: what one hold put off may fall into the next deafness
+        if fires >= span.since and waited_from <= span.until:
+            fires = max(fires, span.hold_until)
+    return fires
 
 
 def shown_status(check: Check, now: int, deaf: tuple[Deaf, ...] = ()) -> ShownStatus:

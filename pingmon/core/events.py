@@ -109,11 +109,15 @@ class KeyCreated(Event, frozen=True):
 
 
 class CheckCreated(Event, frozen=True):
-    """A check is wanted. With `unique` naming fields, only if no check of the project has equal values there."""
+    """A check is wanted. With `unique` naming fields, only if no check of the project has equal values there.
+
+    With `most`, here as elsewhere, only if the project has fewer than that (0: no limit).
+    """
 
     project: Id
     spec: CheckSpec
     unique: tuple[str, ...] = ()
+    most: int = 0
 
 
 class CheckChanged(Event, frozen=True):
@@ -137,6 +141,7 @@ class NewCheck(Struct, frozen=True, omit_defaults=True, gc=False):
 
     project: Id
     slug: str
+    most: int = 0
 
 
 class PingReceived(Event, frozen=True):
@@ -178,6 +183,7 @@ class ChannelCreated(Event, frozen=True):
     name: str
     value: dict[str, object]
     secret: str
+    most: int = 0
 
 
 class NotificationDelivered(Event, frozen=True):
@@ -206,6 +212,10 @@ class NotificationAbandoned(Event, frozen=True):
 
 
 # --- the daemon ---------------------------------------------------------------------------------------------------
+
+
+class ListeningEnded(Event, frozen=True):
+    """The daemon is being stopped and takes no further connections; from now on it is deaf."""
 
 
 class ListeningResumed(Event, frozen=True):

@@ -35,6 +35,7 @@ class Channel(Struct, frozen=True, omit_defaults=True, gc=False):
     name: str
     value: dict[str, object]
     secret: str
+    born: int
     created: int
     last_delivered: int | None = None
     last_error: str = ""

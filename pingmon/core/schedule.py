@@ -54,11 +54,12 @@ def next_expected(spec: CheckSpec, after: int) -> int | None:
         return after + spec.timeout * SECOND
     moment = (_EPOCH + timedelta(microseconds=after)).astimezone(_zone(spec.tz))
     engine = CronSim if spec.kind == "cron" else OnCalendar
-    try:
-        occurrence = next(engine(spec.schedule, moment))
-    except StopIteration:
-        return None
-    return (occurrence.astimezone(UTC) - _EPOCH) // _MICROSECOND
+    # In the hour that the autumn clock change repeats, the engines begin with occurrences of its first pass.
+    for occurrence in engine(spec.schedule, moment):
+        instant = (occurrence.astimezone(UTC) - _EPOCH) // _MICROSECOND
+        if instant > after:
+            return instant
+    return None
 
 
 @lru_cache(maxsize=1024)

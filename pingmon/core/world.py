@@ -9,7 +9,7 @@ folded entry, plus the entries after it, is the same world as all entries from t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sized
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -22,12 +22,12 @@ from pingmon.core.check import Check, Deaf, Flip
 from pingmon.core.events import CheckSpec, Entry, Id
 from pingmon.core.notify import Channel, Notification
 
-MAX_DEAF_SPANS: Final = 8
-"""Times of deafness that are remembered; older ones concern no deadline any more."""
+MAX_DEAF_SPANS: Final = 32
+"""Times of deafness that are remembered, the newest ones; each start and each full disk is one."""
 
 K = TypeVar("K", bound=Hashable)
 
-Result: TypeAlias = Literal["done", "created", "exists", "ambiguous", "unknown"]
+Result: TypeAlias = Literal["done", "created", "exists", "ambiguous", "full", "unknown"]
 StateRow: TypeAlias = tuple[str, str, bytes | None]
 """A part of the saved state: its kind, its id, and its JSON, or None if it is gone."""
 
@@ -36,6 +36,7 @@ class Project(Struct, frozen=True, omit_defaults=True, gc=False):
     id: Id
     name: str
     ping_key: str
+    born: int
     created: int
 
 
@@ -49,21 +50,24 @@ class Key(Struct, frozen=True, omit_defaults=True, gc=False):
     salt: str
     digest: str
     name: str
+    born: int
     created: int
 
 
 class Daemon(Struct, frozen=True, omit_defaults=True, gc=False):
-    """What the world knows of the daemon itself: when it was deaf, newest last."""
+    """What the world knows of the daemon itself: when it was deaf, newest last, and since when it has not listened."""
 
     deaf: tuple[Deaf, ...] = ()
+    ended: int | None = None
 
 
 class Outcome(Struct, frozen=True, gc=False):
     """What folding an entry did.
 
     `exists`: nothing, because the check wanted is `id`; `ambiguous`: nothing, several checks have the slug;
-    `unknown`: nothing, what the entry is about is not there. `check` is the check afterwards, `channels` those that
-    are owed something new, `everything` tells that deadlines of all checks have moved.
+    `full`: nothing, the project has as many as it may; `unknown`: nothing, what the entry is about is not there.
+    `check` is the check afterwards, `channels` those that are owed something new, `everything` tells that deadlines
+    of all checks have moved.
     """
 
     result: Result = "done"
@@ -125,6 +129,8 @@ class World:
         namesakes = members.slugs.get(new.slug, ())
         if namesakes:
             return Outcome("exists" if len(namesakes) == 1 else "ambiguous", namesakes[0])
+        if _is_full(members.checks, new.most):
+            return Outcome("full", entry.stream)
         spec = CheckSpec(name=new.slug, slug=new.slug, channels=tuple(sorted(members.channels)))
         fresh = Check(entry.stream, new.project, spec, entry.seq, entry.at, entry.at)
         self._put_check(fresh)
@@ -136,6 +142,8 @@ class World:
         twin = self.checks.get(entry.stream) or self.twin(event.project, event.spec, event.unique)
         if twin is not None:
             return Outcome("exists", twin.id, twin)
+        if _is_full(self.members[event.project].checks, event.most):
+            return Outcome("full", entry.stream)
         fresh = Check(entry.stream, event.project, event.spec, entry.seq, entry.at, entry.at)
         self._put_check(fresh)
         return Outcome("created", fresh.id, fresh)
@@ -179,20 +187,23 @@ class World:
         return self._changed(entry, after, flip)
 
     def _project_created(self, entry: Entry, event: events.ProjectCreated) -> Outcome:
-        self._put_project(Project(entry.stream, event.name, event.ping_key, entry.at))
+        self._put_project(Project(entry.stream, event.name, event.ping_key, entry.seq, entry.at))
         return Outcome("created", entry.stream)
 
     def _key_created(self, entry: Entry, event: events.KeyCreated) -> Outcome:
         project = None if event.role == "operator" else entry.stream
-        self._put_key(Key(event.key, project, event.role, event.prefix, event.salt, event.digest, event.name, entry.at))
+        kept = (event.role, event.prefix, event.salt, event.digest, event.name)
+        self._put_key(Key(event.key, project, *kept, entry.seq, entry.at))
         return Outcome("created", event.key)
 
     def _channel_created(self, entry: Entry, event: events.ChannelCreated) -> Outcome:
-        if event.project not in self.members:
+        members = self.members.get(event.project)
+        if members is None:
             return Outcome("unknown", entry.stream)
-        self._put_channel(
-            Channel(entry.stream, event.project, event.kind, event.name, event.value, event.secret, entry.at)
-        )
+        if _is_full(members.channels, event.most):
+            return Outcome("full", entry.stream)
+        kept = (event.project, event.kind, event.name, event.value, event.secret)
+        self._put_channel(Channel(entry.stream, *kept, entry.seq, entry.at))
         return Outcome("created", entry.stream)
 
     def _delivered(self, entry: Entry, event: events.NotificationDelivered) -> Outcome:
@@ -235,17 +246,25 @@ class World:
         self._put_daemon(Daemon(deaf=(*self.daemon.deaf, span)[-MAX_DEAF_SPANS:]))
         return Outcome()
 
+    def _listening_ended(self, entry: Entry, event: events.ListeningEnded) -> Outcome:
+        self._put_daemon(replace(self.daemon, ended=entry.at))
+        return Outcome()
+
     def _clock_stepped(self, entry: Entry, event: events.ClockStepped) -> Outcome:
         by = event.by
         for check in list(self.checks.values()):
             self._keep_check(checks.shifted(check, entry.seq, by))
         for owed in list(self.owed.values()):
-            self._owe(replace(owed, created=owed.created + by, next_at=owed.next_at + by))
+            flip = replace(owed.flip, at=owed.flip.at + by, since=owed.flip.since + by)
+            down_from = None if owed.down_from is None else owed.down_from + by
+            created, next_at = owed.created + by, owed.next_at + by
+            self._owe(replace(owed, flip=flip, down_from=down_from, created=created, next_at=next_at))
         spans = tuple(
             replace(span, since=span.since + by, until=span.until + by, hold_until=span.hold_until + by)
             for span in self.daemon.deaf
         )
-        self._put_daemon(Daemon(deaf=spans))
+        ended = None if self.daemon.ended is None else self.daemon.ended + by
+        self._put_daemon(Daemon(spans, ended))
         return Outcome(everything=True)
 
     # --- what folds share -----------------------------------------------------------------------------------------
@@ -271,7 +290,12 @@ class World:
         return Outcome("done", after.id, after, flip, self._owe_flip(entry, after, flip))
 
     def _owe_flip(self, entry: Entry, check: Check, flip: Flip) -> tuple[Id, ...]:
-        """Owe `flip` to its channels, in place of all that is still owed about the check; which channels those are."""
+        """Owe `flip` to its channels, in place of all that is still owed about the check; which channels those are.
+
+        A check that is paused or resumed overtakes nothing: what is owed about it goes out.
+        """
+        if flip.new not in ("up", "down"):
+            return ()
         stale = self._forget_owed(check)
         if not notify.matters(flip):
             return ()
@@ -392,12 +416,17 @@ class World:
         return parts, put_back
 
     def restore(self, seq: int, rows: Iterable[StateRow]) -> None:
-        """Become the world that was saved at entry `seq`. Rows may come in any order; unknown kinds are an error."""
+        """Become the world that was saved at entry `seq`. Rows may come in any order.
+
+        `ValueError` if one is of a kind or a shape that this pingmon does not know.
+        """
         self.seq = seq
         decoders = {kind: msgspec.json.Decoder(table.type).decode for kind, table in _TABLES.items()}
         parts: dict[str, list[Any]] = {kind: [] for kind in _TABLES}
         common: dict[Any, Any] = {}
         for kind, _, body in rows:
+            if kind not in decoders:
+                raise ValueError(f"there is no such part of the world as a {kind}")
             if body is not None:
                 part = decoders[kind](body)
                 parts[kind].append(_sharing(part, common) if isinstance(part, Check) else part)
@@ -412,6 +441,10 @@ def encoded(parts: Iterable[tuple[str, str, Struct | None]]) -> Iterator[StateRo
     encode = msgspec.json.Encoder().encode
     for kind, id, part in parts:
         yield kind, id, None if part is None else encode(part)
+
+
+def _is_full(members: Sized, most: int) -> bool:
+    return bool(most) and len(members) >= most
 
 
 def _sharing(check: Check, common: dict[Any, Any]) -> Check:
@@ -451,16 +484,20 @@ class _Table(Struct, frozen=True):
     type: type[Struct]
     get: Callable[[World, str], Any]
     put: Callable[[World, Any], None]
-    order: Callable[[Any], tuple[int, str]] = lambda part: (part.created, part.id)
+    order: Callable[[Any], Any] = lambda part: part.born
+
+
+def _age(owed: Notification) -> tuple[int, int, str]:
+    return owed.flip.seq, owed.created, owed.id
 
 
 _TABLES: Final[dict[str, _Table]] = {
-    "daemon": _Table(Daemon, lambda w, id: w.daemon, World._put_daemon, lambda part: (0, "")),
+    "daemon": _Table(Daemon, lambda w, id: w.daemon, World._put_daemon, lambda part: 0),
     "project": _Table(Project, lambda w, id: w.projects.get(id), World._put_project),
     "key": _Table(Key, lambda w, id: w.keys.get(id), World._put_key),
     "channel": _Table(Channel, lambda w, id: w.channels.get(id), World._put_channel),
-    "check": _Table(Check, lambda w, id: w.checks.get(id), World._put_check, lambda part: (part.born, "")),
-    "notification": _Table(Notification, lambda w, id: w.owed.get(id), World._owe),
+    "check": _Table(Check, lambda w, id: w.checks.get(id), World._put_check),
+    "notification": _Table(Notification, lambda w, id: w.owed.get(id), World._owe, _age),
 }
 
 _FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] = {
@@ -477,6 +514,7 @@ _FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] 
     events.NotificationDelivered: World._delivered,
     events.NotificationFailed: World._failed,
     events.NotificationAbandoned: World._abandoned,
+    events.ListeningEnded: World._listening_ended,
     events.ListeningResumed: World._listening_resumed,
     events.ClockStepped: World._clock_stepped,
 }

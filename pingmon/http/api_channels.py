@@ -35,11 +35,11 @@ async def create_channel(call: Call) -> Answer:
         raise Invalid(f"json validation error: kind has unexpected value; the kinds are: {', '.join(KINDS)}")
     value: dict[str, Any] = KINDS[kind](call.body.get("value"))
     most = call.settings.max_channels
-    if len(call.world.members[call.project].channels) >= most:
-        raise ApiError(403, f"too many channels: a project may have {most}")
     secret = "whsec_" + b64encode(call.random_bytes(SECRET_BYTES)).decode("ascii")
     id = new_id(call.random_bytes)
-    outcome = await call.submit(id, ChannelCreated(call.project, kind, name, value, secret))
+    outcome = await call.submit(id, ChannelCreated(call.project, kind, name, value, secret, most))
+    if outcome.result == "full":
+        raise ApiError(403, f"too many channels: a project may have {most}")
     if outcome.result != "created":
         raise not_found()
     return json_answer({"id": id, "name": name, "kind": kind, "value": value, "secret": secret}, 201)

@@ -39,9 +39,9 @@ async def create_check(call: Call) -> Answer:
     twin = call.world.twin(call.project, spec, unique)
     if twin is None:
         most = call.settings.max_checks
-        if len(call.world.members[call.project].checks) >= most:
+        created = await call.submit(new_id(call.random_bytes), CheckCreated(call.project, spec, unique, most))
+        if created.result == "full":
             raise ApiError(403, f"too many checks: a project may have {most}")
-        created = await call.submit(new_id(call.random_bytes), CheckCreated(call.project, spec, unique))
         if created.result == "created":
             return _shown(call, _known(created), 201)
         twin = _known(created)

@@ -3,9 +3,6 @@
 Its first bytes decide between HTTP/1 and HTTP/2 (by then TLS has agreed on one). Until then it costs next to nothing.
 """
 
-# Twisted leaves these base classes untyped.
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 from typing import Any, Final

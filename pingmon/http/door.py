@@ -4,9 +4,6 @@ A connection gets a place if there is one (`places`), is looked after (`watch`),
 (`connections`). No client can hold more than its share, longer than its time, or larger than its size.
 """
 
-# Twisted leaves these base classes untyped.
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 from typing import Any

@@ -4,9 +4,6 @@ It relies on a few names of `twisted.web.http.HTTPChannel` that are not public (
 `_respondToBadRequestAndDisconnect`, its only seam for refusals); the tests notice if they change.
 """
 
-# Twisted leaves these base classes untyped.
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final

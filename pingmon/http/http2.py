@@ -5,9 +5,6 @@ is too slow, and refuses other bodies that are too long, and then such frames co
 the methods overridden here are where it looks streams up, and the tests notice if they change.
 """
 
-# Twisted leaves these base classes untyped.
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 from contextlib import suppress

@@ -9,9 +9,6 @@ whether or not anybody is there to hear the answer. Source of the rules: the pin
     any other method  never a ping          405
 """
 
-# Twisted leaves these base classes untyped.
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -137,8 +134,8 @@ class PingResource(Resource):
         ids = members.slugs.get(url.slug)
         if ids:
             return world.checks[ids[0]] if len(ids) == 1 else AMBIGUOUS
-        if query.create and len(members.checks) < self.settings.max_checks:
-            return NewCheck(project, url.slug)
+        if query.create and len(members.checks) < self.settings.max_checks:  # the log decides; this spares it the rest
+            return NewCheck(project, url.slug, self.settings.max_checks)
         return None
 
     # --- recording --------------------------------------------------------------------------------------------------

@@ -5,9 +5,6 @@ size) and then takes Twisted's way through the resource tree. Bodies are kept in
 will be used. Forms are never parsed.
 """
 
-# Twisted leaves these base classes untyped.
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 import sys

@@ -8,9 +8,6 @@
 A UUID and a ping key are long and random, so a first part that is one can mean nothing else.
 """
 
-# Twisted leaves these base classes untyped.
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

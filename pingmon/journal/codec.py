@@ -27,6 +27,7 @@ from pingmon.core.events import KINDS, Draft, Entry, Event, Id
 from pingmon.journal.errors import JournalFormatError
 
 PING: Final = "ping_received"
+GONE: Final = "check_deleted"
 HEAD: Final = Layout(">q16sBIi")
 SEQ: Final = Layout(">Q")
 

@@ -5,7 +5,7 @@ It keeps what a real one would keep: events go through their JSON, so that one w
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Generic, TypeVar
 
@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.events import Draft, Entry, Id, PingReceived
+from pingmon.core.events import CheckDeleted, Draft, Entry, Id, PingReceived
 from pingmon.journal.codec import Row, decoded, encoded
 from pingmon.journal.condition import Condition
 from pingmon.journal.errors import JournalFull, JournalUnavailable
@@ -205,23 +205,26 @@ class MemoryJournal(Generic[T]):
         """As in `SqliteJournal.trim`, but all in one step."""
         if not self._running:
             return fail(JournalUnavailable(STOPPED))
-        seen: dict[bytes, int] = {}
-        scanned = [seq for seq in sorted(self.memory.rows, reverse=True) if seq <= self.memory.last_seq]
+        entries = [self.memory.entry(seq) for seq in sorted(self.memory.rows)]
+        gone = {entry.stream for entry in entries if isinstance(entry.event, CheckDeleted)}
+        pings = [entry for entry in entries if isinstance(entry.event, PingReceived)]
+        left = Counter(entry.stream for entry in pings)
+        stays: set[Id] = set()
         deleted = 0
-        for seq in scanned:
-            entry = self.memory.entry(seq)
-            if not isinstance(entry.event, PingReceived):
-                continue
-            stream = self.memory.rows[seq].stream
-            rank = seen[stream] = seen.get(stream, -1) + 1
-            if seq <= self.memory.snapshot_seq and self._may_go(rank, entry.at, now):
-                del self.memory.rows[seq]
+        for ping in pings:
+            left[ping.stream] -= 1
+            old = self._is_old(ping.at, now) and left[ping.stream] > 0
+            due = left[ping.stream] >= self._retention.pings_per_check or old or ping.stream in gone
+            if due and ping.stream not in stays and ping.seq <= self.memory.snapshot_seq:
+                del self.memory.rows[ping.seq]
                 deleted += 1
-        return succeed(Trimmed(len(scanned), deleted, wrapped=True))
+            else:
+                stays.add(ping.stream)
+        return succeed(Trimmed(len(entries), deleted, wrapped=True))
 
-    def _may_go(self, rank: int, at: int, now: int) -> bool:
+    def _is_old(self, at: int, now: int) -> bool:
         days = self._retention.max_age_days
-        return rank >= self._retention.pings_per_check or (rank > 0 and days is not None and at < now - days * DAY_US)
+        return days is not None and at < now - days * DAY_US
 
     def health(self) -> JournalHealth:
         """As in `SqliteJournal.health`; times are those of the drafts."""

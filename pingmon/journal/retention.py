@@ -13,12 +13,13 @@ from typing import Final
 import msgspec
 
 from pingmon.journal.chain import Tally
-from pingmon.journal.codec import PING, canonical
+from pingmon.journal.codec import GONE, PING, canonical
 from pingmon.journal.meta import Meta, update_meta
 from pingmon.journal.reading import EVENT, commit_fault, commits
 from pingmon.journal.schema import transaction
 from pingmon.journal.values import Retention, Trimmed
 
+MAX_SEQ: Final = 2**63 - 1
 DAY_US: Final = 86_400_000_000
 WALK: Final = 50_000
 """Index rows that one step may walk over to find the ranks of pings: about 5 ms."""
@@ -29,12 +30,16 @@ STEP_BYTES: Final = 1_000_000
 class Sweep:
     """The retention's memory between steps: for each stream, the newest seq that its count lets go.
 
-    A stream's bound only grows, so a remembered one is never wrong, only late; it is forgotten after a round.
+    A stream's bound only grows, so a remembered one is never wrong, only late; it is forgotten after a round. `_stays`
+    is the first ping of each stream that this round let stay: age alone removes none behind it, so that what is kept
+    is always the newest, however wrong the clock once was.
     """
 
     def __init__(self, retention: Retention) -> None:
         self._retention = retention
         self._bounds: dict[bytes, tuple[int, int]] = {}
+        self._stays: dict[bytes, int] = {}
+        self._begun = False
 
     def step(self, db: sqlite3.Connection, meta: Meta, now: int, budget_rows: int) -> tuple[Meta, Trimmed]:
         """Scan up to `budget_rows` rows and delete what is due at `now` (microseconds since the epoch).
@@ -43,6 +48,9 @@ class Sweep:
         nothing. Raises ValueError, with nothing changed, if entries that should go are not what was written.
         """
         end = _end(db, meta)
+        if not self._begun:
+            self._begun = True
+            meta = msgspec.structs.replace(meta, cursor=0)
         with transaction(db):
             due, scanned, seen = self._due(db, meta, now, budget_rows, end)
             if due and due[-1] > meta.trim_mark:
@@ -56,6 +64,7 @@ class Sweep:
                 update_meta(db, meta)
         if wrapped:
             self._bounds.clear()
+            self._stays.clear()
         return meta, Trimmed(scanned, deleted, wrapped)
 
     def _due(self, db: sqlite3.Connection, meta: Meta, now: int, budget: int, end: int) -> tuple[list[int], int, int]:
@@ -74,12 +83,20 @@ class Sweep:
                     return due, scanned, seq - 1
                 self._bounds[stream] = self._bound(db, stream)
                 walked += self._retention.pings_per_check
-            if self._may_go(seq, at, now, self._bounds[stream]):
+            if self._may_go(seq, at, now, self._bounds[stream]) and seq <= self._stays.get(stream, seq):
                 due.append(seq)
+            else:
+                self._stays.setdefault(stream, seq)
         return due, len(rows), rows[-1][0] if len(rows) == budget else end
 
     def _bound(self, db: sqlite3.Connection, stream: bytes) -> tuple[int, int]:
-        """(the newest seq that has enough newer pings, the newest seq of all) among the stream's pings."""
+        """(the newest seq that has enough newer pings, the newest seq of all) among the stream's pings.
+
+        Of a check that was deleted, all may go.
+        """
+        gone = "SELECT 1 FROM event WHERE stream = ? AND kind = ? LIMIT 1"
+        if db.execute(gone, (stream, GONE)).fetchone():
+            return MAX_SEQ, MAX_SEQ
         sql = "SELECT seq FROM event WHERE stream = ? AND kind = ? ORDER BY seq DESC LIMIT 1 OFFSET ?"
         newest = db.execute(sql, (stream, PING, 0)).fetchone()
         bound = db.execute(sql, (stream, PING, self._retention.pings_per_check)).fetchone()

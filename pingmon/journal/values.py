@@ -25,8 +25,9 @@ class FlipRow(Struct, frozen=True, gc=False):
 class Retention(Struct, frozen=True):
     """Which pings may be trimmed.
 
-    A ping may go if at least `pings_per_check` pings of its check are newer, or if it is older than
-    `max_age_days` and not the newest of its check. All other entries stay for ever.
+    A ping may go if at least `pings_per_check` pings of its check are newer, or if it and all before it are older
+    than `max_age_days` and it is not the newest of its check, or if its check was deleted. All other entries stay
+    for ever.
     """
 
     pings_per_check: int = 1000

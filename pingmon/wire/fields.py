@@ -173,9 +173,8 @@ def changes(given: Given, spec: CheckSpec, version: int, channels: Iterable[Chan
         sets["kind"] = "simple"
     if "tz" in given:
         sets["tz"] = canonical(given["tz"])
-    name = given.get("name", spec.name)
-    if version in SLUG_FOLLOWS_NAME and name != spec.name:
-        sets.setdefault("slug", slugify(name)[:SLUG_MAX])
+    if version in SLUG_FOLLOWS_NAME and "name" in given:
+        sets.setdefault("slug", slugify(given["name"])[:SLUG_MAX])
     for key, value in _subject_changes(given, spec).items():
         sets.setdefault(key, value)
     return SpecChanges(**sets)

@@ -262,6 +262,8 @@ def test_silence_that_pingmon_may_have_caused_itself_is_held() -> None:
     assert machine.fires_at(check, ()) == due
     assert machine.fires_at(fresh(), (during,)) is None
     assert machine.overlap((during, before), due, 60) == during
+    again = Deaf(since=due + 20 * SECOND, until=due + 40 * SECOND, hold_until=due + 100 * SECOND)
+    assert machine.fires_at(check, (during, again)) == again.hold_until
 
 
 def test_the_shown_status_is_late_then_down_before_the_flip_is_logged() -> None:

@@ -94,6 +94,25 @@ def test_what_is_neither_or_never_comes_true_is_refused(text: str) -> None:
         validated(text)
 
 
+DST_NIGHTS = {"Europe/Riga": "2026-10-25", "America/New_York": "2026-11-01", "Australia/Lord_Howe": "2026-04-04"}
+
+
+@given(
+    tz=st.sampled_from(sorted(DST_NIGHTS)),
+    seconds=st.integers(-6 * 3600, 18 * 3600),
+    schedule=st.sampled_from(["30 3 * * *", "30 1 * * *", "*/10 * * * *", "*:0/10", "03:30", "01:30", "hourly"]),
+)
+def test_the_next_occurrence_is_later_also_in_the_night_the_clock_is_set_back(
+    tz: str, seconds: int, schedule: str
+) -> None:
+    """In the repeated hour, too: what is past must not be expected, or a good ping would be followed by an alarm."""
+    last = us(f"{DST_NIGHTS[tz]}T00:00") + seconds * SECOND
+    spec = CheckSpec(kind=validated(schedule), schedule=schedule, tz=tz)
+    found = next_expected(spec, last)
+    assert found is not None
+    assert last < found <= last + 26 * 3600 * SECOND
+
+
 @given(last=st.integers(0, 4_000_000_000), timeout=st.integers(60, 31_536_000))
 def test_a_period_is_added_to_the_last_ping(last: int, timeout: int) -> None:
     """Simple schedules know no calendar."""

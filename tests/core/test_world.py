@@ -257,14 +257,42 @@ def test_who_was_told_of_a_down_in_anothers_stead_is_told_of_the_recovery_too(lo
     assert log.ping(signal="fail", at=T0 + 2).channels == (H1,)
 
 
-@pytest.mark.parametrize("event", [e.CheckPaused(), e.CheckDeleted()])
-def test_nothing_is_owed_about_a_check_that_its_user_paused_or_deleted(log: Log, event: e.Event) -> None:
-    """Who pauses a check knows of its trouble."""
+def test_nothing_is_owed_about_a_check_that_was_deleted(log: Log) -> None:
+    """There is nothing left to tell of."""
     log.channel()
     log.check(channels=(H1,))
     log.ping(signal="fail")
-    log.add(C1, event)
+    log.add(C1, e.CheckDeleted())
     assert log.world.owed == {}
+
+
+def test_what_is_owed_is_told_also_if_the_check_is_paused_meanwhile_but_not_once_it_is_up(log: Log) -> None:
+    """A message leaves by being delivered, abandoned or overtaken; pausing does none of these."""
+    log.channel()
+    log.check(channels=(H1,))
+    log.ping(signal="fail")
+    owed = dict(log.world.owed)
+    log.add(C1, e.CheckPaused())
+    log.add(C1, e.CheckResumed())
+    assert log.world.owed == owed
+    log.ping()
+    assert log.world.owed == {}
+
+
+def test_limits_are_judged_in_the_order_of_the_log(log: Log) -> None:
+    """However many are on their way at once, no more are created than there may be."""
+    log.channel(H1)
+    assert log.add(H2, e.ChannelCreated(P, "webhook", "", {}, "", most=1)).result == "full"
+    log.check(C1)
+    assert log.add(C2, e.PingReceived(create=e.NewCheck(P, "job", most=1))).result == "full"
+    assert log.add(C2, e.CheckCreated(P, e.CheckSpec(), most=1)).result == "full"
+    assert log.add(C2, e.CheckCreated(P, e.CheckSpec(), most=2)).result == "created"
+
+
+def test_a_saved_part_that_this_pingmon_does_not_know_is_an_error(log: Log) -> None:
+    """A newer pingmon may have saved it."""
+    with pytest.raises(ValueError, match="no such part of the world as a comet"):
+        World().restore(1, [("comet", "x", b"{}")])
 
 
 def test_an_alert_for_a_time_in_which_pingmon_was_deaf_says_so(log: Log) -> None:
@@ -320,6 +348,7 @@ EVENTS = st.one_of(
     st.tuples(STREAMS, st.sampled_from([e.CheckDeleted(), e.CheckPaused(), e.CheckResumed()])),
     st.tuples(STREAMS, st.just("expire")),
     st.tuples(st.just(e.DAEMON), st.builds(e.ClockStepped, st.sampled_from([-SECOND, SECOND]))),
+    st.tuples(st.just(e.DAEMON), st.just(e.ListeningEnded())),
     st.tuples(st.just(e.DAEMON), st.builds(e.ListeningResumed, st.just(T0), st.just(T0 + SECOND))),
     st.tuples(st.sampled_from([H1, H2]), st.sampled_from(["deliver", "fail", "abandon"])),
 )

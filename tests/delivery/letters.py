@@ -18,6 +18,6 @@ SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 def letter(value: dict[str, object], *, now: int = NOW, **spec: Any) -> Letter:
     """That a check went down, to a webhook channel with these settings."""
     check = Check(uuid(1), PROJECT, CheckSpec(**spec), 3, NOW, NOW, "down")
-    channel = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", value, SECRET, NOW)
+    channel = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", value, SECRET, 1, NOW)
     flip = Flip(7, check.id, NOW, "up", "down", "silence", NOW)
     return Letter(Notification(f"{channel.id}.7", channel.id, flip, NOW, NOW), check, channel, now)

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from twisted.logger import capturedLogs
 
-from pingmon.core.events import CheckPaused, NotificationAbandoned, NotificationDelivered, NotificationFailed
+from pingmon.core.events import CheckDeleted, NotificationAbandoned, NotificationDelivered, NotificationFailed
 from pingmon.core.notify import GIVE_UP_AFTER_S, RETRY_AFTER_S
 from pingmon.core.schedule import SECOND
 from pingmon.delivery.attempt import Delivered, NotDelivered
@@ -215,12 +215,12 @@ def test_what_is_overtaken_in_the_same_commit_is_not_sent_at_all(post: Post) -> 
     assert post.receivers.told == [(channel, "up")]
 
 
-def test_nothing_is_sent_about_a_check_that_was_paused_meanwhile(post: Post) -> None:
+def test_nothing_is_sent_about_a_check_that_was_deleted_meanwhile(post: Post) -> None:
     channel = post.rig.channel()
     check = post.rig.check(channels=(channel,))
     post.flip(check)
     post.answer(channel, REFUSED)
-    post.rig.submit(check, CheckPaused())
+    post.rig.submit(check, CheckDeleted())
     post.rig.advance(7200)
     assert len(post.receivers.sent) == 1
 

@@ -21,7 +21,8 @@ from pingmon.core.events import Id
 from pingmon.core.schedule import SECOND
 from pingmon.delivery.attempt import Delivered, NotDelivered, Result, attempt
 from pingmon.delivery.egress import RECEIVED_MAX, Egress
-from pingmon.delivery.webhook import BODY_MAX, Webhook, explained, judged
+from pingmon.delivery.exchange import explained
+from pingmon.delivery.webhook import BODY_MAX, Webhook, judged
 from tests.delivery.letters import NOW, SECRET, letter
 from tests.delivery.receiver import Server, kind, seconds, sent, until
 

@@ -10,7 +10,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import capturedLogs
 
-from pingmon.core.events import CheckDeleted, CheckPaused, Draft, Entry, Id
+from pingmon.core.events import CheckPaused, Draft, Entry, Id
 from pingmon.journal import FlipRow, JournalFull, JournalUnavailable, Retention
 
 BEGIN = 1_700_000_000_000_000
@@ -255,7 +255,7 @@ async def test_trimming_keeps_the_newest_pings_of_each_check_and_all_that_is_no_
 ) -> None:
     journal = house.journal(retention=Retention(pings_per_check=3))
     waiting = [journal.append(ping(BEGIN + n, n % 2)) for n in range(20)]
-    waiting.append(journal.append(Draft(BEGIN, stream(1), CheckDeleted())))
+    waiting.append(journal.append(Draft(BEGIN, stream(1), CheckPaused())))
     house.settle(journal)
     await gatherResults(waiting)
     await journal.trim(BEGIN + DAY)

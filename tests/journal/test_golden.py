@@ -61,6 +61,6 @@ def test_format_1_keeps_its_state_flips_and_times(tmp_path: Path) -> None:
         FlipRow(15, CHECK, BEGIN + 4_200_000_000, b'{"old":"up","new":"down"}'),
         FlipRow(6, CHECK, BEGIN + 6_000_006, b'{"old":"new","new":"up"}'),
     ]
-    assert (writer.meta.snapshot_seq, writer.meta.trim_mark, writer.head.last) == (13, 8, 22)
+    assert (writer.meta.snapshot_seq, writer.meta.trim_mark, writer.head.last) == (13, 8, 23)
     assert writer.alive_at == BEGIN + 21_000_028
     writer.close()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pingmon.core.events import CheckPaused, Draft, Id, PingReceived
+from pingmon.core.events import CheckDeleted, CheckPaused, Draft, Id, PingReceived
 from pingmon.journal import JournalDamaged, Retention
 from pingmon.journal.codec import encoded
 from pingmon.journal.offline import entries_after
@@ -28,13 +28,16 @@ EVENTS = st.lists(st.tuples(st.sampled_from(STREAMS), st.booleans(), st.integers
 
 def expected(drafts: list[Draft], mark: int, retention: Retention, now: int) -> list[int]:
     """The seqs that the rule keeps, by counting."""
-    kept = []
+    kept, stays = [], set()
     for seq, draft in enumerate(drafts, 1):
         newer = sum(other.stream == draft.stream and not isinstance(other.event, CheckPaused) for other in drafts[seq:])
         old = retention.max_age_days is not None and draft.at < now - retention.max_age_days * DAY
         due = newer >= retention.pings_per_check or (old and newer > 0)
-        if isinstance(draft.event, CheckPaused) or seq > mark or not due:
+        if isinstance(draft.event, CheckPaused):
             kept.append(seq)
+        elif seq > mark or not due or draft.stream in stays:
+            kept.append(seq)
+            stays.add(draft.stream)
     return kept
 
 
@@ -66,6 +69,18 @@ def test_trimming_keeps_exactly_what_the_rule_says(
         found = verify(path)
         assert found.damage == ()
         assert found.trimmed == len(drafts) - found.entries
+
+
+def test_all_pings_of_a_deleted_check_go(pen: Callable[..., Any], ping: Callable[..., Draft]) -> None:
+    book = pen()
+    book.write(*[ping(BEGIN + n, 0) for n in range(5)], Draft(BEGIN + 9, ping(BEGIN, 0).stream, CheckDeleted()))
+    book.write(*[ping(BEGIN + n, 1) for n in range(3)])
+    book.writer.snapshot((), 9, [], BEGIN)
+    for _ in range(4):
+        book.writer.trim(BEGIN, 500)
+    book.close()
+    assert [entry.seq for entry in entries_after(book.path, 0)] == [6, 7, 8, 9]
+    assert verify(book.path).damage == ()
 
 
 def test_one_step_looks_at_no_more_rows_than_its_budget(pen: Callable[..., Any], ping: Callable[..., Draft]) -> None:

@@ -80,7 +80,7 @@ def test_killed_at_random_moments_under_load_it_loses_nothing_and_repeats_nothin
     """Every ping answered 200 is in the log exactly once, after every round; every flip is told, by stable ids."""
     answered: collections.Counter[str] = collections.Counter()
     sent: collections.Counter[str] = collections.Counter()
-    config = '[outgoing]\nallow = ["127.0.0.0/8"]\n[monitor]\nhold = 0\n'
+    config = '[outgoing]\nallow = ["127.0.0.0/8"]\n[monitor]\nhold = 0\n[retention]\npings = 1000000\n'
     daemon = start(config=config)
     value = {"url_down": receiver.url, "method_down": "POST", "url_up": receiver.url, "method_up": "POST"}
     assert daemon.api("POST", "channels/", {"kind": "webhook", "name": "hook", "value": value}).status == 201

@@ -35,7 +35,7 @@ def made(body: dict[str, Any], spec: CheckSpec | None = None, version: int = 3, 
 
 
 def channel(id: str, name: str) -> Channel:
-    return Channel(id, "p", "webhook", name, {}, "", 0)
+    return Channel(id, "p", "webhook", name, {}, "", 1, 0)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from pingmon.testing import PROJECT, uuid
 from pingmon.wire.message import REASONS, Letter, duration_text, name, object_of, text
 
 T0 = 1_700_000_000 * SECOND
-CHANNEL = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", {}, "", T0)
+CHANNEL = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", {}, "", 1, T0)
 
 
 def letter(new: Status, cause: Cause = "", *, exitstatus: int | None = None, deaf: Deaf | None = None) -> Letter:

@@ -36,7 +36,7 @@ def letter(
     **spec: Any,
 ) -> Letter:
     check = Check(uuid(1), PROJECT, CheckSpec(**spec), 3, T0, T0, new, exitstatus=last_exit)
-    channel = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", value, secret, T0)
+    channel = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", value, secret, 1, T0)
     flip = Flip(7, check.id, T0, "up" if new == "down" else "down", new, "", T0 - 90 * SECOND, exitstatus)
     return Letter(Notification(f"{channel.id}.7", channel.id, flip, T0, T0), check, channel, T0 + 1_500_000)
 

@@ -22,6 +22,7 @@ from pingmon.core.events import (
     Draft,
     Event,
     KeyCreated,
+    ListeningEnded,
     ListeningResumed,
     NewCheck,
     NotificationAbandoned,
@@ -82,6 +83,7 @@ EVENTS: list[list[tuple[str, Event, bytes | None]]] = [
         (DAEMON, ClockStepped(-250_000), None),
         (OTHER, CheckDeleted(), None),
         (CHECK, PingReceived("ign"), None),
+        (DAEMON, ListeningEnded(), None),
     ],
 ]  # fmt: skip
 
