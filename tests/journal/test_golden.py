@@ -62,5 +62,5 @@ def test_format_1_keeps_its_state_flips_and_times(tmp_path: Path) -> None:
         FlipRow(6, CHECK, BEGIN + 6_000_006, b'{"old":"new","new":"up"}'),
     ]
     assert (writer.meta.snapshot_seq, writer.meta.trim_mark, writer.head.last) == (13, 8, 23)
-    assert writer.alive_at == BEGIN + 21_000_028
+    assert writer.alive_at == BEGIN + 22_000_029
     writer.close()
