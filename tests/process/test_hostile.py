@@ -168,9 +168,9 @@ def test_one_caller_cannot_take_all_connections(start: Starter) -> None:
     before = descriptors(daemon)
     held = []
     for _ in range(60):
-        connection = socket.create_connection(("127.0.0.1", daemon.port), timeout=5)
-        held.append(connection)
-        with suppress(ConnectionError):  # those that got no place are closed at once
+        with suppress(ConnectionError):  # those that get no place are closed at once
+            connection = socket.create_connection(("127.0.0.1", daemon.port), timeout=5)
+            held.append(connection)
             connection.sendall(b"GET ")
     other = socket.create_connection(("::1", daemon.port), timeout=5)
     path = f"/ping/{daemon.keys['ping_key']}/job"
