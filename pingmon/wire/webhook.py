@@ -95,7 +95,7 @@ def request(letter: Letter, check: Mapping[str, object], last_body: bytes) -> Re
     if template.method not in METHODS:
         raise Unsendable(f"the method is none of {', '.join(sorted(METHODS))}")
     values = _values(letter, check)
-    url, credentials = _target(_filled(template.url, {key: quote(value) for key, value in values.items()}))
+    url, credentials = target(_filled(template.url, {key: quote(value) for key, value in values.items()}))
     body = b""
     headers = dict(_headers(template.headers, values))
     if template.method in BODY_METHODS:
@@ -202,7 +202,7 @@ def _default(headers: dict[str, bytes], name: str, value: bytes) -> None:
         headers[name] = value
 
 
-def _target(url: str) -> tuple[str, bytes | None]:
+def target(url: str) -> tuple[str, bytes | None]:
     """The URL in ASCII, without user name, password and fragment; and these credentials, if it has any."""
     try:
         parts = urlsplit(url)
@@ -216,8 +216,8 @@ def _target(url: str) -> tuple[str, bytes | None]:
     authority = host if port is None else f"{host}:{port}"
     path = quote(parts.path, safe=_KEPT_IN_URL, errors="replace") or "/"
     query = quote(parts.query, safe=_KEPT_IN_URL, errors="replace")
-    target = f"{parts.scheme}://{authority}{path}" + (f"?{query}" if query else "")
-    return target, _credentials(parts)
+    whole = f"{parts.scheme}://{authority}{path}" + (f"?{query}" if query else "")
+    return whole, _credentials(parts)
 
 
 def _host(host: str, *, bracketed: bool) -> str:

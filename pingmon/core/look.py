@@ -1,0 +1,57 @@
+"""What one probe of a site saw, from one place.
+
+    fault      class of what went wrong; "" is a good answer, `void` that the prober itself could not look
+    dns        the name has no address, or its servers do not answer
+    connect    refused, reset or unreachable before anything was said
+    tls        the handshake, the chain or the name in the certificate
+    timeout    the whole time was used up
+    status     an HTTP answer that is not 2xx
+    redirect   too many of them, a loop, or one that leads nowhere
+    protocol   an answer that is not HTTP, or too large
+
+Source: the partner webhook's `code` (0: no HTTP status was received), and the classes that operators ask for.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+Fault: TypeAlias = Literal["", "dns", "connect", "tls", "timeout", "status", "redirect", "protocol", "void"]
+
+
+class Phases(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Milliseconds that each part of a probe took, over all hops; 0 for a part that was not reached."""
+
+    dns: int = 0
+    connect: int = 0
+    tls: int = 0
+    answer: int = 0
+
+
+class Look(Struct, frozen=True, omit_defaults=True, gc=False):
+    """`node` is the verifier's name ("" for this daemon), `at` the end of the probe (microseconds since the epoch).
+
+    `code` is the last HTTP status received, 0 if there was none; `ms` the time in all; `address` the last one that was
+    connected to; `detail` a few words for people, never a stranger's text in full.
+    """
+
+    node: str = ""
+    at: int = 0
+    code: int = 0
+    fault: Fault = ""
+    ms: int = 0
+    address: str = ""
+    detail: str = ""
+    phases: Phases = Phases()
+
+    @property
+    def good(self) -> bool:
+        """The site answered as it should."""
+        return self.fault == ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether this says anything about the site at all."""
+        return self.fault != "void"

@@ -1,0 +1,214 @@
+"""The state machine of a site, held against the table at the top of its module, and the verdicts by name."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pingmon.core import site as machine
+from pingmon.core.look import Fault, Look
+from pingmon.core.schedule import SECOND
+from pingmon.core.site import LOCAL_FAILURES, Round, Site, SiteFlip, SiteSpec, SiteStatus, looked, verdict
+
+T0 = 1_700_000_000 * SECOND
+SITE = "5174e000-0000-4000-8000-000000000001"
+
+
+def fresh(status: SiteStatus = "new") -> Site:
+    return Site(SITE, "p", SiteSpec(url="http://example.com/"), born=1, created=T0, since=T0, status=status)
+
+
+def good(node: str = "", at: int = T0 + 1, code: int = 200) -> Look:
+    return Look(node, at, code)
+
+
+def bad(node: str = "", at: int = T0 + 1, code: int = 503, fault: Fault = "status") -> Look:
+    return Look(node, at, code, fault)
+
+
+def void(node: str = "") -> Look:
+    return Look(node, T0 + 1, fault="void")
+
+
+def seen(*looks: Look, asked: int = 0, quorum: int = 2) -> Round:
+    return Round(looks, asked, quorum if asked else 0)
+
+
+def after(site: Site, *rounds: Round) -> Site:
+    for number, each in enumerate(rounds, 2):
+        site = looked(site, number, each)[0]
+    return site
+
+
+def table() -> list[tuple[str, str, str]]:
+    """The state table of the module's docstring as (status, input, what the cell says)."""
+    assert machine.__doc__ is not None
+    lines = [line.strip() for line in machine.__doc__.splitlines()]
+    head = next(index for index, line in enumerate(lines) if line.startswith("status "))
+    columns = re.split(r"\s{2,}", lines[head])[1:]
+    rows = [re.split(r"\s{2,}|(?<=\)) (?=\()", line) for line in lines[head + 1 : head + 7]]
+    return [(row[0], column, cell) for row in rows for column, cell in zip(columns, row[1:], strict=True)]
+
+
+@pytest.mark.parametrize(("status", "given_input", "cell"), table())
+def test_every_cell_of_the_state_table_is_what_the_code_does(status: SiteStatus, given_input: str, cell: str) -> None:
+    """The table at the top of the module is true."""
+    before = fresh(status)
+    site = {
+        "good look": lambda: looked(before, 2, seen(good(), asked=3))[0],
+        "bad look": lambda: looked(before, 2, seen(bad(), asked=3))[0],
+        "pause": lambda: machine.paused(before, 2, T0 + 1)[0],
+        "resume": lambda: machine.resumed(before, 2, T0 + 1)[0],
+    }[given_input]()
+    if cell.startswith("→"):
+        assert site.status == cell.removeprefix("→ ")
+    elif cell.startswith("(verdict"):
+        assert site.status == {"good look": "up", "bad look": "unknown"}[given_input]
+    elif cell == "counts for recovery":
+        assert (site.status, site.successes) == ("down", 1)
+    else:
+        assert (site.status, site.successes) == (before.status, 0)
+
+
+VERDICTS: list[tuple[str, Round, str]] = [
+    ("the re-probe fails and two verifiers fail", seen(bad(), bad("a"), bad("b"), good("c"), asked=3), "down"),
+    ("the re-probe fails and one verifier fails", seen(bad(), bad("a"), good("b"), void("c"), asked=3), "unknown"),
+    ("the re-probe succeeds", seen(good(), bad("a"), bad("b"), asked=3), "up"),
+    ("most verifiers succeed", seen(bad(), good("a"), good("b"), bad("c"), asked=3), "up"),
+    ("too few answer", seen(bad(), void("a"), void("b"), bad("c"), asked=3), "unknown"),
+    ("nobody answers", seen(bad(), void("a"), void("b"), asked=2), "unknown"),
+    ("the daemon cannot look", seen(void(), bad("a"), bad("b"), bad("c"), asked=3), "unknown"),
+    ("one verifier is configured and fails", seen(bad(), bad("a"), asked=1, quorum=1), "down"),
+    ("half of the verifiers succeed", seen(bad(), good("a"), bad("b"), asked=2), "unknown"),
+    ("a verifier answers twice", seen(bad(), bad("a"), bad("a"), asked=3), "unknown"),
+]
+
+
+@pytest.mark.parametrize(("case", "round_seen", "expected"), VERDICTS, ids=[case for case, _, _ in VERDICTS])
+def test_the_verdict_of_a_round(case: str, round_seen: Round, expected: str) -> None:
+    """Every row of the rule, by name; two looks of one verifier are one voice."""
+    assert verdict(round_seen) == expected
+
+
+def test_an_incident_began_with_the_first_failure() -> None:
+    """However long it takes to confirm it."""
+    site = after(fresh("up"), seen(bad(at=T0 + 5)))
+    down, flip = looked(site, 3, seen(bad(at=T0 + 9, code=500), bad("a", code=503), bad("b", code=0), asked=3))
+    assert flip == SiteFlip(3, SITE, T0 + 5, "suspect", "down", T0 + 5, code=503)
+    assert (down.status, down.since) == ("down", T0 + 5)
+
+
+def test_a_false_alarm_is_recorded_and_forgotten() -> None:
+    """Back to up, and the next failure begins an incident of its own."""
+    site = after(fresh("up"), seen(bad()), seen(good(), bad("a"), asked=3))
+    assert (site.status, site.incident, site.failures) == ("up", None, 0)
+
+
+def test_without_verifiers_three_failures_in_a_row_are_a_verdict() -> None:
+    """And a good look in between ends it."""
+    site = fresh("up")
+    for _ in range(LOCAL_FAILURES - 1):
+        site = after(site, seen(bad()))
+        assert site.status == "suspect"
+    assert after(site, seen(bad())).status == "down"
+    assert after(site, seen(good())).status == "up"
+
+
+def test_recovery_needs_two_successes_one_of_them_a_verifiers() -> None:
+    """The daemon alone cannot call off what others confirmed."""
+    down = fresh("down")
+    assert after(down, seen(good(), asked=3), seen(good(), asked=3), seen(good(), asked=3)).status == "down"
+    assert after(down, seen(good(), good("a"), asked=3)).status == "up"
+    assert after(down, seen(good(), asked=3), seen(good(), good("a"), asked=3)).status == "up"
+    assert after(down, seen(good())).status == "down"
+    assert after(down, seen(good()), seen(good())).status == "up"
+    assert after(down, seen(good()), seen(bad()), seen(good())).status == "down"
+
+
+def test_rounds_without_a_verdict_are_counted_for_the_back_off() -> None:
+    """Each is repeated later than the one before, up to a limit."""
+    site = after(fresh("up"), seen(bad()))
+    paces = []
+    for _ in range(7):
+        paces.append((machine.next_probe(site, T0) - T0) // SECOND)
+        site = after(site, seen(bad(), asked=3))
+    assert paces == [10, 10, 30, 60, 120, 300, 300]
+
+
+@pytest.mark.parametrize(("status", "seconds"), [("up", 300), ("new", 300), ("down", 30), ("suspect", 10)])
+def test_the_pace_of_probes(status: SiteStatus, seconds: int) -> None:
+    """On the site's own grid, and faster while it is not well."""
+    assert machine.next_probe(fresh(status), T0) == T0 + seconds * SECOND
+
+
+def test_looks_that_saw_nothing_change_nothing() -> None:
+    """The daemon's own trouble is never a site's."""
+    assert looked(fresh("up"), 2, seen(void())) == (fresh("up"), None)
+    assert not machine.remarkable(fresh("up"), void())
+    assert not machine.wants_round(fresh("up"), void())
+
+
+def test_only_what_changes_something_is_logged_and_asked_about() -> None:
+    """A site that is well costs no entries, one that stays down neither."""
+    remarkable = {
+        (status, look.good): (machine.remarkable(fresh(status), look), machine.wants_round(fresh(status), look))
+        for status in ("new", "up", "suspect", "unknown", "down", "paused")
+        for look in (good(), bad())
+    }
+    assert remarkable == {
+        ("new", True): (True, False),
+        ("new", False): (True, True),
+        ("up", True): (False, False),
+        ("up", False): (True, True),
+        ("suspect", True): (True, True),
+        ("suspect", False): (True, True),
+        ("unknown", True): (True, True),
+        ("unknown", False): (True, True),
+        ("down", True): (True, True),
+        ("down", False): (False, False),
+        ("paused", True): (False, False),
+        ("paused", False): (False, False),
+    }
+
+
+def test_the_code_of_a_flip_is_the_highest_that_agrees_with_it() -> None:
+    """A success elsewhere never stands in a notice of failure, and nothing received is 0."""
+    looks = (bad(code=0, fault="timeout"), bad("a", code=500), good("b", code=200), void("c"))
+    assert machine.code_of(looks, good=False) == 500
+    assert machine.code_of(looks, good=True) == 200
+    assert machine.code_of((void(),), good=False) == 0
+
+
+@given(sites=st.lists(st.uuids(version=4), min_size=200, max_size=300), interval=st.sampled_from([60, 300, 3600]))
+def test_sites_are_spread_over_their_interval(sites: list[object], interval: int) -> None:
+    """No tenth of it has more than a third of them."""
+    tenths = [machine.phase(str(site), interval) * 10 // interval for site in sites]
+    assert all(tenths.count(tenth) < len(tenths) / 3 for tenth in range(10))
+
+
+LOOKS = st.builds(
+    lambda node, kind: {"good": good, "bad": bad, "void": void}[kind](node),
+    st.sampled_from(["", "a", "b", "c"]),
+    st.sampled_from(["good", "bad", "void"]),
+)
+
+
+@given(rounds=st.lists(st.tuples(st.lists(LOOKS, max_size=5), st.integers(0, 3)), max_size=25))
+def test_whatever_is_seen_a_site_stays_sane(rounds: list[tuple[list[Look], int]]) -> None:
+    """Down only by a quorum or by failures in a row; an incident exactly while something is wrong."""
+    site, flips = fresh(), 0
+    for number, (looks, asked) in enumerate(rounds, 2):
+        before = site
+        each = seen(*looks, asked=asked)
+        site, flip = looked(site, number, each)
+        assert (flip is None) == (site.status == before.status)
+        if flip is not None:
+            flips += 1
+            assert (flip.old, flip.new) == (before.status, site.status)
+        if site.status == "down" and before.status != "down":
+            failing = sum(not look.good for look in each.others)
+            assert failing >= 2 if asked else site.failures >= LOCAL_FAILURES
+        assert (site.incident is not None) == (site.status in ("suspect", "unknown", "down"))
