@@ -182,6 +182,8 @@ def _outbox(config: Config, monitor: Monitor, journal: SqliteJournal[Any], clock
     from pingmon.delivery.egress import Egress
     from pingmon.delivery.outbox import Outbox
     from pingmon.delivery.webhook import Webhook
+    from pingmon.probes.lookups import LookupFailed
+    from pingmon.probes.resolver import Resolver
     from pingmon.wire.checks import View, check_json
 
     async def last_body(check: str) -> bytes:
@@ -193,8 +195,16 @@ def _outbox(config: Config, monitor: Monitor, journal: SqliteJournal[Any], clock
         view = View(3, False, base, base + config.http.ping_url, now, monitor.world.daemon.deaf)
         return check_json(check, view)
 
+    resolver = Resolver(clock)
+
+    async def addresses(name: str) -> Sequence[str]:
+        try:
+            return (await resolver.addresses(name)).addresses
+        except LookupFailed:
+            return ()
+
     policy = AddressPolicy(tuple(map(ip_network, config.outgoing.allow)))
-    kinds = {"webhook": Webhook(Egress(clock, policy), shown, last_body)}
+    kinds = {"webhook": Webhook(Egress(clock, policy, addresses=addresses), shown, last_body)}
     return Outbox(monitor, kinds, clock, random.random, max_parallel=config.outgoing.parallel)
 
 

@@ -10,8 +10,9 @@ An orderly close gets a moment and no more, because a peer can put it off for ev
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, FailureGroup, race
@@ -30,7 +31,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.internet.task import deferLater
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, HTTPConnectionPool
+from twisted.web.client import URI, Agent, HTTPConnectionPool, _HTTP11ClientFactory
 from twisted.web.error import SchemeNotSupported
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IResponse
@@ -51,6 +52,9 @@ RECEIVED_MAX: Final = 128 * 1024
 """Bytes that are taken from a peer in one exchange, TLS and headers included; Twisted bounds no headers."""
 
 
+Addresses: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
+
+
 class EgressError(Exception):
     """There is no way out to this host. The message says why and may be shown to users."""
 
@@ -59,12 +63,17 @@ class Egress:
     """Makes passages. `reactor`: IReactorTCP, IReactorTime and IReactorPluggableNameResolver in one.
 
     `roots` are the certificate authorities to trust, as `CertificateOptions` takes them; by default the platform's.
+    `addresses` finds the addresses of a name, none if it has none. By default the reactor's threads do, of which a
+    few slow names can take all: fit for few and known names only.
     """
 
-    def __init__(self, reactor: Any, policy: AddressPolicy, roots: Any = None) -> None:
+    def __init__(
+        self, reactor: Any, policy: AddressPolicy, roots: Any = None, *, addresses: Addresses | None = None
+    ) -> None:
         self.reactor = reactor
         self.policy = policy
         self.trust = Trust(roots)
+        self.addresses = addresses
 
     def passage(self) -> Passage:
         """A way out for one exchange; whoever asks for it closes it."""
@@ -80,7 +89,7 @@ class Passage:
         self._received = 0
         self._egress = egress
         self._connections: list[_Metered] = []
-        pool = HTTPConnectionPool(egress.reactor, persistent=False)
+        pool = _QuietPool(egress.reactor, persistent=False)
         self._agent = Agent.usingEndpointFactory(egress.reactor, self, pool)
 
     def request(
@@ -136,7 +145,7 @@ class Passage:
         return protocol
 
     async def _permitted(self, host: str, port: int) -> list[IPv4Address | IPv6Address]:
-        addresses = literal(host, port) or await lookup(self._egress.reactor.nameResolver, host, port)
+        addresses = literal(host, port) or await self._found(host, port)
         if not addresses:
             raise EgressError("could not resolve host")
         for address in addresses:
@@ -144,6 +153,11 @@ class Passage:
             if refusal is not None:
                 raise EgressError(refusal)
         return addresses
+
+    async def _found(self, host: str, port: int) -> list[IPv4Address | IPv6Address]:
+        if self._egress.addresses is None:
+            return await lookup(self._egress.reactor.nameResolver, host, port)
+        return [found for address in await self._egress.addresses(host) for found in literal(address, port)]
 
     def admits(self, size: int) -> bool:
         """Whether `size` bytes more may be taken from the peer."""
@@ -190,6 +204,16 @@ class _Metered(ProtocolWrapper):
         if self._abort is not None and self._abort.active():
             self._abort.cancel()
         super().connectionLost(reason)
+
+
+class _QuietFactory(_HTTP11ClientFactory):
+    noisy = False
+
+
+class _QuietPool(HTTPConnectionPool):
+    """A pool that does not log the coming and going of each connection."""
+
+    _factory = _QuietFactory
 
 
 class _Metering(WrappingFactory[_Metered]):

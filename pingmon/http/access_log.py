@@ -21,25 +21,39 @@ if TYPE_CHECKING:
     from pingmon.http.request import Request
 
 HIDDEN: Final = "***"
+SECRETS: Final = ("key", "token", "secret", "password")
+"""Fields whose names hold one of these have secret values."""
+FIELD_MAX: Final = 2048
+"""Characters of a target, a referer or a user agent that are logged."""
 DECODINGS: Final = 3
 """How many layers of percent-encoding are looked through."""
 
 _uuid: Final = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 _after_ping: Final = re.compile(r"(/ping/+)[^/?#&\s]+")
-_field: Final = re.compile(r"((?:^|[?&;])[^=&;]*(?:key|token|secret|password)[^=&;]*=)[^&;#]+", re.IGNORECASE)
+_api_key: Final = re.compile(r"hc[wro]_[A-Za-z0-9]+")
+_separator: Final = re.compile(r"([?&;#])")
 _word: Final = re.compile(r"[-A-Za-z0-9_]+")
 _unprintable: Final = re.compile(r"[^ !#-\[\]-~]")
 
 
 def redacted(text: str, is_key: Callable[[str], bool]) -> str:
-    """`text` without secrets; `is_key` knows the ping keys."""
+    """`text` without secrets, cut to `FIELD_MAX`; `is_key` knows the ping keys. Takes time linear in its length."""
+    text = text[:FIELD_MAX]
     for _ in range(DECODINGS):
         if "%" not in text:
             break
         text = unquote(text)
-    for pattern, hidden in ((_field, rf"\1{HIDDEN}"), (_after_ping, rf"\1{HIDDEN}"), (_uuid, HIDDEN)):
+    text = "".join(map(_without_value, _separator.split(text)))
+    for pattern, hidden in ((_after_ping, rf"\1{HIDDEN}"), (_uuid, HIDDEN), (_api_key, HIDDEN)):
         text = pattern.sub(hidden, text)
     return _word.sub(lambda word: HIDDEN if is_key(word[0]) else word[0], text)
+
+
+def _without_value(piece: str) -> str:
+    """A part of a query, with its value hidden if its name says that it is a secret."""
+    name, equals, value = piece.partition("=")
+    secret = value and any(word in name.lower() for word in SECRETS)
+    return f"{name}{equals}{HIDDEN}" if secret else piece
 
 
 class AccessLog:

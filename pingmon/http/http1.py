@@ -1,7 +1,7 @@
 """HTTP/1 on one connection: Twisted's channel, without its timers, and with an answer to each refusal.
 
-It relies on a few names of `twisted.web.http.HTTPChannel` that are not public (`_command`, `_path`, and
-`_respondToBadRequestAndDisconnect`, its only seam for refusals); the tests notice if they change.
+It relies on a few names of `twisted.web.http.HTTPChannel` that are not public (`_command`, `_path`, what it knows of
+its transport, and `_respondToBadRequestAndDisconnect`, its only seam for refusals); the tests notice if they change.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Channel(HTTPChannel):
         super().__init__()
         self.connection = connection
         self.timeOut = None
+        self._held = b""
 
     # --- what a request asks its channel ----------------------------------------------------------------------------
 
@@ -58,6 +59,8 @@ class Channel(HTTPChannel):
         """The request before has been answered; `extra` is what came meanwhile, the start of the next ones."""
         if extra:
             self.connection.begun = self.connection.watch.tick
+        if extra and self._waitingForTransport:  # answers that are not read must not pile up
+            self._held, extra = self._held + extra, b""
         return super().setLineMode(extra)
 
     def headerReceived(self, line: bytes) -> bool:
@@ -101,7 +104,11 @@ class Channel(HTTPChannel):
     def pauseProducing(self) -> None:
         self.connection.stalled = self.connection.watch.tick
         super().pauseProducing()
+        self._networkProducer.pauseProducing()  # Twisted's own goes on reading while a request is handled
 
     def resumeProducing(self) -> None:
         self.connection.stalled = 0
         super().resumeProducing()
+        if self._held and not self.connection.deaf:
+            held, self._held = self._held, b""
+            super().setLineMode(held)

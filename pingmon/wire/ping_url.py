@@ -31,7 +31,7 @@ EXIT_STATUS_MAX: Final = 255
 _UUID: Final = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _uuid: Final = re.compile(_UUID).fullmatch
 _form: Final = re.compile(
-    rf"/(?:({_UUID})|([-A-Za-z0-9_]+)/([-a-z0-9_]{{1,{SLUG_MAX}}}))(?:/(?:(start|fail|log)|0*([0-9]+)))?/?"
+    rf"/(?:({_UUID})|([-A-Za-z0-9_]+)/([-a-z0-9_]{{1,{SLUG_MAX}}}))(?:/(?:(start|fail|log)|([0-9]+)))?/?"
 ).fullmatch
 _SIGNALS: Final[dict[str | None, Signal]] = {None: "success", "start": "start", "fail": "fail", "log": "log"}
 _REMEMBERED_LENGTH: Final = 200
@@ -103,6 +103,7 @@ _remembered: Final = lru_cache(maxsize=16_384)(_parsed)
 
 def _exit_status(digits: str) -> int:
     """The number; longer ones than it can be are not converted, as that takes long or is refused by Python."""
+    digits = digits.lstrip("0") or "0"
     return int(digits) if len(digits) <= 3 and int(digits) <= EXIT_STATUS_MAX else EXIT_STATUS_MAX + 1
 
 

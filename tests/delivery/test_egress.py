@@ -23,7 +23,7 @@ from twisted.web.error import SchemeNotSupported
 
 from pingmon.core.addresses import AddressPolicy, allowing
 from pingmon.delivery.attempt import Delivered, NotDelivered
-from pingmon.delivery.egress import LINGER_S, Egress, literal, lookup
+from pingmon.delivery.egress import LINGER_S, Egress, EgressError, literal, lookup
 from pingmon.testing import result
 from tests.delivery.receiver import Server, kind, sent, until
 
@@ -90,6 +90,26 @@ async def test_other_spellings_of_a_private_address_are_refused_too(server: Serv
 @pytest_twisted.ensureDeferred
 async def test_a_host_without_addresses_cannot_be_resolved() -> None:
     assert await sent(kind(running=Names(x=[[]])), "http://x.example/") == NotDelivered("could not resolve host")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_resolver_of_ones_own_is_asked_for_names_and_not_for_addresses(server: Server) -> None:
+    """The daemon's does not wait for the reactor's threads, of which a few slow names could take all."""
+    asked: list[str] = []
+
+    async def addresses(name: str) -> tuple[str, ...]:
+        asked.append(name)
+        return ("127.0.0.1",) if name == "receiver.test" else ()
+
+    port = await server.listen()
+    passage = Egress(reactor, allowing(["127.0.0.1"]), addresses=addresses).passage()
+    await passage.connect("receiver.test", port, Factory.forProtocol(Protocol))
+    await passage.connect("127.0.0.1", port, Factory.forProtocol(Protocol))
+    with pytest.raises(EgressError, match="could not resolve host"):
+        await passage.connect("nobody.test", port, Factory.forProtocol(Protocol))
+    passage.close()
+    assert asked == ["receiver.test", "nobody.test"]
+    await until(lambda: not server.open)
 
 
 @pytest_twisted.ensureDeferred

@@ -88,3 +88,16 @@ def test_unwritable_log_costs_nothing(tmp_path: Path) -> None:
         for _ in range(3):
             assert house.ask(f"/ping/{CHECK}").status == 200
         assert [event["why"] for event in house.observer if "why" in event] == ["No space left on device"]
+
+
+@pytest.mark.parametrize(
+    "text", ["/hcw_0123456789abcdefghijABCDEFGH", "/x?a=hcr_0123456789abcdefghij", "hco_0123456789"]
+)
+def test_api_keys_are_hidden_wherever_they_stand(text: str) -> None:
+    """Also where no field's name says what they are."""
+    assert "0123456789" not in redacted(text, lambda word: False)
+
+
+def test_a_very_long_field_is_cut() -> None:
+    """One line of the log stays one line that people can read."""
+    assert len(redacted("/x" * 10_000, lambda word: False)) <= 2048

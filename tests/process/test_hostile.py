@@ -161,6 +161,25 @@ def test_a_body_without_end_is_a_ping_and_then_the_connection_is_closed(start: S
     sound(daemon)
 
 
+def test_a_client_that_never_reads_its_answers_cannot_fill_the_memory(start: Starter) -> None:
+    """It asks without end; the daemon stops reading from it, serves others, and closes in the end."""
+    daemon = start(config="[http]\nidle_timeout = 3\n")
+    daemon.ping("job", "?create=1")
+    before = resident(daemon)
+    with socket.socket() as greedy:
+        greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        greedy.connect(("127.0.0.1", daemon.port))
+        greedy.settimeout(0.5)
+        sent = 0
+        with suppress(OSError):
+            while sent < 30_000_000:
+                sent += greedy.send(b"OPTIONS /ping/a HTTP/1.1\r\n\r\n" * 1000)
+        assert sent < 10_000_000, "the daemon must stop reading"
+        assert daemon.ping("job").status == 200
+        assert resident(daemon) - before < 15_000_000
+    sound(daemon)
+
+
 def test_one_caller_cannot_take_all_connections(start: Starter) -> None:
     """Whoever holds half of the places gets no more of them, and others are still let in."""
     daemon = start(config="[http]\nmax_connections = 40\n")

@@ -1,0 +1,175 @@
+"""One question to one name server: over UDP, or over TCP when the reply is too long for that.
+
+Each question has a socket of its own, connected to the server: the kernel picks a random port, drops what comes from
+elsewhere, and tells at once that nobody listens there. Not twisted.names' client, whose questions cannot be cancelled
+(twisted#6644) and which has no fail-over for servers that answer with an error.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.error import CannotListenError, NotConnectingError
+from twisted.internet.protocol import ClientFactory, DatagramProtocol, connectionDone
+from twisted.names.dns import randomSource
+from twisted.protocols.basic import Int16StringReceiver
+from twisted.python.failure import Failure
+
+from pingmon.probes.dns_message import question, reply
+from pingmon.probes.lookups import CannotAsk
+
+TCP_S: Final = 3.0
+"""Seconds that a question over TCP may take at least."""
+EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Silent(Exception):
+    """This server gives no reply."""
+
+
+async def ask(reactor: Any, server: tuple[str, int], name: str, kind: int, wait_s: float) -> Any:
+    """The reply (`dns.Message`) of `server` (address, port). Raises `Silent`, or `CannotAsk` if there is no socket.
+
+    UDP gets `wait_s` seconds. Cancelling frees the socket.
+    """
+    id = randomSource()
+
+    def fitting(received: bytes) -> Any:
+        return reply(received, id, name, kind)
+
+    wire = question(id, name, kind)
+    try:
+        message = await over_udp(reactor, server, wire, fitting).addTimeout(wait_s, reactor)
+        if message.trunc:
+            message = await over_tcp(reactor, server, wire, fitting).addTimeout(max(wait_s, TCP_S), reactor)
+    except TimeoutError as error:
+        raise Silent("timed out") from error
+    return message
+
+
+def over_udp(reactor: Any, server: tuple[str, int], wire: bytes, fitting: Callable[[bytes], Any]) -> Deferred[Any]:
+    """The first datagram that `fitting` makes something of."""
+    asking = _Datagram(fitting)
+    try:
+        reactor.listenUDP(0, asking, interface="::" if ":" in server[0] else "")
+    except CannotListenError as error:
+        number = getattr(error.socketError, "errno", None)
+        asking.end(CannotAsk("no socket to ask with") if number in EXHAUSTED else Silent(str(error)))
+        return asking.done
+    transport: Any = asking.transport
+    try:
+        transport.connect(*server)
+        transport.write(wire)
+    except OSError as error:
+        asking.end(Silent(str(error)))
+    return asking.done
+
+
+def over_tcp(reactor: Any, server: tuple[str, int], wire: bytes, fitting: Callable[[bytes], Any]) -> Deferred[Any]:
+    """The first message that `fitting` makes something of."""
+    asking = _Calling(wire, fitting)
+    asking.connector = reactor.connectTCP(server[0], server[1], asking, None)
+    return asking.done
+
+
+class _Datagram(DatagramProtocol):
+    noisy = False
+
+    def __init__(self, fitting: Callable[[bytes], Any]) -> None:
+        self.done: Deferred[Any] = Deferred(lambda _: self._close())
+        self._fitting = fitting
+        self._ended = False
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        """As `IDatagramProtocol`."""
+        message = None if self._ended else self._fitting(datagram)
+        if message is not None:
+            self._close()
+            self.done.callback(message)
+
+    def stopProtocol(self) -> None:
+        """As `DatagramProtocol`: some reactors close the socket when nobody listens there."""
+        self.end(Silent("refused"))
+
+    def connectionRefused(self) -> None:
+        """As `DatagramProtocol`: others tell."""
+        self.end(Silent("refused"))
+
+    def end(self, error: Exception) -> None:
+        """There will be no reply."""
+        if not self._ended:
+            self._close()
+            self.done.errback(error)
+
+    def _close(self) -> None:
+        self._ended = True
+        transport: Any = self.transport
+        if transport is not None:
+            transport.stopListening()
+
+
+class _Stream(Int16StringReceiver):
+    factory: _Calling
+
+    def connectionMade(self) -> None:
+        """As `IProtocol`."""
+        self.sendString(self.factory.wire)
+
+    def stringReceived(self, string: bytes) -> None:
+        """As `Int16StringReceiver`."""
+        self.factory.received(string)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """As `IProtocol`."""
+        self.factory.end(reason)
+
+
+class _Calling(ClientFactory[_Stream]):
+    noisy = False
+
+    def __init__(self, wire: bytes, fitting: Callable[[bytes], Any]) -> None:
+        self.wire = wire
+        self.done: Deferred[Any] = Deferred(lambda _: self._close())
+        self.connector: Any = None
+        self._fitting = fitting
+        self._made: Any = None
+        self._ended = False
+
+    def buildProtocol(self, addr: object) -> _Stream:
+        """As `IProtocolFactory`."""
+        self._made = _Stream()
+        self._made.factory = self
+        made: _Stream = self._made
+        return made
+
+    def clientConnectionFailed(self, connector: object, reason: Failure) -> None:
+        """As `ClientFactory`."""
+        self.end(reason)
+
+    def received(self, string: bytes) -> None:
+        """A message has come."""
+        message = None if self._ended else self._fitting(string)
+        if message is not None:
+            self._close()
+            self.done.callback(message)
+
+    def end(self, reason: Failure) -> None:
+        """There will be no reply."""
+        if not self._ended:
+            self._close()
+            if getattr(reason.value, "osError", None) in EXHAUSTED:
+                self.done.errback(CannotAsk("no socket to ask with"))
+            else:
+                self.done.errback(Silent(reason.getErrorMessage()))
+
+    def _close(self) -> None:
+        self._ended = True
+        if self._made is not None and self._made.transport is not None:
+            self._made.transport.abortConnection()
+        elif self.connector is not None:
+            with suppress(NotConnectingError):
+                self.connector.stopConnecting()

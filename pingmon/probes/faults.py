@@ -1,0 +1,103 @@
+"""What an error of the network says about a site, and what it says about pingmon's own machine.
+
+No descriptors, buffers or local ports left, a local firewall, no network at all: then the prober cannot look, and the
+site is not to blame (`void`). A machine without IPv6 is common and fails IPv6 at once; that counts only when nothing
+else was left to try.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from ipaddress import IPv4Address, ip_address
+from typing import Final
+
+from OpenSSL.SSL import Error as OpenSslError
+from OpenSSL.SSL import SysCallError
+from twisted.internet.error import ConnectError
+
+from pingmon.core.look import Fault
+from pingmon.outgoing.trust import Untrusted
+
+EXHAUSTED: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN, errno.EPERM, errno.EACCES}
+)
+"""What this machine refuses to itself, whatever the address."""
+NO_NETWORK: Final = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.ENETDOWN})
+"""This machine has no way to addresses of this kind."""
+WORDS: Final = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.ETIMEDOUT: "connection timed out",
+    errno.EHOSTUNREACH: "no route to host",
+}
+TLS_WORDS: Final = (
+    ("unsupported protocol", "the server speaks no TLS newer than 1.1"),
+    ("alert protocol version", "the server and pingmon have no version of TLS in common"),
+    ("wrong version number", "the server does not speak TLS"),
+    ("http request", "the server does not speak TLS"),
+    ("packet length too long", "the server does not speak TLS"),
+    ("unrecognized name", "the server does not know this name"),
+    ("certificate required", "the server wants a client certificate"),
+    ("handshake failure", "the server refused the handshake"),
+)
+"""Parts of OpenSSL's reasons, and what they mean."""
+
+
+class ProbeFailed(Exception):
+    """A probe ends here. `fault` as in `core.look`; `detail` a few words for people."""
+
+    def __init__(self, fault: Fault, detail: str) -> None:
+        super().__init__(fault, detail)
+        self.fault: Fault = fault
+        self.detail = detail
+
+
+def own_trouble(address: str, error: BaseException) -> bool:
+    """Whether a failed attempt to connect to `address` says something of this machine, whatever other attempts say.
+
+    No local port left looks like a missing IPv6 address; for IPv4 it can only be the former.
+    """
+    number = getattr(error, "osError", None)
+    if number == errno.EADDRNOTAVAIL:
+        return isinstance(ip_address(address), IPv4Address)
+    return number in EXHAUSTED
+
+
+def connect_failed(errors: Sequence[tuple[str, BaseException]]) -> ProbeFailed:
+    """What the failed attempts (address, error), at least one, at all addresses of a host come to."""
+    for address, error in errors:
+        if own_trouble(address, error):
+            return ProbeFailed("void", f"pingmon cannot connect: {_words(error)}")
+    for _, error in errors:
+        if getattr(error, "osError", None) not in NO_NETWORK:
+            return ProbeFailed("connect", _words(error))
+    return ProbeFailed("void", f"pingmon has no network for this address: {_words(errors[0][1])}")
+
+
+def tls_failed(error: BaseException) -> ProbeFailed:
+    """What the end of a connection during the handshake, or because of TLS, means."""
+    if isinstance(error, Untrusted):
+        return ProbeFailed("tls", str(error))
+    if isinstance(error, OpenSslError) and not isinstance(error, SysCallError):
+        reason = _reason(error)
+        for part, words in TLS_WORDS:
+            if part in reason:
+                return ProbeFailed("tls", words)
+        return ProbeFailed("tls", f"handshake failed ({reason})" if reason else "handshake failed")
+    return ProbeFailed("tls", "connection closed during the handshake")
+
+
+def _words(error: BaseException) -> str:
+    number = getattr(error, "osError", None) if isinstance(error, ConnectError) else None
+    if isinstance(number, int):
+        return WORDS.get(number) or os.strerror(number).lower()
+    return "connection failed"
+
+
+def _reason(error: OpenSslError) -> str:
+    """OpenSSL's own text for the newest entry of its queue; nothing in it comes from the peer."""
+    try:
+        return str(error.args[0][-1][2]).lower()
+    except (IndexError, TypeError):
+        return ""

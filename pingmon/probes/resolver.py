@@ -1,0 +1,228 @@
+"""Names to addresses, without threads and with a memory: IPv6 and IPv4 asked apart, CNAMEs kept, failures told apart.
+
+The platform's resolver will not do: it answers in ten threads that cannot be called off, and does not say whether a
+name does not exist or its servers are silent; and twisted.names' own cache is never filled. /etc/hosts comes first,
+as everywhere; search domains are not tried, for a monitored name is complete.
+
+What failed for lack of an answer is not remembered, so that the next look is one of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from itertools import zip_longest
+from typing import Any, Final, TypeAlias
+
+import idna
+from msgspec import structs
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail, succeed
+from twisted.names import dns
+
+from pingmon.probes import host_files
+from pingmon.probes.dns_cache import CACHE_MAX, NEGATIVE_S, STALE_HOLD_S, TTL_S, DnsCache, clamped
+from pingmon.probes.dns_message import MAX_CHAIN, Answer, read
+from pingmon.probes.dns_servers import NameServers
+from pingmon.probes.lookups import CannotAsk, Found, LookupFailed, NoAnswer, NoSuchName, RecordKind, Resolved
+from pingmon.probes.sharing import Shared
+from pingmon.probes.target import HOST_MAX, is_literal
+
+DEADLINE_S: Final = 8.0
+"""Seconds for a lookup in all."""
+STALE_WAIT_S: Final = 2.0
+"""The same when there is an answer that has only just run out (RFC 8767)."""
+SECOND_S: Final = 0.5
+"""Seconds that the answer for IPv6 gets after the one for IPv4: some servers never answer for it."""
+LOOPBACK: Final = ("::1", "127.0.0.1")
+KINDS: Final[dict[RecordKind, int]] = {"TXT": dns.TXT, "PTR": dns.PTR, "NS": dns.NS, "CNAME": dns.CNAME}
+
+_NAME: Final = re.compile(r"[!-\-/-~]{1,63}(\.[!-\-/-~]{1,63})*")
+
+Value: TypeAlias = Found | NoSuchName
+Ask: TypeAlias = Callable[[str], Coroutine[Deferred[Any], Any, Found]]
+Key: TypeAlias = tuple[str, str]
+
+
+class Resolver:
+    """Looks up names. `reactor`: IReactorTCP, IReactorUDP and IReactorTime.
+
+    `servers`: recursive name servers as (address, port), by default those of /etc/resolv.conf. `hosts`: names that
+    are known without asking, by default those of /etc/hosts. Both files are read here and now, and not again.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        servers: Sequence[tuple[str, int]] | None = None,
+        *,
+        hosts: Mapping[str, Sequence[str]] | None = None,
+        deadline_s: float = DEADLINE_S,
+        cache_max: int = CACHE_MAX,
+    ) -> None:
+        self._reactor = reactor
+        if servers is None:
+            servers = host_files.servers(host_files.text_of(host_files.RESOLV_CONF))
+        self._servers = NameServers(reactor, servers)
+        self._hosts = host_files.hosts(host_files.text_of(host_files.HOSTS)) if hosts is None else dict(hosts)
+        self._deadline_s = deadline_s
+        self._cache: DnsCache[Key, Value] = DnsCache(cache_max)
+        self._shared: Shared[Key, Value] = Shared()
+
+    def addresses(self, name: str) -> Deferred[Resolved]:
+        """All addresses of `name`, which may be international, or an address itself.
+
+        Fails with `NoSuchName` (no such name, or no address), or `NoAnswer`, whose kind `CannotAsk` says nothing
+        about the name. Cancelling frees what it holds.
+        """
+        if is_literal(name):
+            return succeed(Resolved((name,)))
+        found = self._known_or_found("address", name, self._both)
+        return found.addCallback(lambda found: Resolved(found.values, found.chain, found.ttl_s, found.from_cache))
+
+    def records(self, name: str, kind: RecordKind) -> Deferred[tuple[str, ...]]:
+        """What there is under `name` of that kind, names in lower case. Fails as `addresses` does."""
+
+        async def ask(name: str) -> Found:
+            answer = await self._chased(name, KINDS[kind])
+            if not answer.values:
+                raise NoSuchName(f"there is no {kind} record of this name", answer.ttl_s)
+            return Found(answer.values, answer.chain, answer.ttl_s)
+
+        return self._known_or_found(kind, name, ask).addCallback(lambda found: found.values)
+
+    def heard_since(self, at_s: float) -> bool:
+        """Whether any name server has replied to anything since `at_s`, by the reactor's clock."""
+        return self._servers.heard_s >= at_s
+
+    # --- what is known --------------------------------------------------------------------------------------------
+
+    def _known_or_found(self, kind: str, name: str, ask: Ask) -> Deferred[Found]:
+        try:
+            name = plain(name)
+        except ValueError:
+            return fail(NoSuchName("this is not a name"))
+        own = self._own(name) if kind == "address" else None
+        if own is not None:
+            return succeed(Found(tuple(own), (), TTL_S[1], True))
+        key, now = (kind, name), self._reactor.seconds()
+        known = self._cache.get(key, now)
+        if known is not None and now < known.until_s:
+            return _told(known.value, known.until_s - now)
+        stale = None if known is None else known.value
+        found = self._shared.get(key, lambda: self._fetched(key, ask, stale))
+        return found.addCallback(lambda value: _told(value, None))
+
+    def _own(self, name: str) -> Sequence[str] | None:
+        """What this machine itself says; `localhost` is nobody else's business (RFC 6761)."""
+        known = self._hosts.get(name)
+        if known is None and (name == "localhost" or name.endswith(".localhost")):
+            return LOOPBACK
+        return known
+
+    async def _fetched(self, key: Key, ask: Ask, stale: Value | None) -> Value:
+        """The servers' answer, kept; what had run out instead if they have none. Raises `NoAnswer`."""
+        usable = stale if isinstance(stale, Found) else None
+        began_s = self._reactor.seconds()
+        try:
+            found = await self._bounded(ask(key[1]), began_s, STALE_WAIT_S if usable else self._deadline_s)
+        except NoSuchName as error:
+            self._cache.put(key, error, clamped(error.ttl_s, NEGATIVE_S), self._reactor.seconds(), stale_s=0)
+            return error
+        except NoAnswer:
+            if usable is None:
+                raise
+            now = self._reactor.seconds()
+            known = self._cache.get(key, now)
+            if known is None:
+                raise
+            known.until_s = min(now + STALE_HOLD_S, known.stale_until_s)
+            return structs.replace(usable, ttl_s=known.until_s - now, from_cache=True)
+        ttl_s = clamped(found.ttl_s)
+        self._cache.put(key, found, ttl_s, self._reactor.seconds())
+        return structs.replace(found, ttl_s=ttl_s)
+
+    async def _bounded(self, asking: Coroutine[Deferred[Any], Any, Found], began_s: float, wait_s: float) -> Found:
+        try:
+            return await Deferred.fromCoroutine(asking).addTimeout(wait_s, self._reactor)
+        except TimeoutError as error:
+            if self.heard_since(began_s):
+                raise NoAnswer("its name servers do not answer (timed out)") from error
+            raise CannotAsk("no name server answers") from error
+
+    # --- what the servers say -------------------------------------------------------------------------------------
+
+    async def _both(self, name: str) -> Found:
+        """The addresses of both kinds. One kind without an answer does not spoil the other, but is soon asked again."""
+        asking = {kind: Deferred.fromCoroutine(_tried(self._chased(name, kind))) for kind in (dns.A, dns.AAAA)}
+        try:
+            old = await asking[dns.A]
+            if isinstance(old, NoSuchName):
+                raise old
+            new = asking[dns.AAAA]
+            if isinstance(old, Answer) and old.values:
+                new.addTimeout(SECOND_S, self._reactor)
+            try:
+                later = await new
+            except TimeoutError:
+                later = NoAnswer("its name servers do not answer for IPv6")
+        finally:
+            for each in asking.values():
+                each.addErrback(lambda failure: failure.trap(CancelledError))
+                each.cancel()
+        return _joined(old, later)
+
+    async def _chased(self, name: str, kind: int) -> Answer:
+        """The answer at the end of the chain of CNAMEs, should the servers not have followed it themselves."""
+        chain: tuple[str, ...] = ()
+        ttls: list[int] = []
+        while True:
+            asked = chain[-1] if chain else name
+            message = await self._servers.ask(asked, kind)
+            answer = read(message, asked, kind)
+            if message.rCode == dns.ENAME:
+                raise NoSuchName("there is no such name", answer.ttl_s)
+            chain += answer.chain
+            ttls.append(answer.ttl_s)
+            if answer.values or answer.settled or len(chain) >= MAX_CHAIN:
+                return Answer(answer.values, chain, min(ttls), settled=True)
+
+
+async def _tried(asking: Coroutine[Deferred[Any], Any, Answer]) -> Answer | LookupFailed:
+    try:
+        return await asking
+    except CancelledError:
+        raise
+    except LookupFailed as error:
+        return error
+
+
+def _joined(old: Answer | LookupFailed, new: Answer | LookupFailed) -> Found:
+    """IPv6 and IPv4 addresses by turns. Raises the graver failure if there are none."""
+    answers = [each for each in (new, old) if isinstance(each, Answer)]
+    pairs = zip_longest(*(each.values for each in answers))
+    addresses = tuple(address for pair in pairs for address in pair if address is not None)
+    failures = [each for each in (old, new) if isinstance(each, LookupFailed)]
+    ttl_s = min((each.ttl_s for each in answers if each.values or not addresses), default=0)
+    if addresses:
+        chain = max((each.chain for each in answers), key=len)
+        return Found(addresses, chain, 0 if any(isinstance(each, NoAnswer) for each in failures) else ttl_s)
+    for failure in failures:
+        if isinstance(failure, NoAnswer):
+            raise failure
+    raise NoSuchName("this name has no address", ttl_s)
+
+
+def _told(value: Value, ttl_s: float | None) -> Deferred[Found]:
+    if isinstance(value, NoSuchName):
+        return fail(NoSuchName(str(value), value.ttl_s))
+    return succeed(value if ttl_s is None else structs.replace(value, ttl_s=ttl_s, from_cache=True))
+
+
+def plain(name: str) -> str:
+    """`name` in ASCII and lower case, without a dot at the end. ValueError if it cannot be a name."""
+    if not name.isascii():
+        name = idna.encode(name, uts46=True).decode("ascii")
+    name = name.lower().rstrip(".")
+    if len(name) > HOST_MAX or not _NAME.fullmatch(name):
+        raise ValueError("not a name")
+    return name

@@ -1,0 +1,245 @@
+"""`twistd pingmon-verifier`: options, and the composition root of a verifier (`probes.verifier`).
+
+It has no journal and no database, and writes no files. All that it has to know is a secret, which it shares with the
+daemons that may ask it. As in `tap`, the parts are imported inside functions.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import stat
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.logger import Logger
+from twisted.python import usage
+
+if TYPE_CHECKING:
+    from pingmon.core.addresses import AddressPolicy
+    from pingmon.http.door import Door
+    from pingmon.probes.verifier import Looker, Verifier
+    from pingmon.services import Listener
+    from pingmon.wire.signed import Secret
+
+FILE_MAX: Final = 65_536
+"""Bytes of a secret file."""
+MODE_MAX: Final = 0o640
+"""What the secret file may allow, and to whom."""
+CONNECTIONS: Final = 512
+"""At a time; one caller gets half of them at most."""
+REQUEST_DEADLINE_S: Final = 10.0
+IDLE_S: Final = 15.0
+PER_ADDRESS: Final = 16
+"""Probes of one address at a time: when a large host is down, all its sites are asked for at once."""
+DRAIN_S: Final = 10.0
+"""Seconds that probes under way get when the verifier is stopped."""
+
+
+class Options(usage.Options):
+    """The command line of `twistd pingmon-verifier`."""
+
+    synopsis = "[options]"
+    longdesc = "Looks at sites when a pingmon that shares its secret asks it to, and tells what it saw."
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["listen"], self["allow"] = [], []
+        self["secret-file"] = self["name"] = self["probes"] = None
+
+    def opt_listen(self, endpoint: str) -> None:
+        """Endpoint to listen on, such as tcp:8100 or tls:/etc/letsencrypt/live:8100; may be given several times"""
+        self["listen"].append(endpoint)
+
+    def opt_secret_file(self, file: str) -> None:
+        """File with the secrets that questions may be signed with, one whsec_… a line; not readable by others"""
+        self["secret-file"] = file
+
+    def opt_allow(self, network: str) -> None:
+        """Network that sites may be in besides the public ones, such as 192.168.0.0/16; may be given several times"""
+        self["allow"].append(network)
+
+    def opt_name(self, name: str) -> None:
+        """What this verifier calls itself (default: the name of the host)"""
+        self["name"] = name
+
+    def opt_probes(self, number: str) -> None:
+        """How many probes may be under way at a time (default: 200)"""
+        if not (number.isascii() and number.isdigit() and 0 < int(number) <= 10_000):
+            raise usage.UsageError("--probes: a number from 1 to 10000 is needed")
+        self["probes"] = int(number)
+
+
+def makeService(options: Options) -> IService:
+    """The verifier, not yet started. Exits with status 1 and a line that says why if it cannot be made."""
+    from twisted.internet import reactor
+
+    from pingmon.clock import MICROSECONDS
+    from pingmon.probes.verifier import PROBES_MAX, Verifier
+
+    clock: Any = reactor
+    if not options["secret-file"]:
+        raise _refused("--secret-file is needed")
+    if not options["listen"]:
+        raise _refused("--listen is needed")
+    path = Path(options["secret-file"]).absolute()
+    secrets = read_secrets(path)
+    policy = _policy(options["allow"])
+    listeners = [_listener(text) for text in options["listen"]]
+    probes = options["probes"] or PROBES_MAX
+    name = (options["name"] or socket.gethostname())[:255]
+
+    def now() -> int:
+        return int(clock.seconds() * MICROSECONDS)
+
+    verifier = Verifier(_looker(clock, policy, now, probes), secrets, name, clock, now=now, max_probes=probes)
+    return VerifierService(verifier, _door(verifier, clock), listeners, path, clock.callFromThread)
+
+
+def read_secrets(path: Path) -> tuple[Secret, ...]:
+    """The secrets in the file at `path`. Raises `Refused` if it cannot be read, or could be by too many."""
+    from pingmon.wire.signed import BadSecret, secrets_of
+
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise _refused(f"{path}: is not a file")
+        if stat.S_IMODE(status.st_mode) & ~MODE_MAX:
+            raise _refused(f"{path}: others may read or change it; chmod 0600 (0640 at most)")
+        with path.open("rb") as file:
+            return secrets_of(file.read(FILE_MAX).decode())
+    except OSError as error:
+        raise _refused(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise _refused(f"{path}: is not text") from error
+    except BadSecret as error:
+        raise _refused(f"{path}: {error}") from error
+
+
+class VerifierService(Service):
+    """A verifier and its door. SIGHUP has it read its secrets again; if it cannot, it keeps those that it has."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        door: Door,
+        listeners: Sequence[Listener],
+        secret_file: Path,
+        soon: Callable[[Callable[[], None]], object],
+    ) -> None:
+        self.setName("pingmon-verifier")
+        self._verifier = verifier
+        self._door = door
+        self._listeners = listeners
+        self._secret_file = secret_file
+        self._soon = soon
+        self._listening = False
+        self._before: Any = signal.SIG_DFL
+
+    def privilegedStartService(self) -> None:
+        """Bind the ports, while the process may still be allowed to bind low ones. Raises `Refused`."""
+        for listener in self._listeners:
+            listener.listen(self._door)
+        self._listening = True
+
+    def startService(self) -> None:
+        """Begin. Raises `Refused`."""
+        super().startService()
+        if not self._listening:  # `twist` knows no privileged start
+            self.privilegedStartService()
+        self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._soon(self.reload))
+        for listener in self._listeners:
+            self.log.info("listening on {endpoint}", endpoint=listener.description)
+
+    def reload(self) -> None:
+        """Read the secrets again."""
+        from pingmon.services import Refused
+
+        try:
+            self._verifier.secrets = read_secrets(self._secret_file)
+        except Refused as error:
+            self.log.error("the secrets stay as they were: {error}", error=str(error))
+        else:
+            self.log.info("the secrets were read again, and there are {count}", count=len(self._verifier.secrets))
+
+    def stopService(self) -> Deferred[None]:
+        """Fires when probes under way are answered, at the latest after `DRAIN_S`."""
+        super().stopService()
+        signal.signal(signal.SIGHUP, self._before)
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        for listener in reversed(self._listeners):
+            with self.log.failuresHandled("while closing {endpoint}", endpoint=listener.description):
+                await listener.stop()
+        with self.log.failuresHandled("while finishing requests"):
+            await self._door.drain(DRAIN_S)
+
+
+def _looker(clock: Any, policy: AddressPolicy, now: Callable[[], int], probes: int) -> Looker:
+    from pingmon.outgoing.trust import Trust
+    from pingmon.probes.prober import Prober
+    from pingmon.probes.resolver import Resolver
+    from pingmon.probes.verifier import WAIT_S
+
+    return Prober(
+        clock,
+        Resolver(clock),
+        policy,
+        Trust(),
+        now=now,
+        max_in_flight=probes,
+        per_address=PER_ADDRESS,
+        max_waiting=probes,
+        max_wait_s=WAIT_S,
+    )
+
+
+def _door(verifier: Verifier, clock: Any) -> Door:
+    from pingmon.http.door import Door, DoorSettings
+    from pingmon.wire.verify import BODY_MAX
+
+    settings = DoorSettings(
+        request_deadline_s=REQUEST_DEADLINE_S,
+        idle_timeout_s=IDLE_S,
+        max_connections=CONNECTIONS,
+        body_cap=BODY_MAX,
+        api_body_limit=BODY_MAX,
+    )
+    root: Any = verifier  # all that a door asks of a root, but not pingmon's own
+    door = Door(root, settings, clock)
+    door.noisy = False
+    return door
+
+
+def _policy(networks: Sequence[str]) -> AddressPolicy:
+    from pingmon.core.addresses import allowing
+
+    try:
+        return allowing(networks)
+    except ValueError as error:
+        raise _refused(f"--allow: {error}") from error
+
+
+def _listener(description: str) -> Listener:
+    from twisted.internet import reactor
+
+    from pingmon.services import Listener
+
+    try:
+        return Listener(description, serverFromString(reactor, description))
+    except Exception as error:
+        # Endpoint parsers are plugins and raise whatever they like at text that they cannot read.
+        raise _refused(f"cannot listen on {description}: {error or type(error).__name__}") from error
+
+
+def _refused(why: str) -> SystemExit:
+    from pingmon.services import Refused
+
+    return Refused(f"pingmon-verifier: {why}")

@@ -1,0 +1,386 @@
+"""Real verifiers, started as an operator starts them, and asked by the daemon's own client over loopback."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import secrets as randomness
+import signal
+import socket
+import subprocess
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet import reactor
+from twisted.internet.ssl import Certificate, trustRootFromCertificates
+
+from pingmon.core.look import Look
+from pingmon.core.schedule import SECOND
+from pingmon.outgoing.trust import Trust
+from pingmon.probes.call import Caller
+from pingmon.probes.verifiers import SLACK_S, Peer, Verifiers
+from pingmon.wire.signed import MISMATCH, STALE, UNSIGNED, Secret, secret, signature
+from pingmon.wire.verify import BODY_MAX, REPLAYED
+from tests.process.daemons import BIN, PATIENCE_S, Answer, free_port, until
+from tests.process.test_https import certificate
+
+pytestmark = pytest.mark.process
+
+
+def new_secret() -> str:
+    return "whsec_" + b64encode(randomness.token_bytes(32)).decode()
+
+
+def now() -> int:
+    return round(time.time() * SECOND)
+
+
+def question(url: str, timeout: float = 5.0) -> bytes:
+    fields = {"id": randomness.token_hex(16), "url": url, "timeout": timeout, "deadline": timeout + 5}
+    return json.dumps(fields).encode()
+
+
+@dataclass
+class Verifier:
+    """A verifier's process; `log` is all that it has said."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    file: Path
+    out: Path
+
+    @property
+    def log(self) -> str:
+        return self.out.read_text()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(self, method: str, path: str, body: bytes = b"", headers: dict[str, bytes] | None = None) -> Answer:
+        """One request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        try:
+            connection.request(method, path, body, {} if headers is None else headers)
+            response = connection.getresponse()
+            return Answer(response.status, response.read(), dict(response.getheaders()))
+        finally:
+            connection.close()
+
+    def verify(self, body: bytes, by: Secret, ago: int = 0) -> Answer:
+        """Ask with a signature of this secret."""
+        return self.ask("POST", "/verify", body, signature(by, json.loads(body)["id"], now() - ago * SECOND, body))
+
+    def listening(self) -> bool:
+        if self.process.poll() is not None:
+            pytest.fail(f"the verifier ended with {self.process.returncode}:\n{self.log}")
+        try:
+            return self.ask("GET", "/status").body == b"OK"
+        except OSError:
+            return False
+
+
+Start = Callable[..., Verifier]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts verifiers that may look at sites on loopback, and ends them with the test."""
+    running: list[Verifier] = []
+
+    def start(*secrets: str, options: tuple[str, ...] = ("--allow", "127.0.0.0/8"), mode: int = 0o600) -> Verifier:
+        number, port = len(running), free_port()
+        file, out = tmp_path / f"secrets-{number}", tmp_path / f"verifier-{number}.log"
+        file.write_text("\n".join(secrets))
+        file.chmod(mode)
+        arguments = [str(BIN / "twistd"), "-n", "--pidfile=", "pingmon-verifier", "--secret-file", str(file)]
+        arguments += ["--listen", f"tcp:{port}:interface=127.0.0.1", "--name", f"node-{number}", *options]
+        with out.open("wb") as log:
+            process = subprocess.Popen(arguments, stdout=log, stderr=subprocess.STDOUT, cwd=tmp_path)
+        running.append(Verifier(port, process, file, out))
+        if mode == 0o600:
+            until(running[-1].listening, "the verifier to listen")
+        return running[-1]
+
+    yield start
+    for verifier in running:
+        if verifier.process.poll() is None:
+            verifier.process.kill()
+        verifier.process.wait(PATIENCE_S)
+
+
+@pytest.fixture(scope="module")
+def trust() -> Trust:
+    return Trust()
+
+
+class Site:
+    """A web server that is looked at: `got` are the requests, as method and path; `/bad` is answered with 500."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[str, str]] = []
+        outer = self
+
+        class Pages(BaseHTTPRequestHandler):
+            def do_HEAD(self) -> None:
+                outer.got.append((self.command, self.path))
+                self.send_response(500 if self.path == "/bad" else 204)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+    yield site
+    site.server.shutdown()
+    site.server.server_close()
+
+
+class Impostor:
+    """Answers every request with the same bytes."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
+        self.answer = answer
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listening.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(self.answer)
+
+
+def verifiers(trust: Trust, *peers: tuple[str, str, str]) -> Verifiers:
+    """The daemon's side, for verifiers of these names, URLs and secrets."""
+    found = [Peer(name, url, (secret(written),)) for name, url, written in peers]
+    return Verifiers(Caller(reactor, trust), found, now=now, new_id=lambda: randomness.token_hex(16))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_verifier_says_what_it_sees_of_a_site(start: Start, site: Site, trust: Trust) -> None:
+    """Up, failing, refused, and one that it may not look at."""
+    written = new_secret()
+    verifier = start(written)
+    asking = verifiers(trust, ("fra", verifier.url, written))
+
+    async def look(url: str) -> Look:
+        (found,) = await asking.ask(url, 5.0, head_only=True)
+        return found
+
+    good = await look(f"{site.url}/good?a=b")
+    assert (good.node, good.good, good.code, good.address) == ("fra", True, 204, "127.0.0.1")
+    bad = await look(f"{site.url}/bad")
+    assert (bad.fault, bad.code) == ("status", 500)
+    assert site.got == [("HEAD", "/good?a=b"), ("HEAD", "/bad")]
+    assert (await look(f"http://127.0.0.1:{free_port()}/")).fault == "connect"
+    private = await look("http://[::1]:1/")
+    assert not private.good
+    assert "is private" in private.detail
+    assert asking.health()[0].asked == 4
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_round_shows_who_answered_and_who_did_not(start: Start, site: Site, trust: Trust) -> None:
+    """Dead, slow, of another secret, lying and garbage: each is named, and none keeps the good one from counting."""
+    written = new_secret()
+    good, slow, wrong = start(written), start(written), start(new_secret())
+    os.kill(slow.process.pid, signal.SIGSTOP)
+    body = question(site.url)
+    recorded = good.verify(body, secret(written))
+    head = "".join(f"{name}: {value}\r\n" for name, value in recorded.headers.items())
+    liar = Impostor(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode() + recorded.body)
+    garbage = Impostor(b"\x16\x03\x01\x02\x00 what?\r\n\r\n")
+    named = [("good", good.url), ("slow", slow.url), ("wrong", wrong.url), ("liar", liar.url)]
+    named += [("garbage", garbage.url), ("dead", f"http://127.0.0.1:{free_port()}")]
+    asking = verifiers(trust, *((name, url, written) for name, url in named))
+    looks = {look.node: look for look in await asking.ask(site.url, 1.0, head_only=True)}
+    for impostor in (liar, garbage):
+        impostor.listening.close()
+    assert recorded.status == 200
+    assert looks.pop("good").code == 204
+    assert all(look.fault == "void" and look.address == "" for look in looks.values())
+    assert {name: look.detail for name, look in looks.items()} == {
+        "slow": f"no answer within {1 + SLACK_S:g} s",
+        "wrong": f"refused us: {MISMATCH}",
+        "liar": "answered another question",
+        "garbage": "the answer is not HTTP",
+        "dead": "could not connect",
+    }
+    assert [health.name for health in asking.health() if health.answered] == ["good"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_verifier_is_asked_over_https(start: Start, site: Site, tmp_path: Path) -> None:
+    """And believed only by who trusts its certificate."""
+    certificate(tmp_path, "localhost")
+    pem, port, written = tmp_path / "localhost.pem", free_port(), new_secret()
+    endpoint = f"ssl:{port}:privateKey={pem}:certKey={pem}:interface=127.0.0.1"
+    start(written, options=("--allow", "127.0.0.0/8", "--listen", endpoint))
+    authority = trustRootFromCertificates([Certificate.loadPEM(pem.read_bytes())])
+    peer = ("fra", f"https://127.0.0.1:{port}", written)
+    (look,) = await verifiers(Trust(authority), peer).ask(site.url, 5.0)
+    assert (look.node, look.code, look.good) == ("fra", 204, True)
+    (look,) = await verifiers(Trust(), peer).ask(site.url, 5.0)
+    assert (look.fault, look.detail) == ("void", "TLS: certificate is self-signed")
+
+
+def test_what_is_not_signed_now_and_for_the_first_time_is_refused(start: Start, site: Site) -> None:
+    written = new_secret()
+    verifier, ours = start(written), secret(written)
+    body = question(site.url)
+    headers = signature(ours, json.loads(body)["id"], now(), body)
+    assert verifier.ask("POST", "/verify", body, headers).status == 200
+    seen = len(site.got)
+    again = verifier.ask("POST", "/verify", body, headers)
+    assert (again.status, again.body) == (401, REPLAYED.encode())
+    other = question(site.url)
+    assert verifier.verify(other, ours, ago=400).body == STALE.encode()
+    assert verifier.verify(other, ours, ago=-400).body == STALE.encode()
+    assert verifier.verify(other, secret(new_secret())).body == MISMATCH.encode()
+    assert verifier.ask("POST", "/verify", other).body == UNSIGNED.encode()
+    assert verifier.ask("POST", "/verify", other + b" " * BODY_MAX).status == 413
+    assert verifier.verify(question("ftp://127.0.0.1/"), ours).status == 400
+    assert verifier.ask("GET", "/").status == 404
+    assert len(site.got) == seen
+
+
+def test_strangers_in_masses_get_no_probe_and_no_line_in_the_log(start: Start, site: Site) -> None:
+    written = new_secret()
+    verifier = start(written)
+    before = verifier.log
+    body, stranger = question(site.url), secret(new_secret())
+    for _ in range(200):
+        assert verifier.verify(body, stranger).status == 401
+    with socket.create_connection(("127.0.0.1", verifier.port), timeout=PATIENCE_S) as raw:
+        raw.sendall(b"POST /verify HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 100_000)
+        assert raw.recv(100)[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 413")
+    assert verifier.log == before
+    assert site.got == []
+    assert verifier.verify(body, secret(written)).status == 200
+
+
+def test_more_probes_than_it_has_places_for_are_turned_away(start: Start) -> None:
+    """Two sites that never answer fill it; the third question is told to come back."""
+    written = new_secret()
+    verifier = start(written, options=("--allow", "127.0.0.0/8", "--probes", "2"))
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(2) as pool:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        busy = [pool.submit(verifier.verify, question(url, 2.0), secret(written)) for _ in range(2)]
+        accepted = [silent.accept()[0] for _ in range(2)]
+        refusal = verifier.verify(question(url), secret(written))
+        assert (refusal.status, refusal.headers["Retry-After"]) == (503, "5")
+        assert [one.result().json["class"] for one in busy] == ["timeout", "timeout"]
+        for connection in accepted:
+            connection.close()
+    assert verifier.verify(question(f"http://127.0.0.1:{free_port()}/"), secret(written)).json["class"] == "connect"
+
+
+def test_secrets_are_replaced_without_a_moment_in_which_none_fits(start: Start, site: Site) -> None:
+    """Old, then old and new, then new; a file that is no good changes nothing."""
+    old, new = new_secret(), new_secret()
+    verifier = start(old)
+
+    def statuses() -> list[int]:
+        return [verifier.verify(question(site.url), secret(written)).status for written in (old, new)]
+
+    def reread(text: str, said: str) -> None:
+        verifier.file.write_text(text)
+        count = verifier.log.count(said)
+        os.kill(verifier.process.pid, signal.SIGHUP)
+        until(lambda: verifier.log.count(said) > count, said)
+
+    assert statuses() == [200, 401]
+    reread(f"{old}\n{new}\n", "and there are 2")
+    assert statuses() == [200, 200]
+    reread("", "the secrets stay as they were: ")
+    assert statuses() == [200, 200]
+    reread(f"{new}\n", "and there are 1")
+    assert statuses() == [401, 200]
+    assert old not in verifier.log
+    assert new not in verifier.log
+
+
+def test_sigterm_lets_probes_under_way_be_answered(start: Start) -> None:
+    written = new_secret()
+    verifier = start(written)
+    with socket.create_server(("127.0.0.1", 0)) as site, ThreadPoolExecutor(1) as pool:
+        url = f"http://127.0.0.1:{site.getsockname()[1]}/"
+        asked = pool.submit(verifier.verify, question(url), secret(written))
+        connection, _ = site.accept()
+        verifier.process.send_signal(signal.SIGTERM)
+        until(lambda: "Received SIGTERM" in verifier.log, "the verifier to notice")
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        assert asked.result().json["class"] == "ok"
+        connection.close()
+    assert verifier.process.wait(PATIENCE_S) == -signal.SIGTERM
+    assert "Traceback" not in verifier.log
+
+
+REFUSALS: list[tuple[tuple[str, ...], int, tuple[str, ...], str]] = [
+    (("# none yet",), 0o600, (), "there is no secret in it"),
+    (("whsec_c2hvcnQ=",), 0o600, (), "line 1 has 5 bytes, at least 24 are needed"),
+    ((new_secret(), "secret"), 0o600, (), "line 2 does not begin with whsec_"),
+    ((new_secret(),), 0o644, (), "others may read or change it; chmod 0600 (0640 at most)"),
+    ((new_secret(),), 0o620, (), "others may read or change it; chmod 0600 (0640 at most)"),
+    ((new_secret(),), 0o600, ("--secret-file", "/nonexistent"), "/nonexistent: No such file or directory"),
+    ((new_secret(),), 0o600, ("--allow", "10.0.0.1/8"), "--allow: 10.0.0.1/8 has host bits set"),
+    ((new_secret(),), 0o600, ("--probes", "none"), "--probes: a number from 1 to 10000 is needed"),
+    ((new_secret(),), 0o600, ("--listen", "tcp:port"), "cannot listen on tcp:port: "),
+]
+
+
+@pytest.mark.parametrize(("lines", "mode", "options", "why"), REFUSALS)
+def test_what_it_cannot_work_with_ends_it_with_one_line(
+    tmp_path: Path, lines: tuple[str, ...], mode: int, options: tuple[str, ...], why: str
+) -> None:
+    file = tmp_path / "secrets"
+    file.write_text("\n".join(lines))
+    file.chmod(mode)
+    command: list[Any] = [BIN / "twistd", "-n", "--pidfile=", "pingmon-verifier", "--secret-file", file]
+    command += ["--listen", f"tcp:{free_port()}:interface=127.0.0.1", *options]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, cwd=tmp_path, check=False)
+    assert ran.returncode == 1
+    assert why in (ran.stdout + ran.stderr).splitlines()[-1]
+    assert "Traceback" not in ran.stdout + ran.stderr
+    assert not any(line.removeprefix("whsec_") in ran.stdout + ran.stderr for line in lines if line.startswith("whsec"))
+
+
+@pytest.mark.parametrize(("given", "missing"), [("--listen=tcp:1", "--secret-file"), ("--secret-file=/x", "--listen")])
+def test_without_a_secret_or_an_endpoint_it_does_not_start(tmp_path: Path, given: str, missing: str) -> None:
+    command: list[Any] = [BIN / "twistd", "-n", "--pidfile=", "pingmon-verifier", given]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, cwd=tmp_path, check=False)
+    assert ran.returncode == 1
+    assert (ran.stdout + ran.stderr).splitlines()[-1] == f"pingmon-verifier: {missing} is needed"
+
+
+def test_a_port_that_is_taken_ends_it_with_one_line(start: Start, tmp_path: Path) -> None:
+    first = start(new_secret())
+    command: list[Any] = [BIN / "twistd", "-n", "--pidfile=", "pingmon-verifier", "--secret-file", first.file]
+    command += ["--listen", f"tcp:{first.port}:interface=127.0.0.1"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, cwd=tmp_path, check=False)
+    assert ran.returncode == 1
+    assert "address already in use" in (ran.stdout + ran.stderr).splitlines()[-1].lower()
