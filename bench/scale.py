@@ -125,7 +125,7 @@ def fill(data: Path, size: int) -> None:
 
     from pingmon.clock import Timekeeper, steady_seconds
     from pingmon.core.events import CheckCreated, CheckSpec, Event, PingReceived, ProjectCreated
-    from pingmon.core.world import Outcome
+    from pingmon.core.parts import Outcome
     from pingmon.journal import SqliteJournal
     from pingmon.monitor import Monitor
 

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from pingmon.clock import MICROSECONDS
 from pingmon.core.check import fires_at
 from pingmon.core.events import CheckExpired, Entry, Id
-from pingmon.core.world import Outcome
+from pingmon.core.parts import Outcome
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 

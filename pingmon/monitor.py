@@ -19,7 +19,9 @@ from twisted.python.failure import Failure
 from pingmon.clock import MICROSECONDS, Timekeeper
 from pingmon.core.check import Cause, Check, Flip
 from pingmon.core.events import DAEMON, ClockStepped, Draft, Entry, Event, Id, ListeningEnded, ListeningResumed
-from pingmon.core.world import Outcome, StateRow, World, encoded
+from pingmon.core.fold import fold
+from pingmon.core.parts import Outcome, StateRow
+from pingmon.core.world import World, encoded
 from pingmon.journal import FlipRow, JournalFormatError, JournalFull, JournalHealth, JournalUnavailable
 
 SNAPSHOT_EVERY: Final = 50_000
@@ -98,7 +100,7 @@ class Monitor:
                 f"the saved state cannot be used: {error}; did a newer pingmon save it?"
             ) from error
         for entry in self.journal.replay():
-            self._derive(self.world.fold(entry))
+            self._derive(fold(self.world, entry))
 
     def start(self) -> None:
         """Begin to take events. The first ones say how long pingmon was away."""
@@ -146,7 +148,7 @@ class Monitor:
         return failure
 
     def _deliver(self, entry: Entry) -> Outcome:
-        outcome = self.world.fold(entry)
+        outcome = fold(self.world, entry)
         if outcome.flip is not None and outcome.check is not None:
             self._derive(outcome)
             self._log_flip(outcome.check, outcome.flip)

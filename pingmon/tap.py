@@ -107,7 +107,7 @@ def _assembled(config: Config, data: DataDir, listeners: Sequence[Listener]) -> 
 
     from pingmon.alarms import Alarms
     from pingmon.clock import Timekeeper, steady_seconds
-    from pingmon.core.world import Outcome
+    from pingmon.core.parts import Outcome
     from pingmon.housekeeping import Housekeeping
     from pingmon.http.door import Door, DoorSettings
     from pingmon.http.keys import new_id

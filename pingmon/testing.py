@@ -20,7 +20,8 @@ from pingmon.alarms import Alarms
 from pingmon.clock import MICROSECONDS, Timekeeper
 from pingmon.core.check import Flip
 from pingmon.core.events import ChannelCreated, CheckCreated, CheckSpec, Event, Id, PingReceived, ProjectCreated, Signal
-from pingmon.core.world import Outcome, World
+from pingmon.core.parts import Outcome
+from pingmon.core.world import World
 from pingmon.journal import MemoryJournal
 from pingmon.journal.memory import Memory
 from pingmon.monitor import Monitor

@@ -7,7 +7,7 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import capturedLogs
 
 from pingmon.core.events import Entry, PingReceived
-from pingmon.core.world import Outcome
+from pingmon.core.parts import Outcome
 from pingmon.journal import JournalFormatError, JournalFull, JournalUnavailable, MemoryJournal
 from pingmon.monitor import SNAPSHOT_EVERY, Monitor
 from pingmon.testing import Rig, result, uuid

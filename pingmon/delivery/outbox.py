@@ -29,8 +29,8 @@ from pingmon.core.events import (
     NotificationFailed,
 )
 from pingmon.core.notify import Notification, retry_at
+from pingmon.core.parts import Outcome
 from pingmon.core.schedule import SECOND
-from pingmon.core.world import Outcome
 from pingmon.delivery.attempt import ATTEMPT_S, Deliver, Delivered, NotDelivered, Result, attempt
 from pingmon.delivery.turns import Turns
 from pingmon.journal import JournalFull, JournalUnavailable

@@ -23,7 +23,7 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
-from pingmon.core.world import Key
+from pingmon.core.parts import Key
 from pingmon.http.answers import TEXT, Answer, ApiError, cors, json_answer, not_found, try_again, written
 from pingmon.http.api_call import ApiSettings, Call, History
 from pingmon.http.api_guard import Guarded, origin

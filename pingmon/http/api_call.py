@@ -15,7 +15,8 @@ from twisted.internet.defer import Deferred
 from pingmon.core.check import Check
 from pingmon.core.events import Entry, Event, Id
 from pingmon.core.notify import Channel
-from pingmon.core.world import Outcome, World
+from pingmon.core.parts import Outcome
+from pingmon.core.world import World
 from pingmon.http.answers import ApiError, not_found
 from pingmon.http.keys import RandomBytes
 from pingmon.journal import FlipRow

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from pingmon.core.check import Check
 from pingmon.core.events import CheckChanged, CheckCreated, CheckDeleted, CheckPaused, CheckResumed, CheckSpec, Id
-from pingmon.core.world import Outcome
+from pingmon.core.parts import Outcome
 from pingmon.http.answers import Answer, ApiError, json_answer, not_found
 from pingmon.http.api_call import Call
 from pingmon.http.keys import new_id

@@ -17,7 +17,8 @@ from typing import Final, TypeAlias
 from uuid import UUID
 
 from pingmon.core.events import Id, KeyCreated, Role
-from pingmon.core.world import Key, World
+from pingmon.core.parts import Key
+from pingmon.core.world import World
 
 RandomBytes: TypeAlias = Callable[[int], bytes]
 """Gives that many unpredictable bytes; `os.urandom` in the daemon."""

@@ -23,8 +23,8 @@ from twisted.web.server import NOT_DONE_YET
 
 from pingmon.core.check import Check
 from pingmon.core.events import CheckSpec, Id, NewCheck, PingReceived, Signal
+from pingmon.core.parts import Outcome
 from pingmon.core.ping import USER_AGENT_MAX, is_text, meaning
-from pingmon.core.world import Outcome
 from pingmon.http.ping_rate import PingRate
 from pingmon.http.plain import NOT_FOUND, Answer
 from pingmon.journal import JournalFull, JournalUnavailable

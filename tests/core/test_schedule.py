@@ -94,6 +94,15 @@ def test_what_is_neither_or_never_comes_true_is_refused(text: str) -> None:
         validated(text)
 
 
+def test_in_the_repeated_hour_what_is_past_is_not_expected_again() -> None:
+    """The engines begin with the hour's first pass; a ping in the second one has long met it."""
+    assert after("2026-10-25T01:04", "30 3 * * *", "Europe/Riga") == [
+        "2026-10-26T01:30",
+        "2026-10-27T01:30",
+        "2026-10-28T01:30",
+    ]
+
+
 DST_NIGHTS = {"Europe/Riga": "2026-10-25", "America/New_York": "2026-11-01", "Australia/Lord_Howe": "2026-04-04"}
 
 

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from pingmon.core import events as e
 from pingmon.core.check import Check, Deaf, Flip
+from pingmon.core.fold import FOLDS, fold
+from pingmon.core.parts import Outcome
 from pingmon.core.schedule import SECOND
-from pingmon.core.world import _FOLDS, Outcome, World, encoded
+from pingmon.core.world import World, encoded
 
 T0 = 1_700_000_000 * SECOND
 P, Q = "aaaaaaaa-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000002"
@@ -30,7 +32,7 @@ class Log:
     def add(self, stream: str, event: e.Event, at: int = T0) -> Outcome:
         entry = e.Entry(len(self.entries) + 1, at, stream, event)
         self.entries.append(entry)
-        return self.world.fold(entry)
+        return fold(self.world, entry)
 
     def channel(self, id: str = H1, project: str = P) -> str:
         self.add(id, e.ChannelCreated(project, "webhook", f"hook {id[-1]}", {"url_down": "http://x/"}, "whsec_x"))
@@ -61,7 +63,7 @@ def creating(slug: str, project: str = P) -> e.PingReceived:
 
 def test_every_event_has_a_fold() -> None:
     """An event the fold did not know would stop the daemon on replay."""
-    assert set(_FOLDS) == set(e.ALL)
+    assert set(FOLDS) == set(e.ALL)
 
 
 def test_of_two_racing_first_pings_the_first_in_the_log_creates_the_check(log: Log) -> None:
@@ -398,9 +400,9 @@ def test_a_saved_world_and_the_entries_after_it_are_the_world_of_all_entries(
     restored.restore(mark, [(kind, id, body) for (kind, id), body in saved.items()])
     replayed = World()
     for entry in log.entries:
-        replayed.fold(entry)
+        fold(replayed, entry)
         if entry.seq > mark:
-            restored.fold(entry)
+            fold(restored, entry)
     assert state(replayed) == state(log.world)
     assert state(restored) == state(log.world)
 
@@ -422,4 +424,17 @@ def test_parts_that_are_gone_are_not_restored(log: Log) -> None:
     parts, _ = log.world.changed()
     restored = World()
     restored.restore(log.world.seq, encoded(parts))
+    assert state(restored) == state(log.world)
+
+
+def test_what_is_owed_is_restored(log: Log) -> None:
+    """The outbox survives a restart from a snapshot alone."""
+    log.channel(H1)
+    log.channel(H2)
+    log.check(channels=(H1, H2))
+    log.ping(signal="fail")
+    parts, _ = log.world.changed()
+    restored = World()
+    restored.restore(log.world.seq, encoded(parts))
+    assert len(restored.owed) == 2
     assert state(restored) == state(log.world)

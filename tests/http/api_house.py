@@ -18,7 +18,7 @@ from twisted.web.resource import Resource
 from pingmon.clock import MICROSECONDS, Timekeeper
 from pingmon.core.check import Check
 from pingmon.core.events import DAEMON, Event, PingReceived, ProjectCreated, Signal
-from pingmon.core.world import Outcome
+from pingmon.core.parts import Outcome
 from pingmon.http.api import Api, ApiSettings, History
 from pingmon.http.keys import key_created, new_key
 from pingmon.journal import MemoryJournal

@@ -19,7 +19,7 @@ from twisted.web.resource import Resource
 from pingmon.clock import Timekeeper
 from pingmon.core.check import Check
 from pingmon.core.events import CheckCreated, CheckSpec, Entry, Event, Id, PingReceived, ProjectCreated
-from pingmon.core.world import Outcome
+from pingmon.core.parts import Outcome
 from pingmon.http.access_log import AccessLog
 from pingmon.http.door import Door, DoorSettings
 from pingmon.http.ping import PingResource, PingSettings

@@ -27,7 +27,7 @@ from twisted.python.failure import Failure
 
 from pingmon.clock import Timekeeper, steady_seconds
 from pingmon.core.events import CheckCreated, CheckSpec, Entry, ProjectCreated
-from pingmon.core.world import Outcome
+from pingmon.core.parts import Outcome
 from pingmon.http.door import Door, DoorSettings
 from pingmon.http.ping import PingResource, PingSettings
 from pingmon.http.root import Root

@@ -9,6 +9,7 @@ from itertools import count
 import pytest
 
 from pingmon.core.events import DAEMON, Entry, ProjectCreated, Role
+from pingmon.core.fold import fold
 from pingmon.core.world import World
 from pingmon.http.keys import find_key, key_created, new_id, new_key
 
@@ -33,11 +34,11 @@ def test_every_character_is_as_likely_as_any_other() -> None:
 def test_a_key_is_found_by_itself_alone() -> None:
     """Keys that begin alike are told apart; a wrong key, or one character more, is none."""
     world = World()
-    world.fold(Entry(1, 0, PROJECT, ProjectCreated("p", "k")))
+    fold(world, Entry(1, 0, PROJECT, ProjectCreated("p", "k")))
     first, second = "hcw_aaaa" + "b" * 24, "hcw_aaaa" + "c" * 24
     for seq, key in enumerate((first, second), 2):
-        world.fold(Entry(seq, 0, PROJECT, key_created(key, "rw", os.urandom, "ci")))
-    world.fold(Entry(4, 0, DAEMON, key_created("hco_" + "d" * 28, "operator", os.urandom)))
+        fold(world, Entry(seq, 0, PROJECT, key_created(key, "rw", os.urandom, "ci")))
+    fold(world, Entry(4, 0, DAEMON, key_created("hco_" + "d" * 28, "operator", os.urandom)))
     found = [find_key(world, key) for key in (first, second)]
     assert [key and (key.project, key.name) for key in found] == [(PROJECT, "ci")] * 2
     assert found[0] != found[1]

@@ -21,6 +21,7 @@ import pytest
 from twisted.internet import reactor
 
 from pingmon.core.events import KINDS, Entry
+from pingmon.core.fold import fold
 from pingmon.core.world import World
 from pingmon.journal import SqliteJournal
 from tests.process.daemons import BIN, Receiver, Running, Starter, until
@@ -119,7 +120,7 @@ def same_world(daemon: Running) -> None:
     exported = subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
     folded = World()
     for line in exported.splitlines():
-        folded.fold(entry_of(json.loads(line)))
+        fold(folded, entry_of(json.loads(line)))
     copy = daemon.data.with_name("copy")
     shutil.copytree(daemon.data, copy)
     journal: SqliteJournal[None] = SqliteJournal(copy / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
@@ -127,7 +128,7 @@ def same_world(daemon: Running) -> None:
     loaded = World()
     loaded.restore(journal.snapshot_seq, journal.load())
     for entry in journal.replay():
-        loaded.fold(entry)
+        fold(loaded, entry)
     journal.stop()
     shutil.rmtree(copy)
     assert loaded.checks == folded.checks

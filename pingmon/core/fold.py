@@ -1,0 +1,255 @@
+"""What each entry of the log does to the world.
+
+`fold` is the only thing that changes a world, and it asks nothing but the entry: no clock, no chance, no I/O. The same
+entries in the same order make the same world, on every machine and after every restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sized
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from pingmon.core import check as checks
+from pingmon.core import events, notify
+from pingmon.core.check import Check, Deaf, Flip
+from pingmon.core.events import CheckSpec, Entry, Id
+from pingmon.core.notify import Channel, Notification
+from pingmon.core.parts import Daemon, Key, Outcome, Project
+from pingmon.core.world import World
+
+MAX_DEAF_SPANS: Final = 32
+"""Times of deafness that are remembered, the newest ones; each start and each full disk is one."""
+
+
+def fold(world: World, entry: Entry) -> Outcome:
+    """Take the next entry of the log into `world`, and say what it did."""
+    world.seq = entry.seq
+    return FOLDS[type(entry.event)](world, entry, entry.event)
+
+
+def _ping_received(world: World, entry: Entry, event: events.PingReceived) -> Outcome:
+    check = world.checks.get(entry.stream)
+    if check is None:
+        if event.create is None:
+            return Outcome("unknown", entry.stream)
+        return _ping_creates(world, entry, event, event.create)
+    return _changed(world, entry, *checks.pinged(check, entry.seq, entry.at, event))
+
+
+def _ping_creates(world: World, entry: Entry, event: events.PingReceived, new: events.NewCheck) -> Outcome:
+    members = world.members.get(new.project)
+    if members is None:
+        return Outcome("unknown", entry.stream)
+    namesakes = members.slugs.get(new.slug, ())
+    if namesakes:
+        return Outcome("exists" if len(namesakes) == 1 else "ambiguous", namesakes[0])
+    if _is_full(members.checks, new.most):
+        return Outcome("full", entry.stream)
+    spec = CheckSpec(name=new.slug, slug=new.slug, channels=tuple(sorted(members.channels)))
+    fresh = Check(entry.stream, new.project, spec, entry.seq, entry.at, entry.at)
+    world.put_check(fresh)
+    return replace(_changed(world, entry, *checks.pinged(fresh, entry.seq, entry.at, event)), result="created")
+
+
+def _check_created(world: World, entry: Entry, event: events.CheckCreated) -> Outcome:
+    if event.project not in world.members:
+        return Outcome("unknown", entry.stream)
+    twin = world.checks.get(entry.stream) or world.twin(event.project, event.spec, event.unique)
+    if twin is not None:
+        return Outcome("exists", twin.id, twin)
+    if _is_full(world.members[event.project].checks, event.most):
+        return Outcome("full", entry.stream)
+    fresh = Check(entry.stream, event.project, event.spec, entry.seq, entry.at, entry.at)
+    world.put_check(fresh)
+    return Outcome("created", fresh.id, fresh)
+
+
+def _check_changed(world: World, entry: Entry, event: events.CheckChanged) -> Outcome:
+    check = world.checks.get(entry.stream)
+    if check is None:
+        return Outcome("unknown", entry.stream)
+    return _changed(world, entry, checks.respecified(check, entry.seq, event.changes.applied_to(check.spec)), None)
+
+
+def _check_deleted(world: World, entry: Entry, event: events.CheckDeleted) -> Outcome:
+    check = world.checks.get(entry.stream)
+    if check is None:
+        return Outcome("unknown", entry.stream)
+    world.drop_check(check)
+    return Outcome("done", check.id, check)
+
+
+def _check_paused(world: World, entry: Entry, event: events.CheckPaused) -> Outcome:
+    check = world.checks.get(entry.stream)
+    if check is None:
+        return Outcome("unknown", entry.stream)
+    return _changed(world, entry, *checks.paused(check, entry.seq, entry.at))
+
+
+def _check_resumed(world: World, entry: Entry, event: events.CheckResumed) -> Outcome:
+    check = world.checks.get(entry.stream)
+    if check is None:
+        return Outcome("unknown", entry.stream)
+    return _changed(world, entry, *checks.resumed(check, entry.seq, entry.at))
+
+
+def _check_expired(world: World, entry: Entry, event: events.CheckExpired) -> Outcome:
+    check = world.checks.get(entry.stream)
+    if check is None:
+        return Outcome("unknown", entry.stream)
+    after, flip = checks.expired(check, entry.seq, event.deadline, event.armed_by)
+    if flip is not None:
+        deaf = checks.overlap(world.daemon.deaf, event.deadline, check.spec.grace)
+        flip = replace(flip, deaf=deaf)
+    return _changed(world, entry, after, flip)
+
+
+def _project_created(world: World, entry: Entry, event: events.ProjectCreated) -> Outcome:
+    world.put_project(Project(entry.stream, event.name, event.ping_key, entry.seq, entry.at))
+    return Outcome("created", entry.stream)
+
+
+def _key_created(world: World, entry: Entry, event: events.KeyCreated) -> Outcome:
+    project = None if event.role == "operator" else entry.stream
+    kept = (event.role, event.prefix, event.salt, event.digest, event.name)
+    world.put_key(Key(event.key, project, *kept, entry.seq, entry.at))
+    return Outcome("created", event.key)
+
+
+def _channel_created(world: World, entry: Entry, event: events.ChannelCreated) -> Outcome:
+    members = world.members.get(event.project)
+    if members is None:
+        return Outcome("unknown", entry.stream)
+    if _is_full(members.channels, event.most):
+        return Outcome("full", entry.stream)
+    kept = (event.project, event.kind, event.name, event.value, event.secret)
+    world.put_channel(Channel(entry.stream, *kept, entry.seq, entry.at))
+    return Outcome("created", entry.stream)
+
+
+def _delivered(world: World, entry: Entry, event: events.NotificationDelivered) -> Outcome:
+    channel = world.channels.get(entry.stream)
+    if channel is not None:
+        world.put_channel(replace(channel, last_delivered=entry.at, last_error=""))
+    owed = world.owed.get(event.id)
+    if owed is not None:
+        world.settle(owed)
+        if owed.relays is not None and owed.flip.new == "down":
+            check = world.checks[owed.flip.check]
+            world.keep_check(replace(check, relayed=(*check.relayed, owed.channel)))
+        return Outcome("done", entry.stream)
+    for waiting in world.outbox.get(entry.stream, {}).values():
+        if waiting.replaces == event.id:
+            world.owe(notify.delivered_after_all(waiting))
+            break
+    return Outcome("unknown", entry.stream)
+
+
+def _failed(world: World, entry: Entry, event: events.NotificationFailed) -> Outcome:
+    owed = _unsent(world, entry, event.id, event.error)
+    if owed is None:
+        return Outcome("unknown", entry.stream)
+    world.owe(replace(owed, attempts=owed.attempts + 1, error=event.error, next_at=event.retry_at))
+    return Outcome("done", entry.stream)
+
+
+def _abandoned(world: World, entry: Entry, event: events.NotificationAbandoned) -> Outcome:
+    lost = _unsent(world, entry, event.id, event.error)
+    if lost is None:
+        return Outcome("unknown", entry.stream)
+    world.settle(lost)
+    project = world.channels[entry.stream].project
+    relays = notify.relayed(lost, event.error, world.members[project].channels, entry.at)
+    for relay in relays:
+        world.owe(relay)
+    return Outcome("done", entry.stream, channels=tuple(relay.channel for relay in relays))
+
+
+def _listening_resumed(world: World, entry: Entry, event: events.ListeningResumed) -> Outcome:
+    span = Deaf(event.since, entry.at, event.hold_until, event.cause)
+    world.put_daemon(Daemon(deaf=(*world.daemon.deaf, span)[-MAX_DEAF_SPANS:]))
+    return Outcome()
+
+
+def _listening_ended(world: World, entry: Entry, event: events.ListeningEnded) -> Outcome:
+    world.put_daemon(replace(world.daemon, ended=entry.at))
+    return Outcome()
+
+
+def _clock_stepped(world: World, entry: Entry, event: events.ClockStepped) -> Outcome:
+    by = event.by
+    for check in list(world.checks.values()):
+        world.keep_check(checks.shifted(check, entry.seq, by))
+    for owed in list(world.owed.values()):
+        flip = replace(owed.flip, at=owed.flip.at + by, since=owed.flip.since + by)
+        down_from = None if owed.down_from is None else owed.down_from + by
+        created, next_at = owed.created + by, owed.next_at + by
+        world.owe(replace(owed, flip=flip, down_from=down_from, created=created, next_at=next_at))
+    spans = tuple(
+        replace(span, since=span.since + by, until=span.until + by, hold_until=span.hold_until + by)
+        for span in world.daemon.deaf
+    )
+    ended = None if world.daemon.ended is None else world.daemon.ended + by
+    world.put_daemon(Daemon(spans, ended))
+    return Outcome(everything=True)
+
+
+def _changed(world: World, entry: Entry, after: Check, flip: Flip | None) -> Outcome:
+    """Keep the check as it is now; owe what its flip makes due."""
+    world.keep_check(after)
+    if flip is None:
+        return Outcome("done", after.id, after)
+    return Outcome("done", after.id, after, flip, _owe_flip(world, entry, after, flip))
+
+
+def _owe_flip(world: World, entry: Entry, check: Check, flip: Flip) -> tuple[Id, ...]:
+    """Owe `flip` to its channels, in place of all that is still owed about the check; which channels those are.
+
+    A check that is paused or resumed overtakes nothing: what is owed about it goes out.
+    """
+    if flip.new not in ("up", "down"):
+        return ()
+    stale = world.forget_owed(check)
+    if not notify.matters(flip):
+        return ()
+    told = [channel for channel in check.spec.channels if channel in world.channels]
+    if flip.new == "up":
+        told += [channel for channel in check.relayed if channel not in told]
+    for channel in told:
+        world.owe(notify.notification(flip, channel, entry.at, stale.get(channel)))
+    if check.relayed:
+        world.keep_check(replace(check, relayed=()))
+    return tuple(told)
+
+
+def _unsent(world: World, entry: Entry, id: str, error: str) -> Notification | None:
+    channel = world.channels.get(entry.stream)
+    if channel is not None:
+        world.put_channel(replace(channel, last_error=error))
+    return world.owed.get(id)
+
+
+def _is_full(members: Sized, most: int) -> bool:
+    return bool(most) and len(members) >= most
+
+
+FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] = {
+    events.ProjectCreated: _project_created,
+    events.KeyCreated: _key_created,
+    events.CheckCreated: _check_created,
+    events.CheckChanged: _check_changed,
+    events.CheckDeleted: _check_deleted,
+    events.CheckPaused: _check_paused,
+    events.CheckResumed: _check_resumed,
+    events.PingReceived: _ping_received,
+    events.CheckExpired: _check_expired,
+    events.ChannelCreated: _channel_created,
+    events.NotificationDelivered: _delivered,
+    events.NotificationFailed: _failed,
+    events.NotificationAbandoned: _abandoned,
+    events.ListeningEnded: _listening_ended,
+    events.ListeningResumed: _listening_resumed,
+    events.ClockStepped: _clock_stepped,
+}

@@ -1,0 +1,72 @@
+"""What the world is made of besides checks, channels and messages, and what folding an entry tells."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from pingmon.core import events
+from pingmon.core.check import Check, Deaf, Flip
+from pingmon.core.events import Id
+
+Result: TypeAlias = Literal["done", "created", "exists", "ambiguous", "full", "unknown"]
+StateRow: TypeAlias = tuple[str, str, bytes | None]
+"""A part of the saved state: its kind, its id, and its JSON, or None if it is gone."""
+
+
+class Project(Struct, frozen=True, omit_defaults=True, gc=False):
+    id: Id
+    name: str
+    ping_key: str
+    born: int
+    created: int
+
+
+class Key(Struct, frozen=True, omit_defaults=True, gc=False):
+    """An API key as it is kept: `digest` is the hex SHA-256 of salt and key. `project` is None for operator keys."""
+
+    id: Id
+    project: Id | None
+    role: events.Role
+    prefix: str
+    salt: str
+    digest: str
+    name: str
+    born: int
+    created: int
+
+
+class Daemon(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What the world knows of the daemon itself: when it was deaf, newest last, and since when it has not listened."""
+
+    deaf: tuple[Deaf, ...] = ()
+    ended: int | None = None
+
+
+class Outcome(Struct, frozen=True, gc=False):
+    """What folding an entry did.
+
+    `exists`: nothing, because the check wanted is `id`; `ambiguous`: nothing, several checks have the slug;
+    `full`: nothing, the project has as many as it may; `unknown`: nothing, what the entry is about is not there.
+    `check` is the check afterwards, `channels` those that are owed something new, `everything` tells that deadlines
+    of all checks have moved.
+    """
+
+    result: Result = "done"
+    id: Id = events.DAEMON
+    check: Check | None = None
+    flip: Flip | None = None
+    channels: tuple[Id, ...] = ()
+    everything: bool = False
+
+
+class Members:
+    """What belongs to one project, in order of creation: by id, and checks that have a slug by that too."""
+
+    __slots__ = ("channels", "checks", "slugs")
+
+    def __init__(self) -> None:
+        self.checks: dict[Id, None] = {}
+        self.channels: dict[Id, None] = {}
+        self.slugs: dict[str, tuple[Id, ...]] = {}
