@@ -13,7 +13,6 @@ from hyperlink import EncodedURL
 from msgspec import Struct
 from OpenSSL.SSL import Error as TlsError
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import (
     ConnectError,
     ConnectionClosed,
@@ -22,14 +21,12 @@ from twisted.internet.error import (
     TCPTimedOutError,
     TimeoutError,
 )
-from twisted.internet.interfaces import IConsumer
 from twisted.logger import Logger
 from twisted.web.client import RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed, ResponseNeverReceived
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IBodyProducer
-from zope.interface import implementer
 
 from pingmon.delivery.egress import RECEIVED_MAX, Egress, EgressError, Passage
+from pingmon.outgoing.body import WholeBody
 from pingmon.outgoing.trust import Untrusted
 from pingmon.wire.webhook import Request
 
@@ -70,7 +67,7 @@ async def _exchanged(egress: Egress, passage: Passage, asked: Request, body_max:
     for name, value in asked.headers:
         headers.addRawHeader(name.encode("ascii"), value)
     # A client of its own for each exchange: an `HTTPClient` keeps the cookies that it is given.
-    client = HTTPClient(passage, data_to_body_producer=_AtOnce)
+    client = HTTPClient(passage, data_to_body_producer=WholeBody)
     response = await client.request(
         asked.method,
         _AsItIs(asked.url),
@@ -167,26 +164,3 @@ class _AsItIs(EncodedURL):
     def to_text(self, with_password: bool = False) -> str:
         """The text that it was made of."""
         return self._as_it_is
-
-
-@implementer(IBodyProducer)
-class _AtOnce:
-    """A request body that is written in one go. (treq's own goes through the global reactor's cooperator.)"""
-
-    def __init__(self, body: bytes) -> None:
-        self.length = len(body)
-        self._body = body
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """As `IBodyProducer`."""
-        consumer.write(self._body)
-        return succeed(None)
-
-    def pauseProducing(self) -> None:
-        """Nothing to pause."""
-
-    def resumeProducing(self) -> None:
-        """Nothing to resume."""
-
-    def stopProducing(self) -> None:
-        """Nothing to stop."""

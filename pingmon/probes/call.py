@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from msgspec import Struct
 from OpenSSL.SSL import Error as TlsError
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
-from twisted.internet.interfaces import IConsumer, IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
@@ -29,9 +29,10 @@ from twisted.web.client import (
 )
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer
+from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
+from pingmon.outgoing.body import WholeBody
 from pingmon.outgoing.trust import Trust, Untrusted
 
 CONNECT_S: Final = 5.0
@@ -84,7 +85,7 @@ class _Call:
         pool = HTTPConnectionPool(self._caller.reactor, persistent=False)
         agent = Agent.usingEndpointFactory(self._caller.reactor, self, pool)
         sent = Headers({name.encode(): [value] for name, value in headers.items()})
-        response = await agent.request(b"POST", url, sent, _AtOnce(body))
+        response = await agent.request(b"POST", url, sent, WholeBody(body))
         received: Deferred[bytes] = Deferred()
         response.deliverBody(_Body(received, limit))
         lines = response.headers.getAllRawHeaders()
@@ -180,29 +181,6 @@ class _Body(Protocol):
             self._done.callback(b"".join(self._chunks))
         else:
             self._done.errback(reason)
-
-
-@implementer(IBodyProducer)
-class _AtOnce:
-    """A request body that is written in one go. (Twisted's own goes through the global reactor's cooperator.)"""
-
-    def __init__(self, body: bytes) -> None:
-        self.length = len(body)
-        self._body = body
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """As `IBodyProducer`."""
-        consumer.write(self._body)
-        return succeed(None)
-
-    def pauseProducing(self) -> None:
-        """Nothing to pause."""
-
-    def resumeProducing(self) -> None:
-        """Nothing to resume."""
-
-    def stopProducing(self) -> None:
-        """Nothing to stop."""
 
 
 _FAILURES: Final = (

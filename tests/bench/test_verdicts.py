@@ -75,11 +75,10 @@ def test_no_probe_that_a_rule_skips_would_have_been_bad() -> None:
 
 def test_an_alert_of_a_blip_is_counted_as_such() -> None:
     """And one of nothing at all as noise; neither detects the outage of the next day."""
+    blip, nothing = Fault(1_000.0, 1_060.0, "refuse"), Fault(5_000.0, 5_060.0, "refuse")
+    told = Manner()(calm(blip, nothing), 60.0)
     site = calm(Fault(DAY, DAY + 600, "refuse"))
-    site.blips.append(Fault(1_000.0, 1_050.0, "refuse"))
+    site.blips.append(blip)
     tally = Tally(60.0)
-    told = EVERY["ours"](calm(Fault(1_000.0, 1_060.0, "refuse")), 60.0) + EVERY["ours"](
-        calm(Fault(5_000.0, 5_060.0, "refuse")), 60.0
-    )
     tally.add(site, told)
     assert (tally.blips, tally.noise, tally.missed, tally.delays) == (1, 1, 1, [])

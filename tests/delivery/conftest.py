@@ -2,37 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
 
-import pytest
 import pytest_twisted
-from twisted.internet import reactor
-from twisted.internet.interfaces import IReadDescriptor
-from twisted.internet.task import deferLater
 
 from tests.delivery.receiver import Server
-
-
-def _open() -> tuple[set[Any], list[Any]]:
-    running: Any = reactor
-    readers: set[IReadDescriptor] = {*running.getReaders(), *running.getWriters()}
-    return readers, running.getDelayedCalls()
-
-
-@pytest.fixture
-def nothing_left() -> Iterator[None]:
-    """Fails a test that leaves delayed calls or sockets behind."""
-    pytest_twisted.blockon(deferLater(reactor, 0))  # a reactor that has just been started opens sockets of its own
-    before, _ = _open()
-    yield
-    readers, calls = _open()
-    for _ in range(100):
-        readers, calls = _open()
-        if readers <= before and not calls:
-            return
-        pytest_twisted.blockon(deferLater(reactor, 0.01))
-    pytest.fail(f"left behind: {[*(readers - before), *calls]}")
 
 
 @pytest_twisted.async_yield_fixture

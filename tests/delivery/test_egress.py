@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from typing import Any, cast
 
 import pytest
 import pytest_twisted
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.ssl import Certificate, PrivateCertificate, trustRootFromCertificates
+from twisted.internet.ssl import PrivateCertificate
 from twisted.internet.task import Clock
 from twisted.web.client import URI
 from twisted.web.error import SchemeNotSupported
@@ -25,6 +18,7 @@ from pingmon.core.addresses import AddressPolicy, allowing
 from pingmon.delivery.attempt import Delivered, NotDelivered
 from pingmon.delivery.egress import LINGER_S, Egress, EgressError, literal, lookup
 from pingmon.testing import result
+from tests.authority import Authority
 from tests.delivery.receiver import Server, kind, sent, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -187,50 +181,6 @@ def test_no_scheme_but_http_and_https_leads_out() -> None:
 
 
 # --- whom they believe --------------------------------------------------------------------------------------------
-
-
-class Authority:
-    """A certificate authority of the test's own."""
-
-    def __init__(self) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test authority")])
-        self.certificate = self._signed(self.name, self.key.public_key(), days=10, authority=True)
-
-    @property
-    def roots(self) -> Any:
-        """What makes it trusted."""
-        return trustRootFromCertificates([Certificate.loadPEM(self.certificate.public_bytes(Encoding.PEM))])
-
-    def issue(self, *names: str, days: int = 10, self_signed: bool = False) -> PrivateCertificate:
-        """A certificate, with its key, for these names and addresses; it expires in `days`."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "server")])
-        certificate = self._signed(subject, key.public_key(), *names, days=days, by=key if self_signed else None)
-        secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        issued: PrivateCertificate = PrivateCertificate.loadPEM(certificate.public_bytes(Encoding.PEM) + secret)
-        return issued
-
-    def _signed(
-        self, subject: x509.Name, key: Any, *names: str, days: int, authority: bool = False, by: Any = None
-    ) -> x509.Certificate:
-        now = datetime.now(UTC)  # noqa: TID251 -- OpenSSL compares with the real clock
-        builder = (
-            x509.CertificateBuilder(self.name if by is None else subject, subject, key, x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=20))
-            .not_valid_after(now + timedelta(days=days))
-            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        )
-        if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName(list(self._names(names))), critical=False)
-        return builder.sign(by or self.key, hashes.SHA256())
-
-    def _names(self, names: tuple[str, ...]) -> Iterator[x509.GeneralName]:
-        for name in names:
-            try:
-                yield x509.IPAddress(ip_address(name))
-            except ValueError:
-                yield x509.DNSName(name)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from twisted.internet.ssl import Certificate, TLSVersion
 
 from pingmon.core.look import Phases
 from pingmon.probes.faults import tls_failed
-from tests.probes.authority import Authority
+from tests.authority import Authority
 from tests.probes.sites import Site, Timers, Visitor, advanced_until, answer, gist, prober, to, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

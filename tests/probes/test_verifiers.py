@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReadDescriptor
-from twisted.internet.task import Clock, deferLater
+from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import LogLevel, globalLogPublisher
 
@@ -26,8 +25,9 @@ from pingmon.probes.verifiers import SLACK_S, Peer, PeerHealth, Verifiers, chose
 from pingmon.testing import result
 from pingmon.wire.signed import MISMATCH, STALE, Secret, signature, signed
 from pingmon.wire.verify import BODY_MAX, REPLAYED, Question, answer_id, answer_of, decode_question, encode
+from tests.authority import Authority
 from tests.delivery.receiver import Receiver, Server, until
-from tests.delivery.test_egress import Authority, listen_tls
+from tests.delivery.test_egress import listen_tls
 
 NOW = 1_700_000_000 * SECOND
 OLD, NEW, OTHER = (Secret(bytes([number]) * 32) for number in (1, 2, 3))
@@ -49,32 +49,18 @@ class Timers:
         return (self.clock if seconds > SLACK_S else cast(Any, reactor)).callLater(seconds, *call)
 
 
-def _open() -> tuple[set[Any], list[Any]]:
-    running: Any = reactor
-    readers: set[IReadDescriptor] = {*running.getReaders(), *running.getWriters()}
-    return readers, running.getDelayedCalls()
-
-
 @pytest.fixture
-def nothing_left() -> Iterator[None]:
-    """Fails a test that leaves delayed calls or sockets behind, or anything in the log."""
-    pytest_twisted.blockon(deferLater(reactor, 0))  # a reactor that has just been started opens sockets of its own
-    before, _ = _open()
+def silent(nothing_left: None) -> Iterator[None]:
+    """Fails a test that leaves anything in the log."""
     observer = EventLoggingObserver()
     globalLogPublisher.addObserver(observer)
     yield
     globalLogPublisher.removeObserver(observer)
     assert [event for event in observer if event["log_level"] >= LogLevel.warn] == []
-    for _ in range(100):
-        readers, calls = _open()
-        if readers <= before and not calls:
-            return
-        pytest_twisted.blockon(deferLater(reactor, 0.01))
-    pytest.fail(f"left behind: {[*(readers - before), *calls]}")
 
 
 @pytest_twisted.async_yield_fixture
-async def server(nothing_left: None) -> AsyncIterator[Server]:
+async def server(silent: None) -> AsyncIterator[Server]:
     """A raw HTTP server in a verifier's place."""
     server = Server()
     yield server
