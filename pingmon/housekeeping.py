@@ -16,8 +16,10 @@ from pingmon.monitor import Monitor
 EVERY_S: Final = 1.0
 SAVE_EVERY_S: Final = 600.0
 """The world is saved this often if it has changed; the monitor saves earlier when many entries have come."""
-REST_S: Final = 60.0
-"""How long trimming rests when a whole sweep has found nothing."""
+REST_S: Final = 3600.0
+"""How long trimming rests when a whole sweep has found nothing, and after the start."""
+NEWS: Final = 5_000
+"""Entries that end the rest earlier."""
 SHARE_S: Final = 0.1
 """How much of each second trimming may take while there is something to trim."""
 STEPS: Final = 40
@@ -44,12 +46,14 @@ class Housekeeping:
         self._loop = LoopingCall(self._guarded)
         self._loop.clock = clock
         self._saved_at = self._rested_at = monitor.time.steady()
-        self._resting = False
+        self._resting = True
+        self._rested_seq = 0
         self._found = 0
         self.damage: str | None = None
 
     def start(self) -> None:
         """Begin the rounds, one a second."""
+        self._rested_seq = self._monitor.world.seq
         self._loop.start(EVERY_S, now=False)
 
     def stop(self) -> None:
@@ -67,9 +71,13 @@ class Housekeeping:
         if now - self._saved_at >= SAVE_EVERY_S:
             self._saved_at = now
             return self._monitor.save()
-        if self.damage is not None or (self._resting and now - self._rested_at < REST_S):
+        if self.damage is not None or self._rests(now):
             return succeed(None)
         return Deferred.fromCoroutine(self._trim(now))
+
+    def _rests(self, now: float) -> bool:
+        news = self._monitor.world.seq - self._rested_seq
+        return self._resting and now - self._rested_at < REST_S and news < NEWS
 
     async def _trim(self, began: float) -> None:
         """Trim until there is nothing more to do now, or its share of the second is used up."""
@@ -79,7 +87,7 @@ class Housekeeping:
             self._resting = step.wrapped and not self._found
             now = self._monitor.time.steady()
             if step.wrapped:
-                self._found, self._rested_at = 0, now
+                self._found, self._rested_at, self._rested_seq = 0, now, self._monitor.world.seq
             if step.wrapped or now - began >= SHARE_S or not self._loop.running:
                 return
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import capturedLogs
 
-from pingmon.housekeeping import REST_S, SAVE_EVERY_S, STEPS, Housekeeping
+from pingmon.core.events import PingReceived
+from pingmon.housekeeping import NEWS, REST_S, SAVE_EVERY_S, STEPS, Housekeeping
 from pingmon.journal import JournalDamaged, JournalUnavailable, Trimmed
 from pingmon.testing import Rig
 
@@ -23,23 +24,43 @@ class Trimmer:
 
 
 def running() -> tuple[Rig, Trimmer]:
+    """A daemon whose first rest is over."""
     rig, trimmer = Rig(), Trimmer()
     Housekeeping(rig.monitor, trimmer, rig.time.clock).start()
+    news(rig)
     return rig, trimmer
 
 
+def news(rig: Rig) -> None:
+    """As many entries as end a rest."""
+    check = rig.check()
+    for _ in range(NEWS):
+        rig.monitor.submit(check, PingReceived("log"))
+
+
 def test_the_log_is_trimmed_in_a_few_steps_each_second_until_a_whole_sweep_finds_nothing() -> None:
-    """Then it rests for a while."""
+    """Then it rests until enough has been written, or an hour has passed."""
     rig, trimmer = running()
     rig.advance(3)
     assert trimmer.steps == 3 * STEPS
     trimmer.answer = Trimmed(10, 0, wrapped=True)
     rig.advance(2)
     trimmer.steps = 0
-    rig.advance(REST_S - 2)
+    rig.advance(60)
     assert trimmer.steps == 0
-    rig.advance(4)
-    assert trimmer.steps > 0
+    news(rig)
+    rig.advance(1)
+    assert trimmer.steps == 1
+    rig.advance(REST_S + 2)
+    assert trimmer.steps == 2
+
+
+def test_an_idle_daemon_does_not_look_through_its_log() -> None:
+    """What was kept when it stopped is kept for another hour."""
+    rig, trimmer = Rig(), Trimmer()
+    Housekeeping(rig.monitor, trimmer, rig.time.clock).start()
+    rig.advance(60)
+    assert trimmer.steps == 0
 
 
 def test_the_world_is_saved_now_and_then() -> None:
@@ -65,6 +86,7 @@ def test_damage_ends_the_trimming_and_is_said_once() -> None:
     trimmer.answer = JournalDamaged("journal.sqlite3", "entry 7 is altered")
     housekeeping = Housekeeping(rig.monitor, trimmer, rig.time.clock)
     housekeeping.start()
+    news(rig)
     with capturedLogs() as logged:
         rig.advance(5)
     assert trimmer.steps == 1
@@ -80,6 +102,7 @@ def test_nothing_is_done_while_the_journal_takes_no_events_or_after_the_stop() -
     housekeeping.start()
     rig.monitor.deaf(rig.now, "disk")
     rig.alarms.stop()
+    news(rig)
     rig.advance(3)
     assert trimmer.steps == 0
     housekeeping.stop()
