@@ -1,0 +1,136 @@
+"""Our rule, through `pingmon.core.site` itself: this module only decides when probes are made, as the daemon would.
+
+A first bad probe makes a site suspect; the round follows at once. `Manner` holds what the sweep varies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from verdict_rules import TIMEOUT_S, VERIFIERS, Notice, phase
+from verdict_world import DAEMON, SiteWorld
+
+from pingmon.core.look import Fault, Look
+from pingmon.core.schedule import SECOND
+from pingmon.core.site import (
+    LOCAL_FAILURES,
+    LOCAL_PACE_S,
+    Round,
+    Site,
+    SiteSpec,
+    looked,
+    next_probe,
+    remarkable,
+    wants_round,
+)
+
+ID = "5174e000-0000-4000-8000-000000000001"
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a site is judged.
+
+    `looks` is how many bad looks of the daemon in a row lead to a verdict, `pace_s` the time between their starts (they
+    never overlap). `good_rounds` is how many good looks of the daemon in a row are needed before an outage can end;
+    `core.site` decides from the last of them on. `canary`: the daemon knows that it is sick; its looks are void then.
+    """
+
+    verifiers: tuple[int, ...] = VERIFIERS
+    quorum: int = 2
+    looks: int = 2
+    pace_s: float = 0.0
+    good_rounds: int = 1
+    canary: bool = False
+
+    def __call__(self, site: SiteWorld, interval: float) -> list[Notice]:
+        """What users are told about the site."""
+        return Watch(self, site, interval).run()
+
+
+LOCAL = Manner(verifiers=(), quorum=0, looks=LOCAL_FAILURES, pace_s=LOCAL_PACE_S)
+
+
+class Watch:
+    """One site under our rule."""
+
+    def __init__(self, manner: Manner, world: SiteWorld, interval: float) -> None:
+        self.manner, self.world, self.interval = manner, world, interval
+        spec = SiteSpec(url="http://example.com/", interval=int(interval), timeout=int(TIMEOUT_S))
+        self.site = Site(ID, "project", spec, born=1, created=0, since=0, status="up")
+        self.notices: list[Notice] = []
+        self._since = 0.0
+        self._good = 0
+
+    def run(self) -> list[Notice]:
+        """Probe until the world ends."""
+        now = phase(self.world, self.interval)
+        while True:
+            if self.site.status == "up":
+                now = self.world.next_trouble(now, self.interval)
+            if now >= self.world.world.end:
+                return self.notices
+            planned, status = now, self.site.status
+            own, ended = self._own(now)
+            if status == "up":
+                if own.counts and not own.good:
+                    self._since = now
+                    ended = self._suspected(own, now, ended)
+            elif status == "down" and not self._calm(own) and own.good:
+                pass
+            elif wants_round(self.site, own):
+                ended = self._round(own, ended)
+            elif remarkable(self.site, own):
+                self._told((own,))
+            now = max(ended, next_probe(self.site, round(planned * SECOND)) / SECOND)
+
+    def _calm(self, own: Look) -> bool:
+        """Whether there were enough good looks in a row for the end of an outage to be thought of."""
+        self._good = self._good + 1 if own.good else self._good if not own.counts else 0
+        return self._good >= self.manner.good_rounds
+
+    def _suspected(self, own: Look, started: float, ended: float) -> float:
+        """From the first bad look to a verdict; returns the end of the last look."""
+        needed = self.manner.looks
+        self._told((own,))
+        for number in range(2, needed + 1):
+            started = max(ended, started + self.manner.pace_s)
+            own, ended = self._own(started)
+            last = number == needed
+            if last and self.manner.verifiers:
+                return self._round(own, ended, asked_at=started)
+            if own.good or (not self.manner.verifiers and number > needed - LOCAL_FAILURES + 1):
+                self._told((own,))
+            if own.good:
+                return ended
+        return self._round(own, ended) if needed == 1 else ended
+
+    def _round(self, own: Look, ended: float, asked_at: float | None = None) -> float:
+        """Ask the verifiers, at the end of the daemon's own look or together with it."""
+        at = ended if asked_at is None else asked_at
+        looks = [self._look(place, at) for place in self.manner.verifiers]
+        self._told((own, *(look for look, _ in looks)))
+        return max([ended, *(end for _, end in looks)])
+
+    def _own(self, at: float) -> tuple[Look, float]:
+        if self.manner.canary and self.world.daemon_sick(at):
+            return Look("", round(at * SECOND), fault="void"), at
+        return self._look(DAEMON, at)
+
+    def _look(self, place: int, at: float) -> tuple[Look, float]:
+        seen = self.world.probe(place, at, TIMEOUT_S)
+        name = "" if place == DAEMON else str(place)
+        fault: Fault = "void" if seen.void else "" if seen.good else "connect"
+        return Look(name, round(seen.end * SECOND), 200 if seen.good else 0, fault), seen.end
+
+    def _told(self, looks: tuple[Look, ...]) -> None:
+        alone = len(looks) == 1 and self.site.status == "up"
+        asked = len(self.manner.verifiers) if not alone else 0
+        seen = Round(looks, asked, self.manner.quorum if asked else 0)
+        before = self.site.status
+        self.site, flip = looked(self.site, 2, seen)
+        if flip is not None:
+            self._good = 0
+        if flip is None or "down" not in (flip.new, before):
+            return
+        self.notices.append(Notice(seen.at / SECOND, "down" if flip.new == "down" else "up", self._since))
