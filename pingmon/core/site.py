@@ -163,7 +163,9 @@ def remarkable(site: Site, own: Look) -> bool:
     """Whether the daemon's own look belongs into the log: not if it only says that all is as it was."""
     if not own.counts or site.status == "paused":
         return False
-    return not (site.status == "up" and own.good) and not (site.status == "down" and not own.good)
+    if site.status == "down" and not own.good:
+        return site.successes > 0  # it begins the recovery anew
+    return not (site.status == "up" and own.good)
 
 
 def wants_round(site: Site, own: Look) -> bool:

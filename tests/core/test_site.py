@@ -174,6 +174,13 @@ def test_only_what_changes_something_is_logged_and_asked_about() -> None:
     }
 
 
+def test_a_bad_look_that_interrupts_a_recovery_is_logged() -> None:
+    """Good, bad, good is no recovery."""
+    recovering = after(fresh("down"), seen(good()))
+    assert machine.remarkable(recovering, bad())
+    assert after(recovering, seen(bad()), seen(good())).status == "down"
+
+
 def test_the_code_of_a_flip_is_the_highest_that_agrees_with_it() -> None:
     """A success elsewhere never stands in a notice of failure, and nothing received is 0."""
     looks = (bad(code=0, fault="timeout"), bad("a", code=500), good("b", code=200), void("c"))
