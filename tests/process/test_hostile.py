@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import threading
@@ -14,7 +15,7 @@ from tests.process.daemons import Running, Starter, until
 
 pytestmark = pytest.mark.process
 
-CHURN = 2_000
+CHURN = int(os.environ.get("PINGMON_CHURN", "2000"))
 
 GARBAGE = [
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
