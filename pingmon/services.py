@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.tcp import Port
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -25,6 +26,10 @@ from pingmon.datadir import DataDir, DataDirError
 from pingmon.housekeeping import Housekeeping
 from pingmon.journal import JournalDamaged, JournalFormatError, JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
+
+BACKLOG: Final = 4096
+"""Connections that the kernel keeps until the daemon takes them; it lowers this to its own limit (`somaxconn`). With
+Twisted's 50 a burst of callers overflows the queue, and each one left out waits a second before it tries again."""
 
 
 class Refused(SystemExit):
@@ -45,7 +50,10 @@ class Door(Protocol):
 
 
 class Listener:
-    """One endpoint that the daemon listens on; `description` is the string that the operator gave."""
+    """One endpoint that the daemon listens on; `description` is the string that the operator gave.
+
+    A `backlog=` in it is kept, and so is that of a socket that systemd hands over; else it is `BACKLOG`.
+    """
 
     def __init__(self, description: str, endpoint: IStreamServerEndpoint) -> None:
         self.description = description
@@ -61,6 +69,12 @@ class Listener:
 
     def _bound(self, port: IListeningPort) -> None:
         self.port = port
+        if (
+            isinstance(port, Port)
+            and "backlog=" not in self.description
+            and not self.description.startswith("systemd:")
+        ):
+            port.socket.listen(BACKLOG)
 
     async def stop(self) -> None:
         """Accept no more connections."""
