@@ -1,7 +1,7 @@
 """Whether pings are answered as fast after attacks as before: `python bench/hostile.py`.
 
-Two daemons; one of them is attacked. Load is measured on both before and after, in interleaved rounds. Reported: what the
-attacked one takes per second beside the other, before and after; that neither ratio differs is the claim.
+Two daemons; one of them is attacked. Load is measured on both before and after, in interleaved rounds. Reported: what
+the attacked one takes per second beside the other, before and after; that the ratio stays is the claim.
 """
 
 from __future__ import annotations

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from verdict_rules import TIMEOUT_S, VERIFIERS, Notice, phase
 from verdict_world import DAEMON, SiteWorld
 
+from pingmon.core.events import SiteSpec
 from pingmon.core.look import Fault, Look
-from pingmon.core.schedule import SECOND
 from pingmon.core.site import (
     LOCAL_FAILURES,
     LOCAL_PACE_S,
     Round,
     Site,
-    SiteSpec,
     looked,
     next_probe,
     remarkable,
     wants_round,
 )
+from pingmon.core.times import SECOND
 
 ID = "5174e000-0000-4000-8000-000000000001"
 

@@ -18,10 +18,10 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.clock import MICROSECONDS
 from pingmon.core.check import fires_at
 from pingmon.core.events import CheckExpired, Entry, Id
 from pingmon.core.parts import Outcome
+from pingmon.core.times import SECOND
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 
@@ -124,7 +124,7 @@ class Alarms:
         now, steady = monitor.now(), monitor.time.steady()
         gap = steady - self.last_tick
         if gap > SUSPENDED_S:
-            monitor.deaf(now - round(gap * MICROSECONDS), "suspended")
+            monitor.deaf(now - round(gap * SECOND), "suspended")
         if monitor.deaf_since is not None:
             monitor.try_to_listen()
             return

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-MICROSECONDS: Final = 1_000_000
+from pingmon.core.times import SECOND
+
 STEP_S: Final = 5.0
 """Seconds by which the two clocks must part at once before the wall clock counts as set; less is drift."""
 
@@ -46,8 +47,8 @@ class Timekeeper:
         apart = wall - self._steady() - self._offset
         if not -STEP_S < apart < STEP_S:
             self._offset += apart
-            self.stepped(round(apart * MICROSECONDS))
-        return round(wall * MICROSECONDS)
+            self.stepped(round(apart * SECOND))
+        return round(wall * SECOND)
 
     def steady(self) -> float:
         """Seconds on the clock that is never set; only differences mean something."""

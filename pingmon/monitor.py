@@ -16,11 +16,23 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.clock import MICROSECONDS, Timekeeper
-from pingmon.core.check import Cause, Check, Flip
-from pingmon.core.events import DAEMON, ClockStepped, Draft, Entry, Event, Id, ListeningEnded, ListeningResumed
+from pingmon.clock import Timekeeper
+from pingmon.core.events import (
+    DAEMON,
+    ClockStepped,
+    Draft,
+    Entry,
+    Event,
+    Id,
+    ListeningEnded,
+    ListeningResumed,
+    SiteSpec,
+)
+from pingmon.core.flip import Cause, Flip
 from pingmon.core.fold import fold
-from pingmon.core.parts import Outcome, StateRow
+from pingmon.core.parts import Outcome, StateRow, Subject
+from pingmon.core.site import Site
+from pingmon.core.times import SECOND
 from pingmon.core.world import World, encoded
 from pingmon.journal import FlipRow, JournalFormatError, JournalFull, JournalHealth, JournalUnavailable
 
@@ -35,6 +47,7 @@ _CAUSES: Final[dict[Cause, str]] = {
     "silence": ": no ping came in time",
     "run": ": a run took too long",
     "signal": ": it reported a failure",
+    "verdict": "",
 }
 
 DeafCause: TypeAlias = Literal["stopped", "suspended", "disk"]
@@ -73,7 +86,7 @@ class Monitor:
         self._deaf_cause: DeafCause = "disk"
         self._trying = False
         self._step_owed = 0
-        self._hold = round(hold_s * MICROSECONDS)
+        self._hold = round(hold_s * SECOND)
         self._listeners: list[Listener] = []
         self._saving = False
         self._tried_to_save = 0
@@ -149,9 +162,10 @@ class Monitor:
 
     def _deliver(self, entry: Entry) -> Outcome:
         outcome = fold(self.world, entry)
-        if outcome.flip is not None and outcome.check is not None:
+        subject = outcome.check or outcome.site
+        if outcome.flip is not None and subject is not None:
             self._derive(outcome)
-            self._log_flip(outcome.check, outcome.flip)
+            self._log_flip(subject, outcome.flip)
         for listener in self._listeners:
             with _listening_fails:
                 listener(entry, outcome)
@@ -162,13 +176,15 @@ class Monitor:
     def _derive(self, outcome: Outcome) -> None:
         flip = outcome.flip
         if flip is not None:
-            self.journal.derive(FlipRow(flip.seq, flip.check, flip.at, msgspec.json.encode(flip)))
+            self.journal.derive(FlipRow(flip.seq, flip.subject, flip.at, msgspec.json.encode(flip)))
 
-    def _log_flip(self, check: Check, flip: Flip) -> None:
+    def _log_flip(self, subject: Subject, flip: Flip) -> None:
+        spec = subject.spec
         self.log.info(
-            "check {check} ({name}) went {new}, was {old}{cause}",
-            check=check.id[:8],  # a whole id is as good as a ping URL
-            name=check.spec.name or check.spec.slug or "no name",
+            "{what} {id} ({name}) went {new}, was {old}{cause}",
+            what="site" if isinstance(subject, Site) else "check",
+            id=subject.id[:8],  # a check's whole id is as good as its ping URL
+            name=spec.name or (spec.url if isinstance(spec, SiteSpec) else spec.slug) or "no name",
             new=flip.new,
             old=flip.old,
             cause=_CAUSES[flip.cause],
@@ -231,9 +247,9 @@ class Monitor:
         since, self.deaf_since, self._trying = self.deaf_since, None, False
         self.log.info(
             "listening; heard nothing for {seconds:.1f} s ({cause}), silence of that time is held for {hold:.0f} s",
-            seconds=(self.now() - (since or 0)) / MICROSECONDS,
+            seconds=(self.now() - (since or 0)) / SECOND,
             cause=self._deaf_cause,
-            hold=self._hold / MICROSECONDS,
+            hold=self._hold / SECOND,
         )
 
     def _still_deaf(self, failure: Failure) -> None:
@@ -241,7 +257,7 @@ class Monitor:
         failure.trap(JournalFull, JournalUnavailable)
 
     def _clock_stepped(self, by: int) -> Deferred[None]:
-        self.log.warn("the wall clock was set by {seconds:.1f} s; deadlines move along", seconds=by / MICROSECONDS)
+        self.log.warn("the wall clock was set by {seconds:.1f} s; deadlines move along", seconds=by / SECOND)
 
         def not_logged(failure: Failure) -> None:
             failure.trap(JournalFull, JournalUnavailable)

@@ -21,8 +21,8 @@ from twisted.internet.endpoints import serverFromString
 from twisted.logger import Logger
 from twisted.python import usage
 
-from pingmon.clock import MICROSECONDS
 from pingmon.config import BadConfig, Config, load
+from pingmon.core.times import SECOND
 
 if TYPE_CHECKING:
     from pingmon.alarms import Alarms
@@ -170,10 +170,10 @@ def problems(monitor: Monitor, alarms: Alarms, housekeeping: Housekeeping, outbo
         found.append("the journal is damaged")
     if monitor.time.steady() - alarms.last_tick > TICK_TOO_OLD_S:
         found.append("deadlines are not being looked at")
-    if alarms.overdue(now) > TICK_TOO_OLD_S * MICROSECONDS and monitor.deaf_since is None:
-        found.append(f"a deadline is overdue by {alarms.overdue(now) / MICROSECONDS:.0f} s")
-    if outbox.overdue(now) > OWED_TOO_LONG_S * MICROSECONDS:
-        found.append(f"a notification is overdue by {outbox.overdue(now) / MICROSECONDS:.0f} s")
+    if alarms.overdue(now) > TICK_TOO_OLD_S * SECOND and monitor.deaf_since is None:
+        found.append(f"a deadline is overdue by {alarms.overdue(now) / SECOND:.0f} s")
+    if outbox.overdue(now) > OWED_TOO_LONG_S * SECOND:
+        found.append(f"a notification is overdue by {outbox.overdue(now) / SECOND:.0f} s")
     if monitor.time.steady() - outbox.last_tick > TICK_TOO_OLD_S:
         found.append("notifications are not being looked at")
     return found
@@ -183,22 +183,26 @@ def _outbox(config: Config, monitor: Monitor, journal: SqliteJournal[Any], clock
     from ipaddress import ip_network
 
     from pingmon.core.addresses import AddressPolicy
-    from pingmon.core.check import Check
+    from pingmon.core.parts import Subject
+    from pingmon.core.site import Site
     from pingmon.delivery.egress import Egress
     from pingmon.delivery.outbox import Outbox
     from pingmon.delivery.webhook import Webhook
     from pingmon.probes.lookups import LookupFailed
     from pingmon.probes.resolver import Resolver
     from pingmon.wire.checks import View, check_json
+    from pingmon.wire.sites import SiteView, site_json
 
     async def last_body(check: str) -> bytes:
         newest = await journal.pings(check, upto=monitor.world.seq, limit=1)
         return (newest[0][1].payload or b"") if newest else b""
 
-    def shown(check: Check, now: int) -> dict[str, object]:
-        base = base_url()
-        view = View(3, False, base, base + config.http.ping_url, now, monitor.world.daemon.deaf)
-        return check_json(check, view)
+    def shown(subject: Subject, now: int) -> dict[str, object]:
+        base, world = base_url(), monitor.world
+        if isinstance(subject, Site):
+            url = f"{base}/api/v3/sites/{subject.id}"
+            return site_json(subject, SiteView(url, now, world.host_of(subject)))
+        return check_json(subject, View(3, False, base, base + config.http.ping_url, now, world.daemon.deaf))
 
     resolver = Resolver(clock)
 

@@ -17,10 +17,11 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from pingmon.alarms import Alarms
-from pingmon.clock import MICROSECONDS, Timekeeper
-from pingmon.core.check import Flip
+from pingmon.clock import Timekeeper
 from pingmon.core.events import ChannelCreated, CheckCreated, CheckSpec, Event, Id, PingReceived, ProjectCreated, Signal
+from pingmon.core.flip import Flip
 from pingmon.core.parts import Outcome
+from pingmon.core.times import SECOND
 from pingmon.core.world import World
 from pingmon.journal import MemoryJournal
 from pingmon.journal.memory import Memory
@@ -105,7 +106,7 @@ class Rig:
     @property
     def now(self) -> int:
         """Microseconds since the epoch by the wall clock."""
-        return round(self.time.wall() * MICROSECONDS)
+        return round(self.time.wall() * SECOND)
 
     def advance(self, seconds: float) -> None:
         """Let time pass, tick by tick."""

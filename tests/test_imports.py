@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "pingmon"
 # Each layer may import itself and the layers named behind it; siblings meet in none.
 LAYERS: dict[str, set[str]] = {
     "core": set(),
-    "clock": set(),
+    "clock": {"core"},
     "config": set(),
     "wire": {"core"},
     "journal": {"core", "clock"},

@@ -28,7 +28,7 @@ from typing import Final, Literal, TypeAlias, get_args
 from msgspec import Struct
 
 from pingmon.core.look import Look
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 
 AnswerKind: TypeAlias = Literal["ok", "until", "expired", "malformed", "refused", "no answer"]
 Oddity: TypeAlias = Literal["quoted", "offset", "clamped"]

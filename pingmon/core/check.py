@@ -27,12 +27,14 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pingmon.core.events import CheckSpec, Id, PingReceived
-from pingmon.core.schedule import SECOND, next_expected
+from pingmon.core.events import CheckSpec, PingReceived
+from pingmon.core.flip import Cause, Deaf, Flip
+from pingmon.core.ids import Id
+from pingmon.core.schedule import next_expected
+from pingmon.core.times import SECOND
 
 Status: TypeAlias = Literal["new", "up", "down", "paused"]
 ShownStatus: TypeAlias = Literal["new", "up", "grace", "down", "paused"]
-Cause: TypeAlias = Literal["", "silence", "run", "signal"]
 
 MAX_OPEN_RUNS: Final = 32
 """Open runs kept per check; a further start drops the oldest and counts it in `dropped_runs`."""
@@ -72,33 +74,6 @@ class Check(Struct, frozen=True, omit_defaults=True, gc=False):
     deadline: int | None = None
     armed_by: int = 0
     relayed: tuple[Id, ...] = ()
-
-
-class Deaf(Struct, frozen=True, omit_defaults=True, gc=False):
-    """A time in which pingmon heard nothing by its own fault; silence alerts of that time wait until `hold_until`."""
-
-    since: int
-    until: int
-    hold_until: int
-    cause: str = "stopped"
-
-
-class Flip(Struct, frozen=True, omit_defaults=True, gc=False):
-    """A change of a check's status. `seq` is the log entry that caused it, `at` the instant it is stamped with.
-
-    `cause` of a down: `silence`, `run` (ran too long) or `signal`. `since` is when the old status began, `deaf` the
-    time of pingmon's own deafness that the missed ping may have fallen into.
-    """
-
-    seq: int
-    check: Id
-    at: int
-    old: Status
-    new: Status
-    cause: Cause = ""
-    since: int = 0
-    exitstatus: int | None = None
-    deaf: Deaf | None = None
 
 
 def pinged(check: Check, seq: int, at: int, ping: PingReceived) -> tuple[Check, Flip | None]:

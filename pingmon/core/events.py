@@ -10,20 +10,22 @@ Nothing in this module decides anything; that is the fold's task (`world`).
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-Id: TypeAlias = str
-"""A lower-case canonical UUID. Kept as text because it is read from URLs and written to JSON; 16 bytes on disk."""
-
-DAEMON: Final[Id] = "00000000-0000-0000-0000-000000000000"
-"""The stream of what concerns the daemon as a whole."""
+from pingmon.core.answer import Answer
+from pingmon.core.ids import DAEMON as DAEMON
+from pingmon.core.ids import Id as Id
+from pingmon.core.look import Look
+from pingmon.core.partner import Attribution, Kind, PartnerChanges, PartnerSpec
 
 Signal: TypeAlias = Literal["success", "start", "fail", "log", "ign"]
 Schedule: TypeAlias = Literal["simple", "cron", "oncalendar"]
 Role: TypeAlias = Literal["rw", "ro", "operator"]
+
+_Spec = TypeVar("_Spec", bound=Struct)
 
 
 class Event(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -82,8 +84,37 @@ class SpecChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=Tru
 
     def applied_to(self, spec: CheckSpec) -> CheckSpec:
         """`spec` with these changes; the same object if there are none."""
-        given = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
-        return msgspec.structs.replace(spec, **given) if given else spec
+        return applied(self, spec)
+
+
+class SiteSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
+    """What a user chose for a site. `interval` and `timeout` are seconds; `host` is a partner's slug, `auto` or ""."""
+
+    name: str = ""
+    url: str
+    interval: int = 300
+    timeout: int = 10
+    host: str = "auto"
+    tags: str = ""
+    channels: tuple[Id, ...] = ()
+    head_only: bool = False
+
+
+class SiteChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
+    """The fields of a `SiteSpec` that an update sets; the others stay as they are."""
+
+    name: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    interval: int | UnsetType = UNSET
+    timeout: int | UnsetType = UNSET
+    host: str | UnsetType = UNSET
+    tags: str | UnsetType = UNSET
+    channels: tuple[Id, ...] | UnsetType = UNSET
+    head_only: bool | UnsetType = UNSET
+
+    def applied_to(self, spec: SiteSpec) -> SiteSpec:
+        """`spec` with these changes; the same object if there are none."""
+        return applied(self, spec)
 
 
 # --- projects and keys: the stream is the project (the daemon's for operator keys) --------------------------------
@@ -172,6 +203,94 @@ class CheckExpired(Event, frozen=True):
     armed_by: int
 
 
+# --- sites: the stream is the site -------------------------------------------------------------------------------
+
+
+class SiteCreated(Event, frozen=True):
+    """A site is to be watched; `most` as in `CheckCreated`."""
+
+    project: Id
+    spec: SiteSpec
+    most: int = 0
+
+
+class SiteChanged(Event, frozen=True):
+    changes: SiteChanges
+
+
+class SiteDeleted(Event, frozen=True):
+    pass
+
+
+class SitePaused(Event, frozen=True):
+    pass
+
+
+class SiteResumed(Event, frozen=True):
+    pass
+
+
+class Hour(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What the daemon's own probes of a site measured from `start` on (microseconds since the epoch) in that hour.
+
+    `probes` is how many saw anything, `bad` how many of them did not see what they should, `void` how many saw
+    nothing. The others are milliseconds that the good ones took; 0 if there was none.
+    """
+
+    start: int
+    probes: int = 0
+    bad: int = 0
+    void: int = 0
+    fastest: int = 0
+    median: int = 0
+    p95: int = 0
+    slowest: int = 0
+
+
+class SiteProbed(Event, frozen=True):
+    """Probes of a site: what was seen at one time, or, with `hour`, the sum of an hour that has ended.
+
+    `looks` are the daemon's own (`node` is "") and the verifiers'; `asked` counts the verifiers that were asked and
+    `quorum` how many of them must agree on a failure.
+    """
+
+    looks: tuple[Look, ...] = ()
+    asked: int = 0
+    quorum: int = 0
+    hour: Hour | None = None
+
+
+class SiteHostSeen(Event, frozen=True):
+    """Who hosts the site by what DNS said (None: nobody known), and the kinds of signals that could not be had."""
+
+    host: Attribution | None = None
+    failed: tuple[Kind, ...] = ()
+
+
+class PartnerAnswered(Event, frozen=True):
+    """What `partner` said to the question `id` about the site."""
+
+    id: str
+    partner: Id
+    answer: Answer
+    took_ms: int
+
+
+# --- partners: the stream is the partner --------------------------------------------------------------------------
+
+
+class PartnerCreated(Event, frozen=True):
+    spec: PartnerSpec
+
+
+class PartnerChanged(Event, frozen=True):
+    changes: PartnerChanges
+
+
+class PartnerDeleted(Event, frozen=True):
+    pass
+
+
 # --- channels and notifications: the stream is the channel --------------------------------------------------------
 
 
@@ -233,6 +352,14 @@ class ClockStepped(Event, frozen=True):
     """The wall clock was set by `by` microseconds; instants before this entry are shifted to the new clock."""
 
     by: int
+
+
+def applied(changes: Struct, spec: _Spec) -> _Spec:
+    """`spec` with the fields that `changes` sets; the same object if it sets none."""
+    given: dict[str, Any] = {
+        name: value for name in changes.__struct_fields__ if (value := getattr(changes, name)) is not UNSET
+    }
+    return msgspec.structs.replace(spec, **given) if given else spec
 
 
 def _kind_of(event: type[Event]) -> str:

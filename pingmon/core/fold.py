@@ -6,17 +6,20 @@ entries in the same order make the same world, on every machine and after every 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from typing import Any, Final
 
 from msgspec.structs import replace
 
 from pingmon.core import check as checks
-from pingmon.core import events, notify
-from pingmon.core.check import Check, Deaf, Flip
-from pingmon.core.events import CheckSpec, Entry, Id
+from pingmon.core import events, fold_sites, notify
+from pingmon.core import site as sites
+from pingmon.core.check import Check
+from pingmon.core.events import CheckSpec, Entry
+from pingmon.core.flip import Deaf, Flip
 from pingmon.core.notify import Channel, Notification
-from pingmon.core.parts import Daemon, Key, Outcome, Project
+from pingmon.core.owing import owe
+from pingmon.core.parts import Daemon, Key, Outcome, Project, is_full
 from pingmon.core.world import World
 
 MAX_DEAF_SPANS: Final = 32
@@ -45,7 +48,7 @@ def _ping_creates(world: World, entry: Entry, event: events.PingReceived, new: e
     namesakes = members.slugs.get(new.slug, ())
     if namesakes:
         return Outcome("exists" if len(namesakes) == 1 else "ambiguous", namesakes[0])
-    if _is_full(members.checks, new.most):
+    if is_full(members.checks, new.most):
         return Outcome("full", entry.stream)
     spec = CheckSpec(name=new.slug, slug=new.slug, channels=tuple(sorted(members.channels)))
     fresh = Check(entry.stream, new.project, spec, entry.seq, entry.at, entry.at)
@@ -59,7 +62,7 @@ def _check_created(world: World, entry: Entry, event: events.CheckCreated) -> Ou
     twin = world.checks.get(entry.stream) or world.twin(event.project, event.spec, event.unique)
     if twin is not None:
         return Outcome("exists", twin.id, twin)
-    if _is_full(world.members[event.project].checks, event.most):
+    if is_full(world.members[event.project].checks, event.most):
         return Outcome("full", entry.stream)
     fresh = Check(entry.stream, event.project, event.spec, entry.seq, entry.at, entry.at)
     world.put_check(fresh)
@@ -122,7 +125,7 @@ def _channel_created(world: World, entry: Entry, event: events.ChannelCreated) -
     members = world.members.get(event.project)
     if members is None:
         return Outcome("unknown", entry.stream)
-    if _is_full(members.channels, event.most):
+    if is_full(members.channels, event.most):
         return Outcome("full", entry.stream)
     kept = (event.project, event.kind, event.name, event.value, event.secret)
     world.put_channel(Channel(entry.stream, *kept, entry.seq, entry.at))
@@ -137,8 +140,8 @@ def _delivered(world: World, entry: Entry, event: events.NotificationDelivered) 
     if owed is not None:
         world.settle(owed)
         if owed.relays is not None and owed.flip.new == "down":
-            check = world.checks[owed.flip.check]
-            world.keep_check(replace(check, relayed=(*check.relayed, owed.channel)))
+            subject = world.subject(owed.flip.subject)
+            world.keep(replace(subject, relayed=(*subject.relayed, owed.channel)))
         return Outcome("done", entry.stream)
     for waiting in world.outbox.get(entry.stream, {}).values():
         if waiting.replaces == event.id:
@@ -182,6 +185,8 @@ def _clock_stepped(world: World, entry: Entry, event: events.ClockStepped) -> Ou
     by = event.by
     for check in list(world.checks.values()):
         world.keep_check(checks.shifted(check, entry.seq, by))
+    for site in list(world.sites.values()):
+        world.put_site(sites.shifted(site, by))
     for owed in list(world.owed.values()):
         flip = replace(owed.flip, at=owed.flip.at + by, since=owed.flip.since + by)
         down_from = None if owed.down_from is None else owed.down_from + by
@@ -201,27 +206,7 @@ def _changed(world: World, entry: Entry, after: Check, flip: Flip | None) -> Out
     world.keep_check(after)
     if flip is None:
         return Outcome("done", after.id, after)
-    return Outcome("done", after.id, after, flip, _owe_flip(world, entry, after, flip))
-
-
-def _owe_flip(world: World, entry: Entry, check: Check, flip: Flip) -> tuple[Id, ...]:
-    """Owe `flip` to its channels, in place of all that is still owed about the check; which channels those are.
-
-    A check that is paused or resumed overtakes nothing: what is owed about it goes out.
-    """
-    if flip.new not in ("up", "down"):
-        return ()
-    stale = world.forget_owed(check)
-    if not notify.matters(flip):
-        return ()
-    told = [channel for channel in check.spec.channels if channel in world.channels]
-    if flip.new == "up":
-        told += [channel for channel in check.relayed if channel not in told]
-    for channel in told:
-        world.owe(notify.notification(flip, channel, entry.at, stale.get(channel)))
-    if check.relayed:
-        world.keep_check(replace(check, relayed=()))
-    return tuple(told)
+    return Outcome("done", after.id, after, flip=flip, channels=owe(world, entry.at, after, flip))
 
 
 def _unsent(world: World, entry: Entry, id: str, error: str) -> Notification | None:
@@ -229,10 +214,6 @@ def _unsent(world: World, entry: Entry, id: str, error: str) -> Notification | N
     if channel is not None:
         world.put_channel(replace(channel, last_error=error))
     return world.owed.get(id)
-
-
-def _is_full(members: Sized, most: int) -> bool:
-    return bool(most) and len(members) >= most
 
 
 FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] = {
@@ -252,4 +233,5 @@ FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] =
     events.ListeningEnded: _listening_ended,
     events.ListeningResumed: _listening_resumed,
     events.ClockStepped: _clock_stepped,
+    **fold_sites.FOLDS,
 }

@@ -1,10 +1,10 @@
 """Who is told what after a flip, and when a delivery is tried again.
 
-A notification is one message to one channel about one check. It lives in the folded state until the log says that it
-was delivered or abandoned, so it survives every restart; its id is derived from the flip and never changes.
+A notification is one message to one channel about one check or site. It lives in the folded state until the log says
+that it was delivered or abandoned, so it survives every restart; its id is derived from the flip and never changes.
 
-A newer flip of the same check overtakes: the older message is dropped, and the newer one says from when on the check
-was down. If the older one turns out to have arrived after all, the newer one says no more than its own.
+A newer flip of the same subject overtakes: the older message is dropped, and the newer one says from when on it was
+down. If the older one turns out to have arrived after all, the newer one says no more than its own.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pingmon.core.check import Flip
-from pingmon.core.events import Id
-from pingmon.core.schedule import SECOND
+from pingmon.core.flip import Flip
+from pingmon.core.ids import Id
+from pingmon.core.times import SECOND
 
 RETRY_AFTER_S: Final = (5, 30, 120, 600, 1800, 3600)
 """Seconds between attempts; the last one repeats until `GIVE_UP_AFTER_S` have passed since the first was due."""

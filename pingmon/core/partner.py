@@ -26,14 +26,14 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final, Literal, TypeAlias, get_args
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from pingmon.core.addresses import Address, Network
-from pingmon.core.events import Id
 from pingmon.core.fronts import FRONTS, Fronts
+from pingmon.core.ids import Id
 from pingmon.core.names import domain, folded, within
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 
 Kind: TypeAlias = Literal["cname", "prefix", "asn", "ptr", "ns"]
 Scope: TypeAlias = Literal["site", "partner"]
@@ -68,17 +68,14 @@ class Rule(Struct, frozen=True, gc=False):
     value: str
 
 
-class Partner(Struct, frozen=True, omit_defaults=True, gc=False):
-    """Somebody who hosts sites and wants to know when one is down.
+class PartnerSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
+    """What an operator chose for a partner: somebody who hosts sites and wants to know when one is down.
 
     `slug` is the payload's `host`; an empty `webhook` is never asked. `scope`: what an answer's instant silences.
-    `max_suppression`: for how many seconds at most. `secret` (`whsec_…`, or none) signs what is asked. `created`:
-    microseconds since the epoch.
+    `max_suppression`: for how many seconds at most. `secret` (`whsec_…`, or none) signs what is asked.
     """
 
-    id: Id
     slug: str
-    created: int
     name: str = ""
     webhook: str = ""
     rules: tuple[Rule, ...] = ()
@@ -86,6 +83,33 @@ class Partner(Struct, frozen=True, omit_defaults=True, gc=False):
     suppress_users: bool = True
     max_suppression: int = 86_400
     secret: str = ""
+
+
+class PartnerChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
+    """The fields of a `PartnerSpec` that an update sets. Sites know a partner by its slug, so that stays."""
+
+    name: str | UnsetType = UNSET
+    webhook: str | UnsetType = UNSET
+    rules: tuple[Rule, ...] | UnsetType = UNSET
+    scope: Scope | UnsetType = UNSET
+    suppress_users: bool | UnsetType = UNSET
+    max_suppression: int | UnsetType = UNSET
+    secret: str | UnsetType = UNSET
+
+
+class Partner(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A partner as the log has made it. `born` is the entry that created it, `created` its time.
+
+    `answers` counts what its answers were (see `core.answer.COUNTED`). `silent_until`: until when all its sites are
+    silent by its word (microseconds since the epoch); None if it never said so.
+    """
+
+    id: Id
+    spec: PartnerSpec
+    born: int
+    created: int
+    answers: dict[str, int] = {}
+    silent_until: int | None = None
 
 
 class Signals(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -171,9 +195,9 @@ def _prefix(text: str) -> str:
 
 def attribute(host: str, signals: Signals, partners: Iterable[Partner], fronts: Fronts = FRONTS) -> Attribution | None:
     """The one partner that hosts a site with this `host` setting and these signals; None if that is not known."""
-    partners = sorted(partners, key=lambda partner: (partner.created, partner.id))
+    partners = sorted(partners, key=lambda partner: (partner.born, partner.id))
     if host != AUTO:
-        named = (Attribution(host, "explicit", host, "set for the site") for p in partners if p.slug == host)
+        named = (Attribution(host, "explicit", host, "set for the site") for p in partners if p.spec.slug == host)
         return next(named, None)
     hidden = front(signals, fronts) != ""
     for kind in KINDS:
@@ -212,9 +236,9 @@ def _things(signals: Signals, kind: Kind) -> Sequence[str]:
 def _best(kind: Kind, thing: str, partners: Iterable[Partner]) -> tuple[int, Attribution] | None:
     """The most specific rule that matches `thing`, and how specific it is. `partners` come in the order of the tie."""
     matches = [
-        (rank, Attribution(partner.slug, kind, rule.value, f"AS{thing}" if kind == "asn" else thing))
+        (rank, Attribution(partner.spec.slug, kind, rule.value, f"AS{thing}" if kind == "asn" else thing))
         for partner in partners
-        for rule in partner.rules
+        for rule in partner.spec.rules
         if rule.kind == kind and (rank := _rank(rule, thing)) is not None
     ]
     return max(matches, key=lambda match: match[0], default=None)
@@ -283,10 +307,10 @@ def host_of(host: str, hosting: Hosting, partners: Iterable[Partner]) -> Partner
     """
     found = hosting.found
     for partner in partners:
-        if partner.slug == host != AUTO:
+        if partner.spec.slug == host != AUTO:
             return partner
-        if host == AUTO and found is not None and partner.slug == found.slug:
-            holds = any((rule.kind, rule.value) == (found.kind, found.value) for rule in partner.rules)
+        if host == AUTO and found is not None and partner.spec.slug == found.slug:
+            holds = any((rule.kind, rule.value) == (found.kind, found.value) for rule in partner.spec.rules)
             return partner if holds else None
     return None
 

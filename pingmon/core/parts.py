@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from pingmon.core import events
-from pingmon.core.check import Check, Deaf, Flip
-from pingmon.core.events import Id
+from pingmon.core.check import Check
+from pingmon.core.flip import Deaf, Flip
+from pingmon.core.ids import Id
+from pingmon.core.partner import Partner
+from pingmon.core.site import Site
 
+Subject: TypeAlias = Check | Site
+"""What has a status, flips, and channels that are told."""
 Result: TypeAlias = Literal["done", "created", "exists", "ambiguous", "full", "unknown"]
 StateRow: TypeAlias = tuple[str, str, bytes | None]
 """A part of the saved state: its kind, its id, and its JSON, or None if it is gone."""
@@ -49,24 +55,32 @@ class Outcome(Struct, frozen=True, gc=False):
 
     `exists`: nothing, because the check wanted is `id`; `ambiguous`: nothing, several checks have the slug;
     `full`: nothing, the project has as many as it may; `unknown`: nothing, what the entry is about is not there.
-    `check` is the check afterwards, `channels` those that are owed something new, `everything` tells that deadlines
-    of all checks have moved.
+    `check`, `site` and `partner` are what the entry was about, afterwards; `channels` those that are owed something
+    new; `everything` tells that deadlines of all checks have moved.
     """
 
     result: Result = "done"
     id: Id = events.DAEMON
     check: Check | None = None
+    site: Site | None = None
+    partner: Partner | None = None
     flip: Flip | None = None
     channels: tuple[Id, ...] = ()
     everything: bool = False
 
 
+def is_full(members: Sized, most: int) -> bool:
+    """Whether there are as many as there may be (0: no limit)."""
+    return bool(most) and len(members) >= most
+
+
 class Members:
     """What belongs to one project, in order of creation: by id, and checks that have a slug by that too."""
 
-    __slots__ = ("channels", "checks", "slugs")
+    __slots__ = ("channels", "checks", "sites", "slugs")
 
     def __init__(self) -> None:
         self.checks: dict[Id, None] = {}
+        self.sites: dict[Id, None] = {}
         self.channels: dict[Id, None] = {}
         self.slugs: dict[str, tuple[Id, ...]] = {}

@@ -18,8 +18,8 @@ from cronsim import CronSim, CronSimError
 from oncalendar import OnCalendar, OnCalendarError
 
 from pingmon.core.events import CheckSpec
+from pingmon.core.times import SECOND
 
-SECOND: Final = 1_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PROBE: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

@@ -29,9 +29,13 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pingmon.core.events import Id
+from pingmon.core.answer import Question
+from pingmon.core.events import SiteSpec
+from pingmon.core.flip import Cause, Flip
+from pingmon.core.ids import Id
 from pingmon.core.look import Look
-from pingmon.core.schedule import SECOND
+from pingmon.core.partner import Hosting
+from pingmon.core.times import SECOND
 
 SiteStatus: TypeAlias = Literal["new", "up", "suspect", "down", "unknown", "paused"]
 Verdict: TypeAlias = Literal["down", "up", "unknown"]
@@ -45,19 +49,6 @@ DOWN_PACE_S: Final = 30
 """Seconds between probes of a site that is down."""
 UNKNOWN_PACE_S: Final = (10, 30, 60, 120, 300)
 """Seconds until a round without a verdict is repeated; the last wait repeats."""
-
-
-class SiteSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
-    """What a user chose for a site. `interval` and `timeout` are seconds; `host` is a partner's slug, `auto` or ""."""
-
-    name: str = ""
-    url: str
-    interval: int = 300
-    timeout: int = 10
-    host: str = "auto"
-    tags: str = ""
-    channels: tuple[Id, ...] = ()
-    head_only: bool = False
 
 
 class Round(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -87,11 +78,33 @@ class Round(Struct, frozen=True, omit_defaults=True, gc=False):
         return max((look.at for look in self.looks), default=0)
 
 
+NOTHING_SEEN: Final = Round(())
+
+
+class Inquiry(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A question that is put to a partner before users are told of `flip`."""
+
+    question: Question
+    partner: Id
+    flip: Flip
+
+
+class Silence(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Until when (microseconds since the epoch) `partner` knows that the site is down."""
+
+    partner: Id
+    until: int
+
+
 class Site(Struct, frozen=True, omit_defaults=True, gc=False):
     """A site as the log has made it. `since` is when `status` began, `incident` when the first failure was seen.
 
     `failures` and `successes` count looks in a row that lead to a verdict, `rounds` those without one. `last` is the
     newest round that was logged.
+
+    `told`: users were told that it is down, and not yet that it is back. `partner_told` is the partner that was asked
+    about this outage, `inquiry` what it is being asked now, `silence` what it once answered (see `telling`).
+    `relayed` are channels that were told of the current outage in another's stead.
     """
 
     id: Id
@@ -106,22 +119,12 @@ class Site(Struct, frozen=True, omit_defaults=True, gc=False):
     successes: int = 0
     rounds: int = 0
     last: Round | None = None
-
-
-class SiteFlip(Struct, frozen=True, omit_defaults=True, gc=False):
-    """A change of a site's status. A flip to down or back is stamped with the incident's first failure or its end.
-
-    `code` is the highest HTTP status that the looks behind it agree with: of the failing ones for down, of the good
-    ones for up; 0 if they had none.
-    """
-
-    seq: int
-    site: Id
-    at: int
-    old: SiteStatus
-    new: SiteStatus
-    since: int = 0
-    code: int = 0
+    hosting: Hosting = Hosting()
+    told: bool = False
+    partner_told: Id | None = None
+    inquiry: Inquiry | None = None
+    silence: Silence | None = None
+    relayed: tuple[Id, ...] = ()
 
 
 def verdict(seen: Round) -> Verdict:
@@ -137,7 +140,7 @@ def verdict(seen: Round) -> Verdict:
     return "unknown"
 
 
-def looked(site: Site, seq: int, seen: Round) -> tuple[Site, SiteFlip | None]:
+def looked(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
     """The site after `seen`, and the flip it caused, if any."""
     if site.status == "paused" or (seen.own is None and not seen.others):
         return site, None
@@ -149,36 +152,78 @@ def looked(site: Site, seq: int, seen: Round) -> tuple[Site, SiteFlip | None]:
     return _judged(site, seq, seen)
 
 
-def paused(site: Site, seq: int, at: int) -> tuple[Site, SiteFlip | None]:
+def paused(site: Site, seq: int, at: int) -> tuple[Site, Flip | None]:
     """Paused: probed no more. A paused site stays as it is."""
-    return (site, None) if site.status == "paused" else _flipped(_calm(site), seq, "paused", at, 0)
+    if site.status == "paused":
+        return site, None
+    return _flipped(replace(_calm(site), told=False, partner_told=None), seq, "paused", at, NOTHING_SEEN)
 
 
-def resumed(site: Site, seq: int, at: int) -> tuple[Site, SiteFlip | None]:
+def resumed(site: Site, seq: int, at: int) -> tuple[Site, Flip | None]:
     """As new. A site that is not paused stays as it is."""
-    return _flipped(_calm(site), seq, "new", at, 0) if site.status == "paused" else (site, None)
+    return _flipped(_calm(site), seq, "new", at, NOTHING_SEEN) if site.status == "paused" else (site, None)
 
 
-def remarkable(site: Site, own: Look) -> bool:
-    """Whether the daemon's own look belongs into the log: not if it only says that all is as it was."""
+def respecified(site: Site, spec: SiteSpec) -> Site:
+    """The site under new settings. At a new address its host is not known; its status is for probes to say."""
+    return replace(site, spec=spec, hosting=site.hosting if spec.url == site.spec.url else Hosting())
+
+
+def shifted(site: Site, by: int) -> Site:
+    """The site after the wall clock was set by `by`: what was measured on the old clock moves along.
+
+    A silence does not: its end was named by a partner, whose clock was not set.
+    """
+    inquiry, hosting = site.inquiry, site.hosting
+    if inquiry is not None:
+        flip = inquiry.flip
+        inquiry = replace(inquiry, flip=replace(flip, at=flip.at + by, since=flip.since + by))
+    return replace(
+        site,
+        since=site.since + by,
+        incident=None if site.incident is None else site.incident + by,
+        inquiry=inquiry,
+        hosting=replace(
+            hosting,
+            since=hosting.since + by,
+            looked=hosting.looked and hosting.looked + by,
+            candidate_at=hosting.candidate_at and hosting.candidate_at + by,
+        ),
+    )
+
+
+def remarkable(site: Site, own: Look, *, overdue: bool = False) -> bool:
+    """Whether the daemon's own look belongs into the log: not if it only says that all is as it was.
+
+    `overdue` here and below: the site is down and users may, but do not yet know (see `telling.overdue`).
+    """
     if not own.counts or site.status == "paused":
         return False
     if site.status == "down" and not own.good:
-        return site.successes > 0  # it begins the recovery anew
+        return overdue or site.successes > 0  # it begins the recovery anew
     return not (site.status == "up" and own.good)
 
 
-def wants_round(site: Site, own: Look) -> bool:
+def wants_round(site: Site, own: Look, *, overdue: bool = False) -> bool:
     """Whether others are to be asked at once, with the daemon's own look being `own`."""
     if not own.counts or site.status == "paused":
         return False
-    return own.good if site.status == "down" else not own.good or site.status in ("suspect", "unknown")
+    if site.status == "down":
+        return own.good or overdue
+    return not own.good or site.status in ("suspect", "unknown")
 
 
 def next_probe(site: Site, planned: int) -> int:
-    """When the site is to be probed after a probe that was planned for `planned`; both on the site's own grid."""
+    """When the site is to be probed after a probe that was planned for `planned`; both on the site's own grid.
+
+    One that is down in silence is looked at afresh at the very instant at which the silence ends.
+    """
     if site.status == "down":
-        return planned + min(DOWN_PACE_S, site.spec.interval) * SECOND
+        due = planned + min(DOWN_PACE_S, site.spec.interval) * SECOND
+        silence = site.silence
+        if silence is not None and not site.told and planned < silence.until:
+            return min(due, silence.until)
+        return due
     if site.status in ("suspect", "unknown"):
         pace = LOCAL_PACE_S if site.rounds == 0 else UNKNOWN_PACE_S[min(site.rounds, len(UNKNOWN_PACE_S)) - 1]
         return planned + min(pace, site.spec.interval) * SECOND
@@ -195,31 +240,31 @@ def code_of(looks: tuple[Look, ...], *, good: bool) -> int:
     return max((look.code for look in looks if look.counts and look.good == good), default=0)
 
 
-def _first_look(site: Site, seq: int, seen: Round) -> tuple[Site, SiteFlip | None]:
+def _first_look(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
     own = seen.own
     if own is None or own.good:
-        return _flipped(_calm(site), seq, "up", seen.at, code_of(seen.looks, good=True))
+        return _flipped(_calm(site), seq, "up", seen.at, seen)
     suspect = replace(site, incident=own.at, failures=1, successes=0, rounds=0)
-    return _flipped(suspect, seq, "suspect", own.at, code_of(seen.looks, good=False))
+    return _flipped(suspect, seq, "suspect", own.at, seen)
 
 
-def _judged(site: Site, seq: int, seen: Round) -> tuple[Site, SiteFlip | None]:
+def _judged(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
     """A round about a site that is suspect or unknown."""
     own = seen.own
     if not seen.asked and own is not None and not own.good:
         site = replace(site, failures=site.failures + 1)
         if site.failures < LOCAL_FAILURES:
             return site, None
-        return _flipped(site, seq, "down", site.incident or own.at, code_of(seen.looks, good=False))
+        return _flipped(site, seq, "down", site.incident or own.at, seen)
     found = verdict(seen)
     if found == "unknown":
-        return _flipped(replace(site, rounds=site.rounds + 1), seq, "unknown", seen.at, 0)
+        return _flipped(replace(site, rounds=site.rounds + 1), seq, "unknown", seen.at, seen)
     at = seen.at if found == "up" else (site.incident or seen.at)
     after = _calm(site) if found == "up" else replace(site, rounds=0, successes=0)
-    return _flipped(after, seq, found, at, code_of(seen.looks, good=found == "up"))
+    return _flipped(after, seq, found, at, seen)
 
 
-def _recovering(site: Site, seq: int, seen: Round) -> tuple[Site, SiteFlip | None]:
+def _recovering(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
     own = seen.own
     if own is None or not own.good:
         return replace(site, successes=0), None
@@ -227,16 +272,23 @@ def _recovering(site: Site, seq: int, seen: Round) -> tuple[Site, SiteFlip | Non
     successes = site.successes + 1 + confirmed
     if successes < RECOVERY_SUCCESSES or (seen.asked and not confirmed):
         return replace(site, successes=min(successes, RECOVERY_SUCCESSES - 1 if seen.asked else successes)), None
-    return _flipped(_calm(site), seq, "up", seen.at, code_of(seen.looks, good=True))
+    return _flipped(_calm(site), seq, "up", seen.at, seen)
 
 
 def _calm(site: Site) -> Site:
     return replace(site, incident=None, failures=0, successes=0, rounds=0)
 
 
-def _flipped(site: Site, seq: int, new: SiteStatus, at: int, code: int) -> tuple[Site, SiteFlip | None]:
+def _flipped(site: Site, seq: int, new: SiteStatus, at: int, seen: Round) -> tuple[Site, Flip | None]:
     if new == site.status:
         return site, None
     at = max(at, site.since) if new != "down" else at
-    flip = SiteFlip(seq, site.id, at, site.status, new, site.since, code)
+    flip = flip_of(site, seq, new, at, seen)
     return replace(site, status=new, since=at), flip
+
+
+def flip_of(site: Site, seq: int, new: SiteStatus, at: int, seen: Round) -> Flip:
+    """What becomes of `site` by what was `seen`: a change of its status, or news of the one it has."""
+    code = 0 if new == "unknown" else code_of(seen.looks, good=new == "up")
+    cause: Cause = "verdict" if seen.looks else ""
+    return Flip(seq, site.id, at, site.status, new, cause, site.since, code=code, looks=seen.looks)

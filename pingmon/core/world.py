@@ -17,13 +17,15 @@ from pingmon.core import events
 from pingmon.core.check import Check
 from pingmon.core.events import CheckSpec, Id
 from pingmon.core.notify import Channel, Notification
-from pingmon.core.parts import Daemon, Key, Members, Project, StateRow
+from pingmon.core.partner import Partner, host_of
+from pingmon.core.parts import Daemon, Key, Members, Project, StateRow, Subject
+from pingmon.core.site import Site
 
 K = TypeVar("K", bound=Hashable)
 
 
 class World:
-    """All projects, checks, channels, keys and owed notifications. Read freely; only the fold writes."""
+    """All projects and what is in them, partners, keys and owed notifications. Read freely; only the fold writes."""
 
     def __init__(self) -> None:
         self.seq = 0
@@ -34,6 +36,10 @@ class World:
         self.keys: dict[Id, Key] = {}
         self.keys_by_prefix: dict[str, tuple[Id, ...]] = {}
         self.checks: dict[Id, Check] = {}
+        self.sites: dict[Id, Site] = {}
+        self.partners: dict[Id, Partner] = {}
+        self.inquiring: dict[Id, None] = {}
+        """Sites whose partner is to be asked something, in the order in which that became so."""
         self.channels: dict[Id, Channel] = {}
         self.owed: dict[str, Notification] = {}
         self.outbox: dict[Id, dict[str, Notification]] = {}
@@ -55,11 +61,19 @@ class World:
                 return check
         return None
 
-    def forget_owed(self, check: Check) -> dict[Id, Notification]:
-        """Owe nothing about `check` any more; what was owed, by channel, relays left out."""
+    def subject(self, id: Id) -> Subject:
+        """The check or site with this id; KeyError if there is none."""
+        return self.checks.get(id) or self.sites[id]
+
+    def host_of(self, site: Site) -> Partner | None:
+        """The partner that hosts `site`, as far as that is known."""
+        return host_of(site.spec.host, site.hosting, self.partners.values())
+
+    def forget_owed(self, subject: Subject) -> dict[Id, Notification]:
+        """Owe nothing about `subject` any more; what was owed, by channel, relays left out."""
         forgotten = {}
-        for channel in self.members[check.project].channels:
-            for id in self._owed_about.get((channel, check.id), ()):
+        for channel in self.members[subject.project].channels:
+            for id in self._owed_about.get((channel, subject.id), ()):
                 owed = self.owed[id]
                 self.settle(owed)
                 if owed.relays is None:
@@ -69,7 +83,7 @@ class World:
     def owe(self, owed: Notification) -> None:
         """Keep a message that is owed, new or changed."""
         if owed.id not in self.owed:
-            _list(self._owed_about, (owed.channel, owed.flip.check), owed.id)
+            _list(self._owed_about, (owed.channel, owed.flip.subject), owed.id)
         self.owed[owed.id] = owed
         self.outbox.setdefault(owed.channel, {})[owed.id] = owed
         self._dirty["notification"].add(owed.id)
@@ -77,7 +91,7 @@ class World:
     def settle(self, owed: Notification) -> None:
         """Owe a message no more."""
         del self.owed[owed.id]
-        _unlist(self._owed_about, (owed.channel, owed.flip.check), owed.id)
+        _unlist(self._owed_about, (owed.channel, owed.flip.subject), owed.id)
         queue = self.outbox[owed.channel]
         del queue[owed.id]
         if not queue:
@@ -85,6 +99,13 @@ class World:
         self._dirty["notification"].add(owed.id)
 
     # --- keeping, with the lookups that go with it ----------------------------------------------------------------
+
+    def keep(self, subject: Subject) -> None:
+        """Replace a check or site that is already there."""
+        if isinstance(subject, Site):
+            self.put_site(subject)
+        else:
+            self.keep_check(subject)
 
     def keep_check(self, check: Check) -> None:
         """Replace a check that is already there."""
@@ -122,6 +143,34 @@ class World:
     def _unname(self, check: Check) -> None:
         if check.spec.slug:
             _unlist(self.members[check.project].slugs, check.spec.slug, check.id)
+
+    def put_site(self, site: Site) -> None:
+        """Keep a site, new or changed."""
+        self.members[site.project].sites[site.id] = None
+        self.sites[site.id] = site
+        if site.inquiry is None:
+            self.inquiring.pop(site.id, None)
+        else:
+            self.inquiring[site.id] = None
+        self._dirty["site"].add(site.id)
+
+    def drop_site(self, site: Site) -> None:
+        """Forget a site and all that is owed about it."""
+        del self.sites[site.id]
+        del self.members[site.project].sites[site.id]
+        self.inquiring.pop(site.id, None)
+        self._dirty["site"].add(site.id)
+        self.forget_owed(site)
+
+    def put_partner(self, partner: Partner) -> None:
+        """Keep a partner, new or changed."""
+        self.partners[partner.id] = partner
+        self._dirty["partner"].add(partner.id)
+
+    def drop_partner(self, partner: Partner) -> None:
+        """Forget a partner."""
+        del self.partners[partner.id]
+        self._dirty["partner"].add(partner.id)
 
     def put_project(self, project: Project) -> None:
         """Keep a project, new or changed."""
@@ -249,5 +298,7 @@ _TABLES: Final[dict[str, _Table]] = {
     "key": _Table(Key, lambda w, id: w.keys.get(id), World.put_key),
     "channel": _Table(Channel, lambda w, id: w.channels.get(id), World.put_channel),
     "check": _Table(Check, lambda w, id: w.checks.get(id), World.put_check),
+    "partner": _Table(Partner, lambda w, id: w.partners.get(id), World.put_partner),
+    "site": _Table(Site, lambda w, id: w.sites.get(id), World.put_site),
     "notification": _Table(Notification, lambda w, id: w.owed.get(id), World.owe, _age),
 }

@@ -30,7 +30,7 @@ from pingmon.core.events import (
 )
 from pingmon.core.notify import Notification, retry_at
 from pingmon.core.parts import Outcome
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 from pingmon.delivery.attempt import ATTEMPT_S, Deliver, Delivered, NotDelivered, Result, attempt
 from pingmon.delivery.turns import Turns
 from pingmon.journal import JournalFull, JournalUnavailable
@@ -192,8 +192,8 @@ class Outbox:
             # Not for good: an operator may install what is missing.
             return NotDelivered(f"this pingmon cannot deliver to channels of kind {channel.kind!r}")
         lost = world.channels.get(owed.relays) if owed.relays is not None else None
-        check = world.checks[owed.flip.check]
-        letter = Letter(owed, check, channel, self._monitor.now(), "" if lost is None else lost.name)
+        subject = world.subject(owed.flip.subject)
+        letter = Letter(owed, subject, channel, self._monitor.now(), "" if lost is None else lost.name)
         return await attempt(deliver, letter, self._clock, self._attempt_s)
 
     def _event(self, owed: Notification, result: Result, took_ms: int) -> Event:

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pingmon.core.answer import BODY_MAX, Answer, Question, judged
-from pingmon.core.events import Id
+from pingmon.core.ids import Id
 from pingmon.core.partner import Partner
 from pingmon.delivery.egress import Egress
 from pingmon.delivery.exchange import NoReply, exchange
@@ -68,7 +68,7 @@ class Partners:
             reply = await exchange(self.egress, request(partner, question, self.now()), BODY_MAX)
         except (NoReply, Unsendable) as error:
             return Answer("no answer", detail=str(error))
-        return judged(reply.status, reply.body, self.now(), partner.max_suppression)
+        return judged(reply.status, reply.body, self.now(), partner.spec.max_suppression)
 
 
 class _Line:
@@ -123,7 +123,7 @@ class _Asking:
         if self._over:
             return
         self._end()
-        if answer.kind == "until" and not answer.shared and self._partner.scope == "partner":
+        if answer.kind == "until" and not answer.shared and self._partner.spec.scope == "partner":
             self._line.share(answer.until)
         self._line.move_on()
         self.done.callback(answer)
@@ -144,7 +144,7 @@ class _Asking:
 
     def _broken(self, failure: Failure) -> None:
         if not self._over:
-            log.failure("asking partner {partner}", failure, partner=self._partner.slug)
+            log.failure("asking partner {partner}", failure, partner=self._partner.spec.slug)
             self.settle(Answer("no answer", detail="pingmon could not ask by its own fault; its log says more"))
 
     def _cancelled(self, _: Deferred[Answer]) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from heapq import heappop, heappush
 
-from pingmon.core.events import Id
+from pingmon.core.ids import Id
 from pingmon.core.notify import Notification
 from pingmon.core.world import World
 

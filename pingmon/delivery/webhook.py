@@ -13,8 +13,8 @@ from typing import Final
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
-from pingmon.core.check import Check
-from pingmon.core.events import Id
+from pingmon.core.ids import Id
+from pingmon.core.parts import Subject
 from pingmon.delivery.attempt import Delivered, NotDelivered, Result
 from pingmon.delivery.egress import Egress
 from pingmon.delivery.exchange import NoReply, exchange
@@ -29,7 +29,7 @@ PATIENCE: Final = frozenset({429, 503})
 
 
 class Webhook:
-    """The kind. `check_object` gives a check as the management API shows it (v3, read-write key) at a time.
+    """The kind. `shown` gives a check or site as the management API shows it (v3, read-write key) at a time.
 
     `last_body` reads the body of a check's last ping; it is only called for channels that quote it.
     """
@@ -39,18 +39,18 @@ class Webhook:
     def __init__(
         self,
         egress: Egress,
-        check_object: Callable[[Check, int], Mapping[str, object]],
+        shown: Callable[[Subject, int], Mapping[str, object]],
         last_body: Callable[[Id], Awaitable[bytes]],
     ) -> None:
         self._egress = egress
-        self._check_object = check_object
+        self._shown = shown
         self._last_body = last_body
 
     async def __call__(self, letter: Letter) -> Result:
         """As `Deliver`."""
         try:
             body = await self._body(letter) if wants_body(letter) else b""
-            asked = request(letter, self._check_object(letter.check, letter.now), body)
+            asked = request(letter, self._shown(letter.subject, letter.now), body)
         except Unsendable as error:
             return NotDelivered(str(error), permanent=True)
         if asked is None:
@@ -63,11 +63,11 @@ class Webhook:
 
     async def _body(self, letter: Letter) -> bytes:
         try:
-            return await self._last_body(letter.check.id)
+            return await self._last_body(letter.subject.id)
         except CancelledError:
             raise
         except Exception:  # noqa: BLE001 -- the message matters more than what it quotes
-            self.log.failure("reading the last ping of {check}", check=letter.check.id)
+            self.log.failure("reading the last ping of {check}", check=letter.subject.id)
             return b""
 
 

@@ -10,9 +10,10 @@ from typing import Final, get_args
 
 import msgspec
 
-from pingmon.core.check import Check, Flip
+from pingmon.core.check import Check
 from pingmon.core.events import Id, Signal
-from pingmon.core.schedule import SECOND
+from pingmon.core.flip import Flip
+from pingmon.core.times import SECOND
 from pingmon.http.answers import TEXT, Answer, ApiError, json_answer, not_found
 from pingmon.http.api_call import Call
 from pingmon.wire.history import RUN_SIGNALS, flips_json, pings_json

@@ -8,7 +8,7 @@ may be used until `stop`. All are called on the reactor's thread.
 from pingmon.journal.errors import JournalDamaged, JournalFormatError, JournalFull, JournalUnavailable
 from pingmon.journal.memory import MemoryJournal
 from pingmon.journal.sqlite import SqliteJournal
-from pingmon.journal.values import FlipRow, JournalHealth, Retention, StateRow, Trimmed
+from pingmon.journal.values import FlipRow, JournalHealth, Retention, Trimmed
 
 __all__ = [
     "FlipRow",
@@ -20,6 +20,5 @@ __all__ = [
     "MemoryJournal",
     "Retention",
     "SqliteJournal",
-    "StateRow",
     "Trimmed",
 ]

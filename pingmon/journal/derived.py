@@ -14,9 +14,10 @@ from zlib import crc32
 
 import msgspec
 
+from pingmon.core.parts import StateRow
 from pingmon.journal.codec import id_text, packed_id
 from pingmon.journal.meta import Meta
-from pingmon.journal.values import FlipRow, StateRow
+from pingmon.journal.values import FlipRow
 
 PAGE: Final = 1000
 

@@ -13,18 +13,20 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.events import CheckDeleted, Draft, Entry, Id, PingReceived
+from pingmon.core.events import CheckDeleted, Draft, Entry, PingReceived
+from pingmon.core.ids import Id
+from pingmon.core.parts import StateRow
+from pingmon.core.times import DAY
 from pingmon.journal.codec import Row, decoded, encoded
 from pingmon.journal.condition import Condition
 from pingmon.journal.errors import JournalFull, JournalUnavailable
-from pingmon.journal.values import FlipRow, JournalHealth, Retention, StateRow, Trimmed, Window
+from pingmon.journal.values import FlipRow, JournalHealth, Retention, Trimmed, Window
 
 log = Logger()
 
 T = TypeVar("T")
 
 DEFAULT: Final = Retention()
-DAY_US: Final = 86_400_000_000
 STOPPED: Final = "the journal is not running"
 
 
@@ -224,7 +226,7 @@ class MemoryJournal(Generic[T]):
 
     def _is_old(self, at: int, now: int) -> bool:
         days = self._retention.max_age_days
-        return days is not None and at < now - days * DAY_US
+        return days is not None and at < now - days * DAY
 
     def health(self) -> JournalHealth:
         """As in `SqliteJournal.health`; times are those of the drafts."""

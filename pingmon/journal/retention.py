@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from pingmon.core.times import DAY
 from pingmon.journal.chain import Tally
 from pingmon.journal.codec import GONE, PING, canonical
 from pingmon.journal.meta import Meta, update_meta
@@ -20,7 +21,6 @@ from pingmon.journal.schema import transaction
 from pingmon.journal.values import Retention, Trimmed
 
 MAX_SEQ: Final = 2**63 - 1
-DAY_US: Final = 86_400_000_000
 WALK: Final = 50_000
 """Index rows that one step may walk over to find the ranks of pings: about 5 ms."""
 STEP_BYTES: Final = 1_000_000
@@ -107,7 +107,7 @@ class Sweep:
         if seq <= bound:
             return True
         days = self._retention.max_age_days
-        return days is not None and at < now - days * DAY_US and seq < newest
+        return days is not None and at < now - days * DAY and seq < newest
 
 
 def _end(db: sqlite3.Connection, meta: Meta) -> int:

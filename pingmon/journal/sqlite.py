@@ -10,7 +10,10 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.events import Draft, Entry, Id
+from pingmon.core.events import Draft, Entry
+from pingmon.core.ids import Id
+from pingmon.core.parts import StateRow
+from pingmon.core.times import SECOND
 from pingmon.journal.codec import Row
 from pingmon.journal.condition import Condition
 from pingmon.journal.derived import read_state
@@ -18,7 +21,7 @@ from pingmon.journal.errors import JournalUnavailable, translated
 from pingmon.journal.group import GroupCommit
 from pingmon.journal.readers import JournalThreads, Reactor, Readers, in_thread
 from pingmon.journal.reading import Head, read_entries, read_flips, read_pings, replayed
-from pingmon.journal.values import FlipRow, JournalHealth, Retention, StateRow, Trimmed, Window
+from pingmon.journal.values import FlipRow, JournalHealth, Retention, Trimmed, Window
 from pingmon.journal.writer import Writer
 
 log = Logger()
@@ -29,7 +32,6 @@ P = ParamSpec("P")
 
 DEFAULT: Final = Retention()
 STOPPED: Final = "the journal is not running"
-MICRO: Final = 1_000_000
 
 
 class SqliteJournal(Generic[T]):
@@ -214,7 +216,7 @@ class SqliteJournal(Generic[T]):
         return self._group is not None and self._stopping is None
 
     def _now(self) -> int:
-        return int(self._reactor.seconds() * MICRO)
+        return int(self._reactor.seconds() * SECOND)
 
     def _write(
         self, work: Callable[Concatenate[tuple[FlipRow, ...], P], R], *args: P.args, **kw: P.kwargs

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
 
 from msgspec import Struct
 
-from pingmon.core.events import Id
-
-StateRow: TypeAlias = tuple[str, str, bytes | None]
-"""(kind, id, JSON body) of one thing in the folded state; the body None means that the thing is gone."""
+from pingmon.core.ids import Id
 
 
 class FlipRow(Struct, frozen=True, gc=False):

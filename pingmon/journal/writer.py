@@ -17,6 +17,7 @@ import msgspec
 from twisted.logger import Logger
 
 from pingmon.core.events import Entry
+from pingmon.core.parts import StateRow
 from pingmon.journal import schema
 from pingmon.journal.chain import content_digest, link
 from pingmon.journal.codec import Row, decoded
@@ -27,7 +28,7 @@ from pingmon.journal.meta import FORMAT, Meta, update_meta
 from pingmon.journal.reading import Head, commit_fault, commits, read_head
 from pingmon.journal.retention import Sweep
 from pingmon.journal.schema import transaction
-from pingmon.journal.values import FlipRow, Retention, StateRow, Trimmed
+from pingmon.journal.values import FlipRow, Retention, Trimmed
 
 log = Logger()
 

@@ -23,7 +23,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from pingmon.core.look import Look
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 from pingmon.probes.replay import Taken
 from pingmon.probes.within import within
 from pingmon.wire.signed import HEADERS, STALE, WINDOW_S, Secret, Signed, Unauthorized, signature, signed

@@ -15,9 +15,10 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from pingmon.core.check import Check, Deaf, next_ping, shown_status, watched_since
-from pingmon.core.events import Id
-from pingmon.core.schedule import SECOND
+from pingmon.core.check import Check, next_ping, shown_status, watched_since
+from pingmon.core.flip import Deaf
+from pingmon.core.ids import Id
+from pingmon.core.times import SECOND
 
 Json: TypeAlias = dict[str, Any]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-from pingmon.core.check import Cause, Flip
 from pingmon.core.events import Entry, PingReceived
-from pingmon.core.schedule import SECOND
+from pingmon.core.flip import Cause, Flip
+from pingmon.core.times import SECOND
 from pingmon.wire.checks import Json, exact_text, seconds_text
 
 Placed: TypeAlias = tuple[int, Entry]
@@ -21,7 +21,13 @@ MAX_DURATION: Final = 72 * 3600 * SECOND
 RUN_SIGNALS: Final = frozenset({"start", "success", "fail"})
 """The signals that durations are made of."""
 
-REASONS: Final[dict[Cause, str]] = {"": "", "silence": "timeout", "run": "timeout", "signal": "fail"}
+REASONS: Final[dict[Cause, str]] = {
+    "": "",
+    "silence": "timeout",
+    "run": "timeout",
+    "signal": "fail",
+    "verdict": "verdict",
+}
 
 
 def durations(pings: Iterable[Placed]) -> dict[int, int]:

@@ -1,12 +1,14 @@
-"""What a message about a check says, whatever kind of channel carries it: as a line for people, and as JSON.
+"""What a message about a check or site says, whatever kind of channel carries it: a line for people, and JSON.
 
 The JSON object, which is also the default body of a webhook:
 
-    event     "check.down" or "check.up"
+    event     "check.down", "check.up", "site.down" or "site.up"
     id        of the message; the same in every attempt, so that a receiver can drop a repeat
     text      all of it in one line
-    check     the check, as the management API shows it
-    flip      at, old, new; reason: silence, run or signal; exit_status; since: when `old` began; down_seconds (up only)
+    check     the check, as the management API shows it; or
+    site      the site, so too
+    flip      at, old, new; reason: silence, run, signal or verdict; exit_status; since: when `old` began;
+              down_seconds (up only); code and looks (sites only): who saw what, "" is pingmon itself
     down_from only if the message about the way down was never delivered: when the check went down
     deaf      only if pingmon itself heard nothing when the ping was due: since, until, cause
     relay     only if another channel could not be told: channel, name, error
@@ -21,16 +23,21 @@ from typing import Final
 
 from msgspec import Struct
 
-from pingmon.core.check import Cause, Check, Deaf
+from pingmon.core.events import SiteSpec
+from pingmon.core.flip import Cause, Deaf
 from pingmon.core.notify import Channel, Notification
-from pingmon.core.schedule import SECOND
+from pingmon.core.parts import Subject
+from pingmon.core.site import Site
+from pingmon.core.times import SECOND
 from pingmon.wire.checks import seconds_text
+from pingmon.wire.looks import look_json, witnesses
 
 REASONS: Final[dict[Cause, str]] = {
     "": "",
     "silence": "no ping came in time",
     "run": "a run took longer than it may",
     "signal": "the job reported a failure",
+    "verdict": "",
 }
 DEAF_CAUSES: Final = {
     "stopped": "it was not running",
@@ -47,7 +54,7 @@ class Letter(Struct, frozen=True, gc=False):
     """
 
     owed: Notification
-    check: Check
+    subject: Subject
     channel: Channel
     now: int
     lost: str = ""
@@ -67,9 +74,17 @@ class Letter(Struct, frozen=True, gc=False):
         return max(0, flip.at - began) // SECOND
 
 
-def name(check: Check) -> str:
-    """What people call the check."""
-    return check.spec.name or check.spec.slug or check.id
+def name(subject: Subject) -> str:
+    """What people call the check or site."""
+    spec = subject.spec
+    if isinstance(spec, SiteSpec):
+        return f"{spec.name} ({spec.url})" if spec.name else spec.url
+    return spec.name or spec.slug or subject.id
+
+
+def kind(subject: Subject) -> str:
+    """What it is: `check` or `site`."""
+    return "site" if isinstance(subject, Site) else "check"
 
 
 def text(letter: Letter) -> str:
@@ -82,8 +97,8 @@ def text(letter: Letter) -> str:
     return "; ".join(sentences)
 
 
-def object_of(letter: Letter, check: Mapping[str, object]) -> dict[str, object]:
-    """The message as a JSON object; `check` is the check as the management API shows it."""
+def object_of(letter: Letter, shown: Mapping[str, object]) -> dict[str, object]:
+    """The message as a JSON object; `shown` is its subject as the management API shows it."""
     owed, flip = letter.owed, letter.owed.flip
     changed: dict[str, object] = {
         "at": seconds_text(flip.at),
@@ -95,11 +110,14 @@ def object_of(letter: Letter, check: Mapping[str, object]) -> dict[str, object]:
     }
     if letter.down_seconds is not None:
         changed["down_seconds"] = letter.down_seconds
+    if flip.cause == "verdict":
+        changed |= {"code": flip.code, "looks": [look_json(look) for look in flip.looks]}
+    what = kind(letter.subject)
     said: dict[str, object] = {
-        "event": f"check.{flip.new}",
+        "event": f"{what}.{flip.new}",
         "id": letter.id,
         "text": text(letter),
-        "check": check,
+        what: shown,
         "flip": changed,
     }
     if owed.down_from is not None:
@@ -123,9 +141,9 @@ def duration_text(seconds: int) -> str:
 
 
 def _news(letter: Letter) -> str:
-    flip, who, seconds = letter.owed.flip, name(letter.check), letter.down_seconds
+    flip, who, seconds = letter.owed.flip, name(letter.subject), letter.down_seconds
     if seconds is None:
-        why = REASONS[flip.cause]
+        why = witnesses(flip.looks) if flip.cause == "verdict" else REASONS[flip.cause]
         if flip.cause == "signal" and flip.exitstatus is not None:
             why = f"{why} (exit status {flip.exitstatus})"
         return f"DOWN: {who}, since {_moment(flip.at)}: {why}"

@@ -17,12 +17,11 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from msgspec.structs import replace
-
 from pingmon.core.answer import COUNTED, Question
-from pingmon.core.events import Id
-from pingmon.core.partner import AUTO, MAX_SUPPRESSION_S, BadRule, Partner, Rule, rule
-from pingmon.core.schedule import SECOND
+from pingmon.core.events import applied
+from pingmon.core.partner import AUTO, MAX_SUPPRESSION_S, BadRule, Partner, PartnerChanges, PartnerSpec, Rule, rule
+from pingmon.core.times import SECOND
+from pingmon.wire.checks import seconds_text
 from pingmon.wire.fields import Given, Invalid, judged
 from pingmon.wire.fields import Rule as Field
 from pingmon.wire.webhook import USER_AGENT, Request, Unsendable, signature, target
@@ -45,7 +44,7 @@ def payload(question: Question) -> bytes:
 
 def request(partner: Partner, question: Question, now: int) -> Request:
     """The request that asks `partner`, for an attempt at `now` (microseconds since the epoch). Raises `Unsendable`."""
-    url, credentials = target(partner.webhook)
+    url, credentials = target(partner.spec.webhook)
     body = payload(question)
     headers = {
         "Content-Type": b"application/json",
@@ -54,7 +53,7 @@ def request(partner: Partner, question: Question, now: int) -> Request:
     }
     if credentials is not None:
         headers["Authorization"] = b"Basic " + b64encode(credentials)
-    headers |= signature(partner.secret, question.id, now, body)
+    headers |= signature(partner.spec.secret, question.id, now, body)
     return Request("POST", url, tuple(headers.items()), body)
 
 
@@ -66,24 +65,27 @@ def _php_string(text: str) -> str:
 # --- what the API shows -------------------------------------------------------------------------------------------
 
 
-def partner_json(partner: Partner, counts: Mapping[str, int], *, with_secret: bool = False) -> dict[str, Any]:
+def partner_json(partner: Partner, *, with_secret: bool = False) -> dict[str, Any]:
     """The JSON object of a partner; `with_secret` only in the answer to its creation.
 
     `answers` has what its answers were and how often, and how often something was odd about them (see `core.answer`).
+    `silent_until` is null if all of its sites never were silent by its word.
     """
+    spec = partner.spec
     shown: dict[str, Any] = {
-        "slug": partner.slug,
-        "name": partner.name,
-        "webhook": partner.webhook,
-        "rules": [{"kind": rule.kind, "value": rule.value} for rule in partner.rules],
-        "scope": partner.scope,
-        "suppress_users": partner.suppress_users,
-        "max_suppression": partner.max_suppression,
-        "answers": {name.replace(" ", "_"): counts.get(name, 0) for name in COUNTED},
+        "slug": spec.slug,
+        "name": spec.name,
+        "webhook": spec.webhook,
+        "rules": [{"kind": rule.kind, "value": rule.value} for rule in spec.rules],
+        "scope": spec.scope,
+        "suppress_users": spec.suppress_users,
+        "max_suppression": spec.max_suppression,
+        "answers": {name.replace(" ", "_"): partner.answers.get(name, 0) for name in COUNTED},
+        "silent_until": seconds_text(partner.silent_until),
         "uuid": partner.id,
     }
     if with_secret:
-        shown["secret"] = partner.secret
+        shown["secret"] = spec.secret
     return shown
 
 
@@ -131,24 +133,23 @@ def settings(body: Mapping[str, object]) -> Given:
     return given
 
 
-def created(given: Given, others: Iterable[Partner], *, id: Id, secret: str, now: int) -> Partner:
-    """The partner that a request makes, beside `others`; `secret` is used if the request has none.
-
-    `now`: microseconds since the epoch. Raises `Invalid`.
-    """
+def created(given: Given, others: Iterable[Partner], *, secret: str) -> PartnerSpec:
+    """The partner that a request makes, beside `others`; `secret` is used if the request has none. Raises `Invalid`."""
     if "slug" not in given:
         raise _error("slug is missing")
-    return _unrivalled(Partner(id=id, created=now, **{"secret": secret, **given}), others)
+    return _unrivalled(PartnerSpec(**{"secret": secret, **given}), others)
 
 
-def changed(partner: Partner, given: Given, others: Iterable[Partner]) -> Partner:
-    """`partner` as a request changes it; `others` may contain it. Sites know it by its slug, so that stays.
+def changes(partner: Partner, given: Given, others: Iterable[Partner]) -> PartnerChanges:
+    """What a request changes in `partner`; `others` may contain it. Sites know it by its slug, so that stays.
 
     Raises `Invalid`.
     """
-    if given.get("slug", partner.slug) != partner.slug:
+    if given.get("slug", partner.spec.slug) != partner.spec.slug:
         raise _error("slug cannot be changed")
-    return _unrivalled(replace(partner, **given), others)
+    found = PartnerChanges(**{name: value for name, value in given.items() if name != "slug"})
+    _unrivalled(applied(found, partner.spec), (other for other in others if other.id != partner.id))
+    return found
 
 
 def _rules(value: object) -> tuple[Rule, ...]:
@@ -168,18 +169,16 @@ def _rules(value: object) -> tuple[Rule, ...]:
     return tuple(found)
 
 
-def _unrivalled(partner: Partner, others: Iterable[Partner]) -> Partner:
-    """`partner`, if no other has its slug or one of its rules: a site has one host."""
-    mine = set(partner.rules)
+def _unrivalled(spec: PartnerSpec, others: Iterable[Partner]) -> PartnerSpec:
+    """`spec`, if no other partner has its slug or one of its rules: a site has one host."""
+    mine = set(spec.rules)
     for other in others:
-        if other.id == partner.id:
-            continue
-        if other.slug == partner.slug:
+        if other.spec.slug == spec.slug:
             raise _error("slug is taken")
-        shared = next((rule for rule in other.rules if rule in mine), None)
+        shared = next((rule for rule in other.spec.rules if rule in mine), None)
         if shared is not None:
-            raise _error(f"rules: {shared.kind} {shared.value} belongs to {other.slug}")
-    return partner
+            raise _error(f"rules: {shared.kind} {shared.value} belongs to {other.spec.slug}")
+    return spec
 
 
 def _error(text: str) -> Invalid:

@@ -22,7 +22,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 
 WINDOW_S: Final = 300
 """Seconds by which a timestamp may differ from the clock of whoever reads it."""

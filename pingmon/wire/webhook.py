@@ -28,7 +28,9 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from pingmon import __version__
-from pingmon.core.schedule import SECOND
+from pingmon.core.check import Check
+from pingmon.core.events import CheckSpec
+from pingmon.core.times import SECOND
 from pingmon.wire.checks import seconds_text
 from pingmon.wire.message import Letter, object_of
 
@@ -83,7 +85,7 @@ def wants_body(letter: Letter) -> bool:
     return "BODY" in found or "BODY_JSON" in found
 
 
-def request(letter: Letter, check: Mapping[str, object], last_body: bytes) -> Request | None:
+def request(letter: Letter, shown: Mapping[str, object], last_body: bytes) -> Request | None:
     """The request for `letter`; None if the channel wants none in this direction. Raises `Unsendable`.
 
     `check` is the check as the management API (v3, read-write key) shows it. `last_body` is only used if
@@ -94,7 +96,7 @@ def request(letter: Letter, check: Mapping[str, object], last_body: bytes) -> Re
         return None
     if template.method not in METHODS:
         raise Unsendable(f"the method is none of {', '.join(sorted(METHODS))}")
-    values = _values(letter, check)
+    values = _values(letter, shown)
     url, credentials = target(_filled(template.url, {key: quote(value) for key, value in values.items()}))
     body = b""
     headers = dict(_headers(template.headers, values))
@@ -102,7 +104,7 @@ def request(letter: Letter, check: Mapping[str, object], last_body: bytes) -> Re
         if template.body:
             body = _filled(template.body, values | _body_values(last_body)).encode("utf-8", "replace")
         else:
-            body = msgspec.json.encode(object_of(letter, check))
+            body = msgspec.json.encode(object_of(letter, shown))
             _default(headers, "Content-Type", b"application/json")
     _default(headers, "User-Agent", USER_AGENT.encode())
     if credentials is not None:
@@ -157,19 +159,22 @@ def _template(letter: Letter) -> _Template:
         raise Unsendable(f"the channel's settings are not those of a webhook ({error})") from error
 
 
-def _values(letter: Letter, check: Mapping[str, object]) -> dict[str, str]:
+def _values(letter: Letter, shown: Mapping[str, object]) -> dict[str, str]:
     """What stands for each placeholder outside bodies."""
-    flip, spec = letter.owed.flip, letter.check.spec
-    exitstatus = letter.check.exitstatus if flip.exitstatus is None else flip.exitstatus
+    flip, subject = letter.owed.flip, letter.subject
+    exitstatus = flip.exitstatus
+    if exitstatus is None and isinstance(subject, Check):
+        exitstatus = subject.exitstatus
+    spec = subject.spec
     values = {
-        "CODE": letter.check.id,
+        "CODE": subject.id,
         "STATUS": flip.new,
         "NOW": str(seconds_text(flip.at)),
         "NAME": spec.name,
         "NAME_JSON": json.dumps(spec.name),
-        "SLUG": spec.slug,
+        "SLUG": spec.slug if isinstance(spec, CheckSpec) else "",
         "TAGS": spec.tags,
-        "JSON": json.dumps(check),
+        "JSON": json.dumps(shown),
         "EXITSTATUS": str(-1 if exitstatus is None else exitstatus),
     }
     values |= {f"TAG{number}": tag for number, tag in enumerate(filter(None, spec.tags.split(" ")), 1)}

@@ -22,7 +22,7 @@ from pingmon.core.answer import (
     silent_until,
 )
 from pingmon.core.look import Look
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AT = datetime(2017, 11, 5, 13, 15, 30, tzinfo=UTC)

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.core import check as machine
-from pingmon.core.check import MAX_OPEN_RUNS, Check, Deaf, Flip, Run
+from pingmon.core.check import MAX_OPEN_RUNS, Check, Run
 from pingmon.core.events import CheckSpec, PingReceived, Signal
-from pingmon.core.schedule import SECOND
+from pingmon.core.flip import Deaf, Flip
+from pingmon.core.times import SECOND
 
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR

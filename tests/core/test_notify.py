@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.core.check import Flip, Status
+from pingmon.core.check import Status
+from pingmon.core.flip import Flip
 from pingmon.core.notify import (
     GIVE_UP_AFTER_S,
     RETRY_AFTER_S,
@@ -16,7 +17,7 @@ from pingmon.core.notify import (
     relayed,
     retry_at,
 )
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 
 T0 = 1_700_000_000 * SECOND
 

@@ -21,6 +21,7 @@ from pingmon.core.partner import (
     Hosting,
     Kind,
     Partner,
+    PartnerSpec,
     Rule,
     Signals,
     attribute,
@@ -30,7 +31,7 @@ from pingmon.core.partner import (
     rule,
     seen,
 )
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 
 NO_FRONTS = Fronts()
 LABEL = st.text("abc-1", min_size=1, max_size=4)
@@ -38,7 +39,8 @@ NAME = st.lists(LABEL, min_size=2, max_size=4).map(".".join)
 
 
 def partner(slug: str, *rules: tuple[str, object], created: int = 1) -> Partner:
-    return Partner(slug + "-id", slug, created, rules=tuple(rule(kind, value) for kind, value in rules))
+    spec = PartnerSpec(slug=slug, rules=tuple(rule(kind, value) for kind, value in rules))
+    return Partner(slug + "-id", spec, created, created)
 
 
 def host(signals: Signals, *partners: Partner, fronts: Fronts = NO_FRONTS) -> str:
@@ -457,5 +459,5 @@ def test_whom_to_tell_is_the_one_that_the_site_names_or_that_was_found() -> None
 
 
 def test_a_rule_that_was_taken_back_names_nobody_from_then_on() -> None:
-    other = Partner("a-id", "a", 1, rules=(Rule("ns", "hosts.example"),))
+    other = Partner("a-id", PartnerSpec(slug="a", rules=(Rule("ns", "hosts.example"),)), 1, 1)
     assert host_of(AUTO, Hosting(A), [other]) is None

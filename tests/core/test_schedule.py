@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.core.events import CheckSpec
-from pingmon.core.schedule import SECOND, BadSchedule, kind_of, next_expected, validated
+from pingmon.core.schedule import BadSchedule, kind_of, next_expected, validated
+from pingmon.core.times import SECOND
 
 
 def us(text: str) -> int:

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.core import site as machine
+from pingmon.core.events import SiteSpec
+from pingmon.core.flip import Flip
 from pingmon.core.look import Fault, Look
-from pingmon.core.schedule import SECOND
-from pingmon.core.site import LOCAL_FAILURES, Round, Site, SiteFlip, SiteSpec, SiteStatus, looked, verdict
+from pingmon.core.site import LOCAL_FAILURES, Round, Site, SiteStatus, looked, verdict
+from pingmon.core.times import SECOND
 
 T0 = 1_700_000_000 * SECOND
 SITE = "5174e000-0000-4000-8000-000000000001"
@@ -97,7 +99,8 @@ def test_an_incident_began_with_the_first_failure() -> None:
     """However long it takes to confirm it."""
     site = after(fresh("up"), seen(bad(at=T0 + 5)))
     down, flip = looked(site, 3, seen(bad(at=T0 + 9, code=500), bad("a", code=503), bad("b", code=0), asked=3))
-    assert flip == SiteFlip(3, SITE, T0 + 5, "suspect", "down", T0 + 5, code=503)
+    assert flip is not None
+    assert flip == Flip(3, SITE, T0 + 5, "suspect", "down", "verdict", T0 + 5, code=503, looks=flip.looks)
     assert (down.status, down.since) == ("down", T0 + 5)
 
 

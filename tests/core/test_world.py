@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pingmon.core import events as e
-from pingmon.core.check import Check, Deaf, Flip
+from pingmon.core.check import Check
+from pingmon.core.flip import Deaf, Flip
 from pingmon.core.fold import FOLDS, fold
 from pingmon.core.parts import Outcome
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 from pingmon.core.world import World, encoded
 
 T0 = 1_700_000_000 * SECOND

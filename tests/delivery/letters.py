@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pingmon.core.check import Check, Flip
+from pingmon.core.check import Check
 from pingmon.core.events import CheckSpec
+from pingmon.core.flip import Flip
 from pingmon.core.notify import Channel, Notification
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 from pingmon.testing import PROJECT, uuid
 from pingmon.wire.message import Letter
 

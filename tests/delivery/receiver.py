@@ -13,7 +13,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 
 from pingmon.core.addresses import allowing
-from pingmon.core.events import Id
+from pingmon.core.ids import Id
 from pingmon.delivery.attempt import Result, attempt
 from pingmon.delivery.egress import Egress
 from pingmon.delivery.webhook import Webhook

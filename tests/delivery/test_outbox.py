@@ -10,7 +10,7 @@ from twisted.logger import capturedLogs
 
 from pingmon.core.events import CheckDeleted, NotificationAbandoned, NotificationDelivered, NotificationFailed
 from pingmon.core.notify import GIVE_UP_AFTER_S, RETRY_AFTER_S
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 from pingmon.delivery.attempt import Delivered, NotDelivered
 from pingmon.delivery.outbox import LOG_AGAIN_S, STOP_S
 from pingmon.journal import JournalFull
@@ -36,7 +36,7 @@ def test_a_message_leaves_at_once_and_not_at_the_next_tick(post: Post) -> None:
     check = post.rig.check(channels=(channel,), name="backup")
     post.flip(check)
     (letter,) = post.receivers.sent
-    assert (letter.check.spec.name, letter.owed.flip.new, letter.channel.id) == ("backup", "down", channel)
+    assert (letter.subject.spec.name, letter.owed.flip.new, letter.channel.id) == ("backup", "down", channel)
     assert post.rig.world.owed
 
 
@@ -165,8 +165,8 @@ def test_a_channel_gets_one_message_at_a_time_in_the_order_they_fell_due(post: P
         post.rig.advance(0.1)
         post.flip(check)
     for number, check in enumerate(checks, 1):
-        assert [letter.check.id for letter in post.receivers.sent] == checks[:number]
-        assert post.receivers.sent[-1].check.id == check
+        assert [letter.subject.id for letter in post.receivers.sent] == checks[:number]
+        assert post.receivers.sent[-1].subject.id == check
         post.answer(channel, Delivered(200))
 
 
@@ -176,7 +176,7 @@ def test_a_newer_message_does_not_wait_for_the_retry_of_an_older_one(post: Post)
     post.flip(first)
     post.answer(channel, REFUSED)
     post.flip(second)
-    assert [letter.check.id for letter in post.receivers.sent] == [first, second]
+    assert [letter.subject.id for letter in post.receivers.sent] == [first, second]
 
 
 def test_an_up_overtakes_a_down_that_waits_for_its_retry(post: Post) -> None:
@@ -257,7 +257,7 @@ def test_a_dead_endpoint_keeps_no_other_channel_waiting(post: Post) -> None:
     checks = [post.rig.check(number, channels=(dead, well)) for number in range(1, 11)]
     for check in checks:
         post.flip(check)
-    assert [letter.check.id for letter in post.receivers.sent if letter.channel.id == well] == checks
+    assert [letter.subject.id for letter in post.receivers.sent if letter.channel.id == well] == checks
     assert len([letter for letter in post.receivers.sent if letter.channel.id == dead]) == 1
 
 
@@ -325,10 +325,10 @@ def test_a_result_that_cannot_be_logged_is_kept_and_nothing_is_sent_twice(post: 
     post.answer(channel, Delivered(200))
     waits = [*LOG_AGAIN_S, *[LOG_AGAIN_S[-1]] * failures][:failures]
     post.rig.advance(sum(waits) - 0.5)
-    assert [letter.check.id for letter in post.receivers.sent] == checks[:1]
+    assert [letter.subject.id for letter in post.receivers.sent] == checks[:1]
     assert post.outbox.in_flight == 0
     post.rig.advance(1)
-    assert [letter.check.id for letter in post.receivers.sent] == checks
+    assert [letter.subject.id for letter in post.receivers.sent] == checks
     assert post.events() == [NotificationDelivered(f"{channel}.5", 0, 200)]
 
 
@@ -363,7 +363,7 @@ def test_a_message_about_what_the_world_does_not_know_is_reported_and_holds_up_n
     with capturedLogs() as logged:
         post.clock.advance(0)
     assert [event["log_failure"].type for event in logged if "log_failure" in event] == [KeyError]
-    assert [letter.check.id for letter in post.receivers.sent] == [known]
+    assert [letter.subject.id for letter in post.receivers.sent] == [known]
 
 
 def test_other_channels_go_on_while_one_waits_for_the_journal(post: Post) -> None:

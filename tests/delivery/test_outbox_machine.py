@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from pingmon.core.check import Flip
-from pingmon.core.events import Id
+from pingmon.core.flip import Flip
+from pingmon.core.ids import Id
 from pingmon.core.notify import matters
 from pingmon.delivery.attempt import Delivered, NotDelivered
 from pingmon.journal import JournalUnavailable
@@ -49,7 +49,7 @@ class Deliveries(RuleBasedStateMachine):
 
     def entry(self, letter: Any) -> tuple[Id, Id, int, str]:
         flip = letter.owed.flip
-        return letter.channel.id, flip.check, flip.seq, letter.id
+        return letter.channel.id, flip.subject, flip.seq, letter.id
 
     @rule(check=st.sampled_from(CHECKS), down=st.booleans())
     def flip(self, check: Id, down: bool) -> None:
@@ -129,7 +129,7 @@ class Deliveries(RuleBasedStateMachine):
         assert post.clock.getDelayedCalls() == []
 
     def latest_is_true(self, channel: Id, check: Id) -> None:
-        flips = [flip for flip in (*self.past, *self.post.rig.flips) if flip.check == check and matters(flip)]
+        flips = [flip for flip in (*self.past, *self.post.rig.flips) if flip.subject == check and matters(flip)]
         got = [seq for to, about, seq, _ in self.received if (to, about) == (channel, check)]
         assert (max(got) if got else None) == (flips[-1].seq if flips else None)
 

@@ -15,8 +15,8 @@ from twisted.logger import capturedLogs
 
 from pingmon.core.addresses import allowing
 from pingmon.core.answer import Answer, Question
-from pingmon.core.partner import Partner
-from pingmon.core.schedule import SECOND
+from pingmon.core.partner import Partner, PartnerSpec
+from pingmon.core.times import SECOND
 from pingmon.delivery.egress import Egress
 from pingmon.delivery.partners import PARALLEL, WAITING_MAX, Partners
 from pingmon.testing import result
@@ -45,7 +45,7 @@ def partners(*, budget_s: float = 5.0, running: Any = reactor, allow: str = "127
 
 
 def partner(port: int, **settings: Any) -> Partner:
-    return Partner("partner", "example", 1, webhook=f"http://127.0.0.1:{port}/hook", **settings)
+    return Partner("partner", PartnerSpec(slug="example", webhook=f"http://127.0.0.1:{port}/hook", **settings), 1, 1)
 
 
 @pytest_twisted.ensureDeferred
@@ -166,7 +166,7 @@ async def test_reading_29_a_slow_partner_is_in_nobody_elses_way(server: Server) 
     asking, slow = partners(budget_s=0.5), Server()
     slow.reply = lambda receiver: None
     stuck = [asking.ask(partner(await slow.listen()), ASKED) for _ in range(PARALLEL + 1)]
-    other = Partner("other", "other", 1, webhook=f"http://127.0.0.1:{await server.listen()}")
+    other = Partner("other", PartnerSpec(slug="other", webhook=f"http://127.0.0.1:{await server.listen()}"), 1, 1)
     assert await asking.ask(other, ASKED) == Answer("ok")
     for answer in stuck:
         assert (await answer).kind == "no answer"
@@ -218,7 +218,7 @@ class Unresolving(Clock):
 
 
 def silent() -> Partner:
-    return Partner("partner", "example", 1, webhook="http://hooks.example/")
+    return Partner("partner", PartnerSpec(slug="example", webhook="http://hooks.example/"), 1, 1)
 
 
 def test_reading_29_when_too_many_wait_the_next_is_not_asked_and_its_users_are_told_at_once() -> None:
@@ -261,7 +261,7 @@ async def test_cancelling_closes_the_connection(server: Server) -> None:
 @pytest.mark.parametrize("count", [1, PARALLEL + 500])
 def test_partners_that_cannot_be_asked_at_all_are_no_answer(count: int) -> None:
     asking = partners(running=Clock())
-    unsendable = Partner("partner", "example", 1, webhook="gopher://x/")
+    unsendable = Partner("partner", PartnerSpec(slug="example", webhook="gopher://x/"), 1, 1)
     for answer in [asking.ask(unsendable, ASKED) for _ in range(count)]:
         assert result(answer) == Answer("no answer", detail="the URL is neither http nor https")
     assert asking.idle
@@ -271,7 +271,7 @@ def test_the_queue_moves_on_past_any_number_of_questions_that_end_at_once() -> N
     clock = Unresolving()
     asking = partners(running=clock)
     stuck = [asking.ask(silent(), ASKED) for _ in range(PARALLEL)]
-    unsendable = Partner("partner", "example", 1, webhook="gopher://x/")
+    unsendable = Partner("partner", PartnerSpec(slug="example", webhook="gopher://x/"), 1, 1)
     waiting = [asking.ask(unsendable, ASKED) for _ in range(WAITING_MAX)]
     clock.advance(1)
     stuck[0].addErrback(lambda _: None)
@@ -283,7 +283,7 @@ def test_the_queue_moves_on_past_any_number_of_questions_that_end_at_once() -> N
 
 def test_what_is_asked_in_an_answers_callback_is_asked() -> None:
     asking = partners(running=Clock())
-    unsendable = Partner("partner", "example", 1, webhook="gopher://x/")
+    unsendable = Partner("partner", PartnerSpec(slug="example", webhook="gopher://x/"), 1, 1)
     again: list[Deferred[Answer]] = []
     asking.ask(unsendable, ASKED).addCallback(lambda _: again.append(asking.ask(unsendable, ASKED)))
     assert result(again[0]).kind == "no answer"

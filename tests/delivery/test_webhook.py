@@ -17,8 +17,8 @@ from twisted.python.failure import Failure
 from twisted.web.client import RequestTransmissionFailed, ResponseNeverReceived
 
 from pingmon.core.addresses import allowing
-from pingmon.core.events import Id
-from pingmon.core.schedule import SECOND
+from pingmon.core.ids import Id
+from pingmon.core.times import SECOND
 from pingmon.delivery.attempt import Delivered, NotDelivered, Result, attempt
 from pingmon.delivery.egress import RECEIVED_MAX, Egress
 from pingmon.delivery.exchange import explained
@@ -60,7 +60,7 @@ async def test_the_receiver_can_verify_who_sent_it(server: Server) -> None:
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     headers = dict(line.decode().split(": ", 1) for line in head.split(b"\r\n")[1:])
     found = Verifier(SECRET).verify(body, headers)
-    assert (found["event"], found["id"], found["check"]) == ("check.down", message.id, {"uuid": message.check.id})
+    assert (found["event"], found["id"], found["check"]) == ("check.down", message.id, {"uuid": message.subject.id})
 
 
 @pytest_twisted.ensureDeferred

@@ -15,10 +15,11 @@ from twisted.logger import globalLogPublisher
 from twisted.web.iweb import IResponse
 from twisted.web.resource import Resource
 
-from pingmon.clock import MICROSECONDS, Timekeeper
+from pingmon.clock import Timekeeper
 from pingmon.core.check import Check
 from pingmon.core.events import DAEMON, Event, PingReceived, ProjectCreated, Signal
 from pingmon.core.parts import Outcome
+from pingmon.core.times import SECOND
 from pingmon.http.api import Api, ApiSettings, History
 from pingmon.http.keys import key_created, new_key
 from pingmon.journal import MemoryJournal
@@ -112,7 +113,7 @@ class House:
 
     @property
     def now(self) -> int:
-        return round(self.time * MICROSECONDS)
+        return round(self.time * SECOND)
 
     # --- asking ---------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 
 from pingmon.core.events import Draft, Entry, PingReceived
-from pingmon.journal import FlipRow, JournalDamaged, JournalFormatError, JournalUnavailable, Retention, StateRow
+from pingmon.core.parts import StateRow
+from pingmon.journal import FlipRow, JournalDamaged, JournalFormatError, JournalUnavailable, Retention
 from pingmon.journal.codec import encoded
 from pingmon.journal.derived import read_state
 from pingmon.journal.errors import translated

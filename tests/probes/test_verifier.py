@@ -13,7 +13,7 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import LogLevel, globalLogPublisher
 
 from pingmon.core.look import Look
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 from pingmon.http.door import Door, DoorSettings
 from pingmon.probes.replay import Taken
 from pingmon.probes.verifier import OVERRUN_S, Verifier

@@ -18,7 +18,7 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import LogLevel, globalLogPublisher
 
 from pingmon.core.look import Look
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 from pingmon.outgoing.trust import Trust
 from pingmon.probes.call import RECEIVED_MAX, Caller, CallFailed, Reply
 from pingmon.probes.verifiers import SLACK_S, Peer, PeerHealth, Verifiers, chosen

@@ -25,7 +25,7 @@ from twisted.internet import reactor
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
 
 from pingmon.core.look import Look
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 from pingmon.outgoing.trust import Trust
 from pingmon.probes.call import Caller
 from pingmon.probes.verifiers import SLACK_S, Peer, Verifiers

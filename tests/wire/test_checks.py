@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from pingmon.core.check import Check, Run
 from pingmon.core.events import CheckSpec
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 from pingmon.wire.checks import View, badge_key, check_json, exact_text, status, tagged, unique_key
 
 ID = "11111111-1111-4111-8111-111111111111"

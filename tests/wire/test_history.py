@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.core.check import Flip
 from pingmon.core.events import Entry, PingReceived, Signal
-from pingmon.core.schedule import SECOND
+from pingmon.core.flip import Flip
+from pingmon.core.times import SECOND
 from pingmon.wire.history import MAX_DURATION, Placed, durations, flips_json, pings_json
 
 NOW = 1_700_000_000 * SECOND

@@ -8,10 +8,11 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from pingmon.core.check import Cause, Check, Deaf, Flip, Status
+from pingmon.core.check import Check, Status
 from pingmon.core.events import CheckSpec
+from pingmon.core.flip import Cause, Deaf, Flip
 from pingmon.core.notify import Channel, Notification
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 from pingmon.testing import PROJECT, uuid
 from pingmon.wire.message import REASONS, Letter, duration_text, name, object_of, text
 
@@ -118,7 +119,7 @@ def test_a_duration_is_shown_in_its_two_largest_units(seconds: int, shown: str) 
 
 
 def test_a_check_without_a_name_is_called_by_its_slug_or_its_id() -> None:
-    check = letter("up").check
+    check = letter("up").subject
     assert name(check) == "nightly backup"
     assert name(replace(check, spec=CheckSpec(slug="nightly"))) == "nightly"
     assert name(replace(check, spec=CheckSpec())) == check.id

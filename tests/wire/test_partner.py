@@ -14,16 +14,17 @@ from standardwebhooks import Webhook
 
 from pingmon import __version__
 from pingmon.core.answer import COUNTED, Question
-from pingmon.core.partner import Partner, Rule
-from pingmon.core.schedule import SECOND
+from pingmon.core.events import applied
+from pingmon.core.partner import Partner, PartnerSpec, Rule
+from pingmon.core.times import SECOND
 from pingmon.wire.fields import Invalid
-from pingmon.wire.partner import RULES_MAX, changed, created, partner_json, payload, request, settings
+from pingmon.wire.partner import RULES_MAX, changes, created, partner_json, payload, request, settings
 from pingmon.wire.webhook import Unsendable
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 HOOK = "https://user:pass@hooks.example:8443/down?a=b#c"
 ASKED = Question("site.7", "http://example.com", 403, "example", 1_385_139_152_999_999)
-PARTNER = Partner("id", "example", 1, webhook=HOOK, secret=SECRET)
+PARTNER = Partner("id", PartnerSpec(slug="example", webhook=HOOK, secret=SECRET), 1, 1)
 
 
 def php(text: str) -> str:
@@ -96,14 +97,14 @@ def test_reading_30_the_signature_can_be_checked_by_anybodys_library() -> None:
 
 
 def test_reading_30_without_a_secret_there_is_no_signature() -> None:
-    asked = request(Partner("id", "x", 1, webhook="http://hooks.example"), ASKED, 5)
+    asked = request(Partner("id", PartnerSpec(slug="x", webhook="http://hooks.example"), 1, 1), ASKED, 5)
     assert [name for name, _ in asked.headers] == ["Content-Type", "User-Agent", "webhook-id"]
     assert asked.url == "http://hooks.example/"
 
 
 def test_a_partner_without_a_usable_url_cannot_be_asked() -> None:
     with pytest.raises(Unsendable):
-        request(Partner("id", "x", 1), ASKED, 5)
+        request(Partner("id", PartnerSpec(slug="x"), 1, 1), ASKED, 5)
 
 
 # --- what the API shows -------------------------------------------------------------------------------------------
@@ -111,7 +112,14 @@ def test_a_partner_without_a_usable_url_cannot_be_asked() -> None:
 
 def test_a_partner_as_the_api_shows_it() -> None:
     shown = partner_json(
-        Partner("id", "x", 1, rules=(Rule("asn", "64500"),), secret=SECRET), {"no answer": 3, "quoted": 1}
+        Partner(
+            "id",
+            PartnerSpec(slug="x", rules=(Rule("asn", "64500"),), secret=SECRET),
+            1,
+            1,
+            answers={"no answer": 3, "quoted": 1},
+            silent_until=1_385_139_152 * SECOND,
+        )
     )
     assert shown == {
         "slug": "x",
@@ -132,21 +140,30 @@ def test_a_partner_as_the_api_shows_it() -> None:
             "offset": 0,
             "clamped": 0,
         },
+        "silent_until": "2013-11-22T16:52:32+00:00",
         "uuid": "id",
     }
     assert len(shown["answers"]) == len(COUNTED)
 
 
 def test_the_secret_is_only_shown_when_asked_for() -> None:
-    assert partner_json(PARTNER, {}, with_secret=True)["secret"] == SECRET
-    assert SECRET not in json.dumps(partner_json(PARTNER, {}))
+    assert partner_json(PARTNER, with_secret=True)["secret"] == SECRET
+    assert SECRET not in json.dumps(partner_json(PARTNER))
 
 
 # --- what the API takes -------------------------------------------------------------------------------------------
 
 
-def made(*others: Partner, **body: Any) -> Partner:
-    return created(settings({"slug": "x", **body}), others, id="new", secret=SECRET, now=7)
+def made(*others: Partner, **body: Any) -> PartnerSpec:
+    return created(settings({"slug": "x", **body}), others, secret=SECRET)
+
+
+def kept(spec: PartnerSpec) -> Partner:
+    return Partner("new", spec, 7, 7)
+
+
+def changed(spec: PartnerSpec, body: dict[str, Any], *others: Partner) -> PartnerSpec:
+    return applied(changes(kept(spec), settings(body), [kept(spec), *others]), spec)
 
 
 def error(*others: Partner, **body: Any) -> str:
@@ -158,7 +175,7 @@ def error(*others: Partner, **body: Any) -> str:
 
 
 def test_a_slug_is_enough_for_a_partner() -> None:
-    assert made() == Partner("new", "x", 7, secret=SECRET)
+    assert made() == PartnerSpec(slug="x", secret=SECRET)
 
 
 def test_all_that_can_be_said_of_a_partner() -> None:
@@ -173,12 +190,21 @@ def test_all_that_can_be_said_of_a_partner() -> None:
         answers="is ignored",
     )
     rules = (Rule("cname", "hosts.example"), Rule("asn", "64500"))
-    assert whole == Partner("new", "x", 7, "Example", HOOK, rules, "partner", False, 604800, "whsec_" + "A" * 32)
+    assert whole == PartnerSpec(
+        slug="x",
+        name="Example",
+        webhook=HOOK,
+        rules=rules,
+        scope="partner",
+        suppress_users=False,
+        max_suppression=604800,
+        secret="whsec_" + "A" * 32,
+    )
 
 
 def test_what_is_shown_can_be_sent_back() -> None:
     whole = made(webhook=HOOK, rules=[{"kind": "prefix", "value": "192.0.2.0/24"}])
-    assert changed(whole, settings(partner_json(whole, {}, with_secret=True)), [whole]) == whole
+    assert changed(whole, partner_json(kept(whole), with_secret=True)) == whole
 
 
 def test_a_rule_that_is_given_twice_is_one() -> None:
@@ -234,29 +260,31 @@ def test_what_cannot_be_used_is_refused_and_the_error_says_why(field: str, value
 
 def test_a_partner_needs_a_slug() -> None:
     with pytest.raises(Invalid, match="slug is missing"):
-        created(settings({}), [], id="new", secret="", now=7)
+        created(settings({}), [], secret="")
 
 
 def test_two_partners_have_different_slugs() -> None:
-    assert error(Partner("old", "x", 1)) == "slug is taken"
+    assert error(Partner("old", PartnerSpec(slug="x"), 1, 1)) == "slug is taken"
 
 
 def test_reading_27_a_rule_belongs_to_one_partner() -> None:
-    other = Partner("old", "other", 1, rules=(Rule("cname", "hosts.example"), Rule("asn", "64500")))
+    other = Partner(
+        "old", PartnerSpec(slug="other", rules=(Rule("cname", "hosts.example"), Rule("asn", "64500"))), 1, 1
+    )
     assert error(other, rules=[{"kind": "asn", "value": "AS64500"}]) == "rules: asn 64500 belongs to other"
     assert made(other, rules=[{"kind": "cname", "value": "eu.hosts.example"}]).rules
 
 
 def test_a_change_sets_what_is_sent_and_nothing_else() -> None:
     whole = made(name="a", webhook=HOOK)
-    assert changed(whole, settings({"name": "b"}), [whole]).name == "b"
-    assert changed(whole, settings({"name": "b"}), [whole]).webhook == HOOK
-    assert changed(whole, settings({"slug": "x"}), [whole]) == whole
+    assert changed(whole, {"name": "b"}).name == "b"
+    assert changed(whole, {"name": "b"}).webhook == HOOK
+    assert changed(whole, {"slug": "x"}) == whole
 
 
 def test_a_slug_never_changes_because_sites_name_it() -> None:
     with pytest.raises(Invalid, match="slug cannot be changed"):
-        changed(made(), settings({"slug": "y"}), [])
+        changed(made(), {"slug": "y"})
 
 
 @given(
@@ -274,18 +302,18 @@ def test_a_slug_never_changes_because_sites_name_it() -> None:
 )
 def test_whatever_is_sent_is_a_partner_that_can_be_asked_or_an_error(body: dict[str, Any]) -> None:
     try:
-        partner = created(settings(body), [], id="new", secret=SECRET, now=7)
+        spec = created(settings(body), [], secret=SECRET)
     except Invalid:
         return
-    if partner.webhook:
-        assert request(partner, ASKED, 5).url.isascii()
-    assert partner_json(partner, {})["slug"] == body["slug"]
+    if spec.webhook:
+        assert request(kept(spec), ASKED, 5).url.isascii()
+    assert partner_json(kept(spec))["slug"] == body["slug"]
 
 
 def test_the_example_in_the_documentation_is_what_is_sent() -> None:
     text = (Path(__file__).parents[2] / "docs" / "partners.md").read_text("utf-8")
     asked = request(
-        Partner("id", "example", 1, webhook="https://hooks.example.net/downtime", secret=SECRET),
+        Partner("id", PartnerSpec(slug="example", webhook="https://hooks.example.net/downtime", secret=SECRET), 1, 1),
         Question(
             "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278.4711", "http://example.com", 403, "example", 1_385_139_152 * SECOND
         ),
@@ -295,4 +323,4 @@ def test_the_example_in_the_documentation_is_what_is_sent() -> None:
         assert name == "User-Agent" or f"\n{name}: {value.decode()}\n" in text
     assert f"\n\n{asked.body.decode()}\n```" in text
     assert SECRET in text
-    assert all(f"`{name}`" in text for name in partner_json(PARTNER, {})["answers"])
+    assert all(f"`{name}`" in text for name in partner_json(PARTNER)["answers"])

@@ -11,7 +11,7 @@ import standardwebhooks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 from pingmon.wire.signed import (
     MISMATCH,
     SIGNATURES_MAX,

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
-from pingmon.core.check import Check, Flip, Status
+from pingmon.core.check import Check, Status
 from pingmon.core.events import CheckSpec
+from pingmon.core.flip import Flip
 from pingmon.core.notify import Channel, Notification
-from pingmon.core.schedule import SECOND
+from pingmon.core.times import SECOND
 from pingmon.testing import PROJECT, uuid
 from pingmon.wire.message import Letter, object_of
 from pingmon.wire.webhook import USER_AGENT, Request, Unsendable, request, retry_after_s, signature, wants_body

@@ -1,0 +1,46 @@
+"""One change of the status of a check or of a site: what people are told of, and what history is made of."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
+
+from pingmon.core.ids import Id
+from pingmon.core.look import Look
+
+FlipStatus: TypeAlias = Literal["new", "up", "down", "paused", "suspect", "unknown"]
+Cause: TypeAlias = Literal["", "silence", "run", "signal", "verdict"]
+
+
+class Deaf(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A time in which pingmon heard nothing by its own fault; silence alerts of that time wait until `hold_until`."""
+
+    since: int
+    until: int
+    hold_until: int
+    cause: str = "stopped"
+
+
+class Flip(Struct, frozen=True, omit_defaults=True, gc=False):
+    """`subject` is the check or site. `seq` is the log entry that caused it, `at` the instant it is stamped with.
+
+    `cause` of a check's way down: `silence`, `run` (ran too long) or `signal`; of what probes of a site led to:
+    `verdict`. `since` is when the old status began, `deaf` the time of pingmon's own deafness that the missed ping may
+    have fallen into.
+
+    `code` and `looks` belong to verdicts: the highest HTTP status among the looks that agree with it (0: none of them
+    received one), and who saw what.
+    """
+
+    seq: int
+    subject: Id = field(name="check")
+    at: int
+    old: FlipStatus
+    new: FlipStatus
+    cause: Cause = ""
+    since: int = 0
+    exitstatus: int | None = None
+    deaf: Deaf | None = None
+    code: int = 0
+    looks: tuple[Look, ...] = ()

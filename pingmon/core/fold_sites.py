@@ -1,0 +1,172 @@
+"""What entries about sites and partners do to the world. Part of `fold`, which is to be called instead.
+
+The machine of a site (`site`) says what its status is, `telling` who is to hear of it; here that is kept and owed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from pingmon.core import events, partner, telling
+from pingmon.core import site as sites
+from pingmon.core.answer import Answer, counted
+from pingmon.core.answer import silent_until as silence_of
+from pingmon.core.events import Entry
+from pingmon.core.flip import Flip
+from pingmon.core.ids import Id
+from pingmon.core.notify import matters
+from pingmon.core.owing import owe
+from pingmon.core.partner import Partner
+from pingmon.core.parts import Outcome, is_full
+from pingmon.core.site import Round, Site
+from pingmon.core.world import World
+
+GONE: Final = Answer("no answer", detail="the partner was deleted")
+
+
+# --- sites --------------------------------------------------------------------------------------------------------
+
+
+def _site_created(world: World, entry: Entry, event: events.SiteCreated) -> Outcome:
+    members = world.members.get(event.project)
+    if members is None:
+        return Outcome("unknown", entry.stream)
+    if is_full(members.sites, event.most):
+        return Outcome("full", entry.stream)
+    fresh = Site(entry.stream, event.project, event.spec, entry.seq, entry.at, entry.at)
+    world.put_site(fresh)
+    return Outcome("created", fresh.id, site=fresh)
+
+
+def _site_changed(world: World, entry: Entry, event: events.SiteChanged) -> Outcome:
+    site = world.sites.get(entry.stream)
+    if site is None:
+        return Outcome("unknown", entry.stream)
+    return _kept(world, sites.respecified(site, event.changes.applied_to(site.spec)))
+
+
+def _site_deleted(world: World, entry: Entry, event: events.SiteDeleted) -> Outcome:
+    site = world.sites.get(entry.stream)
+    if site is None:
+        return Outcome("unknown", entry.stream)
+    world.drop_site(site)
+    return Outcome("done", site.id, site=site)
+
+
+def _site_paused(world: World, entry: Entry, event: events.SitePaused) -> Outcome:
+    site = world.sites.get(entry.stream)
+    if site is None:
+        return Outcome("unknown", entry.stream)
+    return _kept(world, *sites.paused(site, entry.seq, entry.at))
+
+
+def _site_resumed(world: World, entry: Entry, event: events.SiteResumed) -> Outcome:
+    site = world.sites.get(entry.stream)
+    if site is None:
+        return Outcome("unknown", entry.stream)
+    return _kept(world, *sites.resumed(site, entry.seq, entry.at))
+
+
+def _site_probed(world: World, entry: Entry, event: events.SiteProbed) -> Outcome:
+    site = world.sites.get(entry.stream)
+    if site is None:
+        return Outcome("unknown", entry.stream)
+    seen = Round(event.looks, event.asked, event.quorum)
+    after, flip = sites.looked(site, entry.seq, seen)
+    news = flip
+    if flip is None and telling.overdue(after, world.host_of(after), entry.at):
+        news = telling.still_down(after, entry.seq, seen)
+    if news is None or not matters(news):
+        return _kept(world, after, flip)
+    if news.new == "down":
+        after, tell = telling.went_down(after, news, world.host_of(after), entry.at)
+    else:
+        asked = world.partners.get(telling.asked_about(after) or "")
+        after, tell = telling.came_back(after, news, asked, entry.at)
+    outcome = _kept(world, after, flip)
+    return replace(outcome, channels=owe(world, entry.at, after, news)) if tell else outcome
+
+
+def _site_host_seen(world: World, entry: Entry, event: events.SiteHostSeen) -> Outcome:
+    site = world.sites.get(entry.stream)
+    if site is None:
+        return Outcome("unknown", entry.stream)
+    return _kept(world, replace(site, hosting=partner.seen(site.hosting, event.host, entry.at, event.failed)))
+
+
+def _kept(world: World, site: Site, flip: Flip | None = None) -> Outcome:
+    world.put_site(site)
+    return Outcome("done", site.id, site=site, flip=flip)
+
+
+# --- partners -----------------------------------------------------------------------------------------------------
+
+
+def _partner_created(world: World, entry: Entry, event: events.PartnerCreated) -> Outcome:
+    twin = next((known for known in world.partners.values() if known.spec.slug == event.spec.slug), None)
+    if twin is not None:
+        return Outcome("exists", twin.id, partner=twin)
+    fresh = Partner(entry.stream, event.spec, entry.seq, entry.at)
+    world.put_partner(fresh)
+    return Outcome("created", fresh.id, partner=fresh)
+
+
+def _partner_changed(world: World, entry: Entry, event: events.PartnerChanged) -> Outcome:
+    known = world.partners.get(entry.stream)
+    if known is None:
+        return Outcome("unknown", entry.stream)
+    after = replace(known, spec=events.applied(event.changes, known.spec))
+    world.put_partner(after)
+    return Outcome("done", after.id, partner=after)
+
+
+def _partner_deleted(world: World, entry: Entry, event: events.PartnerDeleted) -> Outcome:
+    """Nobody waits for its answers any more."""
+    known = world.partners.get(entry.stream)
+    if known is None:
+        return Outcome("unknown", entry.stream)
+    world.drop_partner(known)
+    told: dict[Id, None] = {}
+    for id in list(world.inquiring):
+        inquiry = world.sites[id].inquiry
+        if inquiry is not None and inquiry.partner == known.id:
+            told |= dict.fromkeys(_answered(world, entry, world.sites[id], None, inquiry.question.id, GONE))
+    return Outcome("done", known.id, partner=known, channels=tuple(told))
+
+
+def _partner_answered(world: World, entry: Entry, event: events.PartnerAnswered) -> Outcome:
+    answer, known = event.answer, world.partners.get(event.partner)
+    if known is not None:
+        until = silence_of(known.silent_until, answer) if known.spec.scope == "partner" else known.silent_until
+        known = replace(known, answers=counted(known.answers, answer), silent_until=until)
+        world.put_partner(known)
+    site = world.sites.get(entry.stream)
+    if site is None:
+        return Outcome("unknown", entry.stream)
+    channels = _answered(world, entry, site, known, event.id, answer)
+    return Outcome("done", site.id, site=world.sites[site.id], channels=channels)
+
+
+def _answered(world: World, entry: Entry, site: Site, known: Partner | None, id: str, answer: Answer) -> tuple[Id, ...]:
+    """Keep what an answer makes of `site`; the channels that are owed something by it."""
+    after, news = telling.answered(site, known, id, answer)
+    world.put_site(after)
+    return () if news is None else owe(world, entry.at, after, news)
+
+
+FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] = {
+    events.SiteCreated: _site_created,
+    events.SiteChanged: _site_changed,
+    events.SiteDeleted: _site_deleted,
+    events.SitePaused: _site_paused,
+    events.SiteResumed: _site_resumed,
+    events.SiteProbed: _site_probed,
+    events.SiteHostSeen: _site_host_seen,
+    events.PartnerCreated: _partner_created,
+    events.PartnerChanged: _partner_changed,
+    events.PartnerDeleted: _partner_deleted,
+    events.PartnerAnswered: _partner_answered,
+}

@@ -1,0 +1,99 @@
+"""Who is told of a site that went down or came back, and when: the partner that hosts it first, then its users.
+
+    news               partner to ask, and not silent   silent by its word            none to ask
+    goes down          asked; then users by its answer  users only if it leaves them  users
+    still down after   (the same, once the silence is over and a fresh look says so)
+    comes back         asked; then users if told        users if told                 users if told
+
+A partner is asked about a recovery only if it was asked about the outage, and users hear of one only if they heard of
+the outage. Whoever was told that a site is down is told that it is back, whatever a partner said meanwhile. An answer
+`until` holds for the site, or for all of the partner's, as the partner's scope says; it silences users too if the
+partner may do that.
+
+Source: the site monitoring spec and the partner webhook. Nothing here asks or sends anything: it says what is due.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from pingmon.core.answer import Answer, question
+from pingmon.core.flip import Flip
+from pingmon.core.partner import Partner
+from pingmon.core.site import Inquiry, Round, Silence, Site, flip_of, verdict
+
+
+def silent_until(site: Site, partner: Partner | None) -> int:
+    """Until when the site is silent by the word of `partner`, who hosts it; 0 if it is not."""
+    if partner is None:
+        return 0
+    silence = site.silence
+    own = silence.until if silence is not None and silence.partner == partner.id else 0
+    return max(own, partner.silent_until or 0)
+
+
+def went_down(site: Site, flip: Flip, partner: Partner | None, now: int) -> tuple[Site, bool]:
+    """The site once `flip` says that it is down, and whether users are told at once."""
+    if partner is None or not partner.spec.webhook:
+        return replace(site, told=True, inquiry=None), True
+    if now < silent_until(site, partner):
+        tell = not partner.spec.suppress_users
+        return replace(site, told=site.told or tell, inquiry=None), tell
+    return _inquiring(site, flip, partner), False
+
+
+def came_back(site: Site, flip: Flip, partner: Partner | None, now: int) -> tuple[Site, bool]:
+    """The site once `flip` says that it is back, and whether users are told at once. `partner`: see `asked_about`."""
+    if partner is not None and partner.spec.webhook and now >= silent_until(site, partner):
+        return _inquiring(site, flip, partner), False
+    return _closed(site), site.told
+
+
+def asked_about(site: Site) -> str | None:
+    """The id of the partner that was asked about the outage, or may have been: its answer is not there yet."""
+    return site.partner_told if site.inquiry is None else site.inquiry.partner
+
+
+def answered(site: Site, partner: Partner | None, id: str, answer: Answer) -> tuple[Site, Flip | None]:
+    """The site after an answer to the question `id`, and the flip that users are now told of, if any.
+
+    `partner` is None if it is gone. An answer to a question that does not matter any more may still ask for silence.
+    """
+    if partner is not None and answer.until is not None and partner.spec.scope == "site":
+        site = replace(site, silence=Silence(partner.id, answer.until))
+    inquiry = site.inquiry
+    if inquiry is None or inquiry.question.id != id:
+        return site, None
+    if inquiry.flip.new == "up":
+        return _closed(site), inquiry.flip if site.told else None
+    tell = answer.kind != "until" or partner is None or not partner.spec.suppress_users
+    told_now = tell and site.status == "down"
+    asked = site.partner_told if answer.shared else inquiry.partner
+    after = replace(site, inquiry=None, told=site.told or told_now, partner_told=asked)
+    return after, inquiry.flip if tell else None
+
+
+def overdue(site: Site, partner: Partner | None, now: int) -> bool:
+    """Whether users should know that the site is down and do not: the silence it went down in is over."""
+    if site.status != "down" or site.told or site.inquiry is not None:
+        return False
+    return now >= silent_until(site, partner) or (partner is not None and not partner.spec.suppress_users)
+
+
+def still_down(site: Site, seq: int, seen: Round) -> Flip | None:
+    """The news that a fresh look makes of a site whose outage is overdue to be told; None if it does not confirm it."""
+    own = seen.own
+    alone = not seen.asked and own is not None and not own.good
+    if not alone and verdict(seen) != "down":
+        return None
+    return replace(flip_of(site, seq, "down", site.since, seen), old="suspect")
+
+
+def _inquiring(site: Site, flip: Flip, partner: Partner) -> Site:
+    id = f"{site.id}_{flip.seq}"
+    asked = question(id, site.spec.url, partner.spec.slug, flip.looks, down=flip.new == "down")
+    return replace(site, inquiry=Inquiry(asked, partner.id, flip))
+
+
+def _closed(site: Site) -> Site:
+    return replace(site, told=False, partner_told=None, inquiry=None)

@@ -1,0 +1,73 @@
+"""A site as clients see it: the JSON object of the management API. Source: the site monitoring spec."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from pingmon.core.look import Look
+from pingmon.core.partner import Partner
+from pingmon.core.site import Site
+from pingmon.core.telling import silent_until
+from pingmon.wire.checks import Json, seconds_text
+
+
+class SiteView(Struct, frozen=True):
+    """How one site is shown. `url` is its address in the API; `now` in microseconds since the epoch.
+
+    `host` is the partner that is asked about it, `latest` the newest look that pingmon itself had at it.
+    """
+
+    url: str
+    now: int
+    host: Partner | None = None
+    latest: Look | None = None
+
+
+def site_json(site: Site, view: SiteView) -> Json:
+    """The JSON object of one site.
+
+    `suppressed_until` is set while the host's word silences it; `told` says that its users were told that it is down.
+    """
+    spec, own = site.spec, site.last.own if site.last is not None else None
+    latest = view.latest if own is None or (view.latest is not None and view.latest.at >= own.at) else own
+    until = silent_until(site, view.host)
+    return {
+        "name": spec.name,
+        "url": spec.url,
+        "interval": spec.interval,
+        "timeout": spec.timeout,
+        "host": spec.host,
+        "tags": spec.tags,
+        "channels": ",".join(spec.channels),
+        "head_only": spec.head_only,
+        "status": site.status,
+        "since": seconds_text(site.since),
+        "incident": seconds_text(site.incident),
+        "last_probe": None if latest is None else seconds_text(latest.at),
+        "last_code": None if latest is None else latest.code,
+        "last_class": None if latest is None else latest.fault or "ok",
+        "last_ms": None if latest is None else latest.ms,
+        "host_found": host_json(site, view.host),
+        "suppressed_until": seconds_text(until) if until > view.now else None,
+        "told": site.told,
+        "uuid": site.id,
+        "update_url": view.url,
+        "pause_url": f"{view.url}/pause",
+        "resume_url": f"{view.url}/resume",
+        "probe_url": f"{view.url}/probe",
+    }
+
+
+def host_json(site: Site, host: Partner | None) -> Json | None:
+    """Who hosts the site and why pingmon thinks so; None if nobody is known.
+
+    `slug` is null if what was found leads to no partner any more.
+    """
+    found = site.hosting.found
+    slug = None if host is None else host.spec.slug
+    if slug is not None and slug == site.spec.host:
+        return {"slug": slug, "kind": "explicit", "value": slug, "evidence": "set for the site", "since": None}
+    if found is None:
+        return None
+    since = seconds_text(site.hosting.since)
+    return {"slug": slug, "kind": found.kind, "value": found.value, "evidence": found.evidence, "since": since}
