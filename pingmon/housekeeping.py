@@ -1,4 +1,4 @@
-"""Saves the world and trims old pings, a little at a time and never in the way of a ping."""
+"""Saves the world and trims old measurements (pings, probes), a little at a time and never in the way of a ping."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STEPS: Final = 40
 
 
 class Trimming(Protocol):
-    """The part of a journal that forgets old pings."""
+    """The part of a journal that forgets old measurements."""
 
     def trim(self, now: int) -> Deferred[Trimmed]: ...
 

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from pingmon.journal import schema
 from pingmon.journal.errors import JournalUnavailable, translated
-from pingmon.journal.verify import Verified, sound
+from pingmon.journal.verify import Progress, Verified, sound, unheard
 
 STEP_PAGES: Final = 1000
 """Pages (4 KB) copied between two reports of progress."""
 
 
-def backup(path: Path, target: Path, progress: Callable[[int, int], object] = lambda done, total: None) -> Verified:
+def backup(path: Path, target: Path, progress: Progress = unheard) -> Verified:
     """Copy the journal at `path` to the new file `target` and examine the copy whole. Blocks.
 
     `progress` is told (pages copied, pages). Raises JournalUnavailable (also if `target` exists), JournalDamaged,
@@ -56,7 +55,7 @@ def _reserve(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-def _copy(path: Path, draft: Path, progress: Callable[[int, int], object]) -> None:
+def _copy(path: Path, draft: Path, progress: Progress) -> None:
     with (
         translated(path),
         closing(schema.connect(path, write=False)) as source,

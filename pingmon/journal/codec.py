@@ -26,8 +26,6 @@ from msgspec import Struct
 from pingmon.core.events import KINDS, Draft, Entry, Event, Id
 from pingmon.journal.errors import JournalFormatError
 
-PING: Final = "ping_received"
-GONE: Final = "check_deleted"
 HEAD: Final = Layout(">q16sBIi")
 SEQ: Final = Layout(">Q")
 
@@ -74,15 +72,12 @@ def encoded(draft: Draft) -> Row:
     kind = _kind_bytes[type(event)]
     body = _encode(event)
     stream = packed_id(draft.stream)
-    if payload is None:
-        canon = HEAD.pack(draft.at, stream, len(kind), len(body), -1) + kind + body
-    else:
-        canon = HEAD.pack(draft.at, stream, len(kind), len(body), len(payload)) + kind + body + payload
+    canon = canonical(draft.at, stream, kind, body, payload)
     return Row(draft.at, stream, KINDS[type(event)], body.decode(), payload, canon)
 
 
 def canonical(at: int, stream: bytes, kind: bytes, body: bytes, payload: bytes | None) -> bytes:
-    """The canonical bytes of a row as it was read. TypeError or struct.error if a value has not its column's type."""
+    """The canonical bytes of a row. ValueError, TypeError or struct.error if a value has not its column's type."""
     if len(stream) != 16:
         raise ValueError(f"a stream of {len(stream)} bytes")
     size = -1 if payload is None else len(payload)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event as Alarm
@@ -18,12 +18,10 @@ from pingmon.journal.backup import backup
 from pingmon.journal.errors import JournalDamaged, JournalFormatError, JournalUnavailable
 from pingmon.journal.lines import line
 from pingmon.journal.offline import entries_after, last_seq, newest_entries
-from pingmon.journal.verify import verify
+from pingmon.journal.verify import Progress, unheard, verify
 
 FILE: Final = "journal.sqlite3"
 POLL_S: Final = 0.25
-
-Report = Callable[[int, int], object]
 
 data_option = click.option(
     "--data",
@@ -62,10 +60,10 @@ def _plain_errors() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(label: str, *, wanted: bool = True) -> Iterator[Report]:
+def _progress(label: str, *, wanted: bool = True) -> Iterator[Progress]:
     """A bar on stderr while the block runs, if that is a terminal."""
     if not (wanted and sys.stderr.isatty()):
-        yield lambda done, total: None
+        yield unheard
         return
     with click.progressbar(length=1, label=label, file=sys.stderr, update_min_steps=1) as bar:
 
@@ -133,7 +131,7 @@ def export(data: Path, output: Path | None) -> None:
     path = _file(data)
     with _plain_errors():
         if output is None:
-            _export(path, sys.stdout, lambda done, total: None)
+            _export(path, sys.stdout, unheard)
             return
         try:
             out = output.open("x", encoding="utf-8")
@@ -144,7 +142,7 @@ def export(data: Path, output: Path | None) -> None:
     click.echo(f"exported {count} entries to {output}", err=True)
 
 
-def _export(path: Path, out: TextIO, report: Report) -> int:
+def _export(path: Path, out: TextIO, report: Progress) -> int:
     total = last_seq(path)
     count = 0
     for count, entry in enumerate(entries_after(path, 0), 1):

@@ -7,6 +7,7 @@ from typing import Final
 
 from twisted.logger import Logger
 
+from pingmon.core.times import SECOND
 from pingmon.journal.values import JournalHealth
 
 log = Logger()
@@ -34,7 +35,7 @@ class Condition:
     def wrote(self, now: int) -> None:
         """A write is durable."""
         if self.failing_since is not None:
-            seconds = (now - self.failing_since) // 1_000_000
+            seconds = (now - self.failing_since) // SECOND
             log.info("the journal takes writes again, after {seconds} s", seconds=seconds)
             self.failing_since = None
 

@@ -28,6 +28,17 @@ BATCH_BYTES: Final = 4 * 1024 * 1024
 BUFFER_BYTES: Final = 64 * 1024 * 1024
 
 
+def deliver_one(deliver: Callable[[Entry], T], entry: Entry, done: Deferred[T]) -> None:
+    """Fire `done` with what the delivery of `entry` returned or raised. A bug in it must not harm the next entries."""
+    try:
+        result = deliver(entry)
+    except Exception:  # noqa: BLE001 -- whatever it is, it belongs to the one who waits for this entry
+        log.failure("delivering entry {seq} of {stream}", seq=entry.seq, stream=entry.stream)
+        done.errback(Failure())
+    else:
+        done.callback(result)
+
+
 class GroupCommit(Generic[T]):
     """`commit` writes rows and fires with the seq of the last; `soon` calls a function in the reactor's next turn."""
 
@@ -105,15 +116,8 @@ class GroupCommit(Generic[T]):
 
     def _durable(self, last: int, batch: list[Waiting[T]]) -> None:
         self._next()  # first, so that the disk works while the entries are delivered
-        deliver = self._deliver
         for seq, (draft, _, done) in enumerate(batch, last - len(batch) + 1):
-            try:
-                result = deliver(Entry(seq, draft.at, draft.stream, draft.event, draft.payload))
-            except Exception:  # noqa: BLE001 -- a bug of the fold; the entries after this one must not suffer
-                log.failure("delivering entry {seq} of {stream}", seq=seq, stream=draft.stream)
-                done.errback(Failure())
-            else:
-                done.callback(result)
+            deliver_one(self._deliver, Entry(seq, draft.at, draft.stream, draft.event, draft.payload), done)
 
     def _refused(self, failure: Failure, batch: list[Waiting[T]]) -> None:
         self._next()

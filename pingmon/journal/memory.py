@@ -7,27 +7,30 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from pingmon.core.events import CheckDeleted, Draft, Entry, PingReceived
+from pingmon.core.events import Draft, Entry, Event, PingReceived
 from pingmon.core.ids import Id
 from pingmon.core.parts import StateRow
-from pingmon.core.times import DAY
 from pingmon.journal.codec import Row, decoded, encoded
 from pingmon.journal.condition import Condition
 from pingmon.journal.errors import JournalFull, JournalUnavailable
-from pingmon.journal.values import FlipRow, JournalHealth, Retention, Trimmed, Window
-
-log = Logger()
+from pingmon.journal.group import deliver_one
+from pingmon.journal.values import (
+    DEFAULT_RETENTION,
+    MEASUREMENTS,
+    STOPPED,
+    FlipRow,
+    JournalHealth,
+    Retention,
+    Trimmed,
+    Window,
+    newest_seq,
+)
 
 T = TypeVar("T")
-
-DEFAULT: Final = Retention()
-STOPPED: Final = "the journal is not running"
 
 
 class Memory:
@@ -46,10 +49,10 @@ class Memory:
         row = self.rows[seq]
         return decoded(seq, row.at, row.stream, row.kind.encode(), row.body.encode(), row.payload)
 
-    def newest_first(self, stream: Id) -> list[Entry]:
-        """The stream's pings."""
-        entries = (self.entry(seq) for seq in sorted(self.rows, reverse=True))
-        return [entry for entry in entries if entry.stream == stream and isinstance(entry.event, PingReceived)]
+    def newest_first(self, stream: Id, kind: type[Event], upto: int) -> list[Entry]:
+        """The stream's entries with an event of this kind, up to entry `upto`."""
+        entries = (self.entry(seq) for seq in sorted(self.rows, reverse=True) if seq <= upto)
+        return [entry for entry in entries if entry.stream == stream and isinstance(entry.event, kind)]
 
 
 class MemoryJournal(Generic[T]):
@@ -63,7 +66,7 @@ class MemoryJournal(Generic[T]):
         self,
         *,
         memory: Memory | None = None,
-        retention: Retention = DEFAULT,
+        retention: Retention = DEFAULT_RETENTION,
         max_buffered: int = 20_000,
         at_once: bool = True,
     ) -> None:
@@ -146,18 +149,9 @@ class MemoryJournal(Generic[T]):
         self.last_seq = self.memory.last_seq = first + len(batch) - 1
         self.alive_at = self.memory.alive_at = self._now
         self._condition.committed(self._now, 0.0)
-        for seq, (draft, _, done) in enumerate(batch, first):
-            self._deliver_one(Entry(seq, draft.at, draft.stream, draft.event, draft.payload), done)
-
-    def _deliver_one(self, entry: Entry, done: Deferred[T]) -> None:
         assert self._deliver is not None
-        try:
-            result = self._deliver(entry)
-        except Exception:  # noqa: BLE001 -- as in group.py: the entries after this one must not suffer
-            log.failure("delivering entry {seq} of {stream}", seq=entry.seq, stream=entry.stream)
-            done.errback(Failure())
-        else:
-            done.callback(result)
+        for seq, (draft, _, done) in enumerate(batch, first):
+            deliver_one(self._deliver, Entry(seq, draft.at, draft.stream, draft.event, draft.payload), done)
 
     def _write(self, now: int) -> str | None:
         """Take the waiting flips into the memory; or the cause, if this write is to fail."""
@@ -208,25 +202,27 @@ class MemoryJournal(Generic[T]):
         if not self._running:
             return fail(JournalUnavailable(STOPPED))
         entries = [self.memory.entry(seq) for seq in sorted(self.memory.rows)]
-        gone = {entry.stream for entry in entries if isinstance(entry.event, CheckDeleted)}
-        pings = [entry for entry in entries if isinstance(entry.event, PingReceived)]
-        left = Counter(entry.stream for entry in pings)
-        stays: set[Id] = set()
-        deleted = 0
-        for ping in pings:
-            left[ping.stream] -= 1
-            old = self._is_old(ping.at, now) and left[ping.stream] > 0
-            due = left[ping.stream] >= self._retention.pings_per_check or old or ping.stream in gone
-            if due and ping.stream not in stays and ping.seq <= self.memory.snapshot_seq:
-                del self.memory.rows[ping.seq]
-                deleted += 1
-            else:
-                stays.add(ping.stream)
+        deleted = sum(self._trim(entries, kind, now) for kind in MEASUREMENTS)
         return succeed(Trimmed(len(entries), deleted, wrapped=True))
 
-    def _is_old(self, at: int, now: int) -> bool:
-        days = self._retention.max_age_days
-        return days is not None and at < now - days * DAY
+    def _trim(self, entries: list[Entry], kind: type[Event], now: int) -> int:
+        """Delete what is due of one kind of measurements; their number."""
+        gone = {entry.stream for entry in entries if isinstance(entry.event, MEASUREMENTS[kind])}
+        measured = [entry for entry in entries if isinstance(entry.event, kind)]
+        left = Counter(entry.stream for entry in measured)
+        stays: set[Id] = set()
+        deleted = 0
+        for entry in measured:
+            left[entry.stream] -= 1
+            newer = left[entry.stream]
+            old = newer > 0 and self._retention.too_old(entry.at, now)
+            due = old or newer >= self._retention.newest(kind) or entry.stream in gone
+            if due and entry.stream not in stays and entry.seq <= self.memory.snapshot_seq:
+                del self.memory.rows[entry.seq]
+                deleted += 1
+            else:
+                stays.add(entry.stream)
+        return deleted
 
     def health(self) -> JournalHealth:
         """As in `SqliteJournal.health`; times are those of the drafts."""
@@ -244,11 +240,16 @@ class MemoryJournal(Generic[T]):
         self, stream: Id, *, upto: int, skip: int = 0, limit: int = 100, signals: frozenset[str] | None = None
     ) -> Deferred[list[tuple[int, Entry]]]:
         """As in `SqliteJournal.pings`."""
-        newest = [entry for entry in self.memory.newest_first(stream) if entry.seq <= upto]
-        found = list(enumerate(newest))[skip:]
+        found = list(enumerate(self.memory.newest_first(stream, PingReceived, upto)))[skip:]
         if signals is not None:
             found = [(n, entry) for n, entry in found if getattr(entry.event, "signal", None) in signals]
         return succeed(found[:limit])
+
+    def events(
+        self, stream: Id, kind: type[Event], *, upto: int, before: int | None = None, limit: int = 100
+    ) -> Deferred[list[Entry]]:
+        """As in `SqliteJournal.events`."""
+        return succeed(self.memory.newest_first(stream, kind, newest_seq(upto, before))[:limit])
 
     def flips(
         self,
@@ -261,7 +262,7 @@ class MemoryJournal(Generic[T]):
         limit: int | None = None,
     ) -> Deferred[list[FlipRow]]:
         """As in `SqliteJournal.flips`."""
-        window = Window(stream, upto if before is None else min(upto, before - 1), start, end)
+        window = Window(stream, newest_seq(upto, before), start, end)
         return succeed(window.newest([*self.memory.flips.values(), *self._flips.values()], limit))
 
     def entries(self, stream: Id | None, *, after: int = 0, limit: int = 100) -> Deferred[list[Entry]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from pingmon.core.events import Entry, Id
 from pingmon.journal import schema
 from pingmon.journal.errors import translated
+from pingmon.journal.meta import Meta
 from pingmon.journal.reading import read_entries, read_head, read_newest
 
 PAGE: Final = 500
@@ -18,27 +20,27 @@ PAGE: Final = 500
 
 def last_seq(path: Path) -> int:
     """The seq of the newest entry. Raises JournalDamaged, JournalFormatError, JournalUnavailable; so do the others."""
-    with translated(path):
-        schema.check_file(path)
-        with closing(schema.connect(path, write=False)) as db:
-            return read_head(db, schema.check_schema(path, db)).last
+    with _opened(path) as (db, meta):
+        return read_head(db, meta).last
 
 
 def entries_after(path: Path, after: int, stream: Id | None = None) -> Iterator[Entry]:
     """All entries with seq > `after`, in order, up to where the log ends by then."""
-    with translated(path):
-        schema.check_file(path)
-        with closing(schema.connect(path, write=False)) as db:
-            schema.check_schema(path, db)
-            while page := read_entries(db, stream, after, PAGE):
-                yield from page
-                after = page[-1].seq
+    with _opened(path) as (db, _):
+        while page := read_entries(db, stream, after, PAGE):
+            yield from page
+            after = page[-1].seq
 
 
 def newest_entries(path: Path, count: int, stream: Id | None = None) -> list[Entry]:
     """The `count` newest entries, oldest first."""
+    with _opened(path) as (db, _):
+        return read_newest(db, stream, count)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[sqlite3.Connection, Meta]]:
     with translated(path):
         schema.check_file(path)
         with closing(schema.connect(path, write=False)) as db:
-            schema.check_schema(path, db)
-            return read_newest(db, stream, count)
+            yield db, schema.check_schema(path, db)

@@ -15,6 +15,7 @@ from twisted.python.threadpool import ThreadPool
 
 from pingmon.journal.errors import JournalUnavailable, translated
 from pingmon.journal.schema import connect
+from pingmon.journal.values import STOPPED
 
 READERS: Final = 2
 
@@ -77,7 +78,7 @@ class Readers:
         """The result of `query`. Errbacks with what `errors.translated` raises, JournalUnavailable when not started."""
         if not self._running:
             stopped: Deferred[R] = Deferred()
-            stopped.errback(JournalUnavailable("the journal is not running"))
+            stopped.errback(JournalUnavailable(STOPPED))
             return stopped
         return in_thread(self._reactor, self._pool, self._queried, query)
 

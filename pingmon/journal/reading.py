@@ -12,9 +12,9 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from pingmon.core.events import Entry, Id
+from pingmon.core.events import KINDS, Entry, Event, Id, PingReceived
 from pingmon.journal.chain import Tally, content_digest, link
-from pingmon.journal.codec import PING, canonical, decoded, packed_id
+from pingmon.journal.codec import canonical, decoded, packed_id
 from pingmon.journal.derived import flip_of
 from pingmon.journal.meta import Meta
 from pingmon.journal.values import FlipRow, Window
@@ -115,28 +115,37 @@ def replayed(db: sqlite3.Connection, meta: Meta) -> Iterator[Entry]:
         previous, chain = batch[0], batch[4]
 
 
+def read_events(
+    db: sqlite3.Connection, stream: Id, kind: type[Event], upto: int, limit: int, skip: int = 0
+) -> list[Entry]:
+    """A stream's entries of one kind up to entry `upto`, newest first, without the `skip` newest; at most `limit`.
+
+    They are found in the index alone: only what is given out is read.
+    """
+    seqs = "SELECT seq FROM event WHERE stream = ? AND seq <= ? AND kind = ? ORDER BY seq DESC LIMIT ? OFFSET ?"
+    rows = db.execute(
+        f"SELECT {EVENT} FROM event WHERE seq IN ({seqs}) ORDER BY seq DESC",
+        (packed_id(stream), upto, KINDS[kind], limit, skip),
+    )
+    return [decoded(*row) for row in rows.fetchall()]
+
+
 def read_pings(
     db: sqlite3.Connection, stream: Id, upto: int, skip: int, limit: int, signals: frozenset[str] | None
 ) -> list[tuple[int, Entry]]:
     """A stream's pings up to entry `upto`, newest first, each with its position counted from the newest (0)."""
     found: list[tuple[int, Entry]] = []
     position = skip
-    key = packed_id(stream)
-    where = "WHERE stream = ? AND seq <= ? AND kind = ? ORDER BY seq DESC"
     while len(found) < limit:
         page = max(limit - len(found), PAGE) if signals else limit
-        seqs = f"SELECT seq FROM event {where} LIMIT ? OFFSET ?"
-        rows = db.execute(
-            f"SELECT {EVENT} FROM event WHERE seq IN ({seqs}) ORDER BY seq DESC", (key, upto, PING, page, skip)
-        ).fetchall()
-        for row in rows:
-            entry = decoded(*row)
+        rows = read_events(db, stream, PingReceived, upto, page, skip)
+        for entry in rows:
             if signals is None or getattr(entry.event, "signal", None) in signals:
                 found.append((position, entry))
             position += 1
         if len(rows) < page:
             break
-        upto, skip = rows[-1][0] - 1, 0
+        upto, skip = rows[-1].seq - 1, 0
     return found[:limit]
 
 

@@ -1,44 +1,49 @@
-"""Trimming: one bounded step of the sweep that deletes old pings.
+"""Trimming: one bounded step of the sweep that deletes old measurements (pings and probes).
 
-A cursor sweeps the log from its begin to the snapshot, and starts over there. A ping goes if the rule of `Retention`
-says so and it is at or below the trim mark. If one above the mark is due, the mark moves on first: whole commits are
-checked against their hashes, counted into the tally of what is kept, and their rows in `batch` are dropped.
+A cursor sweeps the log from its begin to the snapshot, and starts over there. A measurement goes if the rule of
+`Retention` says so and it is at or below the trim mark. If one above the mark is due, the mark moves on first: whole
+commits are checked against their hashes, counted into the tally of what is kept, and their rows in `batch` are dropped.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
-from pingmon.core.times import DAY
+from pingmon.core.events import KINDS, Event
 from pingmon.journal.chain import Tally
-from pingmon.journal.codec import GONE, PING, canonical
+from pingmon.journal.codec import canonical
 from pingmon.journal.meta import Meta, update_meta
 from pingmon.journal.reading import EVENT, commit_fault, commits
 from pingmon.journal.schema import transaction
-from pingmon.journal.values import Retention, Trimmed
+from pingmon.journal.values import MEASUREMENTS, Retention, Trimmed
+
+Series: TypeAlias = tuple[bytes, type[Event]]
+"""The measurements of one kind in one stream."""
 
 MAX_SEQ: Final = 2**63 - 1
 WALK: Final = 50_000
-"""Index rows that one step may walk over to find the ranks of pings: about 5 ms."""
+"""Index rows that one step may walk over to find the ranks of measurements: about 5 ms."""
 STEP_BYTES: Final = 1_000_000
 """Bytes of entries that one step reads to delete them or to check them: about 2 ms."""
 
+_MEASURED: Final[dict[bytes, type[Event]]] = {KINDS[kind].encode(): kind for kind in MEASUREMENTS}
+
 
 class Sweep:
-    """The retention's memory between steps: for each stream, the newest seq that its count lets go.
+    """The retention's memory between steps: for each series, the newest seq that its count lets go.
 
-    A stream's bound only grows, so a remembered one is never wrong, only late; it is forgotten after a round. `_stays`
-    is the first ping of each stream that this round let stay: age alone removes none behind it, so that what is kept
-    is always the newest, however wrong the clock once was.
+    A series' bound only grows, so a remembered one is never wrong, only late; it is forgotten after a round. `_stays`
+    is the first measurement of each series that this round let stay: age alone removes none behind it, so that what is
+    kept is always the newest, however wrong the clock once was.
     """
 
     def __init__(self, retention: Retention) -> None:
         self._retention = retention
-        self._bounds: dict[bytes, tuple[int, int]] = {}
-        self._stays: dict[bytes, int] = {}
+        self._bounds: dict[Series, tuple[int, int]] = {}
+        self._stays: dict[Series, int] = {}
         self._begun = False
 
     def step(self, db: sqlite3.Connection, meta: Meta, now: int, budget_rows: int) -> tuple[Meta, Trimmed]:
@@ -76,38 +81,37 @@ class Sweep:
         due: list[int] = []
         walked = 0
         for scanned, (seq, at, stream, kind) in enumerate(rows):
-            if kind != PING.encode():
+            measured = _MEASURED.get(kind)
+            if measured is None:
                 continue
-            if stream not in self._bounds:
+            series = stream, measured
+            if series not in self._bounds:
                 if walked > WALK:
                     return due, scanned, seq - 1
-                self._bounds[stream] = self._bound(db, stream)
-                walked += self._retention.pings_per_check
-            if self._may_go(seq, at, now, self._bounds[stream]) and seq <= self._stays.get(stream, seq):
+                self._bounds[series] = self._bound(db, *series)
+                walked += self._retention.newest(measured)
+            if self._may_go(seq, at, now, self._bounds[series]) and seq <= self._stays.get(series, seq):
                 due.append(seq)
             else:
-                self._stays.setdefault(stream, seq)
+                self._stays.setdefault(series, seq)
         return due, len(rows), rows[-1][0] if len(rows) == budget else end
 
-    def _bound(self, db: sqlite3.Connection, stream: bytes) -> tuple[int, int]:
-        """(the newest seq that has enough newer pings, the newest seq of all) among the stream's pings.
+    def _bound(self, db: sqlite3.Connection, stream: bytes, measured: type[Event]) -> tuple[int, int]:
+        """(the newest seq with enough newer ones, the newest seq of all) among the stream's measurements of a kind.
 
-        Of a check that was deleted, all may go.
+        Of a check or site that was deleted, all may go.
         """
         gone = "SELECT 1 FROM event WHERE stream = ? AND kind = ? LIMIT 1"
-        if db.execute(gone, (stream, GONE)).fetchone():
+        if db.execute(gone, (stream, KINDS[MEASUREMENTS[measured]])).fetchone():
             return MAX_SEQ, MAX_SEQ
         sql = "SELECT seq FROM event WHERE stream = ? AND kind = ? ORDER BY seq DESC LIMIT 1 OFFSET ?"
-        newest = db.execute(sql, (stream, PING, 0)).fetchone()
-        bound = db.execute(sql, (stream, PING, self._retention.pings_per_check)).fetchone()
+        newest = db.execute(sql, (stream, KINDS[measured], 0)).fetchone()
+        bound = db.execute(sql, (stream, KINDS[measured], self._retention.newest(measured))).fetchone()
         return (bound[0] if bound else 0), (newest[0] if newest else 0)
 
     def _may_go(self, seq: int, at: int, now: int, bounds: tuple[int, int]) -> bool:
         bound, newest = bounds
-        if seq <= bound:
-            return True
-        days = self._retention.max_age_days
-        return days is not None and at < now - days * DAY and seq < newest
+        return seq <= bound or (seq < newest and self._retention.too_old(at, now))
 
 
 def _end(db: sqlite3.Connection, meta: Meta) -> int:

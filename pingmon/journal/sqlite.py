@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Concatenate, Final, Generic, ParamSpec, TypeVar
+from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.events import Draft, Entry
+from pingmon.core.events import Draft, Entry, Event
 from pingmon.core.ids import Id
 from pingmon.core.parts import StateRow
 from pingmon.core.times import SECOND
 from pingmon.journal.codec import Row
 from pingmon.journal.condition import Condition
-from pingmon.journal.derived import read_state
 from pingmon.journal.errors import JournalUnavailable, translated
 from pingmon.journal.group import GroupCommit
 from pingmon.journal.readers import JournalThreads, Reactor, Readers, in_thread
-from pingmon.journal.reading import Head, read_entries, read_flips, read_pings, replayed
-from pingmon.journal.values import FlipRow, JournalHealth, Retention, Trimmed, Window
+from pingmon.journal.reading import Head, read_entries, read_events, read_flips, read_pings, replayed
+from pingmon.journal.values import (
+    DEFAULT_RETENTION,
+    STOPPED,
+    FlipRow,
+    JournalHealth,
+    Retention,
+    Trimmed,
+    Window,
+    newest_seq,
+)
 from pingmon.journal.writer import Writer
 
 log = Logger()
@@ -29,9 +37,6 @@ log = Logger()
 T = TypeVar("T")
 R = TypeVar("R")
 P = ParamSpec("P")
-
-DEFAULT: Final = Retention()
-STOPPED: Final = "the journal is not running"
 
 
 class SqliteJournal(Generic[T]):
@@ -50,7 +55,7 @@ class SqliteJournal(Generic[T]):
     """The last sign of life on disk, in microseconds since the epoch: a commit, heartbeat or snapshot. None: never."""
 
     def __init__(
-        self, path: Path, *, reactor: Reactor, retention: Retention = DEFAULT, max_buffered: int = 20_000
+        self, path: Path, *, reactor: Reactor, retention: Retention = DEFAULT_RETENTION, max_buffered: int = 20_000
     ) -> None:
         self.snapshot_seq = self.last_seq = 0
         self.alive_at = None
@@ -81,9 +86,9 @@ class SqliteJournal(Generic[T]):
         self.alive_at = self._writer.alive_at
 
     def load(self) -> Iterator[StateRow]:
-        """The snapshot's rows. Blocks. Raises JournalDamaged."""
+        """The snapshot's rows. Blocks. Raises JournalDamaged, perhaps after the last of them: use none before that."""
         with translated(self._path):
-            yield from read_state(self._writer.reader(), self._writer.meta)
+            yield from self._writer.state()
 
     def replay(self) -> Iterator[Entry]:
         """The entries after the snapshot, in order, checked against the hashes of their commits. Blocks.
@@ -183,6 +188,16 @@ class SqliteJournal(Generic[T]):
         """
         return self._readers.run(lambda db: read_pings(db, stream, upto, skip, limit, signals))
 
+    def events(
+        self, stream: Id, kind: type[Event], *, upto: int, before: int | None = None, limit: int = 100
+    ) -> Deferred[list[Entry]]:
+        """Entries of a stream with an event of this kind, with seq <= `upto` and < `before`, newest first.
+
+        At most `limit`. Errbacks with JournalUnavailable or JournalDamaged.
+        """
+        last = newest_seq(upto, before)
+        return self._readers.run(lambda db: read_events(db, stream, kind, last, limit))
+
     def flips(
         self,
         stream: Id,
@@ -197,7 +212,7 @@ class SqliteJournal(Generic[T]):
 
         Those that wait for the next write are among them. Errbacks with JournalUnavailable or JournalDamaged.
         """
-        window = Window(stream, upto if before is None else min(upto, before - 1), start, end)
+        window = Window(stream, newest_seq(upto, before), start, end)
         waiting = list(self._flips.values())
         found = self._readers.run(lambda db: read_flips(db, window, limit))
         return found.addCallback(lambda rows: window.newest([*rows, *waiting], limit))

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from msgspec import Struct
 
+from pingmon.core.events import CheckDeleted, Event, PingReceived, SiteDeleted, SiteProbed
 from pingmon.core.ids import Id
+from pingmon.core.times import DAY
+
+MEASUREMENTS: Final[dict[type[Event], type[Event]]] = {PingReceived: CheckDeleted, SiteProbed: SiteDeleted}
+"""The events that may be trimmed, each with the one after which nobody needs those of the same stream."""
+
+STOPPED: Final = "the journal is not running"
 
 
 class FlipRow(Struct, frozen=True, gc=False):
@@ -19,21 +27,33 @@ class FlipRow(Struct, frozen=True, gc=False):
 
 
 class Retention(Struct, frozen=True):
-    """Which pings may be trimmed.
+    """Which measurements (pings, probes) may be trimmed.
 
     A ping may go if at least `pings_per_check` pings of its check are newer, or if it and all before it are older
-    than `max_age_days` and it is not the newest of its check, or if its check was deleted. All other entries stay
-    for ever.
+    than `max_age_days` and it is not the newest of its check, or if its check was deleted. The same holds for a probe,
+    its site and `probes_per_site`. All other entries stay for ever.
     """
 
     pings_per_check: int = 1000
     max_age_days: int | None = None
+    probes_per_site: int = 2000
 
     def __post_init__(self) -> None:
-        if self.pings_per_check < 1:
-            raise ValueError("pings_per_check must be at least 1")
-        if self.max_age_days is not None and self.max_age_days < 1:
-            raise ValueError("max_age_days must be at least 1")
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1")
+
+    def newest(self, kind: type[Event]) -> int:
+        """How many of the newest measurements of this kind stay in each stream, unless they are too old."""
+        return self.pings_per_check if kind is PingReceived else self.probes_per_site
+
+    def too_old(self, at: int, now: int) -> bool:
+        """Whether age alone lets go what was measured at `at`."""
+        return self.max_age_days is not None and at < now - self.max_age_days * DAY
+
+
+DEFAULT_RETENTION: Final = Retention()
 
 
 class Trimmed(Struct, frozen=True):
@@ -58,6 +78,11 @@ class JournalHealth(Struct, frozen=True):
     last_commit_at: int | None
     commits: int
     commit_s: float
+
+
+def newest_seq(upto: int, before: int | None) -> int:
+    """The newest entry that is <= `upto` and < `before` (None: no such bound); 0 if there can be none."""
+    return upto if before is None else max(0, min(upto, before - 1))
 
 
 class Window(Struct, frozen=True):

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -21,10 +21,17 @@ from pingmon.journal.errors import JournalDamaged, translated
 from pingmon.journal.meta import Meta
 from pingmon.journal.reading import EventRow, commit_fault, commits, kept_fault, kept_rows, read_head
 
+Progress: TypeAlias = Callable[[int, int], object]
+"""Told how much of a long task is done, and how much there is."""
+
 MOST: Final = 20
 """Findings after which the examination ends: more would say the same."""
 REPORT: Final = 1000
 """Entries between two reports of progress."""
+
+
+def unheard(done: int, total: int) -> None:
+    """Progress that nobody wants to hear of."""
 
 
 class Verified(Struct, frozen=True):
@@ -39,7 +46,7 @@ class Verified(Struct, frozen=True):
     damage: tuple[str, ...]
 
 
-def verify(path: Path, progress: Callable[[int, int], object] = lambda done, total: None) -> Verified:
+def verify(path: Path, progress: Progress = unheard) -> Verified:
     """Examine the journal at `path`; `progress` is told (entries read, entries in all) now and then. Blocks.
 
     Raises JournalFormatError or JournalUnavailable if it cannot be examined, never JournalDamaged.
@@ -59,7 +66,7 @@ def verify(path: Path, progress: Callable[[int, int], object] = lambda done, tot
 class _Examination:
     """One walk through a journal. Each part runs even if another found damage, so that the report is whole."""
 
-    def __init__(self, progress: Callable[[int, int], object]) -> None:
+    def __init__(self, progress: Progress) -> None:
         self.damage: list[str] = []
         self._progress = progress
         self._entries = self._last = self._trimmed = self._commits = self._state = self._flips = 0
@@ -129,7 +136,7 @@ class _Examination:
                 self._found(f"SQLite: {line.decode(errors='replace')}")
 
 
-def sound(path: Path, progress: Callable[[int, int], object] = lambda done, total: None) -> Verified:
+def sound(path: Path, progress: Progress = unheard) -> Verified:
     """As `verify`, but damage is an error. Raises JournalDamaged, JournalFormatError, JournalUnavailable."""
     found = verify(path, progress)
     if found.damage:

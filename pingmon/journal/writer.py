@@ -72,15 +72,30 @@ class Writer:
             schema.create(self.path, now)
         self._db, self.meta, self.head = self._connected()
         self._lock.check(self.head.last)
+        if self.meta.whole:
+            self._check_snapshot(self._db)
+
+    def state(self) -> Iterator[StateRow]:
+        """The snapshot's rows. JournalDamaged, perhaps only after the last of them, if they are not what was written.
+
+        So nothing of them may be used before all were read. While the log could replace the snapshot, `open` has
+        already read it once; a trimmed log's is read here only, for at a million checks that takes more than a second.
+        """
         try:
-            for _ in read_state(self._db, self.meta):
+            yield from read_state(self.reader(), self.meta)
+        except (ValueError, TypeError) as error:
+            raise JournalDamaged(
+                self.path, f"{error}; old measurements were trimmed, so the log cannot rebuild it"
+            ) from error
+
+    def _check_snapshot(self, db: sqlite3.Connection) -> None:
+        try:
+            for _ in read_state(db, self.meta):
                 pass
         except (ValueError, TypeError) as error:
-            self._forget_snapshot(self._db, error)
+            self._forget_snapshot(db, error)
 
     def _forget_snapshot(self, db: sqlite3.Connection, error: Exception) -> None:
-        if not self.meta.whole:
-            raise JournalDamaged(self.path, f"{error}; old pings were trimmed, so the log cannot rebuild it") from error
         log.warn("{path}: {error}; the state is rebuilt from the log", path=str(self.path), error=str(error))
         with transaction(db):
             self.meta = drop_state(db, self.meta)

@@ -10,7 +10,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import capturedLogs
 
-from pingmon.core.events import CheckPaused, Draft, Entry, Id
+from pingmon.core.events import CheckPaused, Draft, Entry, Id, SiteDeleted, SitePaused, SiteProbed, SiteResumed
 from pingmon.journal import FlipRow, JournalFull, JournalUnavailable, Retention
 
 BEGIN = 1_700_000_000_000_000
@@ -200,6 +200,29 @@ async def test_pings_come_newest_first_with_positions_that_count_every_ping(
 
 
 @ensureDeferred
+async def test_entries_of_one_kind_come_newest_first_and_page_by_page(house: House, ping: Ping, stream: Stream) -> None:
+    journal = house.journal()
+    site, other = stream(1), stream(2)
+    drafts = [Draft(BEGIN + n, site if n % 3 else other, SiteProbed(asked=n)) for n in range(9)]
+    drafts[4:4] = [ping(BEGIN, 1), Draft(BEGIN, site, SitePaused())]
+    waiting = [journal.append(draft) for draft in drafts]
+    house.settle(journal)
+    await gatherResults(waiting)
+
+    async def got(**wanted: Any) -> list[int]:
+        return [entry.seq for entry in await journal.events(site, SiteProbed, **wanted)]
+
+    assert await journal.events(site, SiteProbed, upto=11) == [house.delivered[n - 1] for n in (11, 10, 8, 7, 3, 2)]
+    assert await journal.events(site, SitePaused, upto=11) == [house.delivered[5]]
+    assert await got(upto=8, limit=2) == [8, 7]
+    assert await got(upto=11, before=8, limit=2) == [7, 3]
+    assert await got(upto=2, before=8) == [2]
+    assert await got(upto=11, before=2) == await got(upto=11, before=-(10**30)) == await got(upto=0) == []
+    assert await journal.events(stream(9), SiteProbed, upto=11) == []
+    assert await journal.events(site, SiteResumed, upto=11) == []
+
+
+@ensureDeferred
 async def test_flips_are_found_whether_or_not_they_are_written_yet(house: House, ping: Ping, stream: Stream) -> None:
     journal = house.journal()
     one, other = stream(1), stream(2)
@@ -279,6 +302,36 @@ async def test_trimming_by_age_leaves_the_newest_ping_of_a_silent_check(house: H
     trimmed = await journal.trim(BEGIN + 3 * DAY)
     assert (trimmed.deleted, trimmed.wrapped) == (1, True)
     assert [entry.seq for entry in await journal.entries(None)] == [2, 3, 4]
+
+
+@ensureDeferred
+async def test_trimming_keeps_the_newest_probes_of_each_site_by_their_own_number(
+    house: House, ping: Ping, stream: Stream
+) -> None:
+    journal = house.journal(retention=Retention(pings_per_check=1, max_age_days=5, probes_per_site=2))
+    drafts = [Draft(BEGIN + n, stream(n % 2), SiteProbed(asked=n)) for n in range(8)]
+    drafts += [Draft(BEGIN + 8, stream(1), SitePaused()), ping(BEGIN, 3), ping(BEGIN + 9, 3)]
+    waiting = [journal.append(draft) for draft in drafts]
+    house.settle(journal)
+    await gatherResults(waiting)
+    await journal.snapshot(11, [], BEGIN + DAY)
+    assert (await journal.trim(BEGIN + DAY)).deleted == 5
+    assert [entry.seq for entry in await journal.entries(None)] == [5, 6, 7, 8, 9, 11]
+    assert [entry.seq for entry in await journal.events(stream(1), SiteProbed, upto=11)] == [8, 6]
+    await journal.trim(BEGIN + 6 * DAY)
+    assert [entry.seq for entry in await journal.entries(None)] == [7, 8, 9, 11], "the newest stays, however old"
+
+
+@ensureDeferred
+async def test_trimming_takes_all_probes_of_a_deleted_site(house: House, ping: Ping, stream: Stream) -> None:
+    journal = house.journal()
+    drafts = [Draft(BEGIN, stream(n), SiteProbed()) for n in (1, 2, 1)] + [Draft(BEGIN, stream(1), SiteDeleted())]
+    waiting = [journal.append(draft) for draft in drafts]
+    house.settle(journal)
+    await gatherResults(waiting)
+    await journal.snapshot(4, [], BEGIN)
+    await journal.trim(BEGIN)
+    assert [entry.seq for entry in await journal.entries(None)] == [2, 4]
 
 
 @ensureDeferred

@@ -16,11 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 
-from pingmon.core.events import Draft, Entry, PingReceived
+from pingmon.core.events import Draft, Entry, PingReceived, ProjectCreated
+from pingmon.core.fold import fold
 from pingmon.core.parts import StateRow
+from pingmon.core.world import World
+from pingmon.core.world import encoded as encoded_parts
 from pingmon.journal import FlipRow, JournalDamaged, JournalFormatError, JournalUnavailable, Retention
 from pingmon.journal.codec import encoded
-from pingmon.journal.derived import read_state
 from pingmon.journal.errors import translated
 from pingmon.journal.reading import replayed
 from pingmon.journal.verify import verify
@@ -78,8 +80,7 @@ def started(path: Path) -> tuple[list[StateRow], list[Entry]]:
     writer.open(BEGIN)
     try:
         with translated(path):
-            db = writer.reader()
-            return list(read_state(db, writer.meta)), list(replayed(db, writer.meta))
+            return list(writer.state()), list(replayed(writer.reader(), writer.meta))
     finally:
         writer.close()
 
@@ -234,8 +235,28 @@ def test_a_damaged_snapshot_of_a_trimmed_log_is_told(pen: Pen, ping: Ping) -> No
     assert book.writer.trim(BEGIN, 500).deleted == 1
     book.close()
     altered(book.path, "DELETE FROM state")
-    with pytest.raises(JournalDamaged, match=r"0 rows.*old pings were trimmed.*restore a backup"):
+    with pytest.raises(JournalDamaged, match=r"0 rows.*old measurements were trimmed.*restore a backup"):
         started(book.path)
+
+
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM state WHERE id = '{}'", "UPDATE state SET body = '{{}}' WHERE id = '{}'"]
+)
+def test_nothing_of_a_damaged_snapshot_of_a_trimmed_log_is_used(pen: Pen, ping: Ping, statement: str) -> None:
+    world = World()
+    for n in range(3):
+        fold(world, Entry(n + 1, BEGIN, f"{n}{STREAM[1:]}", ProjectCreated("a", f"key {n}")))
+    parts, _ = world.changed()
+    book = pen(Retention(pings_per_check=1))
+    book.write(*[ping()] * 4)
+    book.writer.snapshot((), 4, encoded_parts(parts), BEGIN)
+    book.writer.trim(BEGIN, 500)
+    book.close()
+    altered(book.path, statement.format(f"2{STREAM[1:]}"))
+    restored, again = World(), pen()
+    with pytest.raises(JournalDamaged, match=r"snapshot.*old measurements were trimmed"):
+        restored.restore(again.writer.meta.snapshot_seq, again.writer.state())
+    assert restored.projects == {}
 
 
 def test_a_kept_entry_below_the_trim_mark_is_proved_too(pen: Pen, ping: Ping) -> None:

@@ -5,8 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from pingmon.core.events import KINDS
+from pingmon.core.flip import Flip
+from pingmon.core.fold import fold
+from pingmon.core.partner import Attribution
+from pingmon.core.site import Silence
+from pingmon.core.world import World
 from pingmon.journal import FlipRow, Retention
 from pingmon.journal.derived import read_state
 from pingmon.journal.lines import line
@@ -20,6 +27,9 @@ GOLDEN = Path(__file__).with_name("golden")
 BEGIN = 1_767_225_600_000_000
 CHECK = "22222222-2222-4222-8222-222222222222"
 PROJECT = "11111111-1111-4111-8111-111111111111"
+SITE = "77777777-7777-4777-8777-777777777777"
+PAUSED = "88888888-8888-4888-8888-888888888888"
+PARTNER = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
 
 
 @pytest.fixture(params=sorted(place.name for place in GOLDEN.iterdir() if place.name.startswith("format-")))
@@ -64,3 +74,53 @@ def test_format_1_keeps_its_state_flips_and_times(tmp_path: Path) -> None:
     assert (writer.meta.snapshot_seq, writer.meta.trim_mark, writer.head.last) == (13, 8, 23)
     assert writer.alive_at == BEGIN + 22_000_029
     writer.close()
+
+
+def test_every_kind_of_event_stands_in_a_golden_journal() -> None:
+    """So none can change its shape unnoticed."""
+    journals = (place / "journal.sqlite3" for place in GOLDEN.iterdir() if place.name.startswith("format-"))
+    assert {KINDS[type(entry.event)] for path in journals for entry in entries_after(path, 0)} == set(KINDS.values())
+
+
+def folded(path: Path, *, from_snapshot: bool) -> World:
+    """The world that a journal gives, from its begin or from its snapshot on."""
+    writer = Writer(path, Retention(), lambda found: None)
+    writer.open(BEGIN)
+    world = World()
+    if from_snapshot:
+        world.restore(writer.meta.snapshot_seq, read_state(writer.reader(), writer.meta))
+    writer.close()
+    for entry in entries_after(path, world.seq):
+        fold(world, entry)
+    return world
+
+
+@pytest.mark.parametrize("from_snapshot", [False, True])
+def test_the_sites_of_format_1_are_told_of_as_they_were(tmp_path: Path, from_snapshot: bool) -> None:
+    """From the log and from the snapshot: one site that is back, and whose partner is to be asked so; one resumed."""
+    path = Path(shutil.copy(GOLDEN / "format-1-sites" / "journal.sqlite3", tmp_path))
+    world = folded(path, from_snapshot=from_snapshot)
+    assert list(world.sites) == [SITE, PAUSED]
+    assert list(world.partners) == [PARTNER]
+    assert world.partners[PARTNER].answers == {"until": 1, "quoted": 1, "clamped": 1, "no answer": 1}
+    shop = world.sites[SITE]
+    assert (shop.status, shop.told, world.sites[PAUSED].status) == ("up", True, "new")
+    assert shop.silence == Silence(PARTNER, BEGIN + 1_000_000_000)
+    assert shop.hosting.found == Attribution("example", "cname", "hosts.example", "shop.hosts.example")
+    assert shop.inquiry is not None
+    assert (shop.inquiry.question.id, shop.inquiry.question.code) == (f"{SITE}_23", 204)
+    assert (list(world.inquiring), world.owed) == ([SITE], {})
+
+
+def test_the_flips_of_format_1_of_sites_are_read(tmp_path: Path) -> None:
+    """Who saw what is in them."""
+    writer = Writer(Path(shutil.copy(GOLDEN / "format-1-sites" / "journal.sqlite3", tmp_path)), Retention(), print)
+    writer.open(BEGIN)
+    flips = [msgspec.json.decode(row.body, type=Flip) for row in read_flips(writer.reader(), Window(SITE, 99), None)]
+    writer.close()
+    assert [(flip.seq, flip.new, flip.code, len(flip.looks)) for flip in flips] == [
+        (23, "up", 204, 2),
+        (14, "down", 503, 3),
+        (13, "suspect", 503, 1),
+        (8, "up", 200, 1),
+    ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,11 +13,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pingmon.core.events import CheckDeleted, CheckPaused, Draft, Id, PingReceived
-from pingmon.journal import JournalDamaged, Retention
+from pingmon.core.answer import Answer
+from pingmon.core.events import (
+    KINDS,
+    CheckDeleted,
+    CheckPaused,
+    Draft,
+    Event,
+    PartnerAnswered,
+    PingReceived,
+    SiteDeleted,
+    SiteProbed,
+)
+from pingmon.core.parts import StateRow
+from pingmon.journal import JournalDamaged, MemoryJournal, Retention
 from pingmon.journal.codec import encoded
+from pingmon.journal.derived import read_state
+from pingmon.journal.memory import Memory
+from pingmon.journal.meta import Meta, insert_meta
 from pingmon.journal.offline import entries_after
 from pingmon.journal.reading import replayed
+from pingmon.journal.schema import SCHEMA
+from pingmon.journal.values import MEASUREMENTS
 from pingmon.journal.verify import verify
 from pingmon.journal.writer import Writer
 
@@ -23,35 +42,50 @@ BEGIN = 1_700_000_000_000_000
 DAY = 86_400_000_000
 STREAMS = [f"00000000-0000-0000-0000-00000000000{n}" for n in range(3)]
 
-EVENTS = st.lists(st.tuples(st.sampled_from(STREAMS), st.booleans(), st.integers(0, 9)), min_size=1, max_size=60)
+STATE: list[StateRow] = [("check", "a", b"{}"), ("site", "b", b"[]")]
+OFTEN: tuple[type[Event], ...] = (PingReceived, SiteProbed, CheckPaused)
+SEEN: tuple[type[Event], ...] = (*OFTEN * 4, CheckDeleted, SiteDeleted)
+DRAFTS = st.lists(
+    st.builds(
+        lambda stream, kind, days: Draft(BEGIN + days * DAY, stream, kind()),
+        st.sampled_from(STREAMS),
+        st.sampled_from(SEEN),
+        st.integers(0, 9),
+    ),
+    min_size=1,
+    max_size=60,
+)
+RETENTIONS = st.builds(Retention, st.integers(1, 6), st.none() | st.integers(1, 9), st.integers(1, 6))
+NOW = BEGIN + 10 * DAY
 
 
-def expected(drafts: list[Draft], mark: int, retention: Retention, now: int) -> list[int]:
+def expected(drafts: list[Draft], mark: int, retention: Retention) -> list[int]:
     """The seqs that the rule keeps, by counting."""
+    rules: dict[type[Event], tuple[int, type[Event]]] = {
+        PingReceived: (retention.pings_per_check, CheckDeleted),
+        SiteProbed: (retention.probes_per_site, SiteDeleted),
+    }
     kept, stays = [], set()
     for seq, draft in enumerate(drafts, 1):
-        newer = sum(other.stream == draft.stream and not isinstance(other.event, CheckPaused) for other in drafts[seq:])
-        old = retention.max_age_days is not None and draft.at < now - retention.max_age_days * DAY
-        due = newer >= retention.pings_per_check or (old and newer > 0)
-        if isinstance(draft.event, CheckPaused):
+        series = draft.stream, type(draft.event)
+        if series[1] not in rules:
             kept.append(seq)
-        elif seq > mark or not due or draft.stream in stays:
+            continue
+        most, end = rules[series[1]]
+        newer = [(other.stream, type(other.event)) for other in drafts[seq:]].count(series)
+        old = retention.max_age_days is not None and draft.at < NOW - retention.max_age_days * DAY
+        gone = any(other.stream == draft.stream and isinstance(other.event, end) for other in drafts)
+        if seq > mark or series in stays or not (gone or newer >= most or (old and newer)):
             kept.append(seq)
-            stays.add(draft.stream)
+            stays.add(series)
     return kept
 
 
 @settings(max_examples=60, deadline=None)
-@given(EVENTS, st.data(), st.integers(1, 6), st.none() | st.integers(1, 9), st.integers(1, 30), st.integers(1, 8))
-def test_trimming_keeps_exactly_what_the_rule_says(
-    events: list[tuple[Id, bool, int]], data: st.DataObject, keep: int, age: int | None, budget: int, size: int
+@given(DRAFTS, st.data(), RETENTIONS, st.integers(1, 30), st.integers(1, 8))
+def test_trimming_keeps_exactly_what_the_rule_says_and_all_that_a_start_reads(
+    drafts: list[Draft], data: st.DataObject, retention: Retention, budget: int, size: int
 ) -> None:
-    drafts = [
-        Draft(BEGIN + days * DAY, stream, PingReceived() if is_ping else CheckPaused())
-        for stream, is_ping, days in events
-    ]
-    retention = Retention(keep, age)
-    now = BEGIN + 10 * DAY
     with TemporaryDirectory() as place:
         path = Path(place) / "journal.sqlite3"
         writer = Writer(path, retention, lambda found: None)
@@ -60,15 +94,62 @@ def test_trimming_keeps_exactly_what_the_rule_says(
         for start in range(0, len(drafts), size):
             ends.append(writer.commit((), [encoded(draft) for draft in drafts[start : start + size]]).last)
         snapshot = data.draw(st.integers(0, len(drafts)))
-        writer.snapshot((), snapshot, [], BEGIN)
+        writer.snapshot((), snapshot, STATE, BEGIN)
+        tail = list(replayed(writer.reader(), writer.meta))
         for _ in range(2 * len(drafts) + 10):
-            writer.trim(now, budget)
+            writer.trim(NOW, budget)
         writer.close()
         mark = max(end for end in ends if end <= snapshot)
-        assert [entry.seq for entry in entries_after(path, 0)] == expected(drafts, mark, retention, now)
+        assert [entry.seq for entry in entries_after(path, 0)] == expected(drafts, mark, retention)
+        writer.open(BEGIN)
+        assert list(read_state(writer.reader(), writer.meta)) == STATE
+        assert list(replayed(writer.reader(), writer.meta)) == tail
+        assert [entry.event for entry in tail] == [draft.event for draft in drafts[snapshot:]]
+        writer.close()
         found = verify(path)
         assert found.damage == ()
         assert found.trimmed == len(drafts) - found.entries
+
+
+@settings(max_examples=60, deadline=None)
+@given(DRAFTS, st.data(), RETENTIONS)
+def test_a_journal_in_memory_keeps_exactly_the_same(
+    drafts: list[Draft], data: st.DataObject, retention: Retention
+) -> None:
+    memory = Memory()
+    journal: MemoryJournal[None] = MemoryJournal(memory=memory, retention=retention)
+    journal.open(BEGIN)
+    journal.start(lambda entry: None)
+    for draft in drafts:
+        journal.append(draft)
+    snapshot = data.draw(st.integers(0, len(drafts)))
+    journal.snapshot(snapshot, STATE, BEGIN)
+    tail = list(journal.replay())
+    for _ in range(2):
+        journal.trim(NOW)
+    assert sorted(memory.rows) == expected(drafts, snapshot, retention)
+    restarted: MemoryJournal[None] = MemoryJournal(memory=memory)
+    restarted.open(BEGIN)
+    assert list(restarted.load()) == STATE
+    assert list(restarted.replay()) == tail
+
+
+def test_the_file_itself_lets_go_measurements_alone() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.executescript(SCHEMA)
+        insert_meta(db, Meta(1, BEGIN, trim_mark=1))
+        gone = []
+        for kind in KINDS:
+            db.execute("INSERT OR REPLACE INTO event VALUES (1, 1, zeroblob(16), ?, '{}', NULL)", (KINDS[kind],))
+            with suppress(sqlite3.IntegrityError):
+                gone += [kind] * db.execute("DELETE FROM event").rowcount
+        assert gone == list(MEASUREMENTS) == [PingReceived, SiteProbed]
+
+
+@pytest.mark.parametrize("setting", ["pings_per_check", "max_age_days", "probes_per_site"])
+def test_a_retention_that_keeps_nothing_is_refused(setting: str) -> None:
+    with pytest.raises(ValueError, match=f"{setting} must be at least 1"):
+        Retention(**{setting: 0})
 
 
 def test_all_pings_of_a_deleted_check_go(pen: Callable[..., Any], ping: Callable[..., Draft]) -> None:
@@ -80,6 +161,20 @@ def test_all_pings_of_a_deleted_check_go(pen: Callable[..., Any], ping: Callable
         book.writer.trim(BEGIN, 500)
     book.close()
     assert [entry.seq for entry in entries_after(book.path, 0)] == [6, 7, 8, 9]
+    assert verify(book.path).damage == ()
+
+
+def test_all_probes_of_a_deleted_site_go_and_what_partners_said_of_it_stays(pen: Callable[..., Any]) -> None:
+    site, other, partner = STREAMS
+    answered = PartnerAnswered("1:x", partner, Answer("ok"), 20)
+    book = pen()
+    book.write(*[Draft(BEGIN + n, site, SiteProbed()) for n in range(3)], Draft(BEGIN, site, answered))
+    book.write(Draft(BEGIN, other, SiteProbed()), Draft(BEGIN + 9, site, SiteDeleted()))
+    book.writer.snapshot((), 6, [], BEGIN)
+    for _ in range(4):
+        book.writer.trim(BEGIN, 500)
+    book.close()
+    assert [entry.seq for entry in entries_after(book.path, 0)] == [4, 5, 6]
     assert verify(book.path).damage == ()
 
 
