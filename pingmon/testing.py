@@ -5,6 +5,13 @@ check = rig.check(timeout=60, grace=60)
 rig.ping(check)
 rig.advance(121)
 assert rig.world.checks[check].status == "down"
+
+site = rig.site(host="example", channels=(rig.channel(),))
+rig.partner(slug="example")
+rig.probe(site, bad())
+rig.probe(site, bad(), bad("berlin"), asked=1, quorum=1)
+rig.answer(site)
+assert rig.world.sites[site].told
 """
 
 from __future__ import annotations
@@ -18,8 +25,25 @@ from twisted.python.failure import Failure
 
 from pingmon.alarms import Alarms
 from pingmon.clock import Timekeeper
-from pingmon.core.events import ChannelCreated, CheckCreated, CheckSpec, Event, Id, PingReceived, ProjectCreated, Signal
+from pingmon.core.answer import Answer, AnswerKind
+from pingmon.core.events import (
+    ChannelCreated,
+    CheckCreated,
+    CheckSpec,
+    Event,
+    Id,
+    PartnerAnswered,
+    PartnerCreated,
+    PingReceived,
+    ProjectCreated,
+    Signal,
+    SiteCreated,
+    SiteProbed,
+    SiteSpec,
+)
 from pingmon.core.flip import Flip
+from pingmon.core.look import Fault, Look
+from pingmon.core.partner import PartnerSpec
 from pingmon.core.parts import Outcome
 from pingmon.core.times import SECOND
 from pingmon.core.world import World
@@ -30,6 +54,7 @@ from pingmon.monitor import Monitor
 T = TypeVar("T")
 
 START_S = 1_700_000_000.0
+START = round(START_S) * SECOND
 PROJECT = "aaaaaaaa-0000-4000-8000-000000000001"
 PING_KEY = "pingkey0000000000000000"
 
@@ -130,9 +155,45 @@ class Rig:
         """A ping of `check`, as the HTTP side would submit it."""
         return self.submit(check, PingReceived(signal, **more))
 
+    def site(self, number: int = 1, **spec: Any) -> Id:
+        """A site of the project, not looked at yet; the fields of its `SiteSpec` may be given."""
+        settings = {"url": f"http://site-{number}.example/"} | spec
+        return self.submit(uuid(number, "5"), SiteCreated(PROJECT, SiteSpec(**settings))).id
+
+    def partner(self, number: int = 1, **spec: Any) -> Id:
+        """A partner that can be asked; the fields of its `PartnerSpec` may be given."""
+        settings = {"slug": f"partner-{number}", "webhook": f"http://localhost/partner-{number}"} | spec
+        return self.submit(uuid(number, "9"), PartnerCreated(PartnerSpec(**settings))).id
+
+    def probe(self, site: Id, *looks: Look, asked: int = 0, quorum: int = 0) -> Outcome:
+        """What was seen of `site` at one time; `asked` and `quorum` are the verifiers'."""
+        return self.submit(site, SiteProbed(looks, asked, quorum))
+
+    def answer(self, site: Id, kind: AnswerKind = "ok", until: int | None = None) -> Outcome:
+        """The partner's answer to what it is being asked about `site`."""
+        inquiry = self.world.sites[site].inquiry
+        assert inquiry is not None, "nobody is asked about the site"
+        return self.submit(site, PartnerAnswered(inquiry.question.id, inquiry.partner, Answer(kind, until), 1))
+
     def _flipped(self, outcome: Outcome) -> None:
         if outcome.flip is not None:
             self.flips.append(outcome.flip)
+
+
+def good(node: str = "", at: int = START, code: int = 200) -> Look:
+    """A look that saw what it should, from here or from the verifier `node`."""
+    return Look(node, at, code)
+
+
+def bad(
+    node: str = "",
+    at: int = START,
+    code: int = 503,
+    fault: Fault = "status",
+    detail: str = "503 Service Unavailable",
+) -> Look:
+    """A look that failed, from here or from the verifier `node`."""
+    return Look(node, at, code, fault, detail=detail)
 
 
 def uuid(number: int, kind: str = "c") -> Id:

@@ -34,14 +34,23 @@ NOT_PUBLIC: Final[tuple[Network, ...]] = tuple(
 )
 """Networks that are refused besides those that `ipaddress` knows to be not global, multicast or reserved."""
 
+IN_THE_FILE: Final = '[outgoing] allow = ["{network}"]'
+"""How networks are allowed in the daemon's configuration."""
+ON_THE_COMMAND_LINE: Final = "--allow {network}"
+"""How they are for a verifier."""
+
 NAT64: Final = IPv6Network("64:ff9b::/96")
 LOOPBACK: Final = IPv4Network("127.0.0.0/8")
 
 
 class AddressPolicy(Struct, frozen=True):
-    """May this address be connected to? `allow` are the operator's networks, besides all that is public."""
+    """May this address be connected to? `allow` are the operator's networks, besides all that is public.
+
+    `remedy` is what operators write to allow a network, with `{network}` in its place.
+    """
 
     allow: tuple[Network, ...] = ()
+    remedy: str = IN_THE_FILE
 
     def refusal(self, address: str | Address) -> str | None:
         """Why `address` may not be connected to, and what to do about it; None if it may.
@@ -54,16 +63,16 @@ class AddressPolicy(Struct, frozen=True):
         for inner in stands_for(outer):
             word = "" if self._allowed(inner) else unfit(inner)
             if word:
-                return f'address {outer} is {word}; allow it with [outgoing] allow = ["{_network_of(inner)}"]'
+                return f"address {outer} is {word}; allow it with {self.remedy.format(network=_network_of(inner))}"
         return None
 
     def _allowed(self, address: Address) -> bool:
         return any(address.version == network.version and address in network for network in self.allow)
 
 
-def allowing(networks: Iterable[str]) -> AddressPolicy:
+def allowing(networks: Iterable[str], remedy: str = IN_THE_FILE) -> AddressPolicy:
     """The policy for an operator's list, such as `["10.0.0.0/8", "::1"]`. ValueError names what is no network."""
-    return AddressPolicy(tuple(ip_network(text.strip()) for text in networks))
+    return AddressPolicy(tuple(ip_network(text.strip()) for text in networks), remedy)
 
 
 def stands_for(address: Address) -> tuple[Address, ...]:

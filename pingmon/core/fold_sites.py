@@ -34,6 +34,8 @@ def _site_created(world: World, entry: Entry, event: events.SiteCreated) -> Outc
     members = world.members.get(event.project)
     if members is None:
         return Outcome("unknown", entry.stream)
+    if entry.stream in world.sites:
+        return Outcome("exists", entry.stream, site=world.sites[entry.stream])
     if is_full(members.sites, event.most):
         return Outcome("full", entry.stream)
     fresh = Site(entry.stream, event.project, event.spec, entry.seq, entry.at, entry.at)
@@ -79,15 +81,18 @@ def _site_probed(world: World, entry: Entry, event: events.SiteProbed) -> Outcom
     news = flip
     if flip is None and telling.overdue(after, world.host_of(after), entry.at):
         news = telling.still_down(after, entry.seq, seen)
-    if news is None or not matters(news):
-        return _kept(world, after, flip)
-    if news.new == "down":
+    if news is None:
+        return _kept(world, after)
+    if not matters(news):
+        tell = not after.told  # nobody, but what is still owed of an outage before a pause may be void now
+    elif news.new == "down":
         after, tell = telling.went_down(after, news, world.host_of(after), entry.at)
     else:
         asked = world.partners.get(telling.asked_about(after) or "")
         after, tell = telling.came_back(after, news, asked, entry.at)
-    outcome = _kept(world, after, flip)
-    return replace(outcome, channels=owe(world, entry.at, after, news)) if tell else outcome
+    world.put_site(after)
+    channels = owe(world, entry.at, after, news) if tell else ()
+    return Outcome("done", after.id, site=world.sites[after.id], flip=flip, channels=channels)
 
 
 def _site_host_seen(world: World, entry: Entry, event: events.SiteHostSeen) -> Outcome:
@@ -106,7 +111,8 @@ def _kept(world: World, site: Site, flip: Flip | None = None) -> Outcome:
 
 
 def _partner_created(world: World, entry: Entry, event: events.PartnerCreated) -> Outcome:
-    twin = next((known for known in world.partners.values() if known.spec.slug == event.spec.slug), None)
+    slugs = {known.spec.slug: known for known in world.partners.values()}
+    twin = world.partners.get(entry.stream) or slugs.get(event.spec.slug)
     if twin is not None:
         return Outcome("exists", twin.id, partner=twin)
     fresh = Partner(entry.stream, event.spec, entry.seq, entry.at)
@@ -118,13 +124,14 @@ def _partner_changed(world: World, entry: Entry, event: events.PartnerChanged) -
     known = world.partners.get(entry.stream)
     if known is None:
         return Outcome("unknown", entry.stream)
-    after = replace(known, spec=events.applied(event.changes, known.spec))
+    spec = events.applied(event.changes, known.spec)
+    after = replace(known, spec=spec, silent_until=known.silent_until if spec.scope == "partner" else None)
     world.put_partner(after)
     return Outcome("done", after.id, partner=after)
 
 
 def _partner_deleted(world: World, entry: Entry, event: events.PartnerDeleted) -> Outcome:
-    """Nobody waits for its answers any more."""
+    """Nobody waits for its answers any more, and its silences are over."""
     known = world.partners.get(entry.stream)
     if known is None:
         return Outcome("unknown", entry.stream)
@@ -152,7 +159,7 @@ def _partner_answered(world: World, entry: Entry, event: events.PartnerAnswered)
 
 def _answered(world: World, entry: Entry, site: Site, known: Partner | None, id: str, answer: Answer) -> tuple[Id, ...]:
     """Keep what an answer makes of `site`; the channels that are owed something by it."""
-    after, news = telling.answered(site, known, id, answer)
+    after, news = telling.answered(site, known, id, answer, entry.at)
     world.put_site(after)
     return () if news is None else owe(world, entry.at, after, news)
 

@@ -1,12 +1,12 @@
 """What one probe of a site saw, from one place.
 
-    fault      class of what went wrong; "" is a good answer, `void` that the prober itself could not look
+    fault      class of what went wrong; "" is a good answer, `void` that the prober itself could, or may, not look
     dns        the name has no address, or its servers do not answer
     connect    refused, reset or unreachable before anything was said
     tls        the handshake, the chain or the name in the certificate
     timeout    the whole time was used up
     status     an HTTP answer that is not 2xx
-    redirect   too many of them, a loop, or one that leads nowhere
+    redirect   too many of them, a loop, or one that leads nowhere or to where the prober may not look
     protocol   an answer that is not HTTP, or too large
 
 Source: the partner webhook's `code` (0: no HTTP status was received), and the classes that operators ask for.

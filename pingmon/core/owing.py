@@ -14,18 +14,28 @@ from pingmon.core.world import World
 def owe(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
     """Owe `flip` to the subject's channels, in place of all that is still owed about it; which channels those are.
 
-    One that is paused or resumed overtakes nothing: what is owed about it goes out.
+    A way up that is no news (of an outage that a pause has ended, say) makes a way down that is still owed void, and
+    leaves a way up that is. A subject that is paused or resumed overtakes nothing: what is owed about it goes out.
     """
     if flip.new not in ("up", "down"):
         return ()
-    stale = world.forget_owed(subject)
-    if not notify.matters(flip):
-        return ()
-    told = [channel for channel in subject.spec.channels if channel in world.channels]
-    if flip.new == "up":
-        told += [channel for channel in subject.relayed if channel not in told]
-    for channel in told:
-        world.owe(notify.notification(flip, channel, now, stale.get(channel)))
-    if subject.relayed:
+    told: dict[Id, None] = {}
+    if notify.matters(flip):
+        told = _owed_anew(world, now, subject, flip)
+    else:
+        for owed in world.owed_about(subject):
+            if owed.flip.new == "down":
+                world.settle(owed)
+    if flip.new == "up" and subject.relayed:
         world.keep(replace(subject, relayed=()))
     return tuple(told)
+
+
+def _owed_anew(world: World, now: int, subject: Subject, flip: Flip) -> dict[Id, None]:
+    stale = world.forget_owed(subject)
+    told = dict.fromkeys(channel for channel in subject.spec.channels if channel in world.channels)
+    if flip.new == "up":
+        told |= dict.fromkeys(subject.relayed)
+    for channel in told:
+        world.owe(notify.notification(flip, channel, now, stale.get(channel)))
+    return told

@@ -153,10 +153,16 @@ def looked(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
 
 
 def paused(site: Site, seq: int, at: int) -> tuple[Site, Flip | None]:
-    """Paused: probed no more. A paused site stays as it is."""
+    """Paused: probed no more, and an outage is nobody's concern any more. A paused site stays as it is.
+
+    If it was back before, and users wait to be told so until its partner has answered, they still are.
+    """
     if site.status == "paused":
         return site, None
-    return _flipped(replace(_calm(site), told=False, partner_told=None), seq, "paused", at, NOTHING_SEEN)
+    calm = _calm(site)
+    if site.inquiry is None or site.inquiry.flip.new == "down":
+        calm = replace(calm, told=False, partner_told=None, inquiry=None)
+    return _flipped(calm, seq, "paused", at, NOTHING_SEEN)
 
 
 def resumed(site: Site, seq: int, at: int) -> tuple[Site, Flip | None]:
@@ -165,16 +171,24 @@ def resumed(site: Site, seq: int, at: int) -> tuple[Site, Flip | None]:
 
 
 def respecified(site: Site, spec: SiteSpec) -> Site:
-    """The site under new settings. At a new address its host is not known; its status is for probes to say."""
-    return replace(site, spec=spec, hosting=site.hosting if spec.url == site.spec.url else Hosting())
+    """The site under new settings. At a new address its host is not known, and looks at the old one do not count on.
+
+    Its status stays until probes say otherwise.
+    """
+    if spec.url == site.spec.url:
+        return replace(site, spec=spec)
+    return replace(site, spec=spec, hosting=Hosting(), failures=0, successes=0, rounds=0)
 
 
 def shifted(site: Site, by: int) -> Site:
     """The site after the wall clock was set by `by`: what was measured on the old clock moves along.
 
-    A silence does not: its end was named by a partner, whose clock was not set.
+    A silence does not: its end was named by a partner, whose clock was not set. Neither does a question: it stays the
+    same until it is answered.
     """
-    inquiry, hosting = site.inquiry, site.hosting
+    inquiry, hosting, last = site.inquiry, site.hosting, site.last
+    if last is not None:
+        last = replace(last, looks=tuple(replace(look, at=look.at + by) for look in last.looks))
     if inquiry is not None:
         flip = inquiry.flip
         inquiry = replace(inquiry, flip=replace(flip, at=flip.at + by, since=flip.since + by))
@@ -182,10 +196,11 @@ def shifted(site: Site, by: int) -> Site:
         site,
         since=site.since + by,
         incident=None if site.incident is None else site.incident + by,
+        last=last,
         inquiry=inquiry,
         hosting=replace(
             hosting,
-            since=hosting.since + by,
+            since=hosting.since and hosting.since + by,
             looked=hosting.looked and hosting.looked + by,
             candidate_at=hosting.candidate_at and hosting.candidate_at + by,
         ),
@@ -216,7 +231,7 @@ def wants_round(site: Site, own: Look, *, overdue: bool = False) -> bool:
 def next_probe(site: Site, planned: int) -> int:
     """When the site is to be probed after a probe that was planned for `planned`; both on the site's own grid.
 
-    One that is down in silence is looked at afresh at the very instant at which the silence ends.
+    One that is down in a silence of its own is looked at afresh at the very instant at which that ends.
     """
     if site.status == "down":
         due = planned + min(DOWN_PACE_S, site.spec.interval) * SECOND
@@ -242,7 +257,9 @@ def code_of(looks: tuple[Look, ...], *, good: bool) -> int:
 
 def _first_look(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
     own = seen.own
-    if own is None or own.good:
+    if own is None:
+        return site, None
+    if own.good:
         return _flipped(_calm(site), seq, "up", seen.at, seen)
     suspect = replace(site, incident=own.at, failures=1, successes=0, rounds=0)
     return _flipped(suspect, seq, "suspect", own.at, seen)
@@ -266,7 +283,9 @@ def _judged(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
 
 def _recovering(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
     own = seen.own
-    if own is None or not own.good:
+    if own is None:
+        return site, None
+    if not own.good:
         return replace(site, successes=0), None
     confirmed = any(look.good for look in seen.others)
     successes = site.successes + 1 + confirmed

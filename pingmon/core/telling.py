@@ -8,7 +8,7 @@
 A partner is asked about a recovery only if it was asked about the outage, and users hear of one only if they heard of
 the outage. Whoever was told that a site is down is told that it is back, whatever a partner said meanwhile. An answer
 `until` holds for the site, or for all of the partner's, as the partner's scope says; it silences users too if the
-partner may do that.
+partner may do that. No other answer ends a silence before its time. A pause ends all that an outage had begun.
 
 Source: the site monitoring spec and the partner webhook. Nothing here asks or sends anything: it says what is due.
 """
@@ -24,8 +24,8 @@ from pingmon.core.site import Inquiry, Round, Silence, Site, flip_of, verdict
 
 
 def silent_until(site: Site, partner: Partner | None) -> int:
-    """Until when the site is silent by the word of `partner`, who hosts it; 0 if it is not."""
-    if partner is None:
+    """Until when the site is silent by the word of `partner`, who hosts it; 0 if it is not, or nobody can be asked."""
+    if partner is None or not partner.spec.webhook:
         return 0
     silence = site.silence
     own = silence.until if silence is not None and silence.partner == partner.id else 0
@@ -37,7 +37,7 @@ def went_down(site: Site, flip: Flip, partner: Partner | None, now: int) -> tupl
     if partner is None or not partner.spec.webhook:
         return replace(site, told=True, inquiry=None), True
     if now < silent_until(site, partner):
-        tell = not partner.spec.suppress_users
+        tell = _leaves_users(partner)
         return replace(site, told=site.told or tell, inquiry=None), tell
     return _inquiring(site, flip, partner), False
 
@@ -54,10 +54,11 @@ def asked_about(site: Site) -> str | None:
     return site.partner_told if site.inquiry is None else site.inquiry.partner
 
 
-def answered(site: Site, partner: Partner | None, id: str, answer: Answer) -> tuple[Site, Flip | None]:
+def answered(site: Site, partner: Partner | None, id: str, answer: Answer, now: int) -> tuple[Site, Flip | None]:
     """The site after an answer to the question `id`, and the flip that users are now told of, if any.
 
-    `partner` is None if it is gone. An answer to a question that does not matter any more may still ask for silence.
+    `partner` is as the answer has left it, None if it is gone. An answer to a question that does not matter any more
+    may still ask for silence.
     """
     if partner is not None and answer.until is not None and partner.spec.scope == "site":
         site = replace(site, silence=Silence(partner.id, answer.until))
@@ -66,18 +67,16 @@ def answered(site: Site, partner: Partner | None, id: str, answer: Answer) -> tu
         return site, None
     if inquiry.flip.new == "up":
         return _closed(site), inquiry.flip if site.told else None
-    tell = answer.kind != "until" or partner is None or not partner.spec.suppress_users
-    told_now = tell and site.status == "down"
+    tell = now >= silent_until(site, partner) or _leaves_users(partner)
     asked = site.partner_told if answer.shared else inquiry.partner
-    after = replace(site, inquiry=None, told=site.told or told_now, partner_told=asked)
-    return after, inquiry.flip if tell else None
+    return replace(site, inquiry=None, told=site.told or tell, partner_told=asked), inquiry.flip if tell else None
 
 
 def overdue(site: Site, partner: Partner | None, now: int) -> bool:
     """Whether users should know that the site is down and do not: the silence it went down in is over."""
     if site.status != "down" or site.told or site.inquiry is not None:
         return False
-    return now >= silent_until(site, partner) or (partner is not None and not partner.spec.suppress_users)
+    return now >= silent_until(site, partner) or _leaves_users(partner)
 
 
 def still_down(site: Site, seq: int, seen: Round) -> Flip | None:
@@ -87,6 +86,11 @@ def still_down(site: Site, seq: int, seen: Round) -> Flip | None:
     if not alone and verdict(seen) != "down":
         return None
     return replace(flip_of(site, seq, "down", site.since, seen), old="suspect")
+
+
+def _leaves_users(partner: Partner | None) -> bool:
+    """Whether users are told even while `partner` has asked for silence."""
+    return partner is not None and not partner.spec.suppress_users
 
 
 def _inquiring(site: Site, flip: Flip, partner: Partner) -> Site:

@@ -69,15 +69,18 @@ class World:
         """The partner that hosts `site`, as far as that is known."""
         return host_of(site.spec.host, site.hosting, self.partners.values())
 
+    def owed_about(self, subject: Subject) -> list[Notification]:
+        """All messages about `subject` that are owed."""
+        channels = self.members[subject.project].channels
+        return [self.owed[id] for channel in channels for id in self._owed_about.get((channel, subject.id), ())]
+
     def forget_owed(self, subject: Subject) -> dict[Id, Notification]:
         """Owe nothing about `subject` any more; what was owed, by channel, relays left out."""
         forgotten = {}
-        for channel in self.members[subject.project].channels:
-            for id in self._owed_about.get((channel, subject.id), ()):
-                owed = self.owed[id]
-                self.settle(owed)
-                if owed.relays is None:
-                    forgotten[channel] = owed
+        for owed in self.owed_about(subject):
+            self.settle(owed)
+            if owed.relays is None:
+                forgotten[owed.channel] = owed
         return forgotten
 
     def owe(self, owed: Notification) -> None:

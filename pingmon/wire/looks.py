@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-from pingmon.core.look import Look
+from pingmon.core.look import Fault, Look
 from pingmon.wire.checks import Json, exact_text
 
-HERE = "here"
+HERE: Final = "here"
 """What the daemon's own place is called among those of the verifiers."""
+WORDS: Final[dict[Fault, str]] = {
+    "": "ok",
+    "dns": "no address found",
+    "connect": "cannot connect",
+    "tls": "TLS failed",
+    "timeout": "timed out",
+    "status": "status",
+    "redirect": "redirects lead nowhere",
+    "protocol": "no proper HTTP answer",
+    "void": "could not look",
+}
+"""What is said of a look that does not say it itself."""
 
 
 def look_json(look: Look) -> Json:
@@ -27,9 +40,21 @@ def look_json(look: Look) -> Json:
 
 
 def witnesses(looks: Iterable[Look]) -> str:
-    """Who saw what, those together who saw the same: `503 Service Unavailable (here, berlin); ok (tokyo)`."""
-    seen: dict[str, list[str]] = {}
-    for look in looks:
-        what = "ok" if look.good else look.detail or look.fault
-        seen.setdefault(what, []).append(look.node or HERE)
-    return "; ".join(f"{what} ({', '.join(dict.fromkeys(nodes))})" for what, nodes in seen.items())
+    """Who saw what, those together who saw the same: `503 Service Unavailable (here, berlin); ok (tokyo)`.
+
+    What is wrong comes first, who could not look last. No place is named if nobody but the daemon has looked.
+    """
+    ordered = sorted(looks, key=lambda look: (not look.counts, look.good))
+    seen: dict[str, dict[str, None]] = {}
+    for look in ordered:
+        seen.setdefault(_words(look), {})[look.node or HERE] = None
+    if all(look.node == "" for look in ordered):
+        return "; ".join(seen)
+    return "; ".join(f"{what} ({', '.join(places)})" for what, places in seen.items())
+
+
+def _words(look: Look) -> str:
+    # The detail of a look that saw nothing is about the prober: `no answer within 15 s` would be taken for the site's.
+    if look.good or not look.counts:
+        return WORDS[look.fault]
+    return look.detail or (f"status {look.code}" if look.fault == "status" else WORDS[look.fault])

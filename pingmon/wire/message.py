@@ -9,7 +9,7 @@ The JSON object, which is also the default body of a webhook:
     site      the site, so too
     flip      at, old, new; reason: silence, run, signal or verdict; exit_status; since: when `old` began;
               down_seconds (up only); code and looks (sites only): who saw what, "" is pingmon itself
-    down_from only if the message about the way down was never delivered: when the check went down
+    down_from only if the message about the way down was never delivered: when the check or site went down
     deaf      only if pingmon itself heard nothing when the ping was due: since, until, cause
     relay     only if another channel could not be told: channel, name, error
 
@@ -66,7 +66,7 @@ class Letter(Struct, frozen=True, gc=False):
 
     @property
     def down_seconds(self) -> int | None:
-        """For an up: for how many seconds the check was down."""
+        """For an up: for how many seconds the check or site was down."""
         flip = self.owed.flip
         if flip.new != "up":
             return None
@@ -94,7 +94,7 @@ def text(letter: Letter) -> str:
         sentences.append(_deafness(letter.owed.flip.deaf))
     if letter.owed.relays is not None:
         sentences.append(f'channel "{letter.lost}" could not be told ({letter.owed.relays_error})')
-    return "; ".join(sentences)
+    return " ".join("; ".join(sentences).splitlines())  # names may have line breaks in them
 
 
 def object_of(letter: Letter, shown: Mapping[str, object]) -> dict[str, object]:

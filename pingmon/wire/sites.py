@@ -14,13 +14,15 @@ from pingmon.wire.checks import Json, seconds_text
 class SiteView(Struct, frozen=True):
     """How one site is shown. `url` is its address in the API; `now` in microseconds since the epoch.
 
-    `host` is the partner that is asked about it, `latest` the newest look that pingmon itself had at it.
+    `host` is the partner that is asked about it, `latest` the newest look that pingmon itself had at it. With
+    `readonly` it is shown without what only those need who may change it.
     """
 
     url: str
     now: int
     host: Partner | None = None
     latest: Look | None = None
+    readonly: bool = False
 
 
 def site_json(site: Site, view: SiteView) -> Json:
@@ -31,14 +33,13 @@ def site_json(site: Site, view: SiteView) -> Json:
     spec, own = site.spec, site.last.own if site.last is not None else None
     latest = view.latest if own is None or (view.latest is not None and view.latest.at >= own.at) else own
     until = silent_until(site, view.host)
-    return {
+    shown: Json = {
         "name": spec.name,
         "url": spec.url,
         "interval": spec.interval,
         "timeout": spec.timeout,
         "host": spec.host,
         "tags": spec.tags,
-        "channels": ",".join(spec.channels),
         "head_only": spec.head_only,
         "status": site.status,
         "since": seconds_text(site.since),
@@ -51,11 +52,14 @@ def site_json(site: Site, view: SiteView) -> Json:
         "suppressed_until": seconds_text(until) if until > view.now else None,
         "told": site.told,
         "uuid": site.id,
-        "update_url": view.url,
-        "pause_url": f"{view.url}/pause",
-        "resume_url": f"{view.url}/resume",
-        "probe_url": f"{view.url}/probe",
     }
+    if not view.readonly:
+        shown["channels"] = ",".join(spec.channels)
+        shown["update_url"] = view.url
+        shown["pause_url"] = f"{view.url}/pause"
+        shown["resume_url"] = f"{view.url}/resume"
+        shown["probe_url"] = f"{view.url}/probe"
+    return shown
 
 
 def host_json(site: Site, host: Partner | None) -> Json | None:

@@ -3,7 +3,8 @@
 Placeholders (webhooks of the reference server): $CODE $STATUS $NOW $NAME $NAME_JSON $SLUG $TAGS $TAG1 $TAG2 … $JSON
 $EXITSTATUS in URL, headers and body, $BODY $BODY_JSON in the body only. They are replaced in one pass, so a value that
 looks like a placeholder stays as it is, and so does a placeholder that is unknown or has no value. In the URL values
-are percent-encoded, `/` is kept; header values that are not Latin-1 become XML character references.
+are percent-encoded, `/` is kept; header values that are not Latin-1 become XML character references. A site has no
+slug, exit status (-1) and body; its name, if it has none, is its URL.
 
 The body is sent with POST and PUT. Without a configured one it is the message as JSON (see `message`). Every request
 is signed (Standard Webhooks 1.0): webhook-id, webhook-timestamp and webhook-signature, with the channel's secret.
@@ -81,14 +82,15 @@ class _Template(Struct, frozen=True):
 def wants_body(letter: Letter) -> bool:
     """Whether the request needs the body of the check's last ping."""
     template = _template(letter)
-    found = _PLACEHOLDER.findall(template.body) if template.url and template.method in BODY_METHODS else []
+    asked = isinstance(letter.subject, Check) and template.url and template.method in BODY_METHODS
+    found = _PLACEHOLDER.findall(template.body) if asked else []
     return "BODY" in found or "BODY_JSON" in found
 
 
 def request(letter: Letter, shown: Mapping[str, object], last_body: bytes) -> Request | None:
     """The request for `letter`; None if the channel wants none in this direction. Raises `Unsendable`.
 
-    `check` is the check as the management API (v3, read-write key) shows it. `last_body` is only used if
+    `shown` is the check or site as the management API (v3, read-write key) shows it. `last_body` is only used if
     `wants_body(letter)`.
     """
     template = _template(letter)
@@ -166,12 +168,13 @@ def _values(letter: Letter, shown: Mapping[str, object]) -> dict[str, str]:
     if exitstatus is None and isinstance(subject, Check):
         exitstatus = subject.exitstatus
     spec = subject.spec
+    called = spec.name if isinstance(spec, CheckSpec) else spec.name or spec.url
     values = {
         "CODE": subject.id,
         "STATUS": flip.new,
         "NOW": str(seconds_text(flip.at)),
-        "NAME": spec.name,
-        "NAME_JSON": json.dumps(spec.name),
+        "NAME": called,
+        "NAME_JSON": json.dumps(called),
         "SLUG": spec.slug if isinstance(spec, CheckSpec) else "",
         "TAGS": spec.tags,
         "JSON": json.dumps(shown),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.core.addresses import NOT_PUBLIC, AddressPolicy, allowing, stands_for, unfit
+from pingmon.core.addresses import NOT_PUBLIC, ON_THE_COMMAND_LINE, AddressPolicy, allowing, stands_for, unfit
 
 PUBLIC = ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "2a00:1450:4001:82f::200e", "192.0.1.1", "168.63.129.17"]
 
@@ -75,6 +75,12 @@ def test_an_address_that_is_not_public_is_refused_and_the_refusal_says_why(addre
 def test_the_refusal_of_loopback_says_what_to_write_into_the_configuration() -> None:
     assert AddressPolicy().refusal("127.0.0.1") == (
         'address 127.0.0.1 is private; allow it with [outgoing] allow = ["127.0.0.0/8"]'
+    )
+
+
+def test_the_refusal_of_a_verifier_says_what_to_write_on_its_command_line() -> None:
+    assert allowing(["10.0.0.0/8"], ON_THE_COMMAND_LINE).refusal("192.168.1.5") == (
+        "address 192.168.1.5 is private; allow it with --allow 192.168.1.5/32"
     )
 
 

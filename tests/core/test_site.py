@@ -7,12 +7,13 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pingmon.core import site as machine
 from pingmon.core.events import SiteSpec
 from pingmon.core.flip import Flip
 from pingmon.core.look import Fault, Look
-from pingmon.core.site import LOCAL_FAILURES, Round, Site, SiteStatus, looked, verdict
+from pingmon.core.site import LOCAL_FAILURES, Round, Silence, Site, SiteStatus, looked, verdict
 from pingmon.core.times import SECOND
 
 T0 = 1_700_000_000 * SECOND
@@ -147,6 +148,22 @@ def test_the_pace_of_probes(status: SiteStatus, seconds: int) -> None:
     assert machine.next_probe(fresh(status), T0) == T0 + seconds * SECOND
 
 
+@pytest.mark.parametrize(("planned", "due"), [(T0, 30), (T0 + 50 * SECOND, 60), (T0 + 60 * SECOND, 90)])
+def test_a_site_that_is_down_in_silence_is_looked_at_the_instant_it_ends(planned: int, due: int) -> None:
+    """Not up to half a minute later; unless its users know of the outage already."""
+    down = replace(fresh("down"), silence=Silence("a", T0 + 60 * SECOND))
+    assert machine.next_probe(down, planned) == T0 + due * SECOND
+    assert machine.next_probe(replace(down, told=True), planned) == planned + 30 * SECOND
+
+
+@pytest.mark.parametrize("status", ["new", "up", "down"])
+def test_what_only_others_saw_says_nothing_of_a_site_that_is_not_in_doubt(status: SiteStatus) -> None:
+    """Such a round was meant for a site as it was before a pause; and it interrupts no recovery."""
+    before = replace(fresh(status), successes=1)
+    site, flip = looked(before, 2, seen(void(), bad("a"), bad("b"), asked=2))
+    assert (replace(site, last=None), flip) == (before, None)
+
+
 def test_looks_that_saw_nothing_change_nothing() -> None:
     """The daemon's own trouble is never a site's."""
     assert looked(fresh("up"), 2, seen(void())) == (fresh("up"), None)
@@ -182,6 +199,34 @@ def test_a_bad_look_that_interrupts_a_recovery_is_logged() -> None:
     recovering = after(fresh("down"), seen(good()))
     assert machine.remarkable(recovering, bad())
     assert after(recovering, seen(bad()), seen(good())).status == "down"
+
+
+def test_a_site_that_is_down_while_its_users_do_not_know_is_looked_at_with_others() -> None:
+    """Each bad look counts then, and the verifiers are asked, so that it is told as soon as it may be."""
+    assert machine.remarkable(fresh("down"), bad(), overdue=True)
+    assert machine.wants_round(fresh("down"), bad(), overdue=True)
+    assert not machine.wants_round(fresh("down"), void(), overdue=True)
+
+
+def test_a_site_is_paused_and_resumed_once() -> None:
+    """A second time changes nothing; what had begun before is forgotten."""
+    down = after(fresh("up"), seen(bad()), seen(bad(), bad("a"), bad("b"), asked=2))
+    paused, flip = machine.paused(replace(down, told=True, partner_told="a"), 4, T0 + 9)
+    assert flip == Flip(4, SITE, T0 + 9, "down", "paused", since=down.since)
+    assert (paused.told, paused.partner_told, paused.incident) == (False, None, None)
+    assert machine.paused(paused, 5, T0 + 10) == (paused, None)
+    resumed, flip = machine.resumed(paused, 6, T0 + 11)
+    assert flip == Flip(6, SITE, T0 + 11, "paused", "new", since=T0 + 9)
+    assert machine.resumed(resumed, 7, T0 + 12) == (resumed, None)
+
+
+def test_a_set_clock_moves_all_that_was_measured() -> None:
+    """And of a site of which nothing is known yet, its age."""
+    assert machine.shifted(fresh(), -5) == replace(fresh(), since=T0 - 5)
+    suspect = after(fresh("up"), seen(bad()))
+    moved = machine.shifted(suspect, 7)
+    assert (moved.since, moved.incident) == (suspect.since + 7, T0 + 8)
+    assert moved.last == seen(bad(at=T0 + 8))
 
 
 def test_the_code_of_a_flip_is_the_highest_that_agrees_with_it() -> None:

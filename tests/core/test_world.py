@@ -9,48 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pingmon.core import events as e
-from pingmon.core.check import Check
 from pingmon.core.flip import Deaf, Flip
-from pingmon.core.fold import FOLDS, fold
+from pingmon.core.fold import FOLDS
 from pingmon.core.parts import Outcome
 from pingmon.core.times import SECOND
 from pingmon.core.world import World, encoded
-
-T0 = 1_700_000_000 * SECOND
-P, Q = "aaaaaaaa-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000002"
-C1, C2, C3 = (f"cccccccc-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
-H1, H2 = (f"dddddddd-0000-4000-8000-00000000000{n}" for n in (1, 2))
-
-
-class Log:
-    """A world with a log in front of it."""
-
-    def __init__(self) -> None:
-        self.world = World()
-        self.entries: list[e.Entry] = []
-        self.add(P, e.ProjectCreated("first", "pingkey"))
-
-    def add(self, stream: str, event: e.Event, at: int = T0) -> Outcome:
-        entry = e.Entry(len(self.entries) + 1, at, stream, event)
-        self.entries.append(entry)
-        return fold(self.world, entry)
-
-    def channel(self, id: str = H1, project: str = P) -> str:
-        self.add(id, e.ChannelCreated(project, "webhook", f"hook {id[-1]}", {"url_down": "http://x/"}, "whsec_x"))
-        return id
-
-    def check(self, id: str = C1, project: str = P, **spec: Any) -> Check:
-        outcome = self.add(id, e.CheckCreated(project, e.CheckSpec(**spec)))
-        assert outcome.check is not None
-        return outcome.check
-
-    def ping(self, id: str = C1, signal: e.Signal = "success", at: int = T0) -> Outcome:
-        return self.add(id, e.PingReceived(signal), at)
-
-    def expire(self, id: str = C1) -> Outcome:
-        check = self.world.checks[id]
-        assert check.deadline is not None
-        return self.add(id, e.CheckExpired(check.deadline, check.armed_by), check.deadline)
+from tests.core.worlds import C1, C2, C3, H1, H2, T0, Log, P, Q, Saves, replayed, state
 
 
 @pytest.fixture
@@ -282,6 +246,19 @@ def test_what_is_owed_is_told_also_if_the_check_is_paused_meanwhile_but_not_once
     assert log.world.owed == {}
 
 
+def test_an_up_that_waits_for_its_delivery_is_not_lost_to_a_pause(log: Log) -> None:
+    """It closes an alert that somebody has."""
+    log.channel()
+    log.check(channels=(H1,))
+    log.ping(signal="fail")
+    assert log.news() == ["down"]
+    log.ping()
+    log.add(C1, e.CheckPaused())
+    log.add(C1, e.CheckResumed())
+    log.ping()
+    assert log.news() == ["up"]
+
+
 def test_limits_are_judged_in_the_order_of_the_log(log: Log) -> None:
     """However many are on their way at once, no more are created than there may be."""
     log.channel(H1)
@@ -307,6 +284,16 @@ def test_an_alert_for_a_time_in_which_pingmon_was_deaf_says_so(log: Log) -> None
     assert outcome.flip is not None
     assert outcome.flip.deaf == Deaf(T0 + 30 * SECOND, T0 + 130 * SECOND, T0 + 200 * SECOND)
     assert outcome.flip.at == T0 + 120 * SECOND
+
+
+def test_an_alert_for_a_time_in_which_pingmon_listened_says_nothing_of_its_deafness(log: Log) -> None:
+    """It heard nothing long before the ping was due, and that is over."""
+    log.check(timeout=6000, grace=60)
+    log.add(e.DAEMON, e.ListeningResumed(T0 - 30 * SECOND, T0 + SECOND), T0 - SECOND)
+    log.ping()
+    outcome = log.expire()
+    assert outcome.flip is not None
+    assert outcome.flip.deaf is None
 
 
 def test_a_set_clock_moves_checks_messages_and_deafness_alike(log: Log) -> None:
@@ -374,12 +361,6 @@ def acted(log: Log, stream: str, act: Any, at: int) -> None:
         log.add(stream, act, at)
 
 
-def state(world: World) -> dict[str, Any]:
-    return {name: value for name, value in vars(world).items() if name != "_dirty"} | {
-        "members": {id: (list(m.checks), list(m.channels), m.slugs) for id, m in world.members.items()}
-    }
-
-
 @settings(max_examples=150)
 @given(acts=st.lists(EVENTS, max_size=40), save_at=st.integers(0, 40))
 def test_a_saved_world_and_the_entries_after_it_are_the_world_of_all_entries(
@@ -389,23 +370,13 @@ def test_a_saved_world_and_the_entries_after_it_are_the_world_of_all_entries(
     log = Log()
     log.channel(H1)
     log.channel(H2)
-    saved: dict[tuple[str, str], bytes | None] = {}
-    mark = 0
+    saves = Saves()
     for number, (stream, act) in enumerate(acts):
         acted(log, stream, act, T0 + number * SECOND)
         if number == save_at or number == save_at // 2:
-            parts, _ = log.world.changed()
-            saved |= {(kind, id): body for kind, id, body in encoded(parts)}
-            mark = log.world.seq
-    restored = World()
-    restored.restore(mark, [(kind, id, body) for (kind, id), body in saved.items()])
-    replayed = World()
-    for entry in log.entries:
-        fold(replayed, entry)
-        if entry.seq > mark:
-            fold(restored, entry)
-    assert state(replayed) == state(log.world)
-    assert state(restored) == state(log.world)
+            saves.save(log.world)
+    assert state(replayed(log)) == state(log.world)
+    assert state(saves.restored(log)) == state(log.world)
 
 
 def test_parts_that_could_not_be_saved_are_saved_the_next_time(log: Log) -> None:

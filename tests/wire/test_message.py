@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
 from pingmon.core.check import Check, Status
-from pingmon.core.events import CheckSpec
-from pingmon.core.flip import Cause, Deaf, Flip
+from pingmon.core.events import CheckSpec, SiteSpec
+from pingmon.core.flip import Cause, Deaf, Flip, FlipStatus
+from pingmon.core.look import Look
 from pingmon.core.notify import Channel, Notification
+from pingmon.core.site import Site
 from pingmon.core.times import SECOND
-from pingmon.testing import PROJECT, uuid
+from pingmon.testing import PROJECT, bad, good, uuid
+from pingmon.wire.looks import look_json
 from pingmon.wire.message import REASONS, Letter, duration_text, name, object_of, text
 
 T0 = 1_700_000_000 * SECOND
@@ -123,6 +126,78 @@ def test_a_check_without_a_name_is_called_by_its_slug_or_its_id() -> None:
     assert name(check) == "nightly backup"
     assert name(replace(check, spec=CheckSpec(slug="nightly"))) == "nightly"
     assert name(replace(check, spec=CheckSpec())) == check.id
+
+
+# --- sites --------------------------------------------------------------------------------------------------------
+
+SAW_IT = (bad(), bad("berlin"), good("tokyo"))
+
+
+def of_site(new: Status, looks: tuple[Look, ...] = SAW_IT, **spec: Any) -> Letter:
+    """A message about a site that was suspect at T0, or down for 90 seconds until T0."""
+    old: FlipStatus = "suspect" if new == "down" else "down"
+    since = T0 if new == "down" else T0 - 90 * SECOND
+    site = Site(uuid(1, "5"), PROJECT, SiteSpec(**{"name": "Shop", "url": "https://shop.example/"} | spec), 3, T0, T0)
+    flip = Flip(7, site.id, T0, old, new, "verdict", since, code=503 if new == "down" else 200, looks=looks)
+    return Letter(Notification(f"{CHANNEL.id}.7", CHANNEL.id, flip, T0, T0), site, CHANNEL, T0 + SECOND)
+
+
+@pytest.mark.parametrize(
+    ("sent", "line"),
+    [
+        (
+            of_site("down"),
+            "DOWN: Shop (https://shop.example/), since 2023-11-14 22:13:20 UTC: "
+            "503 Service Unavailable (here, berlin); ok (tokyo)",
+        ),
+        (
+            of_site("down", looks=(bad(),)),
+            "DOWN: Shop (https://shop.example/), since 2023-11-14 22:13:20 UTC: 503 Service Unavailable",
+        ),
+        (
+            of_site("down", name=""),
+            "DOWN: https://shop.example/, since 2023-11-14 22:13:20 UTC: "
+            "503 Service Unavailable (here, berlin); ok (tokyo)",
+        ),
+        (
+            of_site("up", looks=(good(), good("tokyo"))),
+            "UP: Shop (https://shop.example/), since 2023-11-14 22:13:20 UTC, after 1 min 30 s down",
+        ),
+    ],
+)
+def test_the_line_about_a_site_says_which_one_where_it_is_and_who_saw_what(sent: Letter, line: str) -> None:
+    assert text(sent) == line
+
+
+def test_the_object_has_the_site_as_the_api_shows_it_and_what_was_seen() -> None:
+    said = object_of(of_site("down"), {"name": "Shop"})
+    assert said == {
+        "event": "site.down",
+        "id": f"{CHANNEL.id}_7",
+        "text": text(of_site("down")),
+        "site": {"name": "Shop"},
+        "flip": {
+            "at": "2023-11-14T22:13:20+00:00",
+            "old": "suspect",
+            "new": "down",
+            "reason": "verdict",
+            "exit_status": None,
+            "since": "2023-11-14T22:13:20+00:00",
+            "code": 503,
+            "looks": [look_json(look) for look in SAW_IT],
+        },
+    }
+
+
+def test_a_recovered_site_was_down_since_its_incident() -> None:
+    said = object_of(of_site("up"), {})
+    flip = msgspec.convert(said["flip"], dict[str, object])
+    assert (said["event"], flip["down_seconds"], flip["code"]) == ("site.up", 90, 200)
+
+
+def test_a_name_with_line_breaks_makes_no_second_line() -> None:
+    sent = of_site("up", name="Shop\r\nUP: everything")
+    assert text(sent).startswith("UP: Shop UP: everything (https://shop.example/), since")
 
 
 def test_a_clock_that_was_set_back_makes_no_negative_duration() -> None:

@@ -315,7 +315,7 @@ def test_the_example_in_the_documentation_is_what_is_sent() -> None:
     asked = request(
         Partner("id", PartnerSpec(slug="example", webhook="https://hooks.example.net/downtime", secret=SECRET), 1, 1),
         Question(
-            "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278.4711", "http://example.com", 403, "example", 1_385_139_152 * SECOND
+            "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278_4711", "http://example.com", 403, "example", 1_385_139_152 * SECOND
         ),
         1_385_139_153 * SECOND,
     )

@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from standardwebhooks import Webhook
 
 from pingmon.core.check import Check, Status
-from pingmon.core.events import CheckSpec
+from pingmon.core.events import CheckSpec, SiteSpec
 from pingmon.core.flip import Flip
 from pingmon.core.notify import Channel, Notification
+from pingmon.core.site import Site
 from pingmon.core.times import SECOND
-from pingmon.testing import PROJECT, uuid
+from pingmon.testing import PROJECT, bad, uuid
 from pingmon.wire.message import Letter, object_of
 from pingmon.wire.webhook import USER_AGENT, Request, Unsendable, request, retry_after_s, signature, wants_body
 
@@ -201,6 +203,50 @@ def test_a_last_ping_that_is_not_utf_8_breaks_neither_body_nor_signature() -> No
 )
 def test_the_last_pings_body_is_only_asked_for_when_it_is_used(value: dict[str, object], wanted: bool) -> None:
     assert wants_body(letter(value)) is wanted
+
+
+# --- sites --------------------------------------------------------------------------------------------------------
+
+
+def of_site(value: dict[str, object], **spec: Any) -> Letter:
+    about = Site(
+        uuid(1, "5"), PROJECT, SiteSpec(**{"url": "http://shop.example/", "tags": "prod eu"} | spec), 3, T0, T0
+    )
+    told = letter(value)
+    flip = Flip(7, about.id, T0, "suspect", "down", "verdict", T0, code=503, looks=(bad(),))
+    return replace(told, subject=about, owed=replace(told.owed, flip=flip))
+
+
+@pytest.mark.parametrize(
+    ("template", "filled"),
+    [
+        ("$CODE $STATUS $NOW", f"{uuid(1, '5')} down 2023-11-14T22:13:20+00:00"),
+        ("$NAME|$NAME_JSON", 'Shop|"Shop"'),
+        ("$TAGS|$TAG2", "prod eu|eu"),
+        ("$SLUG|$EXITSTATUS|$BODY|$BODY_JSON", '|-1||""'),
+        ("$JSON", '{"name": "x", "n_pings": 3}'),
+    ],
+)
+def test_the_placeholders_of_checks_serve_for_sites(template: str, filled: str) -> None:
+    told = of_site({"url_down": URL, "method_down": "POST", "body_down": template}, name="Shop")
+    sent = request(told, CHECK, b"")
+    assert sent is not None
+    assert sent.body.decode() == filled
+    assert not wants_body(told)
+
+
+def test_a_site_without_a_name_is_called_by_its_url() -> None:
+    sent = request(of_site({"url_down": URL + "?site=$NAME"}), CHECK, b"")
+    assert sent is not None
+    assert sent.url == URL + "?site=http%3A//shop.example/"
+
+
+def test_without_a_configured_body_a_sites_message_goes_as_json() -> None:
+    told = of_site({"url_down": URL, "method_down": "POST"})
+    sent = request(told, {"name": "Shop"}, b"")
+    assert sent is not None
+    assert json.loads(sent.body) == object_of(told, {"name": "Shop"})
+    assert json.loads(sent.body)["event"] == "site.down"
 
 
 # --- the URL ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Makes a golden journal: `make.py NEW-DIRECTORY` writes journal.sqlite3 and export.jsonl there.
 
+Which one the directory's name says: `format-1` has all that concerns checks, `format-1-sites` sites and partners.
 Golden journals are added when the format or the events grow, never edited: each is what some pingmon once wrote.
 """
 
@@ -8,6 +9,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import msgspec
+from msgspec.structs import replace
+
+from pingmon.core.answer import Answer
 from pingmon.core.events import (
     DAEMON,
     ChannelCreated,
@@ -20,7 +25,9 @@ from pingmon.core.events import (
     CheckSpec,
     ClockStepped,
     Draft,
+    Entry,
     Event,
+    Hour,
     KeyCreated,
     ListeningEnded,
     ListeningResumed,
@@ -28,10 +35,28 @@ from pingmon.core.events import (
     NotificationAbandoned,
     NotificationDelivered,
     NotificationFailed,
+    PartnerAnswered,
+    PartnerChanged,
+    PartnerCreated,
+    PartnerDeleted,
     PingReceived,
     ProjectCreated,
+    SiteChanged,
+    SiteChanges,
+    SiteCreated,
+    SiteDeleted,
+    SiteHostSeen,
+    SitePaused,
+    SiteProbed,
+    SiteResumed,
+    SiteSpec,
     SpecChanges,
 )
+from pingmon.core.fold import fold
+from pingmon.core.look import Look, Phases
+from pingmon.core.partner import Attribution, PartnerChanges, PartnerSpec, Rule
+from pingmon.core.world import World
+from pingmon.core.world import encoded as encoded_parts
 from pingmon.journal import FlipRow, Retention
 from pingmon.journal.codec import encoded
 from pingmon.journal.lines import line
@@ -88,6 +113,71 @@ EVENTS: list[list[tuple[str, Event, bytes | None]]] = [
 ]  # fmt: skip
 
 
+SITE = "77777777-7777-4777-8777-777777777777"
+PAUSED = "88888888-8888-4888-8888-888888888888"
+DELETED = "99999999-9999-4999-8999-999999999999"
+PARTNER = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+RIVAL = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
+
+HOST = PartnerSpec(
+    slug="example",
+    name="Example Hosting ✓",
+    webhook="https://hooks.example/downtime",
+    rules=(Rule("cname", "hosts.example"), Rule("prefix", "192.0.2.0/24"), Rule("asn", "64500")),
+    max_suppression=3600,
+    secret="whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
+)
+SHOP = SiteSpec(name="Shop", url="https://shop.example/ü?a=1", tags="prod eu", channels=(CHANNEL,))
+BLOG = SiteSpec(url="http://blog.example", interval=60, timeout=5, host="example", head_only=True)
+HERE = Look("", BEGIN + 200_000_000, 503, "status", 61, "192.0.2.7", "503 Service Unavailable", Phases(1, 20, 20, 20))
+BERLIN = Look("berlin", BEGIN + 210_000_000, 0, "timeout", 10_000, "192.0.2.7", "timed out after 10 s while connecting")
+TOKYO = Look("tokyo", BEGIN + 210_000_000, fault="void", detail="no answer within 15 s")
+WELL = Look("", BEGIN + 100_000_000, 200, ms=45, address="2001:db8::7", phases=Phases(0, 15, 0, 30))
+SILENT_UNTIL = BEGIN + 1_000_000_000
+BACK_AT = BEGIN + 1_999_000_000
+
+NO_ANSWER = Answer("no answer", detail="timed out after 10 s")
+
+SITE_EVENTS: list[list[tuple[int, str, Event]]] = [
+    [
+        (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
+        (1, CHANNEL, ChannelCreated(PROJECT, "webhook", "Ops", WEBHOOK, "whsec_AA==")),
+        (2, PARTNER, PartnerCreated(HOST)),
+        (3, RIVAL, PartnerCreated(PartnerSpec(slug="rival", scope="partner", suppress_users=False))),
+        (4, SITE, SiteCreated(PROJECT, SHOP)),
+        (5, PAUSED, SiteCreated(PROJECT, BLOG, 10)),
+        (6, DELETED, SiteCreated(PROJECT, BLOG)),
+    ],
+    [
+        (100, SITE, SiteProbed((WELL,))),
+        (101, SITE, SiteHostSeen(Attribution("example", "cname", "hosts.example", "shop.hosts.example"))),
+        (102, SITE, SiteHostSeen(None, ("cname", "ns"))),
+        (103, PAUSED, SiteProbed((WELL,))),
+        (104, PAUSED, SitePaused()),
+    ],
+    [
+        (200, SITE, SiteProbed((HERE,))),
+        (210, SITE, SiteProbed((HERE, BERLIN, TOKYO), 2, 1)),
+        (212, SITE, PartnerAnswered(f"{SITE}_14", PARTNER, Answer("until", SILENT_UNTIL, ("quoted", "clamped")), 1500)),
+        (300, PARTNER, PartnerChanged(PartnerChanges(name="Example", rules=HOST.rules[:1], max_suppression=7200))),
+    ],
+    [
+        (400, SITE, SiteChanged(SiteChanges(name="", timeout=20, tags="prod"))),
+        (401, PAUSED, SiteResumed()),
+        (500, SITE, SiteProbed(hour=Hour(BEGIN, 12, 2, 1, 40, 45, 60, 61))),
+        (1000, SITE, SiteProbed((replace(HERE, at=SILENT_UNTIL), replace(BERLIN, at=SILENT_UNTIL)), 1, 1)),
+        (1010, SITE, PartnerAnswered(f"{SITE}_20", PARTNER, NO_ANSWER, 10_000)),
+        (1011, CHANNEL, NotificationDelivered(f"{CHANNEL}.20", 80, 204)),
+    ],
+    [
+        (2000, SITE, SiteProbed((replace(WELL, at=BACK_AT), Look("berlin", BACK_AT, 204)), 1, 1)),
+        (2001, DELETED, SiteDeleted()),
+        (2002, RIVAL, PartnerDeleted()),
+    ],
+]  # fmt: skip
+SNAPSHOT_AFTER = 2
+
+
 def make(place: Path) -> None:
     """A journal with all kinds of events: the first pings trimmed, a snapshot, flips, and a tail after it."""
     place.mkdir(parents=True)
@@ -110,6 +200,34 @@ def make(place: Path) -> None:
                 pass
     writer.touch([FlipRow(15, CHECK, BEGIN + 4_200_000_000, b'{"old":"up","new":"down"}')], at + 7)
     writer.close()
+    exported(place)
+
+
+def make_sites(place: Path) -> None:
+    """A journal of sites and partners, with the world and the flips that pingmon made of it: a snapshot and a tail."""
+    place.mkdir(parents=True)
+    writer = Writer(place / "journal.sqlite3", Retention(), lambda found: None)
+    writer.open(BEGIN)
+    world, flips = World(), []
+    for number, commit in enumerate(SITE_EVENTS):
+        drafts = [Draft(BEGIN + after_s * 1_000_000 + 1, stream, event) for after_s, stream, event in commit]
+        writer.commit((), [encoded(draft) for draft in drafts])
+        for seq, draft in enumerate(drafts, world.seq + 1):
+            flip = fold(world, Entry(seq, draft.at, draft.stream, draft.event)).flip
+            if flip is not None:
+                flips.append(FlipRow(flip.seq, flip.subject, flip.at, msgspec.json.encode(flip)))
+        if number == SNAPSHOT_AFTER:
+            parts, _ = world.changed()
+            writer.snapshot(flips, world.seq, list(encoded_parts(parts)), drafts[-1].at)
+            flips = []
+    writer.touch(flips, drafts[-1].at)
+    writer.close()
+    exported(place)
+
+
+def exported(place: Path) -> None:
+    """Export the journal, and leave nothing but it and the export."""
+    path = place / "journal.sqlite3"
     for rest in place.glob("*-lock"):
         rest.unlink()
     lines = "".join(line(entry) + "\n" for entry in entries_after(path, 0))
@@ -119,4 +237,5 @@ def make(place: Path) -> None:
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]))
+    directory = Path(sys.argv[1])
+    {"format-1": make, "format-1-sites": make_sites}[directory.name](directory)

@@ -1,0 +1,388 @@
+"""What partners are asked and users are told while sites go down and come back, entry by entry.
+
+Source: the partner webhook, and the site monitoring spec where that leaves something open.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from pingmon.core import events as e
+from pingmon.core.answer import Answer, AnswerKind
+from pingmon.core.partner import Attribution, PartnerChanges, Rule
+from pingmon.core.site import Silence, next_probe
+from pingmon.core.times import SECOND
+from tests.core.worlds import H1, H2, HOUR, MINUTE, S1, S2, T0, A, B, Log, bad, good, two_sites
+
+T = T0 + 2 * HOUR
+"""Until when partners ask for silence here."""
+
+
+@pytest.fixture
+def log() -> Log:
+    """A log with two channels."""
+    made = Log()
+    made.channel(H1)
+    made.channel(H2)
+    return made
+
+
+@pytest.fixture
+def hosted(log: Log) -> Log:
+    """A log with a site that is up, and its partner."""
+    log.partner()
+    log.site()
+    return log
+
+
+# --- before the users are told ------------------------------------------------------------------------------------
+
+
+def test_without_a_partner_users_are_told_at_once(log: Log) -> None:
+    """Nobody is asked, neither now nor at the recovery."""
+    log.site()
+    outcome = log.fails()
+    assert outcome.channels == (H1,)
+    assert (log.asked, log.news()) == ([], ["down"])
+    assert log.recovers().channels == (H1,)
+    assert (log.asked, log.news()) == ([], ["up"])
+
+
+def test_a_partner_without_a_webhook_is_as_none(log: Log) -> None:
+    """It only gives a name to the host."""
+    log.partner(webhook="")
+    log.site()
+    log.fails()
+    assert (log.asked, log.news()) == ([], ["down"])
+
+
+@pytest.mark.parametrize("kind", ["ok", "expired", "malformed", "refused", "no answer"])
+def test_a_partner_is_asked_before_users_are_told_and_any_answer_but_an_instant_tells_them(
+    hosted: Log, kind: AnswerKind
+) -> None:
+    """A down is asked about with its code, and users wait for no more than the answer."""
+    assert hosted.fails().channels == ()
+    assert (hosted.asked, hosted.news()) == ([("a", 503)], [])
+    assert hosted.answer(kind).channels == (H1,)
+    assert (hosted.asked, hosted.news()) == ([], ["down"])
+    assert hosted.world.partners[A].answers == {kind: 1}
+
+
+def test_the_answer_to_a_question_decides_on_the_very_message_that_waited_for_it(hosted: Log) -> None:
+    """An instant keeps this message back, and nobody is asked or told of this outage until then."""
+    hosted.fails()
+    hosted.until(T)
+    hosted.now = T - SECOND
+    hosted.fails()
+    assert (hosted.asked, hosted.news()) == ([], [])
+    assert hosted.world.partners[A].answers == {"until": 1}
+
+
+def test_in_silence_probing_and_history_go_on(hosted: Log) -> None:
+    """Only questions and messages stop."""
+    hosted.fails()
+    hosted.until(T)
+    hosted.now += HOUR
+    assert [flip.new for flip in (hosted.recovers().flip, hosted.fails().flip) if flip] == ["up", "down"]
+    assert (hosted.asked, hosted.news()) == ([], [])
+
+
+def test_a_partner_that_may_not_silence_users_only_stops_questions(log: Log) -> None:
+    """Users are told when it answers, and of each later way down at once."""
+    log.partner(suppress_users=False)
+    log.site()
+    log.fails()
+    assert (log.until(T).channels, log.news()) == ((H1,), ["down"])
+    log.now += MINUTE
+    log.recovers()
+    assert (log.asked, log.news()) == ([], ["up"])
+    log.fails()
+    assert (log.asked, log.news()) == ([], ["down"])
+
+
+# --- the recovery -------------------------------------------------------------------------------------------------
+
+
+def test_a_recovery_is_asked_about_with_the_code_that_was_seen_before_users_are_told(hosted: Log) -> None:
+    """Once, and whatever the partner says, users that know of the outage learn that it is over."""
+    hosted.fails()
+    hosted.answer()
+    assert hosted.news() == ["down"]
+    hosted.recovers()
+    assert (hosted.asked, hosted.news()) == ([("a", 200)], [])
+    hosted.until(T)
+    assert (hosted.asked, hosted.news()) == ([], ["up"])
+
+
+def test_a_recovery_in_silence_is_told_to_nobody_and_the_silence_stays(hosted: Log) -> None:
+    """No down went out, so no up does; the partner named the end of its maintenance."""
+    hosted.fails()
+    hosted.until(T)
+    hosted.now += HOUR
+    hosted.recovers()
+    hosted.fails()
+    hosted.recovers()
+    assert (hosted.asked, hosted.news()) == ([], [])
+    assert hosted.world.sites[S1].silence == Silence(A, T)
+
+
+def test_users_who_know_of_an_outage_are_told_of_the_recovery_also_in_silence(hosted: Log) -> None:
+    """Nobody is left with an alert that is never closed; the question is spared."""
+    hosted.fails()
+    question = hosted.world.sites[S1].inquiry
+    assert question is not None
+    hosted.answer("no answer")
+    hosted.add(S1, e.PartnerAnswered(question.question.id, A, Answer("until", T), 9))
+    assert hosted.news() == ["down"]
+    hosted.recovers()
+    assert (hosted.asked, hosted.news()) == ([], ["up"])
+
+
+def test_a_recovery_after_silence_is_asked_about_and_users_who_never_knew_are_not_told(hosted: Log) -> None:
+    """The partner was asked about the outage, so it hears of the end."""
+    hosted.fails()
+    hosted.until(T)
+    hosted.now = T + SECOND
+    hosted.recovers()
+    assert hosted.asked == [("a", 200)]
+    hosted.answer()
+    assert hosted.news() == []
+
+
+def test_a_partner_that_was_not_asked_about_an_outage_is_not_asked_about_its_end(log: Log) -> None:
+    """Its host was found while it was down; the users, who know, are told at once."""
+    rules = (Rule("cname", "hosts.example"),)
+    log.partner(rules=rules)
+    log.site(host="auto")
+    log.fails()
+    assert log.news() == ["down"]
+    log.add(S1, e.SiteHostSeen(Attribution("a", "cname", "hosts.example", "shop.hosts.example")))
+    assert log.world.host_of(log.world.sites[S1]) == log.world.partners[A]
+    log.recovers()
+    assert (log.asked, log.news()) == ([], ["up"])
+
+
+def test_whoever_was_asked_about_the_outage_is_asked_about_its_end_also_if_the_host_has_changed(hosted: Log) -> None:
+    """A partner that took note of an outage can strike it out."""
+    hosted.partner(B, slug="b")
+    hosted.fails()
+    hosted.answer()
+    hosted.add(S1, e.SiteChanged(e.SiteChanges(host="b")))
+    hosted.recovers()
+    assert hosted.asked == [("a", 200)]
+
+
+def test_a_recovery_that_overtakes_the_question_about_the_outage_is_told_to_the_partner_alone(hosted: Log) -> None:
+    """It may have had the question; the users had nothing."""
+    hosted.fails()
+    hosted.recovers()
+    assert hosted.asked == [("a", 200)]
+    hosted.answer()
+    assert (hosted.asked, hosted.news()) == ([], [])
+
+
+def test_an_outage_that_overtakes_the_question_about_the_recovery_leaves_the_alert_open(hosted: Log) -> None:
+    """Users are told of both outages and of one recovery, the last."""
+    hosted.fails()
+    hosted.answer()
+    hosted.recovers()
+    hosted.fails()
+    assert hosted.asked == [("a", 503)]
+    hosted.until(T)
+    assert (hosted.news(), hosted.world.sites[S1].told) == (["down"], True)
+    hosted.recovers()
+    assert hosted.news() == ["up"]
+
+
+def test_an_outage_in_silence_leaves_an_alert_open_that_is_still_to_be_closed(log: Log) -> None:
+    """The silence began while users waited to hear that the outage before it was over."""
+    two_sites(log, scope="partner")
+    log.fails(S1)
+    log.answer(id=S1)
+    assert log.news() == ["down"]
+    log.recovers(S1)
+    log.fails(S2)
+    log.until(T, S2)
+    log.fails(S1)
+    assert (log.asked, log.news()) == ([], [])
+    log.recovers(S1)
+    assert log.news() == ["up"]
+
+
+def test_a_false_alarm_while_the_partner_is_asked_about_a_recovery_changes_nothing(hosted: Log) -> None:
+    """The up still says from when on the site was down, for nobody has been told."""
+    hosted.fails()
+    hosted.answer()
+    hosted.now += MINUTE
+    hosted.recovers()
+    hosted.probe(S1, bad())
+    hosted.probe(S1, good())
+    hosted.answer()
+    (owed,) = hosted.world.owed.values()
+    assert (owed.flip.new, owed.down_from) == ("up", T0)
+
+
+# --- when the silence ends ----------------------------------------------------------------------------------------
+
+
+def test_a_site_that_is_still_down_when_its_silence_ends_is_looked_at_asked_about_and_told(hosted: Log) -> None:
+    """An instant is no acknowledgement: at its end all begins anew, with the outage's own beginning."""
+    hosted.fails()
+    hosted.until(T)
+    assert next_probe(hosted.world.sites[S1], T - SECOND) == T
+    hosted.now = T
+    assert (hosted.fails().flip, hosted.asked) == (None, [("a", 503)])
+    hosted.answer()
+    (owed,) = hosted.world.owed.values()
+    assert (owed.flip.at, owed.flip.new, owed.flip.looks[0].at) == (T0, "down", T)
+    assert hosted.news() == ["down"]
+    hosted.recovers()
+    hosted.answer()
+    assert hosted.news() == ["up"]
+
+
+def test_a_partner_can_ask_for_more_silence_when_the_first_is_over(hosted: Log) -> None:
+    """It is asked anew, with another id."""
+    hosted.fails()
+    first = hosted.world.sites[S1].inquiry
+    hosted.until(T)
+    hosted.now = T
+    hosted.fails()
+    again = hosted.world.sites[S1].inquiry
+    assert first is not None
+    assert again is not None
+    assert first.question.id != again.question.id
+    hosted.until(T + HOUR)
+    hosted.now = T + HOUR - SECOND
+    hosted.fails()
+    assert (hosted.asked, hosted.news()) == ([], [])
+
+
+def test_a_silence_that_ends_tells_nobody_before_a_look_has_confirmed_the_outage(hosted: Log) -> None:
+    """A look that sees nothing, or too few that agree, is none."""
+    hosted.fails()
+    hosted.until(T)
+    hosted.now = T
+    hosted.probe(S1, bad(fault="void"))
+    hosted.probe(S1, bad(), bad("berlin"), good("tokyo"), asked=2)
+    hosted.add(S1, e.SiteProbed(hour=e.Hour(T, 1, 1)))
+    assert (hosted.asked, hosted.news()) == ([], [])
+
+
+def test_without_verifiers_one_look_is_enough_to_confirm_an_outage_that_is_known(hosted: Log) -> None:
+    """Three were needed to find it."""
+    for _ in range(3):
+        hosted.probe(S1, bad())
+    hosted.until(T)
+    hosted.now = T
+    hosted.probe(S1, bad())
+    assert hosted.asked == [("a", 503)]
+
+
+@pytest.mark.parametrize(
+    ("stream", "event"),
+    [
+        (A, e.PartnerDeleted()),
+        (A, e.PartnerChanged(PartnerChanges(webhook=""))),
+        (A, e.PartnerChanged(PartnerChanges(suppress_users=False))),
+        (S1, e.SiteChanged(e.SiteChanges(host=""))),
+    ],
+)
+def test_what_takes_the_right_to_silence_away_ends_the_silence(hosted: Log, stream: str, event: e.Event) -> None:
+    """The next look that confirms the outage has it told."""
+    hosted.fails()
+    hosted.until(T)
+    hosted.add(stream, event)
+    hosted.fails()
+    assert (hosted.asked, hosted.news()) == ([], ["down"])
+
+
+# --- what a silence is about --------------------------------------------------------------------------------------
+
+
+def test_an_instant_silences_the_one_site_that_was_asked_about(log: Log) -> None:
+    """A host that means one site does not mute thousands."""
+    two_sites(log)
+    log.fails(S1)
+    log.until(T)
+    log.fails(S2)
+    assert (log.asked, log.world.partners[A].silent_until) == ([("a", 503)], None)
+
+
+def test_an_instant_of_a_partner_of_that_scope_silences_all_its_sites(log: Log) -> None:
+    """Its other sites are neither asked about nor told of, and all of them are looked at afresh at the end."""
+    two_sites(log, scope="partner")
+    log.fails(S1)
+    log.until(T)
+    log.fails(S2)
+    assert (log.asked, log.news()) == ([], [])
+    log.now = T
+    log.fails(S1)
+    log.fails(S2)
+    assert log.asked == [("a", 503), ("a", 503)]
+
+
+def test_a_site_that_went_down_and_came_back_in_anothers_silence_is_nobodys_news(log: Log) -> None:
+    """Also if the silence is over by then: nobody was told or asked of the outage."""
+    two_sites(log, scope="partner")
+    log.fails(S1)
+    log.until(T)
+    log.fails(S2)
+    log.now = T + SECOND
+    log.recovers(S2)
+    assert (log.asked, log.news()) == ([], [])
+
+
+def test_who_waits_for_an_answer_when_all_of_a_partners_sites_fall_silent_has_that_answer(log: Log) -> None:
+    """It counts once, and the partner, which was not asked about that site, is not asked about its recovery."""
+    two_sites(log, scope="partner")
+    log.fails(S1)
+    log.fails(S2)
+    log.answer("until", T, S2, shared=True)
+    log.until(T, S1)
+    assert (log.asked, log.news()) == ([], [])
+    assert log.world.partners[A].answers == {"until": 1}
+    log.now = T
+    log.recovers(S1)
+    log.recovers(S2)
+    assert list(log.world.inquiring) == [S1]
+
+
+def test_an_answer_that_comes_while_all_of_the_partners_sites_are_silent_tells_nobody(log: Log) -> None:
+    """No other answer than a new instant ends a silence."""
+    two_sites(log, scope="partner")
+    log.fails(S1)
+    log.fails(S2)
+    log.until(T, S1)
+    log.answer("no answer", id=S2)
+    assert (log.asked, log.news()) == ([], [])
+    log.now = T
+    log.fails(S2)
+    assert log.asked == [("a", 503)]
+
+
+def test_a_partner_that_loses_its_scope_loses_its_silence(log: Log) -> None:
+    """Who sees that it meant one site can take back what it did to all."""
+    two_sites(log, scope="partner")
+    log.fails(S1)
+    log.until(T)
+    log.add(A, e.PartnerChanged(PartnerChanges(name="Example")))
+    assert log.world.partners[A].silent_until == T
+    log.add(A, e.PartnerChanged(PartnerChanges(scope="site")))
+    log.fails(S2)
+    assert (log.world.partners[A].silent_until, log.asked) == (None, [("a", 503)])
+
+
+@pytest.mark.parametrize("scope", ["site", "partner"])
+@pytest.mark.parametrize("later", [T - HOUR, T + HOUR])
+def test_of_two_instants_the_newest_holds_whether_longer_or_shorter(log: Log, scope: str, later: int) -> None:
+    """The last word of the host, also if it comes in answer to a question that no longer matters."""
+    two_sites(log, scope=scope)
+    log.fails()
+    first = log.world.sites[S1].inquiry
+    assert first is not None
+    log.until(T)
+    log.add(S1, e.PartnerAnswered(first.question.id, A, Answer("until", later), 5))
+    it = log.world.sites[S1]
+    assert (it.silence == Silence(A, later)) is (scope == "site")
+    assert (log.world.partners[A].silent_until == later) is (scope == "partner")

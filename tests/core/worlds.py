@@ -1,0 +1,164 @@
+"""A world with a log in front of it, for tests of the fold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pingmon.core import events as e
+from pingmon.core.answer import Answer, AnswerKind
+from pingmon.core.check import Check
+from pingmon.core.fold import fold
+from pingmon.core.look import Look
+from pingmon.core.notify import Notification
+from pingmon.core.partner import Partner, PartnerSpec
+from pingmon.core.parts import Outcome
+from pingmon.core.site import Site
+from pingmon.core.times import SECOND
+from pingmon.core.world import World, encoded
+from pingmon.testing import bad as bad
+from pingmon.testing import good as good
+
+T0 = 1_700_000_000 * SECOND
+MINUTE = 60 * SECOND
+HOUR = 3600 * SECOND
+P, Q = "aaaaaaaa-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000002"
+C1, C2, C3 = (f"cccccccc-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
+H1, H2 = (f"dddddddd-0000-4000-8000-00000000000{n}" for n in (1, 2))
+S1, S2 = (f"eeeeeeee-0000-4000-8000-00000000000{n}" for n in (1, 2))
+A, B = (f"ffffffff-0000-4000-8000-00000000000{n}" for n in (1, 2))
+URL = "http://shop.example/"
+HOOK = "https://hooks.example/"
+
+
+class Log:
+    """A world with a log in front of it. `now` is when what is added happened; tests let it pass."""
+
+    def __init__(self) -> None:
+        self.now = T0
+        self.world = World()
+        self.entries: list[e.Entry] = []
+        self.add(P, e.ProjectCreated("first", "pingkey"))
+
+    def add(self, stream: str, event: e.Event, at: int | None = None) -> Outcome:
+        entry = e.Entry(len(self.entries) + 1, self.now if at is None else at, stream, event)
+        self.entries.append(entry)
+        return fold(self.world, entry)
+
+    def channel(self, id: str = H1, project: str = P) -> str:
+        self.add(id, e.ChannelCreated(project, "webhook", f"hook {id[-1]}", {"url_down": "http://x/"}, "whsec_x"))
+        return id
+
+    # --- checks ---------------------------------------------------------------------------------------------------
+
+    def check(self, id: str = C1, project: str = P, **spec: Any) -> Check:
+        outcome = self.add(id, e.CheckCreated(project, e.CheckSpec(**spec)))
+        assert outcome.check is not None
+        return outcome.check
+
+    def ping(self, id: str = C1, signal: e.Signal = "success", at: int | None = None) -> Outcome:
+        return self.add(id, e.PingReceived(signal), at)
+
+    def expire(self, id: str = C1) -> Outcome:
+        check = self.world.checks[id]
+        assert check.deadline is not None
+        return self.add(id, e.CheckExpired(check.deadline, check.armed_by), check.deadline)
+
+    # --- sites and partners ---------------------------------------------------------------------------------------
+
+    def site(self, id: str = S1, **spec: Any) -> Site:
+        """A site that was seen well, told to the first channel if nothing else is said."""
+        self.add(id, e.SiteCreated(P, e.SiteSpec(**{"url": URL, "host": "a", "channels": (H1,)} | spec)))
+        self.probe(id, good())
+        return self.world.sites[id]
+
+    def partner(self, id: str = A, **spec: Any) -> Partner:
+        """A partner called `a` that can be asked, if nothing else is said."""
+        outcome = self.add(id, e.PartnerCreated(PartnerSpec(**{"slug": "a", "webhook": HOOK} | spec)))
+        assert outcome.partner is not None
+        return outcome.partner
+
+    def probe(self, id: str, *looks: Look, asked: int = 0) -> Outcome:
+        return self.add(id, e.SiteProbed(looks, asked, 2 if asked else 0))
+
+    def fails(self, id: str = S1) -> Outcome:
+        """The site fails here and for two verifiers: a verdict, if it was suspect; else it is suspect first."""
+        if self.world.sites[id].status in ("new", "up"):
+            self.probe(id, bad(at=self.now))
+        return self.probe(id, bad(at=self.now), bad("berlin", self.now), bad("tokyo", self.now), asked=2)
+
+    def recovers(self, id: str = S1) -> Outcome:
+        """The site answers here and a verifier: a recovery, if it was down."""
+        return self.probe(id, good(at=self.now), good("berlin", self.now), asked=2)
+
+    def answer(
+        self, kind: AnswerKind = "ok", until: int | None = None, id: str = S1, *, shared: bool = False
+    ) -> Outcome:
+        """The partner answers what it is asked about the site."""
+        inquiry = self.world.sites[id].inquiry
+        assert inquiry is not None
+        answer = Answer(kind, until, shared=shared)
+        return self.add(id, e.PartnerAnswered(inquiry.question.id, inquiry.partner, answer, 5))
+
+    def until(self, until: int, id: str = S1) -> Outcome:
+        """The partner asks for silence."""
+        return self.answer("until", until, id)
+
+    def news(self, channel: str = H1) -> list[str]:
+        """What is owed to the channel, as `site up` and the like; it is owed no more then."""
+        owed = list(self.world.outbox.get(channel, {}).values())
+        for each in owed:
+            self.add(channel, e.NotificationDelivered(each.id, 1, 200))
+        return [_said(each) for each in owed]
+
+    @property
+    def asked(self) -> list[tuple[str, int]]:
+        """What partners are being asked, as (slug, code)."""
+        inquiries = (self.world.sites[id].inquiry for id in self.world.inquiring)
+        return [(each.question.host, each.question.code) for each in inquiries if each is not None]
+
+
+def _said(owed: Notification) -> str:
+    return f"{'again ' if owed.down_from is not None else ''}{owed.flip.new}"
+
+
+def two_sites(log: Log, **spec: str) -> None:
+    """Two sites of one partner."""
+    log.partner(**spec)
+    log.site(S1)
+    log.site(S2, url="http://blog.example/")
+
+
+def state(world: World) -> dict[str, Any]:
+    """All that makes a world, to be compared."""
+    return {name: value for name, value in vars(world).items() if name != "_dirty"} | {
+        "members": {id: (list(m.checks), list(m.sites), list(m.channels), m.slugs) for id, m in world.members.items()}
+    }
+
+
+class Saves:
+    """Saves a log's world as the daemon does: what changed since the last time, over what was saved before."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self._rows: dict[tuple[str, str], bytes | None] = {}
+
+    def save(self, world: World) -> None:
+        parts, _ = world.changed()
+        self._rows |= {(kind, id): body for kind, id, body in encoded(parts)}
+        self.seq = world.seq
+
+    def restored(self, log: Log) -> World:
+        """The world that the last save and the entries after it make."""
+        world = World()
+        world.restore(self.seq, [(kind, id, body) for (kind, id), body in self._rows.items()])
+        for entry in log.entries[self.seq :]:
+            fold(world, entry)
+        return world
+
+
+def replayed(log: Log) -> World:
+    """The world that all entries make."""
+    world = World()
+    for entry in log.entries:
+        fold(world, entry)
+    return world
