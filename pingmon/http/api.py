@@ -25,16 +25,17 @@ from werkzeug.exceptions import HTTPException
 
 from pingmon.core.parts import Key
 from pingmon.http.answers import TEXT, Answer, ApiError, cors, json_answer, not_found, try_again, written
-from pingmon.http.api_call import ApiSettings, Call, History
+from pingmon.http.api_call import ApiSettings, Call, History, Probes
 from pingmon.http.api_guard import Guarded, origin
-from pingmon.http.api_routes import ROUTES, VERSIONS, Operation, Route
+from pingmon.http.api_routes import MAY, ROUTES, VERSIONS, Operation, Route
+from pingmon.http.api_sites import PROBE_EVERY_S
 from pingmon.http.keys import KEY_LENGTH, RandomBytes, find_key
 from pingmon.http.rates import Rates
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 from pingmon.wire.fields import Invalid
 
-__all__ = ["Api", "ApiSettings", "History"]
+__all__ = ["Api", "ApiSettings", "History", "Probes"]
 
 Health = Callable[[], list[str]]
 """What is wrong with the daemon, a sentence each; empty if nothing is."""
@@ -44,7 +45,10 @@ STATUS_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
 
 class Api:
-    """The management API of one daemon. `history` is the log store that the monitor writes to."""
+    """The management API of one daemon.
+
+    `history` is the log store that the monitor writes to; without `probes` no site can be probed at once.
+    """
 
     app = Klein()
     log = Logger()
@@ -56,14 +60,17 @@ class Api:
         settings: ApiSettings,
         *,
         health: Health,
+        probes: Probes | None = None,
         random_bytes: RandomBytes = os.urandom,
     ) -> None:
         self._monitor = monitor
         self._history = history
         self._settings = settings
         self._health = health
+        self._probes = probes
         self._random_bytes = random_bytes
         self._rates = Rates(settings.keys_per_second, monitor.time.steady)
+        self._probe_rates = Rates(1 / PROBE_EVERY_S, monitor.time.steady)
 
     def resource(self) -> IResource:
         """What to mount at `/api`."""
@@ -106,6 +113,8 @@ class Api:
         call = Call(
             monitor=self._monitor,
             history=self._history,
+            probes=self._probes,
+            probe_rates=self._probe_rates,
             settings=self._settings,
             random_bytes=self._random_bytes,
             version=version,
@@ -147,8 +156,9 @@ class Api:
         if not isinstance(shown, str) or len(shown) != KEY_LENGTH:
             raise ApiError(401, "missing api key")
         key = find_key(self._monitor.world, shown)
-        allowed = ("rw",) if operation.needs == "rw" else ("rw", "ro")
-        if key is None or key.role not in allowed or key.project not in self._monitor.world.projects:
+        if key is None or key.role not in MAY[operation.needs]:
+            raise ApiError(401, "wrong api key")
+        if key.role != "operator" and key.project not in self._monitor.world.projects:
             raise ApiError(401, "wrong api key")
         wait = self._rates.wait_s(key.id)
         if wait:

@@ -14,11 +14,15 @@ from twisted.internet.defer import Deferred
 
 from pingmon.core.check import Check
 from pingmon.core.events import Entry, Event, Id
+from pingmon.core.look import Look
 from pingmon.core.notify import Channel
+from pingmon.core.partner import Partner
 from pingmon.core.parts import Outcome
+from pingmon.core.site import Site
 from pingmon.core.world import World
 from pingmon.http.answers import ApiError, not_found
 from pingmon.http.keys import RandomBytes
+from pingmon.http.rates import Rates
 from pingmon.journal import FlipRow
 from pingmon.monitor import Monitor
 from pingmon.wire.checks import View, unique_key
@@ -36,6 +40,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     ping_path: str = "/ping/"
     keys_per_second: int = 20
     max_checks: int = 10_000
+    max_sites: int = 10_000
     max_channels: int = 1_000
     body_limit: int = 65_536
 
@@ -56,13 +61,35 @@ class History(Protocol):
         before: int | None = None,
         limit: int | None = None,
     ) -> Deferred[list[FlipRow]]: ...
+    def events(
+        self, stream: Id, kind: type[Event], *, upto: int, before: int | None = None, limit: int = 100
+    ) -> Deferred[list[Entry]]: ...
+
+
+class Probes(Protocol):
+    """What the API asks of those who probe sites."""
+
+    def latest(self, site: Id) -> Look | None:
+        """The newest look of the daemon itself at a site; None if it had none since it started."""
+
+    def probe(self, site: Id) -> Deferred[Look]:
+        """Probe a site now, or join the probe under way; fires with the daemon's own look.
+
+        By then what follows from it is logged. It has a deadline of its own; cancelling ends only the waiting.
+        """
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """A request after authentication. `base` is the daemon's URL, `body` the JSON object of a POST."""
+    """A request after authentication. `base` is the daemon's URL, `body` the JSON object of a POST.
+
+    `project` is "" for the operator, whose operations are about the whole daemon. `probes` is None where nobody
+    probes sites; `probe_rates` counts the probes that users ask for, by site.
+    """
 
     monitor: Monitor
     history: History
+    probes: Probes | None
+    probe_rates: Rates
     settings: ApiSettings
     random_bytes: RandomBytes
     version: int
@@ -109,6 +136,24 @@ class Call(Struct, frozen=True, kw_only=True):
     def channels(self) -> list[Channel]:
         """All channels of the project, oldest first."""
         return [self.world.channels[id] for id in self.world.members[self.project].channels]
+
+    def sites(self) -> list[Site]:
+        """All sites of the project, oldest first."""
+        return [self.world.sites[id] for id in self.world.members[self.project].sites]
+
+    def site(self, id: Id) -> Site:
+        """The site with this id; 404 if the project has none."""
+        site = self.world.sites.get(id)
+        if site is None or site.project != self.project:
+            raise not_found()
+        return site
+
+    def partner(self, id: Id) -> Partner:
+        """The partner with this id; 404 if there is none."""
+        partner = self.world.partners.get(id)
+        if partner is None:
+            raise not_found()
+        return partner
 
     # --- what the query asks --------------------------------------------------------------------------------------
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable
 from typing import Any, Final
 
 from pingmon.core.events import ChannelCreated
 from pingmon.http.answers import Answer, ApiError, json_answer, not_found
 from pingmon.http.api_call import Call
-from pingmon.http.keys import new_id
+from pingmon.http.keys import new_id, new_secret
 from pingmon.wire.fields import Invalid, Rule, judged
 from pingmon.wire.webhook_value import webhook_value
 
@@ -18,8 +17,6 @@ KINDS: Final[dict[str, Callable[[object], dict[str, object]]]] = {"webhook": web
 
 FIELDS: Final[dict[str, Rule]] = {"kind": Rule(type="string"), "name": Rule(type="string", max_length=100)}
 """Fields of a channel besides `value`, in the order they are judged."""
-
-SECRET_BYTES: Final = 24
 
 
 async def list_channels(call: Call) -> Answer:
@@ -35,7 +32,7 @@ async def create_channel(call: Call) -> Answer:
         raise Invalid(f"json validation error: kind has unexpected value; the kinds are: {', '.join(KINDS)}")
     value: dict[str, Any] = KINDS[kind](call.body.get("value"))
     most = call.settings.max_channels
-    secret = "whsec_" + b64encode(call.random_bytes(SECRET_BYTES)).decode("ascii")
+    secret = new_secret(call.random_bytes)
     id = new_id(call.random_bytes)
     outcome = await call.submit(id, ChannelCreated(call.project, kind, name, value, secret, most))
     if outcome.result == "full":

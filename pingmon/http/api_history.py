@@ -10,7 +10,6 @@ from typing import Final, get_args
 
 import msgspec
 
-from pingmon.core.check import Check
 from pingmon.core.events import Id, Signal
 from pingmon.core.flip import Flip
 from pingmon.core.times import SECOND
@@ -64,29 +63,30 @@ async def read_body(call: Call, id: Id, n: str) -> Answer:
 
 async def list_flips(call: Call, id: Id) -> Answer:
     """A check's flips, newest first; `seconds`, `start`, `end`, `before` (a flip's `seq`), `limit` narrow the list."""
-    return await _flips(call, call.check(id))
+    return json_answer(flips_json(await asked_flips(call, call.check(id).id, PAGE_MAX)))
 
 
 async def list_flips_by_unique_key(call: Call, key: str) -> Answer:
     """The same, by the name that read-only keys see."""
-    return await _flips(call, call.check_by_unique_key(key))
+    return json_answer(flips_json(await asked_flips(call, call.check_by_unique_key(key).id, PAGE_MAX)))
 
 
-async def _flips(call: Call, check: Check) -> Answer:
+async def asked_flips(call: Call, subject: Id, page: int) -> list[Flip]:
+    """The flips of a check or site that the query asks for, newest first; at most `page` if it sets no limit."""
     seconds = call.asked_number("seconds", 0, SECONDS_MAX, empty_is_none=True)
     start = call.asked_number("start", 0, UNIX_TIME_MAX)
     end = call.asked_number("end", 0, UNIX_TIME_MAX)
     before = call.asked_number("before", 0, NUMBER_MAX)
-    limit = call.asked_number("limit", 1, PAGE_MAX) or PAGE_MAX
+    limit = call.asked_number("limit", 1, PAGE_MAX) or page
     starts = [] if start is None else [start * SECOND]
     if seconds:
         starts.append(call.monitor.now() - seconds * SECOND)
     rows = await call.history.flips(
-        check.id,
+        subject,
         upto=call.world.seq,
         start=max(starts, default=None),
         end=None if end is None else end * SECOND,
         before=before,
         limit=limit,
     )
-    return json_answer(flips_json(msgspec.json.decode(row.body, type=Flip) for row in rows))
+    return [msgspec.json.decode(row.body, type=Flip) for row in rows]

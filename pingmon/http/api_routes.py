@@ -7,22 +7,29 @@ This table is what is served; an API document can be made from it and from `wire
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from msgspec import Struct
 
+from pingmon.core.events import Role
 from pingmon.http import api_channels as channels
 from pingmon.http import api_checks as checks
 from pingmon.http import api_history as history
+from pingmon.http import api_partners as partners
+from pingmon.http import api_site_history as site_history
+from pingmon.http import api_sites as sites
 from pingmon.http.answers import Answer
 
 VERSIONS: Final = (1, 2, 3)
 
+MAY: Final[dict[Role, tuple[Role, ...]]] = {"ro": ("ro", "rw"), "rw": ("rw",), "operator": ("operator",)}
+"""The roles of the keys that may do what needs a key; an operator's is for what concerns no project."""
+
 
 class Operation(Struct, frozen=True):
-    """What one method does. `needs`: the least key that may; a read-and-write key may all that a read-only one may."""
+    """What one method does. `needs`: the least key that may (see `MAY`)."""
 
-    needs: Literal["ro", "rw"]
+    needs: Role
     run: Callable[..., Awaitable[Answer]]
 
     @property
@@ -49,12 +56,13 @@ class Route(Struct, frozen=True):
         return self.operations.get("GET" if method == "HEAD" else method)
 
 
-def _route(name: str, path: str, **operations: tuple[Literal["ro", "rw"], Callable[..., Any]]) -> Route:
+def _route(name: str, path: str, **operations: tuple[Role, Callable[..., Any]]) -> Route:
     return Route(name, path, {method: Operation(*what) for method, what in operations.items()})
 
 
 CHECK: Final = "/checks/<uuid:id>"
 UNIQUE: Final = "/checks/<string(length=40):key>"
+SITE: Final = "/sites/<uuid:id>"
 
 ROUTES: Final = (
     _route("checks", "/checks/", GET=("ro", checks.list_checks), POST=("rw", checks.create_check)),
@@ -73,4 +81,29 @@ ROUTES: Final = (
     _route("flips", f"{CHECK}/flips/", GET=("ro", history.list_flips)),
     _route("flips by unique key", f"{UNIQUE}/flips/", GET=("ro", history.list_flips_by_unique_key)),
     _route("channels", "/channels/", GET=("rw", channels.list_channels), POST=("rw", channels.create_channel)),
+    _route("sites", "/sites/", GET=("ro", sites.list_sites), POST=("rw", sites.create_site)),
+    _route(
+        "site",
+        SITE,
+        GET=("ro", sites.read_site),
+        POST=("rw", sites.update_site),
+        DELETE=("rw", sites.delete_site),
+    ),
+    _route("pause site", f"{SITE}/pause", POST=("rw", sites.pause_site)),
+    _route("resume site", f"{SITE}/resume", POST=("rw", sites.resume_site)),
+    _route("probe site", f"{SITE}/probe", POST=("rw", sites.probe_site)),
+    _route("flips of a site", f"{SITE}/flips/", GET=("ro", site_history.list_flips)),
+    _route("probes of a site", f"{SITE}/probes/", GET=("ro", site_history.list_probes)),
+    _route("hours of a site", f"{SITE}/hours/", GET=("ro", site_history.list_hours)),
+    _route("uptime of a site", f"{SITE}/uptime/", GET=("ro", site_history.read_uptime)),
+    _route(
+        "partners", "/partners/", GET=("operator", partners.list_partners), POST=("operator", partners.create_partner)
+    ),
+    _route(
+        "partner",
+        "/partners/<uuid:id>",
+        GET=("operator", partners.read_partner),
+        POST=("operator", partners.update_partner),
+        DELETE=("operator", partners.delete_partner),
+    ),
 )

@@ -10,6 +10,7 @@ hash is enough; a slow one would only make every request slow. Nothing here may 
 from __future__ import annotations
 
 import string
+from base64 import b64encode
 from collections.abc import Callable
 from hashlib import sha256
 from hmac import compare_digest
@@ -26,6 +27,7 @@ RandomBytes: TypeAlias = Callable[[int], bytes]
 KEY_LENGTH: Final = 32
 PREFIX_LENGTH: Final = 8
 SALT_BYTES: Final = 16
+SECRET_BYTES: Final = 24
 ROLE_MARKS: Final[dict[Role, str]] = {"rw": "hcw_", "ro": "hcr_", "operator": "hco_"}
 
 _ALPHABET: Final = string.ascii_letters + string.digits
@@ -36,6 +38,11 @@ _FAIR: Final = 256 - 256 % len(_ALPHABET)
 def new_id(random_bytes: RandomBytes) -> Id:
     """A fresh version 4 UUID."""
     return str(UUID(bytes=random_bytes(16), version=4))
+
+
+def new_secret(random_bytes: RandomBytes) -> str:
+    """A fresh secret to sign messages with (Standard Webhooks)."""
+    return "whsec_" + b64encode(random_bytes(SECRET_BYTES)).decode("ascii")
 
 
 def new_key(role: Role, random_bytes: RandomBytes) -> str:

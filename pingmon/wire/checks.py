@@ -18,6 +18,7 @@ from msgspec import Struct
 from pingmon.core.check import Check, next_ping, shown_status, watched_since
 from pingmon.core.flip import Deaf
 from pingmon.core.ids import Id
+from pingmon.core.site import Site
 from pingmon.core.times import SECOND
 
 Json: TypeAlias = dict[str, Any]
@@ -113,9 +114,9 @@ def status(check: Check, view: View) -> str:
     return "started"
 
 
-def tagged(check: Check, tags: frozenset[str]) -> bool:
-    """Whether the check has all of `tags`; its own are separated by spaces only, and none is empty."""
-    return tags <= {tag for tag in check.spec.tags.split(" ") if tag}
+def tagged(subject: Check | Site, tags: frozenset[str]) -> bool:
+    """Whether the check or site has all of `tags`; its own are separated by spaces only, and none is empty."""
+    return tags <= {tag for tag in subject.spec.tags.split(" ") if tag}
 
 
 @lru_cache(maxsize=65_536)

@@ -74,10 +74,11 @@ def _ping_json(entry: Entry, n: int, known: dict[int, int], check_url: str) -> J
 
 def flips_json(flips: Iterable[Flip]) -> Json:
     """The answer that lists `flips`. `seq` is the mark from which to ask for older ones."""
-    return {"flips": [_flip_json(flip) for flip in flips]}
+    return {"flips": [flip_json(flip) for flip in flips]}
 
 
-def _flip_json(flip: Flip) -> Json:
+def flip_json(flip: Flip) -> Json:
+    """One flip, as it is shown of checks and of sites."""
     return {
         "timestamp": seconds_text(flip.at),
         "up": int(flip.new == "up"),

@@ -17,10 +17,11 @@ from twisted.web.resource import Resource
 
 from pingmon.clock import Timekeeper
 from pingmon.core.check import Check
-from pingmon.core.events import DAEMON, Event, PingReceived, ProjectCreated, Signal
+from pingmon.core.events import DAEMON, Event, PingReceived, ProjectCreated, Signal, SiteProbed
+from pingmon.core.look import Fault, Look
 from pingmon.core.parts import Outcome
 from pingmon.core.times import SECOND
-from pingmon.http.api import Api, ApiSettings, History
+from pingmon.http.api import Api, ApiSettings, History, Probes
 from pingmon.http.keys import key_created, new_key
 from pingmon.journal import MemoryJournal
 from pingmon.monitor import Monitor
@@ -53,7 +54,12 @@ class Reply(Struct, frozen=True):
 class House:
     """`ask` is a client; `journal`, `monitor` and `time` (seconds) are there to be tampered with."""
 
-    def __init__(self, settings: ApiSettings | None = None, history: History | None = None) -> None:
+    def __init__(
+        self,
+        settings: ApiSettings | None = None,
+        history: History | None = None,
+        probes: Probes | None = None,
+    ) -> None:
         self.time = float(START)
         self.health: Callable[[], list[str]] = list
         chance = count()
@@ -70,6 +76,7 @@ class House:
             history or self.journal,
             settings,
             health=lambda: self.health(),
+            probes=probes,
             random_bytes=lambda n: self.random_bytes(n),
         )
         root = Resource()
@@ -77,6 +84,7 @@ class House:
         self.treq: Any = StubTreq(root)
         self.rw = self.new_project(PROJECT)
         self.ro = self.new_key(PROJECT, "ro")
+        self.operator = self.new_key(DAEMON, "operator")
 
     # --- making ---------------------------------------------------------------------------------------------------
 
@@ -107,6 +115,30 @@ class House:
         reply = self.post("/api/v3/channels/", {"kind": "webhook", "name": name, "value": {"url_down": "http://x.y/"}})
         assert reply.status == 201, reply.raw
         return str(reply.json["id"])
+
+    def new_site(self, url: str = "https://site.example/", **fields: Any) -> str:
+        reply = self.post("/api/v3/sites/", {"url": url, **fields})
+        assert reply.status == 201, reply.raw
+        return str(reply.json["uuid"])
+
+    def new_partner(self, slug: str = "hosty", **fields: Any) -> str:
+        reply = self.post("/api/v3/partners/", {"slug": slug, **fields}, self.operator)
+        assert reply.status == 201, reply.raw
+        return str(reply.json["uuid"])
+
+    def look(self, fault: Fault = "", code: int = 200, node: str = "", **more: Any) -> Look:
+        return Look(node, self.now, code, fault, **more)
+
+    def probed(self, id: str, *looks: Look, asked: int = 0, quorum: int = 0) -> None:
+        self.submit(id, SiteProbed(looks, asked, quorum))
+
+    def outage(self, id: str, down_s: int = 60) -> None:
+        """The site goes down now, without verifiers, and is back `down_s` seconds later."""
+        for wait in (10, 10, down_s - 20 - 1, 1):
+            self.probed(id, self.look("status", 503))
+            self.time += wait
+        self.probed(id, self.look())
+        self.probed(id, self.look())
 
     def check(self, id: str) -> Check:
         return self.monitor.world.checks[id]

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail
 
-from pingmon.core.events import CheckDeleted
+from pingmon.core.events import CheckDeleted, Event
 from pingmon.journal import JournalUnavailable
 from tests.http.api_house import House, Logged
 
@@ -115,6 +115,9 @@ def test_a_journal_that_cannot_be_read() -> None:
     for error in (JournalUnavailable("the disk reports an I/O error"), CancelledError()):
         house = House(history=Broken(error))
         assert house.get(f"{CHECKS}{house.create()}/pings/").status == 503
+        site = house.new_site()
+        for what in ("flips", "probes", "hours", "uptime"):
+            assert house.get(f"/api/v3/sites/{site}/{what}/").status == 503
 
 
 def test_a_bug() -> None:
@@ -137,6 +140,9 @@ class Broken:
         return fail(self._error)
 
     def flips(self, stream: str, **_: Any) -> Deferred[Any]:
+        return fail(self._error)
+
+    def events(self, stream: str, kind: type[Event], **_: Any) -> Deferred[Any]:
         return fail(self._error)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from pingmon.core.events import Event
 from tests.http.api_house import START, House
 
 A = "aaaaaaaa-0000-4000-8000-000000000000"
@@ -99,6 +100,9 @@ class Slow:
 
     def flips(self, stream: str, **asked: Any) -> Deferred[Any]:
         return self.house.journal.flips(stream, **asked)
+
+    def events(self, stream: str, kind: type[Event], **asked: Any) -> Deferred[Any]:
+        return self.house.journal.events(stream, kind, **asked)
 
 
 def test_pings_that_arrive_meanwhile_do_not_shift_a_page() -> None:

@@ -1,0 +1,64 @@
+"""The fields of a site as clients send them: their rules, the errors they cause, and the settings they make.
+
+The table `FIELDS` is the contract, as in `fields`: judged in its order, only the first error is told, unknown fields
+are ignored. Whether channels and the host are there is judged after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, Final
+
+from pingmon.core.events import SiteChanges, SiteSpec
+from pingmon.core.notify import Channel
+from pingmon.core.partner import AUTO
+from pingmon.wire.fields import Given, Invalid, Rule, channel_ids
+from pingmon.wire.webhook import Unsendable, target
+
+
+def _wrong_url(url: str) -> str | None:
+    try:
+        _, credentials = target(url)
+    except Unsendable:
+        return "is not an http or https URL"
+    if credentials is not None:
+        return "has a user name or password in it"
+    # A message, a header and a page will show it: nothing in it may be invisible or break a line.
+    return None if url.isprintable() and " " not in url else "contains spaces or control characters"
+
+
+FIELDS: Final[dict[str, Rule]] = {
+    "name": Rule(type="string", max_length=100),
+    "url": Rule(type="string", max_length=2000, wrong=_wrong_url),
+    "interval": Rule(type="integer", minimum=60, maximum=86_400),
+    "timeout": Rule(type="integer", minimum=1, maximum=30),
+    "host": Rule(type="string", max_length=100),
+    "tags": Rule(type="string"),
+    "channels": Rule(type="string"),
+    "head_only": Rule(type="boolean"),
+}
+
+
+def created(given: Given, channels: Iterable[Channel], slugs: Collection[str]) -> SiteSpec:
+    """The site that a request makes; `channels` are the project's, `slugs` those of all partners. Raises `Invalid`."""
+    if "url" not in given:
+        raise Invalid("json validation error: url is missing")
+    return SiteSpec(**_settings(given, "", channels, slugs))
+
+
+def changes(given: Given, spec: SiteSpec, channels: Iterable[Channel], slugs: Collection[str]) -> SiteChanges:
+    """What a request changes in a site that has `spec` now. Raises `Invalid`.
+
+    A host that is gone may stay: who reads a site and sends it back changed in another point must not be refused.
+    """
+    return SiteChanges(**_settings(given, spec.host, channels, slugs))
+
+
+def _settings(given: Given, kept: str, channels: Iterable[Channel], slugs: Collection[str]) -> dict[str, Any]:
+    sets = dict(given)
+    if "channels" in given:
+        sets["channels"] = channel_ids(given["channels"], channels)
+    host = given.get("host", AUTO)
+    if host not in ("", AUTO, kept) and host not in slugs:
+        raise Invalid(f"json validation error: host is no partner's slug: {host}")
+    return sets

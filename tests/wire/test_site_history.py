@@ -1,0 +1,59 @@
+"""Flips, rounds and hours of a site are shown with who saw what."""
+
+from __future__ import annotations
+
+from pingmon.core.events import Entry, Hour, SiteProbed
+from pingmon.core.flip import Flip
+from pingmon.core.look import Look
+from pingmon.core.times import SECOND
+from pingmon.wire.site_history import hour_json, round_json, site_flips_json
+
+NOW = 1_700_000_000 * SECOND
+HERE = Look("", NOW, 503, "status", 12, "192.0.2.1", "503 Service Unavailable")
+TOKYO = Look("tokyo", NOW + 5, 200, "", 9)
+
+
+def test_a_flip_of_a_site_says_what_decided_it() -> None:
+    """It is the flip of a check and the status before and after, the code, and every look."""
+    (shown,) = site_flips_json([Flip(9, "s", NOW, "suspect", "down", "verdict", code=503, looks=(HERE,))])["flips"]
+    (look,) = shown.pop("looks")
+    assert shown == {
+        "timestamp": "2023-11-14T22:13:20+00:00",
+        "up": 0,
+        "reason": "verdict",
+        "seq": 9,
+        "old": "suspect",
+        "new": "down",
+        "code": 503,
+    }
+    assert (look["class"], look["code"], look["node"]) == ("status", 503, "")
+
+
+def test_a_round_says_who_saw_what() -> None:
+    """In words and look by look, with how many were asked."""
+    shown = round_json(Entry(7, NOW + 6, "s", SiteProbed((HERE, TOKYO), 2, 1)))
+    assert [look["node"] for look in shown.pop("looks")] == ["", "tokyo"]
+    assert shown == {
+        "seq": 7,
+        "at": "2023-11-14T22:13:20.000006+00:00",
+        "asked": 2,
+        "quorum": 1,
+        "summary": "503 Service Unavailable (here); ok (tokyo)",
+    }
+
+
+def test_an_hour_is_shown_with_its_times() -> None:
+    """Where no probe was good there are none, and 0 would be a lie."""
+    assert hour_json(3, Hour(NOW, 12, 2, 1, 10, 20, 30, 40)) == {
+        "seq": 3,
+        "start": "2023-11-14T22:13:20+00:00",
+        "probes": 12,
+        "bad": 2,
+        "void": 1,
+        "fastest": 10,
+        "median": 20,
+        "p95": 30,
+        "slowest": 40,
+    }
+    nothing = hour_json(3, Hour(NOW, 2, 2, 0))
+    assert [nothing[name] for name in ("fastest", "median", "p95", "slowest")] == [None] * 4
