@@ -11,10 +11,14 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pingmon.core.events import Event
 
 BIN = Path(sys.executable).parent
 HERE = Path(__file__).resolve().parent
@@ -125,6 +129,38 @@ def cpu_seconds(pid: int) -> float:
 def resident_bytes(pid: int) -> int:
     """Memory of the process that is in RAM."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def write_log(data: Path, story: Iterable[tuple[str, Event]]) -> None:
+    """A log in `data` as a daemon that folded `story` would have left it, saved state included.
+
+    Takes the reactor of this process and does not give it back: to be called in a process of its own, and last.
+    """
+    from twisted.internet import reactor
+    from twisted.internet.defer import Deferred, gatherResults
+    from twisted.internet.task import react
+
+    from pingmon.clock import Timekeeper, steady_seconds
+    from pingmon.core.parts import Outcome
+    from pingmon.journal import SqliteJournal
+    from pingmon.monitor import Monitor
+
+    async def written(_: object) -> None:
+        journal: SqliteJournal[Outcome] = SqliteJournal(data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
+        monitor = Monitor(journal, Timekeeper(time.time, steady_seconds))
+        monitor.open()
+        monitor.start()
+        waiting: list[Deferred[Outcome]] = []
+        for stream, event in story:
+            waiting.append(monitor.submit(stream, event))
+            if len(waiting) == 10_000:
+                await gatherResults(waiting)
+                waiting = []
+        await gatherResults(waiting)
+        await monitor.stop()
+
+    (data / "first-run.json").write_text("{}")
+    react(lambda reactor: Deferred.fromCoroutine(written(reactor)))
 
 
 def machine() -> str:

@@ -20,7 +20,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import accepts, cpu_seconds, daemon_command, free_port, machine, pause, resident_bytes, until, wrk
+from common import (
+    accepts,
+    cpu_seconds,
+    daemon_command,
+    free_port,
+    machine,
+    pause,
+    resident_bytes,
+    until,
+    write_log,
+    wrk,
+)
 from plot import Plot
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -119,15 +130,7 @@ def check_id(number: int) -> str:
 
 def fill(data: Path, size: int) -> None:
     """A journal as a daemon with `size` up checks would have left it, snapshot included."""
-    from twisted.internet import reactor
-    from twisted.internet.defer import Deferred, gatherResults
-    from twisted.internet.task import react
-
-    from pingmon.clock import Timekeeper, steady_seconds
     from pingmon.core.events import CheckCreated, CheckSpec, Event, PingReceived, ProjectCreated
-    from pingmon.core.parts import Outcome
-    from pingmon.journal import SqliteJournal
-    from pingmon.monitor import Monitor
 
     def story() -> Iterator[tuple[str, Event]]:
         yield PROJECT, ProjectCreated("bench", "pingkey000000000000000")
@@ -136,22 +139,7 @@ def fill(data: Path, size: int) -> None:
             yield check_id(number), CheckCreated(PROJECT, CheckSpec(name=name, slug=name, tags="prod db"))
             yield check_id(number), PingReceived(addr="192.0.2.1", ua="curl/8.5.0")
 
-    async def written(_: object) -> None:
-        journal: SqliteJournal[Outcome] = SqliteJournal(data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
-        monitor = Monitor(journal, Timekeeper(time.time, steady_seconds))
-        monitor.open()
-        monitor.start()
-        waiting: list[Deferred[Outcome]] = []
-        for stream, event in story():
-            waiting.append(monitor.submit(stream, event))
-            if len(waiting) == 10_000:
-                await gatherResults(waiting)
-                waiting = []
-        await gatherResults(waiting)
-        await monitor.stop()
-
-    (data / "first-run.json").write_text("{}")
-    react(lambda reactor: Deferred.fromCoroutine(written(reactor)))
+    write_log(data, story())
 
 
 def plots(folder: Path, costs: list[Cost], empty: Cost) -> None:

@@ -5,21 +5,32 @@ Nothing here is needed to start; each key has a default that suits a small serve
 
 from __future__ import annotations
 
+import binascii
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import fields
 
-_is_url: Final = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(/[^\s?#'\"]*)?").fullmatch
+SECRET_MIN: Final = 24
+"""Bytes of a secret (Standard Webhooks: 24 to 64)."""
+
+_HOST: Final = r"https?://[A-Za-z0-9._\[\]:-]+"
+_is_url: Final = re.compile(_HOST + r"(/[^\s?#'\"]*)?").fullmatch
+_is_page: Final = re.compile(_HOST + r"([/?][^\s#]*)?").fullmatch
+_is_peer: Final = re.compile(_HOST + r"(/[A-Za-z0-9._~!$&'()*+;=:%/-]*)?").fullmatch
 
 Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=86400)]
 Bytes: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 30)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
+Number: TypeAlias = Annotated[int, Meta(ge=0)]
 
 
 class Network(str):
@@ -30,6 +41,33 @@ class Network(str):
 
 class Url(str):
     """An `http://` or `https://` address with a host, and perhaps a port and a path; empty is allowed."""
+
+    __slots__ = ()
+
+
+class Page(str):
+    """An `http://` or `https://` URL that is probed: with a host, and perhaps a port, a path and a query."""
+
+    __slots__ = ()
+
+
+class PeerUrl(str):
+    """Where a verifier is: like `Url`, but ASCII and never empty."""
+
+    __slots__ = ()
+
+
+class Secret(str):
+    """`whsec_` and at least `SECRET_MIN` bytes in base64. It shows itself nowhere."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+class Secrets(tuple[Secret, ...]):
+    """Secrets that are valid at the same time, at least one; in the file a string or an array of strings."""
 
     __slots__ = ()
 
@@ -62,7 +100,7 @@ class Pings(Struct, frozen=True):
     body_limit: Bytes = 10_000
     body_cap: Bytes = 1 << 20
     store_bodies: Literal["text", "any"] = "text"
-    per_minute: Annotated[int, Meta(ge=0)] = 0
+    per_minute: Number = 0
 
 
 class Monitoring(Struct, frozen=True):
@@ -72,23 +110,60 @@ class Monitoring(Struct, frozen=True):
 
 
 class Outgoing(Struct, frozen=True):
-    """`[outgoing]`: `allow` names private networks that webhooks may reach, `parallel` how many run at once."""
+    """`[outgoing]`: `allow` names private networks that probes and webhooks may reach.
+
+    `parallel`: how many webhooks run at once.
+    """
 
     allow: tuple[Network, ...] = ()
     parallel: Count = 64
 
 
+class Sites(Struct, frozen=True):
+    """`[sites]`: how sites are probed, and when they are down.
+
+    `quorum`: how many verifiers must find a site down (0: see `Config.quorum`). `ask`: how many of them are asked at a
+    time (0: all). `canaries`: URLs that are as good as always up; when they fail, pingmon is cut off and not the sites.
+    `parallel` probes run at once, `per_address` of them to one address. `as_numbers`: where AS numbers come from,
+    `cymru`, the path of a table of iptoasn.com, or nowhere ("").
+    """
+
+    quorum: Number = 0
+    ask: Number = 0
+    canaries: tuple[Page, ...] = ()
+    parallel: Count = 500
+    per_address: Count = 4
+    as_numbers: str = ""
+
+
+class Verifier(Struct, frozen=True):
+    """`[[verifier]]`: one that may be asked. Questions are signed with the first of its secrets; answers with any.
+
+    Verifiers of one `region` ("": unlike all others) see much the same.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    url: PeerUrl
+    secret: Secrets
+    region: str = ""
+
+
 class Retained(Struct, frozen=True):
-    """`[retention]`: `pings` are kept per check, and none older than `days` (0: any age)."""
+    """`[retention]`: how much is kept, and no ping older than `days` (0: any age).
+
+    `pings` are kept per check, `probes` per site.
+    """
 
     pings: Count = 1000
-    days: Annotated[int, Meta(ge=0)] = 0
+    days: Number = 0
+    probes: Count = 2000
 
 
 class Limits(Struct, frozen=True):
-    """`[limits]`: `checks` per project; management API requests per second and key."""
+    """`[limits]`: `checks` and `sites` per project; management API requests per second and key."""
 
     checks: Count = 10_000
+    sites: Count = 10_000
     api_requests: Count = 20
 
 
@@ -101,8 +176,16 @@ class Config(Struct, frozen=True):
     pings: Pings = Pings()
     monitor: Monitoring = Monitoring()
     outgoing: Outgoing = Outgoing()
+    sites: Sites = Sites()
+    verifier: tuple[Verifier, ...] = ()
     retention: Retained = Retained()
     limits: Limits = Limits()
+
+    @property
+    def quorum(self) -> int:
+        """How many verifiers must find a site down: two unless the file says otherwise, but no more than are asked."""
+        asked = min(self.sites.ask or len(self.verifier), len(self.verifier))
+        return self.sites.quorum or min(2, asked)
 
 
 class BadConfig(ValueError):
@@ -126,54 +209,138 @@ def load(path: Path) -> Config:
 
 def parse(tree: Mapping[str, Any], source: str) -> Config:
     """The configuration in a decoded TOML document. Raises `BadConfig` with all its problems."""
-    problems = [f"{source}: {problem}" for problem in _problems(Config, tree, "")]
-    if problems:
-        raise BadConfig(problems)
+    found = [*_problems(Config, tree, ""), *_contradictions(tree)]
+    if found:
+        raise BadConfig([f"{source}: {problem}" for problem in found])
     return msgspec.convert(tree, Config, dec_hook=_text)
+
+
+# --- what is wrong in one place -----------------------------------------------------------------------------------
 
 
 def _problems(section: type[Struct], tree: Mapping[str, Any], prefix: str) -> Iterator[str]:
     types = get_type_hints(section, include_extras=True)
+    for field in fields(section):
+        if field.required and field.name not in tree:
+            yield f"{prefix}{field.name}: is missing"
     for key, value in tree.items():
         path = prefix + key
         wanted = types.get(key)
         if wanted is None:
             yield f"{path}: there is no such key{_hint(types)}"
-        elif not (isinstance(wanted, type) and issubclass(wanted, Struct)):
-            yield from _problem(wanted, value, path)
-        elif isinstance(value, dict):
-            yield from _problems(wanted, value, path + ".")
         else:
-            yield f"{path}: expected a table"
+            yield from _problem(wanted, value, path)
 
 
 def _problem(wanted: Any, value: Any, path: str) -> Iterator[str]:
-    if get_origin(wanted) is tuple and isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _problem(get_args(wanted)[0], item, f"{path}[{index}]")
-        return
-    if get_origin(wanted) is Literal and value not in get_args(wanted):
+    item = Secret if wanted is Secrets else get_args(wanted)[0] if get_origin(wanted) is tuple else None
+    if _is_table(wanted):
+        if isinstance(value, dict):
+            yield from _problems(wanted, value, path + ".")
+        else:
+            yield f"{path}: expected a table"
+    elif item is not None and isinstance(value, list) and value:
+        for index, each in enumerate(value):
+            yield from _problem(item, each, f"{path}[{index}]")
+    elif _is_table(item) and value != []:
+        yield f"{path}: expected tables, each under [[{path}]]"
+    elif get_origin(wanted) is Literal and value not in get_args(wanted):
         yield f"{path}: expected one of {', '.join(map(repr, get_args(wanted)))}"
-        return
+    else:
+        yield from _mismatch(wanted, value, path)
+
+
+def _mismatch(wanted: Any, value: Any, path: str) -> Iterator[str]:
     try:
         msgspec.convert(value, wanted, dec_hook=_text)
     except msgspec.ValidationError as error:
         yield f"{path}: {str(error)[:1].lower()}{str(error)[1:]}"
 
 
+def _is_table(wanted: Any) -> bool:
+    return isinstance(wanted, type) and issubclass(wanted, Struct)
+
+
 def _hint(types: Mapping[str, Any]) -> str:
     return f" (there are {', '.join(sorted(types))})"
 
 
-def _text(wanted: type, value: Any) -> Network | Url:
-    """A network or an address from a TOML value; msgspec asks for the types that it does not know itself."""
-    return _network(value) if wanted is Network else _url(value)
+# --- what does not go together ------------------------------------------------------------------------------------
+
+
+def _contradictions(tree: Mapping[str, Any]) -> Iterator[str]:
+    """Looks at the file as it is, so that these are told together with all else that is wrong."""
+    tables, sites = tree.get("verifier", []), tree.get("sites", {})
+    if not isinstance(tables, list) or not isinstance(sites, dict):
+        return
+    places: dict[str, int] = {}
+    for index, table in enumerate(tables):
+        name = table.get("name") if isinstance(table, dict) else None
+        if isinstance(name, str) and places.setdefault(name, index) != index:
+            yield f"verifier[{index}].name: is that of verifier[{places[name]}] already"
+    quorum, ask = (_count(sites.get(key)) for key in ("quorum", "ask"))
+    if quorum > len(tables):
+        yield f"sites.quorum: {quorum} is more than there are verifiers ({len(tables)})"
+    elif quorum > ask > 0:
+        yield f"sites.quorum: {quorum} is more than are asked (sites.ask = {ask})"
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+# --- texts with a form of their own -------------------------------------------------------------------------------
+
+
+def _text(wanted: type, value: Any) -> Any:
+    """A text from a TOML value; msgspec asks for the types that it does not know itself."""
+    return _FORMS[wanted](value)
 
 
 def _url(value: Any) -> Url:
     if not isinstance(value, str) or (value and not _is_url(value)):
         raise ValueError(f'expected an address such as "https://ping.example.org", got {value!r}')
     return Url(value)
+
+
+def _page(value: Any) -> Page:
+    if not isinstance(value, str) or not _is_page(value) or not _has_host(value):
+        raise ValueError(f'expected a URL such as "https://www.example.org/", got {value!r}')
+    return Page(value)
+
+
+def _peer_url(value: Any) -> PeerUrl:
+    if not isinstance(value, str) or not _is_peer(value) or not _has_host(value):
+        raise ValueError(f'expected an address such as "https://verifier.example.org:8100", got {value!r}')
+    return PeerUrl(value)
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _secrets(value: Any) -> Secrets:
+    if isinstance(value, list) and not value:
+        raise ValueError("there is no secret in it")
+    return Secrets(map(_secret, value if isinstance(value, list) else [value]))
+
+
+def _secret(value: Any) -> Secret:
+    """As `wire.signed.secret` reads it. The text of an error never quotes it."""
+    encoded = value.removeprefix("whsec_") if isinstance(value, str) else value
+    if not isinstance(value, str) or encoded == value:
+        raise ValueError("expected a secret that begins with whsec_")
+    try:
+        key = b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("is not base64 after whsec_") from None
+    if len(key) < SECRET_MIN:
+        raise ValueError(f"has {len(key)} bytes, at least {SECRET_MIN} are needed")
+    return Secret(value)
 
 
 def _network(value: Any) -> Network:
@@ -184,3 +351,13 @@ def _network(value: Any) -> Network:
     except ValueError:
         raise ValueError(f'{value!r} is not a network such as "192.168.0.0/16" or "fd00::/8"') from None
     return Network(value)
+
+
+_FORMS: Final[dict[type, Callable[[Any], Any]]] = {
+    Network: _network,
+    Url: _url,
+    Page: _page,
+    PeerUrl: _peer_url,
+    Secret: _secret,
+    Secrets: _secrets,
+}

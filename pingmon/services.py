@@ -1,7 +1,9 @@
 """The daemon as a Twisted service: what is started in which order, and stopped in the reverse one.
 
-    bind ports ─▶ load the world ─▶ journal ─▶ alarms ─▶ outbox ─▶ (the reactor runs: connections are served)
-    alarms ─▶ stop listening ─▶ finish requests in flight ─▶ outbox ─▶ save the world, close the journal
+    bind ports ─▶ load the world ─▶ journal ─▶ watchers ─▶ tellers ─▶ (the reactor runs: connections are served)
+    watchers ─▶ stop listening ─▶ finish requests in flight ─▶ tellers ─▶ save the world, close the journal
+
+Watchers find things out (deadlines that pass, sites that fail), tellers pass them on (to partners, to channels).
 
 Ports are bound before the world is loaded, so the kernel keeps connections that arrive meanwhile. What cannot be
 served at all ends the process at once with one line (`Refused`), never a daemon that runs but does not listen.
@@ -11,36 +13,23 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
-from twisted.internet.tcp import Port
-from twisted.logger import Logger
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.failure import Failure
 
-from pingmon.alarms import Alarms
 from pingmon.datadir import DataDir, DataDirError
-from pingmon.housekeeping import Housekeeping
 from pingmon.journal import JournalDamaged, JournalFormatError, JournalFull, JournalUnavailable
+from pingmon.listening import Listener, Listening, Refused, maybe
 from pingmon.monitor import Monitor
 
-BACKLOG: Final = 4096
-"""Connections that the kernel keeps until the daemon takes them; it lowers this to its own limit (`somaxconn`). With
-Twisted's 50 a burst of callers overflows the queue, and each one left out waits a second before it tries again."""
 
-
-class Refused(SystemExit):
-    """The daemon cannot do its work. The message is one line for the operator; the process exits with status 1."""
-
-
-class Outbox(Protocol):
-    """Delivers what is owed."""
+class Part(Protocol):
+    """Something that runs. `stop` may take its time."""
 
     def start(self) -> None: ...
-    def stop(self) -> Deferred[None]: ...
+    def stop(self) -> Deferred[None] | None: ...
 
 
 class Door(Protocol):
@@ -49,84 +38,36 @@ class Door(Protocol):
     def drain(self, timeout_s: float) -> Deferred[None]: ...
 
 
-class Listener:
-    """One endpoint that the daemon listens on; `description` is the string that the operator gave.
-
-    A `backlog=` in it is kept, and so is that of a socket that systemd hands over; else it is `BACKLOG`.
-    """
-
-    def __init__(self, description: str, endpoint: IStreamServerEndpoint) -> None:
-        self.description = description
-        self._endpoint = endpoint
-        self.port: IListeningPort | None = None
-
-    def listen(self, factory: IProtocolFactory) -> None:
-        """Bind. Raises `Refused` if that is not possible."""
-        failed: list[BaseException] = []
-        self._endpoint.listen(factory).addCallbacks(self._bound, lambda failure: failed.append(failure.value))
-        if failed:
-            raise Refused(f"pingmon: cannot listen on {self.description}: {_reason(failed[0])}")
-
-    def _bound(self, port: IListeningPort) -> None:
-        self.port = port
-        if (
-            isinstance(port, Port)
-            and "backlog=" not in self.description
-            and not self.description.startswith("systemd:")
-        ):
-            port.socket.listen(BACKLOG)
-
-    async def stop(self) -> None:
-        """Accept no more connections."""
-        port, self.port = self.port, None
-        if port is not None:
-            await _maybe(port.stopListening())
-
-
-class Daemon(Service):
+class Daemon(Listening):
     """All of pingmon. `started` is called once the journal runs (first start, greetings)."""
-
-    log = Logger()
 
     def __init__(
         self,
         *,
         data: DataDir,
         monitor: Monitor,
-        alarms: Alarms,
-        housekeeping: Housekeeping,
-        outbox: Outbox,
+        watchers: Sequence[Part],
+        tellers: Sequence[Part],
         door: Door,
         factory: IProtocolFactory,
         listeners: Sequence[Listener],
         drain_s: float,
         started: Callable[[Sequence[Listener]], Deferred[None]],
     ) -> None:
+        super().__init__(factory, listeners)
         self.setName("pingmon")
         self._data = data
         self._monitor = monitor
-        self._alarms = alarms
-        self._housekeeping = housekeeping
-        self._outbox = outbox
+        self._watchers = watchers
+        self._tellers = tellers
         self._door = door
-        self._factory = factory
-        self._listeners = listeners
         self._drain_s = drain_s
         self._started = started
-        self._listening = False
-
-    def privilegedStartService(self) -> None:
-        """Bind the ports, while the process may still be allowed to bind low ones."""
-        for listener in self._listeners:
-            listener.listen(self._factory)
-        self._listening = True
 
     def startService(self) -> None:
         """Load the world and begin. Raises `Refused`, before anything has been served."""
-        super().startService()
         self._data.claim()
-        if not self._listening:  # `twist` knows no privileged start
-            self.privilegedStartService()
+        super().startService()
         try:
             self._monitor.open()
         except (JournalDamaged, JournalFormatError, JournalUnavailable) as error:
@@ -135,9 +76,8 @@ class Daemon(Service):
         gc.collect()
         gc.freeze()
         self._monitor.start()
-        self._alarms.start()
-        self._housekeeping.start()
-        self._outbox.start()
+        for part in (*self._watchers, *self._tellers):
+            part.start()
         self._started(self._listeners).addErrback(self._not_greeted)
 
     def _not_greeted(self, failure: Failure) -> None:
@@ -153,29 +93,18 @@ class Daemon(Service):
 
     async def _stop(self) -> None:
         # Whoever calls from now on may not be heard: silence proves nothing any more.
-        with self.log.failuresHandled("while stopping the alarms"):
-            self._alarms.stop()
-            self._housekeeping.stop()
+        await self._stop_parts(self._watchers)
+        with self.log.failuresHandled("while noting that nothing is heard any more"):
             await self._monitor.end_listening()
-        for listener in reversed(self._listeners):
-            with self.log.failuresHandled("while closing {endpoint}", endpoint=listener.description):
-                await listener.stop()
+        await self.close_ports()
         with self.log.failuresHandled("while finishing requests"):
             await self._door.drain(self._drain_s)
-        with self.log.failuresHandled("while stopping deliveries"):
-            await self._outbox.stop()
+        await self._stop_parts(self._tellers)
         with self.log.failuresHandled("while closing the journal"):
             await self._monitor.stop()
         self._data.release()
 
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, CannotListenError):
-        error = error.socketError
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return text[:1].lower() + text[1:]
-
-
-async def _maybe(result: Deferred[None] | None) -> None:
-    if result is not None:
-        await result
+    async def _stop_parts(self, parts: Sequence[Part]) -> None:
+        for part in reversed(parts):
+            with self.log.failuresHandled("while stopping {part}", part=type(part).__name__):
+                await maybe(part.stop())

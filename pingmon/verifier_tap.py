@@ -13,19 +13,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.application.service import IService, Service
+from twisted.application.service import IService
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
-from twisted.logger import Logger
 from twisted.python import usage
+
+from pingmon.listening import Listener, Listening, Refused, listener
 
 if TYPE_CHECKING:
     from pingmon.core.addresses import AddressPolicy
     from pingmon.http.door import Door
     from pingmon.probes.verifier import Looker, Verifier
-    from pingmon.services import Listener
     from pingmon.wire.signed import Secret
 
+PROGRAM: Final = "pingmon-verifier"
 FILE_MAX: Final = 65_536
 """Bytes of a secret file."""
 MODE_MAX: Final = 0o640
@@ -89,7 +89,7 @@ def makeService(options: Options) -> IService:
     path = Path(options["secret-file"]).absolute()
     secrets = read_secrets(path)
     policy = _policy(options["allow"])
-    listeners = [_listener(text) for text in options["listen"]]
+    listeners = [listener(clock, text, PROGRAM) for text in options["listen"]]
     probes = options["probes"] or PROBES_MAX
     name = (options["name"] or socket.gethostname())[:255]
 
@@ -120,10 +120,8 @@ def read_secrets(path: Path) -> tuple[Secret, ...]:
         raise _refused(f"{path}: {error}") from error
 
 
-class VerifierService(Service):
+class VerifierService(Listening):
     """A verifier and its door. SIGHUP has it read its secrets again; if it cannot, it keeps those that it has."""
-
-    log = Logger()
 
     def __init__(
         self,
@@ -133,34 +131,23 @@ class VerifierService(Service):
         secret_file: Path,
         soon: Callable[[Callable[[], None]], object],
     ) -> None:
-        self.setName("pingmon-verifier")
+        super().__init__(door, listeners)
+        self.setName(PROGRAM)
         self._verifier = verifier
         self._door = door
-        self._listeners = listeners
         self._secret_file = secret_file
         self._soon = soon
-        self._listening = False
         self._before: Any = signal.SIG_DFL
-
-    def privilegedStartService(self) -> None:
-        """Bind the ports, while the process may still be allowed to bind low ones. Raises `Refused`."""
-        for listener in self._listeners:
-            listener.listen(self._door)
-        self._listening = True
 
     def startService(self) -> None:
         """Begin. Raises `Refused`."""
         super().startService()
-        if not self._listening:  # `twist` knows no privileged start
-            self.privilegedStartService()
         self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._soon(self.reload))
-        for listener in self._listeners:
-            self.log.info("listening on {endpoint}", endpoint=listener.description)
+        for each in self._listeners:
+            self.log.info("listening on {endpoint}", endpoint=each.description)
 
     def reload(self) -> None:
         """Read the secrets again."""
-        from pingmon.services import Refused
-
         try:
             self._verifier.secrets = read_secrets(self._secret_file)
         except Refused as error:
@@ -175,9 +162,7 @@ class VerifierService(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        for listener in reversed(self._listeners):
-            with self.log.failuresHandled("while closing {endpoint}", endpoint=listener.description):
-                await listener.stop()
+        await self.close_ports()
         with self.log.failuresHandled("while finishing requests"):
             await self._door.drain(DRAIN_S)
 
@@ -219,27 +204,13 @@ def _door(verifier: Verifier, clock: Any) -> Door:
 
 
 def _policy(networks: Sequence[str]) -> AddressPolicy:
-    from pingmon.core.addresses import allowing
+    from pingmon.core.addresses import ON_THE_COMMAND_LINE, allowing
 
     try:
-        return allowing(networks)
+        return allowing(networks, ON_THE_COMMAND_LINE)
     except ValueError as error:
         raise _refused(f"--allow: {error}") from error
 
 
-def _listener(description: str) -> Listener:
-    from twisted.internet import reactor
-
-    from pingmon.services import Listener
-
-    try:
-        return Listener(description, serverFromString(reactor, description))
-    except Exception as error:
-        # Endpoint parsers are plugins and raise whatever they like at text that they cannot read.
-        raise _refused(f"cannot listen on {description}: {error or type(error).__name__}") from error
-
-
 def _refused(why: str) -> SystemExit:
-    from pingmon.services import Refused
-
-    return Refused(f"pingmon-verifier: {why}")
+    return Refused(f"{PROGRAM}: {why}")

@@ -11,12 +11,11 @@ decides neither who is told nor when an attempt is repeated (`core.notify`), onl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import chain, repeat
 from typing import Final
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -32,16 +31,14 @@ from pingmon.core.notify import Notification, retry_at
 from pingmon.core.parts import Outcome
 from pingmon.core.times import SECOND
 from pingmon.delivery.attempt import ATTEMPT_S, Deliver, Delivered, NotDelivered, Result, attempt
+from pingmon.delivery.insist import insist
 from pingmon.delivery.turns import Turns
-from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 from pingmon.wire.message import Letter
 
 TICK_S: Final = 1.0
 STOP_S: Final = 3.0
 """Seconds that attempts in flight get to end by themselves when pingmon stops."""
-LOG_AGAIN_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Waits between attempts to log a result; the last one repeats."""
 ERROR_MAX: Final = 200
 """Characters of an error that are kept."""
 
@@ -182,7 +179,8 @@ class Outbox:
             self._turns.landed(owed.channel)
             self._go_soon()
         took_ms = round((self._monitor.time.steady() - began) * 1000)
-        await self._put_into_log(owed.channel, self._event(owed, result, took_ms))
+        event = self._event(owed, result, took_ms)
+        await insist(self._monitor, self._clock, owed.channel, event, f"what became of message {owed.id}")
 
     async def _attempt(self, owed: Notification) -> Result:
         world = self._monitor.world
@@ -214,22 +212,3 @@ class Outbox:
             wait=(again - now) / SECOND,
         )
         return NotificationFailed(owed.id, took_ms, error, again)
-
-    async def _put_into_log(self, channel: Id, event: Event) -> None:
-        """Log the result of an attempt, however often that has to be tried: one that is lost sends a message twice."""
-        for wait in chain(LOG_AGAIN_S, repeat(LOG_AGAIN_S[-1])):
-            try:
-                await self._monitor.submit(channel, event)
-            except CancelledError:
-                raise
-            except (JournalFull, JournalUnavailable) as error:
-                self.log.warn(
-                    "the result of a delivery could not be logged, will try again in {wait:.0f} s: {why}",
-                    wait=wait,
-                    why=str(error),
-                )
-            except Exception:  # noqa: BLE001 -- a bug, which must not make a second message of this one
-                self.log.failure("while logging the result of a delivery to channel {channel}", channel=channel)
-            else:
-                return
-            await deferLater(self._clock, wait)

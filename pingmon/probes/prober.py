@@ -1,10 +1,11 @@
 """One look at a site from here: HEAD, redirects followed, one deadline over all of it, and an honest word for trouble.
 
 A name is looked up once for each hop, every address it has is held against the policy, and the connection goes to one
-of these very addresses. If one address of a host is refused, the host is.
+of these very addresses. If one address of a host is refused, the host is: then the prober was told not to look and says
+nothing of the site (`void`), unless the site led it there (`redirect`).
 
 Nothing fails but by being cancelled: whatever goes wrong is a `Look`. What is pingmon's own trouble (no descriptors,
-no network, no name server that answers, too much to do) is `void` and never the site's fault.
+no network, no name server that answers, too much to do) is `void` too, and never the site's fault.
 """
 
 from __future__ import annotations
@@ -105,6 +106,7 @@ class _Visit:
         self._code = 0
         self._address = ""
         self._note = ""
+        self._redirected = False
         self._verdict: ProbeFailed | None = None
         self._walking: Deferred[Look] | None = None
         self._dial: Dial | None = None
@@ -140,7 +142,7 @@ class _Visit:
                 return head
             if len(been) > MAX_REDIRECTS:
                 raise ProbeFailed("redirect", f"more than {MAX_REDIRECTS} redirects")
-            where = self._next(where, head)
+            where, self._redirected = self._next(where, head), True
             if where in been:
                 raise ProbeFailed("redirect", "the redirects go round in a circle")
             been.add(where)
@@ -196,8 +198,14 @@ class _Visit:
         for address in resolved.addresses:
             refusal = self._prober.policy.refusal(address)
             if refusal is not None:
-                raise ProbeFailed("connect", refusal)
+                raise self._forbidden(refusal)
         return resolved.addresses[:MAX_ADDRESSES]
+
+    def _forbidden(self, refusal: str) -> ProbeFailed:
+        """What it means that an address is not permitted: only a site that leads there itself is to blame."""
+        if self._redirected:
+            return ProbeFailed("redirect", f"redirected to where pingmon may not look: {refusal}")
+        return ProbeFailed("void", f"pingmon may not look there: {refusal}")
 
     def _creator(self, host: str) -> IOpenSSLClientConnectionCreator:
         try:

@@ -12,7 +12,8 @@ from pingmon.core.events import CheckDeleted, NotificationAbandoned, Notificatio
 from pingmon.core.notify import GIVE_UP_AFTER_S, RETRY_AFTER_S
 from pingmon.core.times import SECOND
 from pingmon.delivery.attempt import Delivered, NotDelivered
-from pingmon.delivery.outbox import LOG_AGAIN_S, STOP_S
+from pingmon.delivery.insist import LOG_AGAIN_S
+from pingmon.delivery.outbox import STOP_S
 from pingmon.journal import JournalFull
 from pingmon.testing import result, uuid
 from tests.delivery.post import Post

@@ -225,11 +225,16 @@ async def test_redirects_that_lead_nowhere_are_failures(
 
 @pytest_twisted.ensureDeferred
 async def test_each_redirect_is_held_against_the_policy(site: Site) -> None:
-    """A public site cannot send the prober to an address that only this machine can reach."""
+    """A public site cannot send the prober to an address that only this machine can reach; it is down if it tries."""
     port = await site.listen()
     site.pages["/"] = to(f"http://[::1]:{port}/inside")
     look = await prober("127.0.0.1").look(f"http://127.0.0.1:{port}/", 5.0)
-    assert gist(look) == (302, "connect", 'address ::1 is private; allow it with [outgoing] allow = ["::1/128"]')
+    assert gist(look) == (
+        302,
+        "redirect",
+        "redirected to where pingmon may not look: address ::1 is private; allow it with "
+        '[outgoing] allow = ["::1/128"]',
+    )
     assert len(site.requests) == 1
 
 
@@ -251,10 +256,12 @@ async def test_ipv6_literals_are_connected_to_and_sent_in_brackets(site: Site) -
 async def test_a_host_of_which_one_address_is_not_allowed_is_not_connected_to(
     site: Site, addresses: tuple[str, ...]
 ) -> None:
+    """And nothing is said of the site: pingmon was told not to look."""
     port = await site.listen()
     looker = prober("127.0.0.2", hosts={"h.example": addresses})
     look = await looker.look(f"http://h.example:{port}/", 5.0)
-    assert look.fault == "connect"
+    assert (look.fault, look.code, look.address) == ("void", 0, "")
+    assert look.detail.startswith("pingmon may not look there: address ")
     assert " is private; allow it with [outgoing] allow = [" in look.detail
     assert site.requests == []
     assert looker.targets.empty

@@ -1,0 +1,304 @@
+"""The composition root: where every part of the daemon meets the others.
+
+Only `tap` knows the reactor, and only this module the system's clocks and its randomness; all else is handed what it
+needs. What is wrong with the daemon as a whole (`problems`) is asked here too, for here all parts are known.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from pingmon.alarms import Alarms
+from pingmon.clock import Timekeeper, steady_seconds
+from pingmon.config import Config
+from pingmon.core.addresses import AddressPolicy
+from pingmon.core.parts import Outcome, Subject
+from pingmon.core.site import Site
+from pingmon.core.times import SECOND
+from pingmon.datadir import DataDir
+from pingmon.delivery.egress import Egress
+from pingmon.delivery.outbox import Outbox
+from pingmon.delivery.partners import Partners
+from pingmon.delivery.webhook import Webhook
+from pingmon.first_run import first_run
+from pingmon.housekeeping import Housekeeping
+from pingmon.http.access_log import AccessLog
+from pingmon.http.api import Api
+from pingmon.http.api_call import ApiSettings
+from pingmon.http.door import Door, DoorSettings
+from pingmon.http.keys import new_id
+from pingmon.http.ping import PingResource, PingSettings
+from pingmon.http.places import RESERVE
+from pingmon.http.root import Root
+from pingmon.journal import Retention, SqliteJournal
+from pingmon.listening import Listener, Refused
+from pingmon.monitor import Monitor
+from pingmon.outgoing.trust import Trust
+from pingmon.probes import origins
+from pingmon.probes.call import Caller
+from pingmon.probes.hosting import HostLookup, Origins
+from pingmon.probes.lookups import LookupFailed
+from pingmon.probes.prober import Prober
+from pingmon.probes.resolver import Resolver
+from pingmon.probes.verifiers import Peer, Verifiers
+from pingmon.services import Daemon
+from pingmon.sites.health import Health
+from pingmon.sites.hosts import Hosts
+from pingmon.sites.inquiries import Inquiries
+from pingmon.sites.rounds import Rounds
+from pingmon.wire.checks import View, check_json
+from pingmon.wire.signed import BadSecret, secret
+from pingmon.wire.sites import SiteView, site_json
+
+TICK_TOO_OLD_S: Final = 10.0
+"""Age of the last look at what is due, and lateness of what is, from which the daemon reports itself unwell."""
+OWED_TOO_LONG_S: Final = 120.0
+"""Lateness of a notification from which it does; a channel's queue may wait for attempts of 30 s."""
+SWITCH_S: Final = 0.0005
+"""How long one thread keeps the interpreter while another wants it. The journal's thread needs it for moments only, and
+all pings wait for that thread: with Python's 5 ms a quarter fewer are taken per second (`bench/pings.py`)."""
+
+BaseUrl: TypeAlias = Callable[[], str]
+
+log = Logger()
+
+
+class Parts(Struct, frozen=True):
+    """What runs in a daemon."""
+
+    monitor: Monitor
+    alarms: Alarms
+    housekeeping: Housekeeping
+    outbox: Outbox
+    inquiries: Inquiries
+    hosts: Hosts
+    rounds: Rounds
+
+
+def assembled(reactor: Any, config: Config, data: DataDir, listeners: Sequence[Listener]) -> Daemon:
+    """The daemon, not yet started. `reactor` is asked for timers, sockets, threads and the time. Raises `Refused`."""
+    sys.setswitchinterval(SWITCH_S)
+    retention = Retention(config.retention.pings, config.retention.days or None, config.retention.probes)
+    journal: SqliteJournal[Outcome] = SqliteJournal(data.journal, reactor=reactor, retention=retention)
+    monitor = Monitor(journal, Timekeeper(reactor.seconds, steady_seconds), hold_s=config.monitor.hold)
+    configured = config.http.base_url.rstrip("/")
+    parts = _parts(reactor, config, monitor, journal, lambda: configured or base_url_of(listeners))
+    door = _door(reactor, config, parts, journal)
+    return Daemon(
+        data=data,
+        monitor=monitor,
+        watchers=(parts.housekeeping, parts.alarms, parts.hosts, parts.rounds),
+        tellers=(parts.outbox, parts.inquiries),
+        door=door,
+        factory=door,
+        listeners=listeners,
+        drain_s=config.http.drain,
+        started=lambda bound: _greeted(config, monitor, data, bound),
+    )
+
+
+def problems(parts: Parts) -> list[str]:
+    """What keeps the daemon from doing its work; empty if it is well. Anybody may read it: details are in the log."""
+    monitor, alarms, outbox = parts.monitor, parts.alarms, parts.outbox
+    now, steady, deaf = monitor.now(), monitor.time.steady(), monitor.deaf_since is not None
+    found = []
+    if monitor.journal.health().failing_since is not None or deaf:
+        found.append("the journal takes no events")
+    if parts.housekeeping.damage is not None:
+        found.append("the journal is damaged")
+    for what, last_tick in (
+        ("deadlines", alarms.last_tick),
+        ("notifications", outbox.last_tick),
+        ("sites", parts.rounds.last_tick),
+        ("the hosts of sites", parts.hosts.last_tick),
+    ):
+        if steady - last_tick > TICK_TOO_OLD_S:
+            found.append(f"{what} are not being looked at")
+    for what, late, most_s in (
+        ("a deadline", 0 if deaf else alarms.overdue(now), TICK_TOO_OLD_S),
+        ("a notification", outbox.overdue(now), OWED_TOO_LONG_S),
+        ("a question to a partner", 0 if deaf else parts.inquiries.overdue(now), TICK_TOO_OLD_S),
+    ):
+        if late > most_s * SECOND:
+            found.append(f"{what} is overdue by {late / SECOND:.0f} s")
+    sites = parts.rounds.health()
+    if sites.trouble:
+        found.append(f"probes from here count for nothing: {sites.trouble}")
+    if sites.late_s > TICK_TOO_OLD_S:
+        found.append(f"sites are probed {sites.late_s:.0f} s late")
+    return found
+
+
+# --- the parts ----------------------------------------------------------------------------------------------------
+
+
+def _parts(reactor: Any, config: Config, monitor: Monitor, journal: SqliteJournal[Outcome], base_url: BaseUrl) -> Parts:
+    policy = AddressPolicy(tuple(map(ip_network, config.outgoing.allow)))
+    resolver, trust = Resolver(reactor), Trust()
+
+    async def addresses(name: str) -> Sequence[str]:
+        with suppress(LookupFailed):
+            return (await resolver.addresses(name)).addresses
+        return ()
+
+    egress = Egress(reactor, policy, addresses=addresses)
+    hosts = Hosts(monitor, HostLookup(resolver, reactor, _origins(config, resolver)), reactor)
+    prober = Prober(
+        reactor,
+        resolver,
+        policy,
+        trust,
+        now=monitor.now,
+        max_in_flight=config.sites.parallel,
+        per_address=config.sites.per_address,
+    )
+    rounds = Rounds(
+        monitor,
+        prober,
+        Health(prober, config.sites.canaries, monitor.time.steady),
+        reactor,
+        verifiers=_verifiers(config, Caller(reactor, trust), monitor.now),
+        quorum=config.quorum,
+        address_seen=hosts.address_seen,
+    )
+    return Parts(
+        monitor=monitor,
+        alarms=Alarms(monitor, reactor),
+        housekeeping=Housekeeping(monitor, journal, reactor),
+        outbox=_outbox(reactor, config, monitor, journal, egress, base_url),
+        inquiries=Inquiries(monitor, Partners(egress, monitor.now), reactor),
+        hosts=hosts,
+        rounds=rounds,
+    )
+
+
+def _outbox(
+    reactor: Any,
+    config: Config,
+    monitor: Monitor,
+    journal: SqliteJournal[Outcome],
+    egress: Egress,
+    base_url: BaseUrl,
+) -> Outbox:
+    async def last_body(check: str) -> bytes:
+        newest = await journal.pings(check, upto=monitor.world.seq, limit=1)
+        return (newest[0][1].payload or b"") if newest else b""
+
+    def shown(subject: Subject, now: int) -> dict[str, object]:
+        base, world = base_url(), monitor.world
+        if isinstance(subject, Site):
+            return site_json(subject, SiteView(f"{base}/api/v3/sites/{subject.id}", now, world.host_of(subject)))
+        return check_json(subject, View(3, False, base, base + config.http.ping_url, now, world.daemon.deaf))
+
+    kinds = {"webhook": Webhook(egress, shown, last_body)}
+    return Outbox(monitor, kinds, reactor, random.random, max_parallel=config.outgoing.parallel)
+
+
+def _verifiers(config: Config, caller: Caller, now: Callable[[], int]) -> Verifiers | None:
+    peers = []
+    for number, each in enumerate(config.verifier):
+        try:
+            secrets = tuple(map(secret, each.secret))
+            peers.append(Peer(each.name, each.url, secrets, each.region))
+        except (BadSecret, ValueError) as error:
+            raise Refused(f"pingmon: verifier[{number}]: {error}") from error
+    ask = config.sites.ask or None
+    return Verifiers(caller, peers, now=now, new_id=lambda: os.urandom(16).hex(), ask=ask) if peers else None
+
+
+def _origins(config: Config, resolver: Resolver) -> Origins | None:
+    source = config.sites.as_numbers
+    if source in ("", "cymru"):
+        return origins.Cymru(resolver) if source else None
+    try:
+        return origins.load(Path(source))
+    except (OSError, ValueError) as error:
+        raise Refused(f"pingmon: sites.as_numbers: {source}: {error}") from error
+
+
+# --- the door -----------------------------------------------------------------------------------------------------
+
+
+def _door(reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Outcome]) -> Door:
+    monitor = parts.monitor
+    pings = PingSettings(
+        body_limit=config.pings.body_limit,
+        store_bodies=config.pings.store_bodies,
+        max_checks=config.limits.checks,
+        per_minute=config.pings.per_minute,
+    )
+    api_settings = ApiSettings(
+        base_url=config.http.base_url.rstrip("/"),
+        ping_path=config.http.ping_url,
+        keys_per_second=config.limits.api_requests,
+        max_checks=config.limits.checks,
+        max_sites=config.limits.sites,
+    )
+    api = Api(
+        monitor,
+        journal,
+        api_settings,
+        health=lambda: problems(parts),
+        probes=parts.rounds,
+        random_bytes=os.urandom,
+    )
+    settings = DoorSettings(
+        request_deadline_s=config.http.request_deadline,
+        idle_timeout_s=config.http.idle_timeout,
+        max_connections=_with_room_for(config.http.max_connections, config.sites.parallel),
+        body_cap=config.pings.body_cap,
+        trusted_proxies=config.http.trusted_proxies,
+    )
+    root = Root(PingResource(monitor, pings, new_id=lambda: new_id(os.urandom)), monitor, api.resource())
+    door = Door(root, settings, reactor, _access_log(reactor, config, monitor))
+    door.noisy = False
+    return door
+
+
+def _access_log(reactor: Any, config: Config, monitor: Monitor) -> AccessLog | None:
+    if not config.http.access_log:
+        return None
+    return AccessLog(Path(config.http.access_log), monitor.world.ping_keys.__contains__, reactor)
+
+
+def _greeted(config: Config, monitor: Monitor, data: DataDir, listeners: Sequence[Listener]) -> Deferred[None]:
+    for listener in listeners:
+        log.info("listening on {endpoint}", endpoint=listener.description)
+    base_url = config.http.base_url.rstrip("/") or base_url_of(listeners)
+    return Deferred.fromCoroutine(first_run(monitor, data, base_url, os.urandom))
+
+
+def base_url_of(listeners: Sequence[Listener]) -> str:
+    """How a client on this machine reaches the first of `listeners` that has a port."""
+    for listener in listeners:
+        host = None if listener.port is None else listener.port.getHost()
+        port = getattr(host, "port", None)
+        if port is None:
+            continue
+        secure = listener.description.startswith(("ssl:", "tls:"))
+        address = getattr(host, "host", "")
+        name = "localhost" if address in ("0.0.0.0", "::", "") else f"[{address}]" if ":" in address else address
+        return f"{'https' if secure else 'http'}://{name}:{port}"
+    return "http://localhost"
+
+
+def _with_room_for(connections: int, probes: int) -> int:
+    """`connections`, after raising this process's limit of open files as far as it may and all that runs needs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + probes + RESERVE
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, raised), hard))
+    return connections

@@ -1,0 +1,121 @@
+"""Probes and verifiers that see what the test says, when the test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+from pingmon.core.events import SiteCreated, SiteSpec
+from pingmon.core.ids import Id
+from pingmon.core.look import Fault, Look
+from pingmon.core.site import Site
+from pingmon.sites.health import Health
+from pingmon.sites.rounds import Rounds
+from pingmon.testing import PROJECT, FakeTime, Rig, uuid
+
+
+class FakeProber:
+    """Sees each URL as `faults` says (good if it does not), at once, or when `let_go` is called while it `holds`."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.faults: dict[str, Fault] = {}
+        self.looked: list[tuple[float, str]] = []
+        self.holds = False
+        self.held: list[Callable[[], None]] = []
+
+    def look(self, url: str, timeout_s: float, *, head_only: bool = False) -> Deferred[Look]:
+        """As `Prober.look`."""
+        self.looked.append((self.rig.time.steady(), url))
+        if not self.holds:
+            return succeed(self.seen(url))
+        done: Deferred[Look] = Deferred()
+        self.held.append(lambda: None if done.called else done.callback(self.seen(url)))
+        return done
+
+    def seen(self, url: str) -> Look:
+        """What is seen now."""
+        fault = self.faults.get(url, "")
+        return Look("", self.rig.now, 503 if fault == "status" else 0 if fault else 200, fault, 7, "192.0.2.1")
+
+    def let_go(self) -> None:
+        """End all looks that are held."""
+        held, self.held = self.held, []
+        for go in held:
+            go()
+
+
+class FakeVerifiers:
+    """`votes` gives, by URL, the faults that the verifiers see; without an entry three see that all is well."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.votes: dict[str, tuple[Fault, ...]] = {}
+        self.asked: list[str] = []
+
+    def ask(self, url: str, timeout_s: float, *, head_only: bool = False) -> Deferred[tuple[Look, ...]]:
+        """As `Verifiers.ask`."""
+        self.asked.append(url)
+        faults = self.votes.get(url, ("", "", ""))
+        looks = [
+            Look(f"v{number}", self.rig.now, 503 if fault == "status" else 0 if fault else 200, fault, 9)
+            for number, fault in enumerate(faults)
+        ]
+        return succeed(tuple(looks))
+
+
+class Place:
+    """A daemon's place: a rig with rounds over fakes. `verified`: there are verifiers."""
+
+    def __init__(self, rig: Rig | None = None, *, verified: bool = True, canaries: tuple[str, ...] = ()) -> None:
+        self.rig = rig or Rig()
+        self.prober = FakeProber(self.rig)
+        self.verifiers = FakeVerifiers(self.rig)
+        self.addresses: list[tuple[Id, str]] = []
+        self.node = Health(self.prober, canaries, self.rig.time.steady)
+        self.rounds = Rounds(
+            self.rig.monitor,
+            self.prober,
+            self.node,
+            self.rig.time.clock,
+            verifiers=self.verifiers if verified else None,
+            quorum=2,
+            address_seen=lambda site, address: self.addresses.append((site, address)),
+        )
+        self.rounds.start()
+
+    @property
+    def time(self) -> FakeTime:
+        """The rig's."""
+        return self.rig.time
+
+    def site(self, number: int = 1, **spec: Any) -> Site:
+        """A new site, not looked at yet. Its URL is `url(number)`."""
+        made = self.rig.submit(uuid(number, "5"), SiteCreated(PROJECT, SiteSpec(url=url(number), **spec)))
+        return self.rig.world.sites[made.id]
+
+    def now(self, site: Site) -> Site:
+        """The site as it is now."""
+        return self.rig.world.sites[site.id]
+
+    def fail(self, number: int = 1, fault: Fault = "status", *votes: Fault) -> None:
+        """Let the site fail here and, if there are `votes`, so for the verifiers."""
+        self.prober.faults[url(number)] = fault
+        if votes:
+            self.verifiers.votes[url(number)] = votes
+
+    def heal(self, number: int = 1) -> None:
+        """Let the site be well for all."""
+        self.prober.faults.pop(url(number), None)
+        self.verifiers.votes.pop(url(number), None)
+
+    def times(self, number: int = 1) -> list[float]:
+        """When the site was looked at from here, in seconds since the start."""
+        return [at for at, seen in self.prober.looked if seen == url(number)]
+
+
+def url(number: int) -> str:
+    """The URL of the test's site with this number."""
+    return f"http://site-{number}.example/"

@@ -1,0 +1,370 @@
+"""Tests of `pingmon.sites.rounds`: when sites are looked at, and what is logged of it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import CancelledError
+
+from pingmon.core.events import Event, SiteChanged, SiteChanges, SiteDeleted, SitePaused, SiteProbed, SiteResumed
+from pingmon.core.look import Fault
+from pingmon.core.site import Site, phase
+from pingmon.core.times import HOUR, SECOND
+from pingmon.journal import JournalUnavailable
+from pingmon.testing import result, uuid
+from tests.sites.places import Place, url
+
+
+def rounds_of(place: Place, site: Site) -> list[SiteProbed]:
+    """What was logged of its probes, hours left out."""
+    entries = result(place.rig.journal.events(site.id, SiteProbed, upto=place.rig.world.seq, limit=1000))
+    events = [entry.event for entry in reversed(entries)]
+    return [event for event in events if isinstance(event, SiteProbed) and event.hour is None]
+
+
+def attempted(place: Place, site: Site, event: Event) -> None:
+    """Submit `event`, if the disk takes it."""
+    place.rig.monitor.submit(site.id, event).addErrback(lambda failure: failure.trap(JournalUnavailable))
+
+
+# --- when ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_site_is_looked_at_at_once_and_is_up() -> None:
+    place = Place()
+    site = place.site(interval=300)
+    place.rig.advance(1)
+    assert place.now(site).status == "up"
+    assert len(place.times()) == 1
+
+
+def test_a_healthy_site_is_looked_at_on_its_own_grid_and_only_its_first_look_is_logged() -> None:
+    place = Place()
+    site = place.site(interval=60)
+    place.rig.advance(600)
+    start = place.rig.now / SECOND - place.time.steady()
+    later = place.times()[1:]
+    assert len(later) in (9, 10)
+    assert {round(start + at - phase(site.id, 60)) % 60 for at in later} == {0}
+    assert len(rounds_of(place, site)) == 1
+
+
+def test_sites_that_were_made_together_are_looked_at_spread_over_the_interval() -> None:
+    place = Place()
+    sites = [place.site(number, interval=60) for number in range(1, 61)]
+    place.rig.advance(65)
+    place.prober.looked.clear()
+    place.rig.advance(60)
+    assert len(place.prober.looked) == len(sites)
+    seconds = [int(at) for at, _ in place.prober.looked]
+    assert max(map(seconds.count, seconds)) <= 60 // 4
+
+
+def test_after_a_restart_a_site_is_looked_at_when_its_turn_comes() -> None:
+    place = Place()
+    site = place.site(interval=300)
+    place.rig.advance(1)
+    result(place.rounds.stop())
+    again = Place(place.rig.restarted())
+    again.rig.advance(300)
+    assert len(again.times()) == 1
+    assert again.now(site).status == "up"
+
+
+def test_a_suspended_machine_does_not_make_up_for_what_it_missed() -> None:
+    place = Place()
+    for number in range(1, 31):
+        place.site(number, interval=60)
+    place.rig.advance(61)
+    place.prober.looked.clear()
+    place.time.sleep(3600)
+    place.rig.advance(1)
+    assert len(place.prober.looked) < 10
+
+
+def test_one_look_at_a_site_is_under_way_at_a_time() -> None:
+    place = Place()
+    place.site(interval=60)
+    place.prober.holds = True
+    place.rig.advance(200)
+    assert len(place.times()) == 1
+    place.prober.let_go()
+    place.rig.advance(61)
+    assert len(place.times()) == 2
+
+
+def test_a_paused_site_is_not_looked_at_until_it_is_resumed() -> None:
+    place = Place()
+    site = place.site(interval=60)
+    place.rig.advance(1)
+    place.rig.submit(site.id, SitePaused())
+    place.rig.advance(300)
+    assert len(place.times()) == 1
+    place.rig.submit(site.id, SiteResumed())
+    place.rig.advance(1)
+    assert len(place.times()) == 2
+
+
+def test_pausing_or_deleting_a_site_ends_the_look_at_it() -> None:
+    place = Place()
+    for number, event in enumerate((SitePaused(), SiteDeleted()), 1):
+        site = place.site(number)
+        place.fail(number)
+        place.prober.holds = True
+        place.rig.advance(1)
+        place.rig.submit(site.id, event)
+        place.prober.let_go()
+        place.rig.advance(400)
+        assert len(place.times(number)) == 1
+        assert rounds_of(place, site) == []
+        assert place.rounds.latest(site.id) is None
+
+
+def test_a_site_with_a_new_url_is_looked_at_there_and_the_old_look_counts_for_nothing() -> None:
+    place = Place()
+    site = place.site(interval=3600)
+    place.fail()
+    place.prober.holds = True
+    place.rig.advance(1)
+    place.rig.submit(site.id, SiteChanged(SiteChanges(url=url(2))))
+    place.prober.holds = False
+    place.prober.let_go()
+    place.rig.advance(1)
+    assert place.now(site).status == "new"
+    place.rig.advance(3600)
+    assert place.now(site).status == "up"
+
+
+def test_the_sites_times_move_along_when_the_wall_clock_is_set() -> None:
+    place = Place()
+    place.site(interval=60)
+    place.rig.advance(1)
+    place.time.set_wall(-86_400)
+    place.rig.advance(61)
+    assert len(place.times()) == 2
+
+
+# --- what follows -------------------------------------------------------------------------------------------------
+
+
+def test_a_first_failure_is_confirmed_at_once_here_and_by_the_verifiers() -> None:
+    place = Place()
+    site = place.site(interval=300)
+    place.rig.advance(1)
+    place.fail(1, "status", "status", "timeout", "")
+    place.rig.advance(300)
+    first, suspect, confirmed = rounds_of(place, site)
+    assert [look.fault for look in first.looks] == [""]
+    assert (len(suspect.looks), suspect.asked) == (1, 0)
+    assert [look.node for look in confirmed.looks] == ["", "v0", "v1", "v2"]
+    assert (confirmed.asked, confirmed.quorum) == (3, 2)
+    down = place.now(site)
+    assert (down.status, down.since) == ("down", suspect.looks[0].at)
+
+
+def test_a_blip_is_a_false_alarm() -> None:
+    """The second look from here and most verifiers see nothing wrong."""
+    place = Place()
+    site = place.site(interval=300)
+    place.rig.advance(1)
+    place.fail()
+    place.rig.advance(300)
+    assert [flip.new for flip in place.rig.flips] == ["up", "suspect", "up"]
+    assert place.now(site).status == "up"
+
+
+def test_a_down_site_is_looked_at_every_thirty_seconds_and_is_up_when_a_verifier_says_so_too() -> None:
+    place = Place()
+    site = place.site(interval=300)
+    place.fail(1, "status", "status", "status", "status")
+    place.rig.advance(10)
+    assert place.now(site).status == "down"
+    place.prober.looked.clear()
+    place.rig.advance(90)
+    assert len(place.times()) == 3
+    place.prober.faults.clear()
+    place.rig.advance(30)
+    assert place.now(site).status == "down", "no verifier has seen it well"
+    place.heal()
+    place.rig.advance(60)
+    assert place.now(site).status == "up"
+
+
+def test_an_undecided_site_is_tried_again_with_back_off() -> None:
+    place = Place()
+    site = place.site(interval=600)
+    place.fail(1, "status", "status", "", "void")
+    place.rig.advance(5)
+    assert place.now(site).status == "unknown"
+    place.prober.looked.clear()
+    place.rig.advance(200)
+    waits = [round(later - earlier) for earlier, later in zip(place.times(), place.times()[1:], strict=False)]
+    assert waits == [30, 60]
+    place.fail(1, "status", "status", "status", "status")
+    place.rig.advance(600)
+    assert place.now(site).status == "down"
+
+
+def test_without_verifiers_three_failures_ten_seconds_apart_are_down_and_two_good_looks_up() -> None:
+    place = Place(verified=False)
+    site = place.site(interval=300)
+    place.fail(1, "timeout")
+    place.time.advance(11, step=0.25)
+    assert place.now(site).status == "suspect"
+    place.time.advance(10, step=0.25)
+    assert place.now(site).status == "down"
+    assert [round(at) for at in place.times()] == [0, 10, 20]
+    place.heal()
+    place.rig.advance(61)
+    assert place.now(site).status == "up"
+    assert place.verifiers.asked == []
+
+
+def test_a_place_that_cannot_look_says_nothing_of_sites() -> None:
+    place = Place()
+    site = place.site(interval=60)
+    place.rig.advance(1)
+    place.fail(1, "void")
+    place.rig.advance(300)
+    assert place.now(site).status == "up"
+    assert place.verifiers.asked == []
+
+
+def test_a_look_that_cannot_be_logged_is_made_again() -> None:
+    place = Place()
+    site = place.site(interval=60)
+    place.rig.advance(1)
+    place.fail(1, "status", "status", "status", "status")
+    place.rig.journal.fail_next(1)
+    place.rig.advance(60)
+    place.rig.advance(120)
+    assert place.now(site).status == "down"
+
+
+def test_the_address_at_which_a_site_is_well_is_passed_on() -> None:
+    place = Place()
+    site = place.site()
+    place.rig.advance(1)
+    assert place.addresses == [(site.id, "192.0.2.1")]
+
+
+# --- hours --------------------------------------------------------------------------------------------------------
+
+
+def test_what_an_hour_of_probes_measured_is_logged_once() -> None:
+    place = Place()
+    site = place.site(interval=60)
+    place.rig.advance(2 * 3600)
+    entries = result(place.rig.journal.events(site.id, SiteProbed, upto=place.rig.world.seq))
+    hours = [entry.event.hour for entry in entries if isinstance(entry.event, SiteProbed) and entry.event.hour]
+    assert len(hours) in (1, 2)
+    assert all(hour.start % HOUR == 0 and hour.slowest == hour.median == 7 for hour in hours)
+    assert max(hour.probes for hour in hours) in (59, 60, 61)
+
+
+def test_stopping_logs_the_hour_that_had_begun() -> None:
+    place = Place()
+    site = place.site()
+    place.rig.advance(1)
+    result(place.rounds.stop())
+    (newest, *_) = result(place.rig.journal.events(site.id, SiteProbed, upto=place.rig.world.seq))
+    assert isinstance(newest.event, SiteProbed)
+    assert newest.event.hour is not None
+    assert newest.event.hour.probes == 1
+
+
+# --- probing now --------------------------------------------------------------------------------------------------
+
+
+def test_a_probe_that_is_asked_for_is_made_at_once_and_its_consequences_are_logged_when_it_is_told() -> None:
+    place = Place()
+    site = place.site(interval=3600)
+    place.rig.advance(1)
+    place.fail(1, "dns", "dns", "dns", "dns")
+    look = result(place.rounds.probe(site.id))
+    assert look.fault == "dns"
+    assert place.now(site).status == "down"
+
+
+def test_who_asks_for_a_probe_that_is_under_way_joins_it() -> None:
+    place = Place()
+    site = place.site()
+    place.prober.holds = True
+    place.rig.advance(1)
+    first, second = place.rounds.probe(site.id), place.rounds.probe(site.id)
+    second.addErrback(lambda failure: failure.trap(CancelledError))
+    second.cancel()
+    place.prober.let_go()
+    assert result(first).good
+    assert len(place.times()) == 1
+
+
+def test_there_is_no_probe_of_what_is_not_watched() -> None:
+    place = Place()
+    site = place.site()
+    place.rig.submit(site.id, SitePaused())
+    for id in (site.id, uuid(9, "5")):
+        with pytest.raises(KeyError):
+            result(place.rounds.probe(id))
+
+
+def test_stopping_ends_looks_under_way_and_whoever_waits_for_one() -> None:
+    place = Place()
+    site = place.site()
+    place.prober.holds = True
+    place.rig.advance(1)
+    waiting = place.rounds.probe(site.id)
+    result(place.rounds.stop())
+    with pytest.raises(CancelledError):
+        result(waiting)
+
+
+# --- health -------------------------------------------------------------------------------------------------------
+
+
+def test_a_start_that_is_late_shows_in_the_health_report_for_a_minute() -> None:
+    place = Place()
+    place.site(interval=60)
+    place.rig.advance(1)
+    assert place.rounds.health().late_s <= 1
+    place.time.advance(61, step=9)
+    assert place.rounds.health().late_s > 1
+    place.rig.advance(120)
+    assert place.rounds.health().late_s <= 1
+    assert place.rounds.health().sites == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_whatever_happens_every_watched_site_is_looked_at_again(data: st.DataObject) -> None:
+    place = Place(verified=data.draw(st.booleans()))
+    sites = [place.site(number, interval=60) for number in (1, 2, 3)]
+    for _ in range(data.draw(st.integers(1, 12))):
+        number = data.draw(st.integers(1, 3))
+        site = place.rig.world.sites.get(sites[number - 1].id)
+        what = data.draw(
+            st.sampled_from(["pause", "resume", "fail", "void", "heal", "clock", "sleep", "advance", "disk"])
+        )
+        if what == "pause" and site is not None:
+            attempted(place, site, SitePaused())
+        elif what == "resume" and site is not None:
+            attempted(place, site, SiteResumed())
+        elif what == "fail":
+            votes: list[Fault] = data.draw(st.lists(st.sampled_from(["status", "", "void"]), min_size=3, max_size=3))
+            place.fail(number, "status", *votes)
+        elif what == "void":
+            place.fail(number, "void")
+        elif what == "heal":
+            place.heal(number)
+        elif what == "clock":
+            place.time.set_wall(data.draw(st.integers(-100_000, 100_000)))
+        elif what == "sleep":
+            place.time.sleep(data.draw(st.integers(0, 5000)))
+        elif what == "disk":
+            place.rig.journal.fail_next(1)
+        place.rig.advance(data.draw(st.integers(0, 90)))
+    place.prober.looked.clear()
+    place.rig.advance(330)
+    for number, site in enumerate(sites, 1):
+        assert bool(place.times(number)) == (place.now(site).status != "paused")
