@@ -33,7 +33,8 @@ class Manner:
 
     `looks` is how many bad looks of the daemon in a row lead to a verdict, `pace_s` the time between their starts (they
     never overlap). `good_rounds` is how many good looks of the daemon in a row are needed before an outage can end;
-    `core.site` decides from the last of them on. `canary`: the daemon knows that it is sick; its looks are void then.
+    `core.site` decides from the last of them on. `patience` is the site's. `canary`: the daemon knows that it is sick;
+    its looks are void then.
     """
 
     verifiers: tuple[int, ...] = VERIFIERS
@@ -41,6 +42,7 @@ class Manner:
     looks: int = 2
     pace_s: float = 0.0
     good_rounds: int = 1
+    patience: int = 0
     canary: bool = False
 
     def __call__(self, site: SiteWorld, interval: float) -> list[Notice]:
@@ -56,7 +58,9 @@ class Watch:
 
     def __init__(self, manner: Manner, world: SiteWorld, interval: float) -> None:
         self.manner, self.world, self.interval = manner, world, interval
-        spec = SiteSpec(url="http://example.com/", interval=int(interval), timeout=int(TIMEOUT_S))
+        spec = SiteSpec(
+            url="http://example.com/", interval=int(interval), timeout=int(TIMEOUT_S), patience=manner.patience
+        )
         self.site = Site(ID, "project", spec, born=1, created=0, since=0, status="up")
         self.notices: list[Notice] = []
         self._since = 0.0

@@ -40,8 +40,8 @@ INTERVALS = (60.0, 300.0)
 RULES: dict[str, Rule] = {
     "**ours**, 3 verifiers, quorum 2": Manner(),
     "**ours**, no verifiers": LOCAL,
-    "**ours**, 3 verifiers, but 3 looks 45 s apart": Manner(looks=3, pace_s=45),
-    "**ours**, no verifiers, but 3 looks 45 s apart": Manner((), 0, 3, 45),
+    "**ours**, 3 verifiers, patience 90 s": Manner(patience=90),
+    "**ours**, no verifiers, patience 90 s": Manner((), 0, 3, 45, patience=90),
     **OTHERS,
 }
 

@@ -88,7 +88,11 @@ class SpecChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=Tru
 
 
 class SiteSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
-    """What a user chose for a site. `interval` and `timeout` are seconds; `host` is a partner's slug, `auto` or ""."""
+    """What a user chose for a site. `interval` and `timeout` are seconds; `host` is a partner's slug, `auto` or "".
+
+    `patience`: for how many seconds it must fail before it is down. `local_only`: verifiers are not asked, because they
+    cannot reach it.
+    """
 
     name: str = ""
     url: str
@@ -98,6 +102,8 @@ class SiteSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
     tags: str = ""
     channels: tuple[Id, ...] = ()
     head_only: bool = False
+    patience: int = 0
+    local_only: bool = False
 
 
 class SiteChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
@@ -111,6 +117,8 @@ class SiteChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=Tru
     tags: str | UnsetType = UNSET
     channels: tuple[Id, ...] | UnsetType = UNSET
     head_only: bool | UnsetType = UNSET
+    patience: int | UnsetType = UNSET
+    local_only: bool | UnsetType = UNSET
 
     def applied_to(self, spec: SiteSpec) -> SiteSpec:
         """`spec` with these changes; the same object if there are none."""

@@ -30,7 +30,8 @@ class Flip(Struct, frozen=True, omit_defaults=True, gc=False):
     have fallen into.
 
     `code` and `looks` belong to verdicts: the highest HTTP status among the looks that agree with it (0: none of them
-    received one), and who saw what.
+    received one), and who saw what. `known_until`: when the silence ended in which the host knew of an outage that is
+    only told now.
     """
 
     seq: int
@@ -44,3 +45,4 @@ class Flip(Struct, frozen=True, omit_defaults=True, gc=False):
     deaf: Deaf | None = None
     code: int = 0
     looks: tuple[Look, ...] = ()
+    known_until: int | None = None

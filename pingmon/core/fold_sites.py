@@ -21,7 +21,7 @@ from pingmon.core.notify import matters
 from pingmon.core.owing import owe
 from pingmon.core.partner import Partner
 from pingmon.core.parts import Outcome, is_full
-from pingmon.core.site import Round, Site
+from pingmon.core.site import Round, Site, Word
 from pingmon.core.world import World
 
 GONE: Final = Answer("no answer", detail="the partner was deleted")
@@ -80,7 +80,7 @@ def _site_probed(world: World, entry: Entry, event: events.SiteProbed) -> Outcom
     after, flip = sites.looked(site, entry.seq, seen)
     news = flip
     if flip is None and telling.overdue(after, world.host_of(after), entry.at):
-        news = telling.still_down(after, entry.seq, seen)
+        news = telling.still_down(after, entry.seq, seen, world.host_of(after))
     if news is None:
         return _kept(world, after)
     if not matters(news):
@@ -153,6 +153,7 @@ def _partner_answered(world: World, entry: Entry, event: events.PartnerAnswered)
     site = world.sites.get(entry.stream)
     if site is None:
         return Outcome("unknown", entry.stream)
+    site = replace(site, word=Word(event.partner, entry.at, answer))
     channels = _answered(world, entry, site, known, event.id, answer)
     return Outcome("done", site.id, site=world.sites[site.id], channels=channels)
 

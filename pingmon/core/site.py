@@ -15,9 +15,9 @@ A look is one probe from one place (`core.look`). The first bad one makes a site
     up           the daemon's own look is good, or those of most verifiers that were asked: a false alarm
     unknown      anything else: too few answered, or they disagree; tried again, told to nobody but the operator
 
-Without verifiers a site is down after `LOCAL_FAILURES` bad looks in a row. A down site is up again after
-`RECOVERY_SUCCESSES` good looks, one of them a verifier's if there are any. Looks that saw nothing (`void`) count for
-nothing, and never against a site.
+Without verifiers a site is down after `LOCAL_FAILURES` bad looks in a row. None is down before it has failed for as
+long as its `patience`; until then rounds are repeated. A down site is up again after `RECOVERY_SUCCESSES` good looks,
+one of them a verifier's if there are any. Looks that saw nothing (`void`) count for nothing, and never against a site.
 
 Source: the site monitoring spec. Every function is pure; instants are integer microseconds since the epoch, UTC.
 """
@@ -29,7 +29,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pingmon.core.answer import Question
+from pingmon.core.answer import Answer, Question
 from pingmon.core.events import SiteSpec
 from pingmon.core.flip import Cause, Flip
 from pingmon.core.ids import Id
@@ -89,6 +89,14 @@ class Inquiry(Struct, frozen=True, omit_defaults=True, gc=False):
     flip: Flip
 
 
+class Word(Struct, frozen=True, omit_defaults=True, gc=False):
+    """The last that `partner` said about the site, and when (microseconds since the epoch)."""
+
+    partner: Id
+    at: int
+    answer: Answer
+
+
 class Silence(Struct, frozen=True, omit_defaults=True, gc=False):
     """Until when (microseconds since the epoch) `partner` knows that the site is down."""
 
@@ -104,7 +112,7 @@ class Site(Struct, frozen=True, omit_defaults=True, gc=False):
 
     `told`: users were told that it is down, and not yet that it is back. `partner_told` is the partner that was asked
     about this outage, `inquiry` what it is being asked now, `silence` what it once answered (see `telling`).
-    `relayed` are channels that were told of the current outage in another's stead.
+    `word` is the last of its answers. `relayed` are channels that were told of the current outage in another's stead.
     """
 
     id: Id
@@ -124,6 +132,7 @@ class Site(Struct, frozen=True, omit_defaults=True, gc=False):
     partner_told: Id | None = None
     inquiry: Inquiry | None = None
     silence: Silence | None = None
+    word: Word | None = None
     relayed: tuple[Id, ...] = ()
 
 
@@ -240,7 +249,9 @@ def next_probe(site: Site, planned: int) -> int:
             return min(due, silence.until)
         return due
     if site.status in ("suspect", "unknown"):
-        pace = LOCAL_PACE_S if site.rounds == 0 else UNKNOWN_PACE_S[min(site.rounds, len(UNKNOWN_PACE_S)) - 1]
+        pace = max(LOCAL_PACE_S, site.spec.patience // 2)
+        if site.rounds:
+            pace = UNKNOWN_PACE_S[min(site.rounds, len(UNKNOWN_PACE_S)) - 1]
         return planned + min(pace, site.spec.interval) * SECOND
     return planned + site.spec.interval * SECOND
 
@@ -268,12 +279,12 @@ def _first_look(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
 def _judged(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
     """A round about a site that is suspect or unknown."""
     own = seen.own
+    found, sure = verdict(seen), True
     if not seen.asked and own is not None and not own.good:
         site = replace(site, failures=site.failures + 1)
-        if site.failures < LOCAL_FAILURES:
-            return site, None
-        return _flipped(site, seq, "down", site.incident or own.at, seen)
-    found = verdict(seen)
+        found, sure = "down", site.failures >= LOCAL_FAILURES
+    if found == "down" and not (sure and seen.at >= (site.incident or 0) + site.spec.patience * SECOND):
+        return replace(site, rounds=0), None
     if found == "unknown":
         return _flipped(replace(site, rounds=site.rounds + 1), seq, "unknown", seen.at, seen)
     at = seen.at if found == "up" else (site.incident or seen.at)

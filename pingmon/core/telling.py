@@ -79,13 +79,15 @@ def overdue(site: Site, partner: Partner | None, now: int) -> bool:
     return now >= silent_until(site, partner) or _leaves_users(partner)
 
 
-def still_down(site: Site, seq: int, seen: Round) -> Flip | None:
+def still_down(site: Site, seq: int, seen: Round, partner: Partner | None) -> Flip | None:
     """The news that a fresh look makes of a site whose outage is overdue to be told; None if it does not confirm it."""
     own = seen.own
     alone = not seen.asked and own is not None and not own.good
     if not alone and verdict(seen) != "down":
         return None
-    return replace(flip_of(site, seq, "down", site.since, seen), old="suspect")
+    flip = flip_of(site, seq, "down", site.since, seen)
+    until = silent_until(site, partner)
+    return replace(flip, old="suspect", known_until=until if until > site.since else None)
 
 
 def _leaves_users(partner: Partner | None) -> bool:

@@ -249,7 +249,8 @@ class Rounds:
         first = site.status in ("new", "up") and own.counts and not own.good
         if first:
             await self._log(id, (own,))
-        if self._verifiers is not None and wants_round(site, own, overdue=late):
+        verified = self._verifiers is not None and not spec.local_only
+        if verified and wants_round(site, own, overdue=late):
             if self._still(id, spec) is not None:
                 await self._round(id, spec, None if first else own)
         elif not first and remarkable(site, own, overdue=late):

@@ -10,6 +10,7 @@ The JSON object, which is also the default body of a webhook:
     flip      at, old, new; reason: silence, run, signal or verdict; exit_status; since: when `old` began;
               down_seconds (up only); code and looks (sites only): who saw what, "" is pingmon itself
     down_from only if the message about the way down was never delivered: when the check or site went down
+    known_until  only if the host knew of the outage, and users are told when its silence is over: its end
     deaf      only if pingmon itself heard nothing when the ping was due: since, until, cause
     relay     only if another channel could not be told: channel, name, error
 
@@ -90,6 +91,8 @@ def kind(subject: Subject) -> str:
 def text(letter: Letter) -> str:
     """The whole message in one line."""
     sentences = [_news(letter)]
+    if letter.owed.flip.known_until is not None:
+        sentences.append(f"its host knew of it until {_moment(letter.owed.flip.known_until)}, and that is over")
     if letter.owed.flip.deaf is not None:
         sentences.append(_deafness(letter.owed.flip.deaf))
     if letter.owed.relays is not None:
@@ -122,6 +125,8 @@ def object_of(letter: Letter, shown: Mapping[str, object]) -> dict[str, object]:
     }
     if owed.down_from is not None:
         said["down_from"] = seconds_text(owed.down_from)
+    if flip.known_until is not None:
+        said["known_until"] = seconds_text(flip.known_until)
     if (deaf := flip.deaf) is not None:
         said["deaf"] = {"since": seconds_text(deaf.since), "until": seconds_text(deaf.until), "cause": deaf.cause}
     if owed.relays is not None:

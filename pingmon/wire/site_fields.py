@@ -36,6 +36,8 @@ FIELDS: Final[dict[str, Rule]] = {
     "tags": Rule(type="string"),
     "channels": Rule(type="string"),
     "head_only": Rule(type="boolean"),
+    "patience": Rule(type="integer", minimum=0, maximum=3600),
+    "local_only": Rule(type="boolean"),
 }
 
 

@@ -41,6 +41,8 @@ def site_json(site: Site, view: SiteView) -> Json:
         "host": spec.host,
         "tags": spec.tags,
         "head_only": spec.head_only,
+        "patience": spec.patience,
+        "local_only": spec.local_only,
         "status": site.status,
         "since": seconds_text(site.since),
         "incident": seconds_text(site.incident),
@@ -49,6 +51,7 @@ def site_json(site: Site, view: SiteView) -> Json:
         "last_class": None if latest is None else latest.fault or "ok",
         "last_ms": None if latest is None else latest.ms,
         "host_found": host_json(site, view.host),
+        "partner_answer": word_json(site, view.host),
         "suppressed_until": seconds_text(until) if until > view.now else None,
         "told": site.told,
         "uuid": site.id,
@@ -60,6 +63,22 @@ def site_json(site: Site, view: SiteView) -> Json:
         shown["resume_url"] = f"{view.url}/resume"
         shown["probe_url"] = f"{view.url}/probe"
     return shown
+
+
+def word_json(site: Site, host: Partner | None) -> Json | None:
+    """The last that a partner said about the site; None if none ever did. `slug` is null if it is not the host now."""
+    word = site.word
+    if word is None:
+        return None
+    answer = word.answer
+    return {
+        "slug": host.spec.slug if host is not None and host.id == word.partner else None,
+        "at": seconds_text(word.at),
+        "kind": answer.kind.replace(" ", "_"),
+        "until": seconds_text(answer.until),
+        "oddities": list(answer.oddities),
+        "detail": answer.detail,
+    }
 
 
 def host_json(site: Site, host: Partner | None) -> Json | None:

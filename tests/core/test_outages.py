@@ -269,6 +269,34 @@ def test_a_silence_that_ends_tells_nobody_before_a_look_has_confirmed_the_outage
     assert (hosted.asked, hosted.news()) == ([], [])
 
 
+def test_what_is_told_after_a_silence_says_until_when_the_host_knew_of_it(hosted: Log) -> None:
+    """Of this outage; a silence about one before does not matter."""
+    hosted.fails()
+    hosted.until(T)
+    hosted.now = T
+    hosted.fails()
+    inquiry = hosted.world.sites[S1].inquiry
+    assert inquiry is not None
+    assert inquiry.flip.known_until == T
+    hosted.answer("ok")
+    hosted.recovers()
+    hosted.answer("ok")
+    hosted.now = T + HOUR
+    hosted.fails()
+    inquiry = hosted.world.sites[S1].inquiry
+    assert inquiry is not None
+    assert inquiry.flip.known_until is None
+
+
+def test_the_last_word_of_the_host_is_kept(hosted: Log) -> None:
+    """Odd ones too."""
+    hosted.fails()
+    hosted.answer("malformed")
+    word = hosted.world.sites[S1].word
+    assert word is not None
+    assert (word.partner, word.answer.kind) == (A, "malformed")
+
+
 def test_without_verifiers_one_look_is_enough_to_confirm_an_outage_that_is_known(hosted: Log) -> None:
     """Three were needed to find it."""
     for _ in range(3):

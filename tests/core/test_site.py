@@ -267,3 +267,37 @@ def test_whatever_is_seen_a_site_stays_sane(rounds: list[tuple[list[Look], int]]
             failing = sum(not look.good for look in each.others)
             assert failing >= 2 if asked else site.failures >= LOCAL_FAILURES
         assert (site.incident is not None) == (site.status in ("suspect", "unknown", "down"))
+
+
+# --- patience -----------------------------------------------------------------------------------------------------
+
+
+def patient(patience: int) -> Site:
+    return Site(SITE, "p", SiteSpec(url="http://e/", patience=patience), 1, T0, T0, "up")
+
+
+def test_a_site_with_patience_is_down_when_it_has_failed_for_so_long_and_not_before() -> None:
+    site = after(patient(90), seen(bad(at=T0)))
+    for seconds in (1, 45, 89):
+        site, flip = looked(site, 3, seen(bad(at=T0 + seconds * SECOND), bad("a"), bad("b"), asked=3))
+        assert (site.status, flip) == ("suspect", None)
+    site, flip = looked(site, 4, seen(bad(at=T0 + 90 * SECOND), bad("a"), bad("b"), asked=3))
+    assert (site.status, site.since) == ("down", T0)
+
+
+def test_one_good_look_ends_the_patience() -> None:
+    site = after(patient(90), seen(bad(at=T0)), seen(bad(at=T0 + SECOND), bad("a"), bad("b"), asked=2))
+    assert after(site, seen(good(at=T0 + 45 * SECOND), bad("a"), asked=2)).status == "up"
+
+
+def test_without_verifiers_patience_comes_on_top_of_three_looks() -> None:
+    site = after(patient(90), *(seen(bad(at=T0 + seconds * SECOND)) for seconds in (0, 10, 20, 89)))
+    assert site.status == "suspect"
+    assert after(site, seen(bad(at=T0 + 90 * SECOND))).status == "down"
+
+
+def test_rounds_are_repeated_every_half_of_the_patience() -> None:
+    """But no faster than looks without verifiers, and no slower than the site is probed anyway."""
+    for patience, pace in ((0, 10), (15, 10), (90, 45), (3600, 300)):
+        site = after(patient(patience), seen(bad(at=T0)))
+        assert machine.next_probe(site, T0) == T0 + pace * SECOND

@@ -99,9 +99,11 @@ def still_down(column: str) -> str:
     over = T0 + HOUR if column == SILENT else T0
     assert telling.overdue(it, host, over)
     assert telling.overdue(it, host, over - 1) is (column != SILENT)
-    assert telling.still_down(it, 8, Round((good(),))) is None
-    news = telling.still_down(it, 8, FAILS)
-    assert news == replace(DOWN, seq=8, looks=FAILS.looks)
+    assert telling.still_down(it, 8, Round((good(),)), host) is None
+    news = telling.still_down(it, 8, FAILS, host)
+    assert news is not None
+    assert replace(news, known_until=None) == replace(DOWN, seq=8, looks=FAILS.looks)
+    assert news.known_until == (over if column == SILENT else None)
     after, tell = telling.went_down(it, news, host, over)
     assert (after.inquiry is not None, tell) == ((False, True) if column == NOBODY else (True, False))
     return "(the same, once the silence is over and a fresh look says so)"
@@ -163,4 +165,4 @@ def test_a_fresh_look_confirms_an_outage_as_a_verdict_does_or_alone_where_nobody
     seen: Round, confirmed: bool
 ) -> None:
     """What was down for three looks needs no three looks more."""
-    assert (telling.still_down(site(), 8, seen) is not None) is confirmed
+    assert (telling.still_down(site(), 8, seen, None) is not None) is confirmed

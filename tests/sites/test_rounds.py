@@ -249,6 +249,15 @@ def test_the_address_at_which_a_site_is_well_is_passed_on() -> None:
     assert place.addresses == [(site.id, "192.0.2.1")]
 
 
+def test_verifiers_are_not_asked_about_a_site_that_only_pingmon_can_reach() -> None:
+    place = Place()
+    site = place.site(local_only=True)
+    place.fail(1, "connect", "", "", "")
+    place.rig.advance(30)
+    assert place.now(site).status == "down"
+    assert place.verifiers.asked == []
+
+
 # --- hours --------------------------------------------------------------------------------------------------------
 
 

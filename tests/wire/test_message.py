@@ -189,6 +189,14 @@ def test_the_object_has_the_site_as_the_api_shows_it_and_what_was_seen() -> None
     }
 
 
+def test_an_outage_that_is_told_after_a_silence_says_why_it_is_told_so_late() -> None:
+    sent = of_site("down")
+    late = replace(sent, owed=replace(sent.owed, flip=replace(sent.owed.flip, known_until=T0 + 3600 * SECOND)))
+    assert text(late) == text(sent) + "; its host knew of it until 2023-11-14 23:13:20 UTC, and that is over"
+    assert object_of(late, {})["known_until"] == "2023-11-14T23:13:20+00:00"
+    assert "known_until" not in object_of(sent, {})
+
+
 def test_a_recovered_site_was_down_since_its_incident() -> None:
     said = object_of(of_site("up"), {})
     flip = msgspec.convert(said["flip"], dict[str, object])

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from msgspec.structs import asdict, replace
 
+from pingmon.core.answer import Answer
 from pingmon.core.events import SiteSpec
 from pingmon.core.look import Look
 from pingmon.core.partner import Attribution, Hosting, Partner, PartnerSpec
-from pingmon.core.site import Round, Silence, Site
+from pingmon.core.site import Round, Silence, Site, Word
 from pingmon.core.times import SECOND
 from pingmon.testing import PROJECT, bad, good, uuid
 from pingmon.wire.sites import SiteView, host_json, site_json
@@ -51,6 +52,8 @@ def test_a_site_as_json() -> None:
         "tags": "prod",
         "channels": "a,b",
         "head_only": False,
+        "patience": 0,
+        "local_only": False,
         "status": "down",
         "since": "2023-11-14T22:12:20+00:00",
         "incident": "2023-11-14T22:12:20+00:00",
@@ -65,6 +68,7 @@ def test_a_site_as_json() -> None:
             "evidence": "shop.hosts.example",
             "since": "2023-11-14T22:13:19+00:00",
         },
+        "partner_answer": None,
         "suppressed_until": None,
         "told": True,
         "uuid": ID,
@@ -110,6 +114,25 @@ def test_a_silence_is_shown_while_it_lasts() -> None:
     assert shown(site(), host=replace(HOST, silent_until=NOW + SECOND))["suppressed_until"] is not None
     assert shown(site(silence=Silence("partner", NOW)), host=HOST)["suppressed_until"] is None
     assert shown(quiet, host=None)["suppressed_until"] is None
+
+
+def test_the_last_that_a_partner_said_is_shown() -> None:
+    """Also when it is not the site's host any more."""
+    said = Word("partner", NOW, Answer("until", NOW + 60 * SECOND, ("clamped",)))
+    told = {
+        "slug": "example",
+        "at": "2023-11-14T22:13:20+00:00",
+        "kind": "until",
+        "until": "2023-11-14T22:14:20+00:00",
+        "oddities": ["clamped"],
+        "detail": "",
+    }
+    assert shown(site(word=said), host=HOST)["partner_answer"] == told
+    assert shown(site(word=said))["partner_answer"] == {**told, "slug": None}
+    other = replace(HOST, id="other")
+    assert shown(site(word=said), host=other)["partner_answer"]["slug"] is None
+    silent = Word("partner", NOW, Answer("no answer", detail="timed out after 10 s"))
+    assert shown(site(word=silent), host=HOST)["partner_answer"]["kind"] == "no_answer"
 
 
 def test_who_hosts_a_site_is_shown_with_what_says_so() -> None:
