@@ -11,10 +11,12 @@ import subprocess
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any
 
 import pytest
@@ -114,11 +116,39 @@ class Running:
 
 
 @dataclass
+class Verifying:
+    """A verifier process; `config` is its place in the daemon's configuration."""
+
+    name: str
+    port: int
+    secret: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def config(self) -> str:
+        """Its name, where it is, and its secret."""
+        return f'[[verifier]]\nname = "{self.name}"\nurl = "http://127.0.0.1:{self.port}"\nsecret = "{self.secret}"\n'
+
+    def listening(self) -> bool:
+        """Whether it takes connections; fails the test if the process has ended instead."""
+        if self.process.poll() is not None:
+            pytest.fail(f"the verifier ended with {self.process.returncode}:\n{self.log.read_text()}")
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+
+@dataclass
 class Starter:
-    """Starts daemons and ends them with the test."""
+    """Starts daemons, verifiers and receivers, and ends them with the test."""
 
     tmp_path: Path
     running: list[Running] = field(default_factory=list)
+    verifying: list[Verifying] = field(default_factory=list)
+    receiving: list[Receiver] = field(default_factory=list)
 
     def __call__(
         self,
@@ -153,12 +183,39 @@ class Starter:
             until(daemon.listening, "the daemon to listen")
         return daemon
 
+    def verifiers(self, *names: str) -> list[Verifying]:
+        """Verifiers that listen and may look at sites on loopback, each with a secret of its own."""
+        started = [self._verifier(name) for name in names]
+        for verifier in started:
+            until(verifier.listening, "the verifier to listen")
+        return started
+
+    def _verifier(self, name: str) -> Verifying:
+        port, secret = free_port(), "whsec_" + b64encode(token_bytes(32)).decode()
+        file, log = self.tmp_path / f"{name}.secret", self.tmp_path / f"{name}.log"
+        file.touch(0o600)
+        file.write_text(secret)
+        arguments = [str(BIN / "twistd"), "-n", "--pidfile=", "pingmon-verifier", "--name", name]
+        arguments += ["--secret-file", str(file), "--allow", "127.0.0.0/8"]
+        arguments += ["--listen", f"tcp:{port}:interface=127.0.0.1"]
+        with log.open("wb") as out:
+            process = subprocess.Popen(arguments, stdout=out, stderr=subprocess.STDOUT, cwd=self.tmp_path)
+        self.verifying.append(Verifying(name, port, secret, process, log))
+        return self.verifying[-1]
+
+    def receiver(self) -> Receiver:
+        """A receiver that listens."""
+        self.receiving.append(Receiver())
+        return self.receiving[-1]
+
     def end_all(self) -> None:
         """Kill what is still there."""
-        for daemon in self.running:
-            if daemon.process.poll() is None:
-                daemon.process.kill()
-            daemon.process.wait(PATIENCE_S)
+        while self.receiving:
+            self.receiving.pop().close()
+        for process in [*(each.process for each in self.running), *(each.process for each in self.verifying)]:
+            if process.poll() is None:
+                process.kill()
+            process.wait(PATIENCE_S)
 
 
 @dataclass
@@ -172,12 +229,24 @@ class Received:
     at: float
 
 
+class _Patient(ThreadingHTTPServer):
+    """Lets many connect at the same time: who finds the queue full would try again only a second later."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class Receiver:
-    """A real HTTP server that keeps what it is sent. `answer` is asked for the status of each request."""
+    """A real HTTP server that keeps what it is sent.
+
+    `answer` is asked for the status of each request, or for status and body. `arrived` has what has come and may not
+    be answered yet, `got` what is about to be.
+    """
 
     def __init__(self) -> None:
         self.got: list[Received] = []
-        self.answer: Callable[[Received], int] = lambda request: 200
+        self.arrived: list[Received] = []
+        self.answer: Callable[[Received], int | tuple[int, bytes]] = lambda request: 200
         outer = self
 
         class Taking(BaseHTTPRequestHandler):
@@ -185,19 +254,24 @@ class Receiver:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 request = Received(self.command, self.path, headers, body, time.time())
-                status = outer.answer(request)
+                outer.arrived.append(request)
+                answered = outer.answer(request)
+                status, answer = answered if isinstance(answered, tuple) else (answered, b"")
                 outer.got.append(request)
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+                try:
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(answer)))
+                    self.end_headers()
+                    self.wfile.write(answer)
+                except OSError:
+                    self.close_connection = True  # whoever asked waits no more
 
             do_GET = do_POST = do_PUT = take
 
             def log_message(self, format: str, *args: object) -> None:
                 """Quiet."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Taking)
-        self.server.daemon_threads = True
+        self.server = _Patient(("127.0.0.1", 0), Taking)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
 

@@ -248,6 +248,15 @@ async def test_a_verifier_is_asked_over_https(start: Start, site: Site, tmp_path
     assert (look.fault, look.detail) == ("void", "TLS: certificate is self-signed")
 
 
+def test_where_it_is_not_allowed_to_look_says_nothing_of_the_site(start: Start, site: Site) -> None:
+    """And it says with which of its own options it would be."""
+    written = new_secret()
+    answer = start(written, options=()).verify(question(site.url), secret(written)).json
+    assert (answer["class"], answer["code"]) == ("void", 0)
+    assert answer["detail"].endswith("address 127.0.0.1 is private; allow it with --allow 127.0.0.0/8")
+    assert site.got == []
+
+
 def test_what_is_not_signed_now_and_for_the_first_time_is_refused(start: Start, site: Site) -> None:
     written = new_secret()
     verifier, ours = start(written), secret(written)

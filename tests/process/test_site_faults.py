@@ -1,0 +1,496 @@
+"""Verdicts when daemon and verifiers disagree, when the way between them is bad, and when the daemon is killed.
+
+The verifiers here are the test's own, so that they can say of each site what the test wants; those that are processes
+are in `test_sites`, and at the end of this file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pingmon.core.answer import Answer
+from pingmon.core.events import (
+    ChannelCreated,
+    PartnerAnswered,
+    PartnerCreated,
+    ProjectCreated,
+    SiteCreated,
+    SiteProbed,
+    SiteSpec,
+)
+from pingmon.core.look import Look
+from pingmon.core.partner import PartnerSpec
+from pingmon.core.site import phase
+from pingmon.core.times import SECOND
+from pingmon.sites.rounds import SOON_S
+from pingmon.testing import PROJECT, uuid
+from pingmon.wire.signed import MISMATCH, STALE
+from tests.process.daemons import Received, Running, Starter, Verifying, until
+from tests.process.site_house import House, config
+from tests.process.site_servers import (
+    ACCEPTOR,
+    SEES_DOWN,
+    SEES_UP,
+    UP,
+    Behaviour,
+    FakeVerifier,
+    Saying,
+    Site,
+    by_another_secret,
+    in_turn,
+    minutes_off,
+    refuses,
+    replayed,
+    says_late,
+    says_nothing,
+    sees,
+    status,
+)
+from tests.process.test_alerts import leave_keys, past
+
+pytestmark = pytest.mark.process
+
+DOWN = status(503)
+NODES = ("fra", "ams", "sgp")
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
+    """Starts processes that end with this module."""
+    starter = Starter(tmp_path_factory.mktemp("processes"))
+    yield starter
+    starter.end_all()
+    ACCEPTOR.clear()
+    for daemon in starter.running:
+        assert "Traceback" not in daemon.log.read_text()
+
+
+def housed(start: Starter, folder: str, *verifiers: FakeVerifier | Verifying, sites: str = "") -> House:
+    """A daemon of its own, with these verifiers."""
+    daemon = start(start.tmp_path / folder, config=config(*verifiers, sites=sites))
+    house = House(daemon, start.receiver(), start.receiver())
+    house.partners.answer = lambda question: (200, b"ok")
+    return house
+
+
+@pytest.fixture(scope="module")
+def verifiers() -> list[FakeVerifier]:
+    """Three that say of each site what they are told to."""
+    return [FakeVerifier(name) for name in NODES]
+
+
+@pytest.fixture(scope="module")
+def house(start: Starter, verifiers: list[FakeVerifier]) -> House:
+    """A daemon that asks these verifiers."""
+    return housed(start, "three", *verifiers)
+
+
+@dataclass
+class Row:
+    """What the daemon's own looks and three verifiers say of a site, and what that comes to.
+
+    `details`: what the round shows of the verifiers by name.
+    """
+
+    name: str
+    says: tuple[Saying, Saying, Saying]
+    becomes: str
+    own: Behaviour = DOWN
+    details: dict[str, str] = field(default_factory=dict)
+
+
+VERDICTS = [
+    Row("down: the daemon and a quorum", (SEES_DOWN, SEES_DOWN, SEES_UP), "down"),
+    Row("down: all agree", (SEES_DOWN, SEES_DOWN, SEES_DOWN), "down"),
+    Row("down: a quorum, and one does not answer", (SEES_DOWN, says_nothing, SEES_DOWN), "down"),
+    Row("down: each sees another failure", (sees(0, "timeout"), sees(504, "status"), sees(302, "redirect")), "down"),
+    Row("false alarm by the re-probe", (SEES_DOWN, SEES_DOWN, SEES_DOWN), "up", own=in_turn(DOWN, UP)),
+    Row("false alarm by most verifiers", (SEES_UP, SEES_UP, SEES_DOWN), "up"),
+    Row("unknown: too few answer", (SEES_DOWN, says_nothing, says_nothing), "unknown"),
+    Row("unknown: nobody answers", (says_nothing, says_nothing, says_nothing), "unknown"),
+    Row("unknown: one answers, and sees it up", (SEES_UP, says_nothing, says_nothing), "unknown"),
+    Row("unknown: they disagree", (SEES_DOWN, SEES_UP, says_nothing), "unknown"),
+    Row("unknown: they could not look", (sees(0, "void"), sees(0, "void"), SEES_DOWN), "unknown"),
+]
+"""The table of verdicts, by name."""
+
+
+def faulty(name: str, up: Saying, down: Saying, detail: str) -> list[Row]:
+    """A fault of one verifier: it does not count when it would hinder a verdict, nor when it would make one."""
+    return [
+        Row(f"{name}, while two say down", (SEES_DOWN, SEES_DOWN, up), "down", details={"sgp": detail}),
+        Row(f"{name}, while two disagree", (SEES_DOWN, SEES_UP, down), "unknown", details={"sgp": detail}),
+    ]
+
+
+FAULTS = [
+    *faulty("dead", says_nothing, says_nothing, "the connection was closed before the answer was complete"),
+    *faulty("slow", says_late(9, SEES_UP), says_late(9, SEES_DOWN), "no answer within 7 s"),
+    *faulty(
+        "of another secret",
+        by_another_secret(200, "ok"),
+        by_another_secret(503, "status"),
+        f"the answer is not to be trusted: {MISMATCH}",
+    ),
+    *faulty("replayed", replayed(200, "ok"), replayed(503, "status"), "answered another question"),
+    *faulty(
+        "of a clock that is slow",
+        minutes_off(6, 200, "ok"),
+        minutes_off(6, 503, "status"),
+        f"the answer is not to be trusted: {STALE}",
+    ),
+    *faulty(
+        "of a clock that is fast",
+        minutes_off(-6, 200, "ok"),
+        minutes_off(-6, 503, "status"),
+        f"the answer is not to be trusted: {STALE}",
+    ),
+    *faulty("that finds our clock wrong", refuses(401, STALE), refuses(401, STALE), f"refused us: {STALE}"),
+    *faulty("overloaded", refuses(503, "later"), refuses(503, "later"), "is overloaded"),
+    *faulty("broken", refuses(500, "what?"), refuses(500, "what?"), "answered with status 500"),
+    *faulty("that contradicts itself", sees(500, "ok"), sees(500, "ok"), "the answer cannot be read: class: ok, but"),
+    Row("that lies that it is up, alone", (SEES_DOWN, SEES_DOWN, SEES_UP), "down", details={"sgp": ""}),
+    Row("that lies that it is down, alone", (SEES_UP, SEES_UP, SEES_DOWN), "up", details={"sgp": "saw 503"}),
+    Row("that lies that it is down, while the site is well", (SEES_UP, SEES_UP, SEES_DOWN), "up", own=UP),
+]
+"""What can be wrong with a verifier, and what comes of it."""
+
+
+@dataclass
+class Played:
+    """A row's site, its server, and its partner's slug."""
+
+    site: str
+    server: Site
+    slug: str
+
+
+@pytest.fixture(scope="module")
+def played(alone: Alone, house: House, verifiers: list[FakeVerifier]) -> dict[str, Played]:
+    """All rows at the same time, each with a site and a partner of its own."""
+    rows = {}
+    for number, row in enumerate([*VERDICTS, *FAULTS]):
+        server, slug = Site(row.own), f"partner-{number}"
+        for verifier, saying in zip(verifiers, row.says, strict=True):
+            verifier.says[server.url] = saying
+        house.partner(slug)
+        rows[row.name] = Played(house.site(server.url, host=slug), server, slug)
+    return rows
+
+
+@pytest.mark.parametrize("row", [*VERDICTS, *FAULTS], ids=[row.name for row in (*VERDICTS, *FAULTS)])
+def test_the_verdict(house: House, played: dict[str, Played], row: Row) -> None:
+    """Partner and users hear of a verdict that it is down and of nothing else; the round shows who did not count."""
+    seen = played[row.name]
+    way = ["new", "up"] if row.own is UP else ["new", "suspect", row.becomes]
+    until(lambda: house.flips(seen.site)[: len(way)] == way, f"{' → '.join(way)}")
+    if row.becomes == "down":
+        assert [json.loads(message.body)["event"] for message in house.users_hear(seen.site)] == ["site.down"]
+        assert len(house.asked(seen.slug)) == 1
+    else:
+        assert house.asked(seen.slug) == []
+        assert house.told(seen.site) == []
+    if row.own is not UP:
+        decided = house.rounds(seen.site)[-2]
+        looks = {look["node"]: look for look in decided["looks"]}
+        assert (decided["asked"], decided["quorum"], list(looks)) == (3, 2, ["", *NODES])
+        for node, detail in row.details.items():
+            assert looks[node]["detail"].startswith(detail)
+            assert (looks[node]["class"] == "void") == (detail not in ("", "saw 503"))
+
+
+def test_the_code_that_is_told_is_the_highest_of_those_who_failed(house: House, played: dict[str, Played]) -> None:
+    """A 200 that one verifier saw does not belong into the news of an outage."""
+    one_up, mixed = played["down: the daemon and a quorum"], played["down: each sees another failure"]
+    assert [json.loads(house.partner_hears(row.slug)[0].body)["code"] for row in (one_up, mixed)] == [503, 504]
+
+
+def test_what_was_unknown_is_looked_at_again_until_there_is_a_verdict(
+    house: House, verifiers: list[FakeVerifier]
+) -> None:
+    """One site turns out to be down, which is told then; the other to be up, which nobody needs to hear."""
+    servers = [Site(DOWN), Site(DOWN)]
+    sites = []
+    for server in servers:
+        for verifier in verifiers:
+            verifier.says[server.url] = says_nothing
+        sites.append(house.site(server.url))
+    for site in sites:
+        house.becomes(site, "unknown")
+    for verifier, server in ((verifier, server) for verifier in verifiers for server in servers):
+        verifier.says[server.url] = SEES_DOWN if server is servers[0] else SEES_UP
+    servers[1].heal()
+    assert house.becomes(sites[0], "down")["told"]
+    assert not house.becomes(sites[1], "up")["told"]
+    house.users_hear(sites[0])
+    assert house.flips(sites[0]) == ["new", "suspect", "unknown", "down"]
+    assert house.flips(sites[1]) == ["new", "suspect", "unknown", "up"]
+    assert house.told(sites[1]) == []
+
+
+def test_recovery_needs_a_verifier(house: House, verifiers: list[FakeVerifier]) -> None:
+    """However often the daemon itself sees the site well."""
+    server = Site(DOWN)
+    for verifier in verifiers:
+        verifier.says[server.url] = SEES_DOWN
+    site = house.site(server.url)
+    house.becomes(site, "down")
+    house.users_hear(site)
+    server.heal()
+    for _ in range(2):
+        assert house.probe(site)["status"] == "down"
+    verifiers[2].says[server.url] = SEES_UP
+    assert house.probe(site)["status"] == "up"
+    house.users_hear(site, 2)
+    assert [json.loads(message.body)["event"] for message in house.told(site)] == ["site.down", "site.up"]
+
+
+# --- without verifiers --------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Alone:
+    """A daemon without verifiers, and two sites that fail: one always, one twice."""
+
+    house: House
+    server: Site
+    down: str
+    well: str
+
+
+@pytest.fixture(scope="module")
+def alone(start: Starter) -> Alone:
+    """As the first thing that happens in this module: it takes half a minute."""
+    house, server = housed(start, "alone"), Site(DOWN)
+    house.partner("alone")
+    urls = server.url, Site(in_turn(DOWN, DOWN, UP)).url
+    return Alone(house, server, *(house.site(url, host="alone") for url in urls))
+
+
+def test_without_verifiers_three_failures_ten_seconds_apart_are_a_verdict(alone: Alone) -> None:
+    """And two successes end it; a site that fails but twice was never down."""
+    house = alone.house
+    house.becomes(alone.down, "down")
+    rounds = house.rounds(alone.down)[::-1]
+    times = [datetime.fromisoformat(each["at"]) for each in rounds]
+    assert [(later - times[0]).total_seconds() for later in times[:3]] == pytest.approx([0, 10, 20], abs=2)
+    assert house.flips(alone.down) == ["new", "suspect", "down"]
+    assert {each["asked"] for each in rounds} == {0}
+    house.users_hear(alone.down)
+    house.becomes(alone.well, "up")
+    assert house.flips(alone.well) == ["new", "suspect", "up"]
+    assert house.told(alone.well) == []
+    alone.server.heal()
+    assert house.probe(alone.down)["status"] == "down"
+    assert house.probe(alone.down)["status"] == "up"
+    house.users_hear(alone.down, 2)
+    assert [json.loads(question.body)["code"] for question in house.asked("alone")] == [503, 200]
+
+
+# --- the daemon's own health --------------------------------------------------------------------------------------
+
+
+def problems(daemon: Running) -> str:
+    """What the daemon says is wrong with it."""
+    answer = daemon.api("GET", "status/")
+    return "" if answer.status == 200 else str(answer.json["problems"])
+
+
+def test_while_canaries_fail_no_site_does(start: Starter) -> None:
+    """A cable that is pulled at the daemon is no outage of the world; the operator is told, and nobody else."""
+    verifiers, canary, server = [FakeVerifier(name) for name in NODES], Site(), Site()
+    house = housed(start, "canaries", *verifiers, sites=f'canaries = ["{canary.url}/"]\n')
+    for verifier in verifiers:
+        verifier.says[server.url] = SEES_DOWN
+    site = house.site(server.url)
+    house.becomes(site, "up")
+    assert canary.asked == []
+    canary.refuse()
+    server.fail(500)
+    shown = house.probe(site)
+    assert (shown["status"], shown["last_class"]) == ("up", "void")
+    assert house.flips(site) == ["new", "up"]
+    assert "canaries fail" in problems(house.daemon)
+    canary.heal()
+    until(lambda: house.probe(site)["status"] == "down", "its looks to be believed again")
+    house.users_hear(site)
+    assert problems(house.daemon) == ""
+    assert house.daemon.log.read_text().count("probes from here count for nothing") == 1
+
+
+def test_when_most_sites_fail_only_here_the_daemon_does_not_believe_itself(start: Starter) -> None:
+    """Verifiers see them up; no site is called down, and the operator is told once."""
+    verifiers, servers = [FakeVerifier(name) for name in NODES], [Site() for _ in range(12)]
+    house = housed(start, "breaker", *verifiers)
+    sites = [house.site(server.url) for server in servers]
+    for site in sites:
+        house.becomes(site, "up")
+    for server in servers:
+        server.fail(500)
+    for site in sites:
+        house.probe(site)
+    assert {house.shown(site)["status"] for site in sites} == {"up"}
+    until(lambda: problems(house.daemon), "the operator to be told")
+    assert "fail only here, and are up for the verifiers" in problems(house.daemon)
+    shown = house.probe(sites[0])
+    assert (shown["status"], shown["last_class"]) == ("up", "void")
+    assert house.users.got == []
+    assert house.daemon.log.read_text().count("probes from here count for nothing") == 1
+
+
+# --- verifiers that are processes ---------------------------------------------------------------------------------
+
+
+def test_verifiers_that_died_hang_or_have_another_secret_neither_help_nor_hinder(start: Starter) -> None:
+    """Two that are well are enough; the round shows what is wrong with the others."""
+    good, also, died, hangs, stranger = start.verifiers("good", "also", "died", "hangs", "stranger")
+    stranger.secret = good.secret
+    house = housed(start, "five", good, also, died, hangs, stranger)
+    died.process.kill()
+    os.kill(hangs.process.pid, signal.SIGSTOP)
+    site = house.site(Site(DOWN).url, timeout=1)
+    house.becomes(site, "down")
+    looks = {look["node"]: (look["class"], look["detail"]) for look in house.rounds(site)[0]["looks"]}
+    assert looks == {
+        "": ("status", "503 Service Unavailable"),
+        "good": ("status", "503 Service Unavailable"),
+        "also": ("status", "503 Service Unavailable"),
+        "died": ("void", "could not connect"),
+        "hangs": ("void", "no answer within 6 s"),
+        "stranger": ("void", f"refused us: {MISMATCH}"),
+    }
+    house.users_hear(site)
+
+
+# --- the daemon is killed -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Killed:
+    """A daemon that is killed and started again over the same log, with the same verifier, users and partners."""
+
+    start: Starter
+    verifier: FakeVerifier
+    house: House
+
+    def again(self) -> None:
+        """kill -9, and a new process."""
+        old = self.house.daemon
+        old.kill()
+        self.house.daemon = self.start(old.data, config=config(self.verifier), port=old.port)
+
+
+@pytest.fixture
+def killed(start: Starter, tmp_path: Path) -> Killed:
+    """A daemon with one verifier."""
+    verifier = FakeVerifier("fra")
+    return Killed(start, verifier, housed(start, str(tmp_path / "data"), verifier))
+
+
+def failing(killed: Killed, slug: str) -> tuple[Site, str]:
+    """A site that is up, and then is not: its server, and its id."""
+    server = Site()
+    site = killed.house.site(server.url, host=slug)
+    killed.house.becomes(site, "up")
+    server.fail(500)
+    killed.verifier.says[server.url] = SEES_DOWN
+    return server, site
+
+
+def test_a_question_and_a_message_that_a_crash_interrupts_are_repeated_under_the_same_id(killed: Killed) -> None:
+    """Killed while the partner thinks, and again while the users' receiver is broken: users take it exactly once."""
+    house, thinking = killed.house, threading.Event()
+    house.partners.answer = lambda question: (200, b"ok") if thinking.wait(30) else 500
+    house.users.answer = lambda message: 500
+    house.partner("example")
+    server, site = failing(killed, "example")
+    house.probe(site)
+    house.partner_hears("example")
+    killed.again()
+    house.partner_hears("example", 2)
+    assert house.users.arrived == []
+    thinking.set()
+    house.users_hear(site)
+    until(lambda: "will try again" in house.daemon.log.read_text(), "the failure to be noted")
+    killed.again()
+    house.users.answer = lambda message: 200
+    messages = house.users_hear(site, 2)
+    assert len({message.headers["webhook-id"] for message in messages}) == 1
+    assert json.loads(messages[0].body)["flip"] == json.loads(messages[1].body)["flip"]
+    until(lambda: "delivered" in house.daemon.log.read_text(), "the delivery to be noted")
+    assert house.shown(site)["told"]
+    killed.again()
+    server.heal()
+    killed.verifier.says[server.url] = SEES_UP
+    assert house.probe(site)["status"] == "up"
+    events = [json.loads(message.body)["event"] for message in house.users_hear(site, 3)]
+    assert events == ["site.down", "site.down", "site.up"]
+    first, second, third = house.asked("example")
+    assert (first.body, first.headers["webhook-id"]) == (second.body, second.headers["webhook-id"])
+    assert [json.loads(question.body)["code"] for question in (second, third)] == [503, 200]
+
+
+def test_a_silence_survives_a_crash(killed: Killed) -> None:
+    """That of one site, and that of a whole partner: nobody is asked again, and nobody is told."""
+    house = killed.house
+    house.partners.answer = _an_hour_ahead
+    house.partner("one")
+    partner = house.partner("all", scope="partner")
+    sites = [failing(killed, slug)[1] for slug in ("one", "all")]
+    for site in sites:
+        house.probe(site)
+    before = [house.falls_silent(site) for site in sites]
+    killed.again()
+    _, third = failing(killed, "all")
+    sites.append(third)
+    for site in sites:
+        assert house.probe(site)["status"] == "down"
+    assert [house.shown(site)["suppressed_until"] for site in sites] == [*before, before[1]]
+    assert (len(house.asked("one")), len(house.asked("all"))) == (1, 1)
+    assert house.counts(partner) == {"until": 1}
+    assert house.users.arrived == []
+
+
+def test_when_a_silence_ended_while_the_daemon_was_dead_the_partner_is_asked_and_users_are_told(
+    start: Starter, tmp_path: Path
+) -> None:
+    """The log is written as if that had been: an outage without end must not stay a secret."""
+    users, partners, server, now = start.receiver(), start.receiver(), Site(DOWN), time.time()
+    partners.answer = lambda question: (200, b"ok")
+    value: dict[str, object] = {"url_down": users.url, "method_down": "POST", "url_up": "", "method_up": "POST"}
+    channel, partner = uuid(1, "d"), uuid(1, "e")
+    site = next(id for id in map(uuid, range(1, 100)) if phase(id, SOON_S) == 0)
+    spec = SiteSpec(url=server.url, interval=60, host="example", channels=(channel,))
+    own, other = (Look(node, round((now - 200) * SECOND), 503, "status") for node in ("", "fra"))
+    past(
+        tmp_path / "data",
+        (now - 300, PROJECT, ProjectCreated("p", "pingkey0000000000000000")),
+        (now - 300, channel, ChannelCreated(PROJECT, "webhook", "users", value, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3")),
+        (now - 300, partner, PartnerCreated(PartnerSpec(slug="example", webhook=partners.url))),
+        (now - 300, site, SiteCreated(PROJECT, spec)),
+        (now - 200, site, SiteProbed((own,))),
+        (now - 200, site, SiteProbed((own, other), 1, 1)),
+        (now - 199, site, PartnerAnswered(f"{site}_6", partner, Answer("until", round((now - 5) * SECOND)), 9)),
+    )
+    leave_keys(tmp_path / "data")
+    start(tmp_path / "data", config=config())
+    (question,), (message,) = partners.wait(1), users.wait(1)
+    assert json.loads(question.body)["ts"] >= int(now)
+    assert question.headers["webhook-id"] != f"{site}_6"
+    assert question.at < message.at
+    assert json.loads(message.body)["flip"]["at"] == datetime.fromtimestamp(int(now - 200), UTC).isoformat()
+
+
+def _an_hour_ahead(question: Received) -> tuple[int, bytes]:
+    at = datetime.now(UTC) + timedelta(hours=1)
+    return 200, at.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
