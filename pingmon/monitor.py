@@ -35,6 +35,7 @@ from pingmon.core.site import Site
 from pingmon.core.times import SECOND
 from pingmon.core.world import World, encoded
 from pingmon.journal import FlipRow, JournalFormatError, JournalFull, JournalHealth, JournalUnavailable
+from pingmon.wire.looks import witnesses
 
 SNAPSHOT_EVERY: Final = 50_000
 """Entries after which the world is saved; replaying as many takes about a second."""
@@ -179,15 +180,15 @@ class Monitor:
             self.journal.derive(FlipRow(flip.seq, flip.subject, flip.at, msgspec.json.encode(flip)))
 
     def _log_flip(self, subject: Subject, flip: Flip) -> None:
-        spec = subject.spec
-        self.log.info(
+        spec, log = subject.spec, self.log.warn if flip.new == "unknown" else self.log.info
+        log(
             "{what} {id} ({name}) went {new}, was {old}{cause}",
             what="site" if isinstance(subject, Site) else "check",
             id=subject.id[:8],  # a check's whole id is as good as its ping URL
             name=spec.name or (spec.url if isinstance(spec, SiteSpec) else spec.slug) or "no name",
             new=flip.new,
             old=flip.old,
-            cause=_CAUSES[flip.cause],
+            cause=f": {witnesses(flip.looks)}" if flip.cause == "verdict" else _CAUSES[flip.cause],
         )
 
     # --- saving ---------------------------------------------------------------------------------------------------

@@ -31,13 +31,14 @@ from twisted.internet.protocol import connectionDone
 from twisted.internet.task import deferLater
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, HTTPConnectionPool, _HTTP11ClientFactory
+from twisted.web.client import URI, Agent
 from twisted.web.error import SchemeNotSupported
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from pingmon.core.addresses import AddressPolicy
+from pingmon.outgoing.pool import QuietPool
 from pingmon.outgoing.trust import Trust
 
 CONNECT_S: Final = 10.0
@@ -89,7 +90,7 @@ class Passage:
         self._received = 0
         self._egress = egress
         self._connections: list[_Metered] = []
-        pool = _QuietPool(egress.reactor, persistent=False)
+        pool = QuietPool(egress.reactor)
         self._agent = Agent.usingEndpointFactory(egress.reactor, self, pool)
 
     def request(
@@ -204,16 +205,6 @@ class _Metered(ProtocolWrapper):
         if self._abort is not None and self._abort.active():
             self._abort.cancel()
         super().connectionLost(reason)
-
-
-class _QuietFactory(_HTTP11ClientFactory):
-    noisy = False
-
-
-class _QuietPool(HTTPConnectionPool):
-    """A pool that does not log the coming and going of each connection."""
-
-    _factory = _QuietFactory
 
 
 class _Metering(WrappingFactory[_Metered]):

@@ -22,7 +22,6 @@ from twisted.python.failure import Failure
 from twisted.web.client import (
     URI,
     Agent,
-    HTTPConnectionPool,
     RequestTransmissionFailed,
     ResponseDone,
     ResponseFailed,
@@ -33,6 +32,7 @@ from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from pingmon.outgoing.body import WholeBody
+from pingmon.outgoing.pool import QuietPool
 from pingmon.outgoing.trust import Trust, Untrusted
 
 CONNECT_S: Final = 5.0
@@ -82,7 +82,7 @@ class _Call:
         self._connections: list[_Metered] = []
 
     async def exchange(self, url: bytes, headers: Mapping[str, bytes], body: bytes, limit: int) -> Reply:
-        pool = HTTPConnectionPool(self._caller.reactor, persistent=False)
+        pool = QuietPool(self._caller.reactor)
         agent = Agent.usingEndpointFactory(self._caller.reactor, self, pool)
         sent = Headers({name.encode(): [value] for name, value in headers.items()})
         response = await agent.request(b"POST", url, sent, WholeBody(body))

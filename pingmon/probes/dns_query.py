@@ -8,22 +8,26 @@ elsewhere, and tells at once that nobody listens there. Not twisted.names' clien
 from __future__ import annotations
 
 import errno
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.error import CannotListenError, NotConnectingError
-from twisted.internet.protocol import ClientFactory, DatagramProtocol, connectionDone
+from twisted.internet.error import NotConnectingError
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.protocol import ClientFactory, connectionDone
 from twisted.names.dns import randomSource
 from twisted.protocols.basic import Int16StringReceiver
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from pingmon.probes.dns_message import question, reply
 from pingmon.probes.lookups import CannotAsk
 
 TCP_S: Final = 3.0
 """Seconds that a question over TCP may take at least."""
+DATAGRAM_MAX: Final = 65_535
 EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -53,19 +57,8 @@ async def ask(reactor: Any, server: tuple[str, int], name: str, kind: int, wait_
 
 def over_udp(reactor: Any, server: tuple[str, int], wire: bytes, fitting: Callable[[bytes], Any]) -> Deferred[Any]:
     """The first datagram that `fitting` makes something of."""
-    asking = _Datagram(fitting)
-    try:
-        reactor.listenUDP(0, asking, interface="::" if ":" in server[0] else "")
-    except CannotListenError as error:
-        number = getattr(error.socketError, "errno", None)
-        asking.end(CannotAsk("no socket to ask with") if number in EXHAUSTED else Silent(str(error)))
-        return asking.done
-    transport: Any = asking.transport
-    try:
-        transport.connect(*server)
-        transport.write(wire)
-    except OSError as error:
-        asking.end(Silent(str(error)))
+    asking = _Datagram(reactor, fitting)
+    asking.ask(server, wire)
     return asking.done
 
 
@@ -76,40 +69,64 @@ def over_tcp(reactor: Any, server: tuple[str, int], wire: bytes, fitting: Callab
     return asking.done
 
 
-class _Datagram(DatagramProtocol):
-    noisy = False
+@implementer(IReadDescriptor)
+class _Datagram:
+    """A socket for one question. (Twisted's own ports write two lines into the log for each.)"""
 
-    def __init__(self, fitting: Callable[[bytes], Any]) -> None:
+    def __init__(self, reactor: Any, fitting: Callable[[bytes], Any]) -> None:
         self.done: Deferred[Any] = Deferred(lambda _: self._close())
+        self._reactor = reactor
         self._fitting = fitting
-        self._ended = False
+        self._socket: socket.socket | None = None
 
-    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        """As `IDatagramProtocol`."""
-        message = None if self._ended else self._fitting(datagram)
+    def ask(self, server: tuple[str, int], wire: bytes) -> None:
+        """Send the question and wait for a reply."""
+        try:
+            self._socket = socket.socket(socket.AF_INET6 if ":" in server[0] else socket.AF_INET, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)
+            self._socket.connect(server)
+            self._socket.send(wire)
+        except OSError as error:
+            self._end(CannotAsk("no socket to ask with") if error.errno in EXHAUSTED else Silent(str(error)))
+        else:
+            self._reactor.addReader(self)
+
+    def fileno(self) -> int:
+        """As `IFileDescriptor`."""
+        return -1 if self._socket is None else self._socket.fileno()
+
+    def logPrefix(self) -> str:
+        """As `ILoggingContext`."""
+        return "dns"
+
+    def doRead(self) -> None:
+        """As `IReadDescriptor`."""
+        assert self._socket is not None
+        try:
+            message = self._fitting(self._socket.recv(DATAGRAM_MAX))
+        except BlockingIOError:
+            return
+        except OSError:  # the server's machine has said that nobody listens there
+            self._end(Silent("refused"))
+            return
         if message is not None:
             self._close()
             self.done.callback(message)
 
-    def stopProtocol(self) -> None:
-        """As `DatagramProtocol`: some reactors close the socket when nobody listens there."""
-        self.end(Silent("refused"))
+    def connectionLost(self, reason: Failure) -> None:
+        """As `IFileDescriptor`: the reactor lets go of it."""
+        if self._socket is not None:
+            self._end(Silent(reason.getErrorMessage()))
 
-    def connectionRefused(self) -> None:
-        """As `DatagramProtocol`: others tell."""
-        self.end(Silent("refused"))
-
-    def end(self, error: Exception) -> None:
-        """There will be no reply."""
-        if not self._ended:
-            self._close()
-            self.done.errback(error)
+    def _end(self, error: Exception) -> None:
+        self._close()
+        self.done.errback(error)
 
     def _close(self) -> None:
-        self._ended = True
-        transport: Any = self.transport
-        if transport is not None:
-            transport.stopListening()
+        if self._socket is not None:
+            self._reactor.removeReader(self)
+            self._socket.close()
+            self._socket = None
 
 
 class _Stream(Int16StringReceiver):

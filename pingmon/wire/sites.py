@@ -49,6 +49,7 @@ def site_json(site: Site, view: SiteView) -> Json:
         "last_probe": None if latest is None else seconds_text(latest.at),
         "last_code": None if latest is None else latest.code,
         "last_class": None if latest is None else latest.fault or "ok",
+        "last_detail": None if latest is None else latest.detail,
         "last_ms": None if latest is None else latest.ms,
         "host_found": host_json(site, view.host),
         "partner_answer": word_json(site, view.host),

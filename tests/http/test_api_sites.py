@@ -76,6 +76,7 @@ def test_an_address_makes_a_site() -> None:
         "last_probe": None,
         "last_code": None,
         "last_class": None,
+        "last_detail": None,
         "last_ms": None,
         "host_found": None,
         "partner_answer": None,

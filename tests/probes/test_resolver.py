@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import capturedLogs
 from twisted.names import dns
 
 from pingmon.probes.lookups import CannotAsk, LookupFailed, NoAnswer, NoSuchName, Resolved
@@ -141,6 +142,16 @@ async def test_errors_of_all_servers_are_told_apart(names: Names, code: int, kin
     assert type(error) is kind
     assert str(error) == words
     assert names.asked.count("A h.example") == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_questions_leave_no_lines_in_the_log(names: Names) -> None:
+    """A daemon with thousands of sites asks all day."""
+    names.add("h.example", "A", "192.0.2.1")
+    asker = Asker(names.listen())
+    with capturedLogs() as events:
+        await asker.found()
+    assert [event.get("log_text") or event.get("log_format") for event in events] == []
 
 
 @pytest_twisted.ensureDeferred

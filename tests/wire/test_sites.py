@@ -60,6 +60,7 @@ def test_a_site_as_json() -> None:
         "last_probe": "2023-11-14T22:13:19+00:00",
         "last_code": 503,
         "last_class": "status",
+        "last_detail": "503 Service Unavailable",
         "last_ms": 0,
         "host_found": {
             "slug": "example",
