@@ -15,7 +15,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
-from twisted.logger import LogLevel, globalLogPublisher
+from twisted.logger import LogLevel, capturedLogs, globalLogPublisher
 
 from pingmon.core.look import Look
 from pingmon.core.times import SECOND
@@ -134,6 +134,16 @@ async def test_each_says_what_it_saw_and_goes_by_the_name_that_we_gave(server: S
     assert first == Question(f"{1:032x}", "https://site.example/x?y", 10.0, 15.0, True)
     assert second.id == f"{2:032x}"
     await other.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_questions_leave_no_lines_in_the_log(server: Server) -> None:
+    """An outage of many sites is a flood of them."""
+    server.reply = replying(seen)
+    asked = Asking(Peer("fra", f"http://127.0.0.1:{await server.listen()}", (NEW,)))
+    with capturedLogs() as events:
+        await asked.verifiers.ask("https://site.example/", 10.0)
+    assert [event for event in events if "HTTP11ClientFactory" in str(event)] == []
 
 
 @pytest_twisted.ensureDeferred
