@@ -21,7 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from pingmon.alarms import Alarms
-from pingmon.clock import Timekeeper, steady_seconds
+from pingmon.clock import Timekeeper, steady_seconds, wall_seconds
 from pingmon.config import Config
 from pingmon.core.addresses import AddressPolicy
 from pingmon.core.parts import Outcome, Subject
@@ -92,7 +92,7 @@ def assembled(reactor: Any, config: Config, data: DataDir, listeners: Sequence[L
     sys.setswitchinterval(SWITCH_S)
     retention = Retention(config.retention.pings, config.retention.days or None, config.retention.probes)
     journal: SqliteJournal[Outcome] = SqliteJournal(data.journal, reactor=reactor, retention=retention)
-    monitor = Monitor(journal, Timekeeper(reactor.seconds, steady_seconds), hold_s=config.monitor.hold)
+    monitor = Monitor(journal, Timekeeper(wall_seconds, steady_seconds), hold_s=config.monitor.hold)
     configured = config.http.base_url.rstrip("/")
     parts = _parts(reactor, config, monitor, journal, lambda: configured or base_url_of(listeners))
     door = _door(reactor, config, parts, journal)
@@ -262,15 +262,15 @@ def _door(reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Out
         trusted_proxies=config.http.trusted_proxies,
     )
     root = Root(PingResource(monitor, pings, new_id=lambda: new_id(os.urandom)), monitor, api.resource())
-    door = Door(root, settings, reactor, _access_log(reactor, config, monitor))
+    door = Door(root, settings, reactor, _access_log(config, monitor))
     door.noisy = False
     return door
 
 
-def _access_log(reactor: Any, config: Config, monitor: Monitor) -> AccessLog | None:
+def _access_log(config: Config, monitor: Monitor) -> AccessLog | None:
     if not config.http.access_log:
         return None
-    return AccessLog(Path(config.http.access_log), monitor.world.ping_keys.__contains__, reactor)
+    return AccessLog(Path(config.http.access_log), monitor.world.ping_keys.__contains__, wall_seconds)
 
 
 def _greeted(config: Config, monitor: Monitor, data: DataDir, listeners: Sequence[Listener]) -> Deferred[None]:

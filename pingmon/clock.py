@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from pingmon.core.times import SECOND
 
@@ -17,10 +17,24 @@ STEP_S: Final = 5.0
 """Seconds by which the two clocks must part at once before the wall clock counts as set; less is drift."""
 
 
+def wall_seconds() -> float:
+    """Seconds since the epoch, as the system's clock shows them; it may be set."""
+    return time.time()  # noqa: TID251 -- this is where the time comes from
+
+
 def steady_seconds() -> float:
     """Seconds on a clock that is never set, time of suspension included where the system can tell."""
     boottime = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boottime is None else time.clock_gettime(boottime)
+
+
+def steadied(reactor: Any) -> Any:
+    """`reactor`, with timers that a clock that is set does not touch. To be called before anything is scheduled.
+
+    Twisted's run on the wall clock: set back by an hour, it would keep every timer waiting for an hour.
+    """
+    reactor.seconds = steady_seconds
+    return reactor
 
 
 class Timekeeper:

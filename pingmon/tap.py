@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from twisted.application.service import IService
 from twisted.python import usage
@@ -50,10 +50,11 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     from pingmon.assembly import assembled
+    from pingmon.clock import steadied
     from pingmon.datadir import DataDir, DataDirError
     from pingmon.listening import Refused, listener
 
-    clock: Any = reactor
+    clock = steadied(reactor)
     try:
         config = load(Path(options["config"])) if options["config"] else Config()
         endpoints = options["listen"] or config.listen or default_endpoints()

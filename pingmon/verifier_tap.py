@@ -78,10 +78,11 @@ def makeService(options: Options) -> IService:
     """The verifier, not yet started. Exits with status 1 and a line that says why if it cannot be made."""
     from twisted.internet import reactor
 
+    from pingmon.clock import steadied, wall_seconds
     from pingmon.core.times import SECOND
     from pingmon.probes.verifier import PROBES_MAX, Verifier
 
-    clock: Any = reactor
+    clock = steadied(reactor)
     if not options["secret-file"]:
         raise _refused("--secret-file is needed")
     if not options["listen"]:
@@ -94,7 +95,7 @@ def makeService(options: Options) -> IService:
     name = (options["name"] or socket.gethostname())[:255]
 
     def now() -> int:
-        return int(clock.seconds() * SECOND)
+        return int(wall_seconds() * SECOND)
 
     verifier = Verifier(_looker(clock, policy, now, probes), secrets, name, clock, now=now, max_probes=probes)
     return VerifierService(verifier, _door(verifier, clock), listeners, path, clock.callFromThread)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 from urllib.parse import unquote
 
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.http import datetimeToLogString
 
@@ -57,14 +56,14 @@ def _without_value(piece: str) -> str:
 
 
 class AccessLog:
-    """Appends to the file at `path`; `clock` gives the time of each line."""
+    """Appends to the file at `path`; `wall` gives the time of each line in seconds since the epoch."""
 
     log = Logger()
 
-    def __init__(self, path: Path, is_key: Callable[[str], bool], clock: IReactorTime) -> None:
+    def __init__(self, path: Path, is_key: Callable[[str], bool], wall: Callable[[], float]) -> None:
         self._path = path
         self._is_key = is_key
-        self._clock = clock
+        self._wall = wall
         self._file: TextIO | None = None
         self._failing = False
 
@@ -102,7 +101,7 @@ class AccessLog:
         referer = redacted(_header(request, b"Referer"), self._is_key)
         agent = redacted(_header(request, b"User-Agent"), self._is_key)
         first = f"{request.method.decode('latin-1')} {target} {request.clientproto.decode('latin-1')}"
-        when = datetimeToLogString(self._clock.seconds())
+        when = datetimeToLogString(self._wall())
         caller = request.caller()[0] or "-"
         return (
             f'{caller} - - {when} "{_quoted(first)}" {request.code:d} {request.sentLength or "-"} '

@@ -27,7 +27,7 @@ __all__ = ["Door", "DoorHealth", "DoorSettings"]
 class DoorHealth(Struct, frozen=True):
     """`connections` are open now, at most `places`; `refused` counts those without a place since the start.
 
-    `looked_at`: when connections were last looked after, seconds since the epoch by the reactor's clock.
+    `looked_at`: when connections were last looked after, seconds by the reactor's clock.
     """
 
     connections: int

@@ -65,7 +65,7 @@ class Trimmed(Struct, frozen=True):
 
 
 class JournalHealth(Struct, frozen=True):
-    """The journal's own report. Times are microseconds since the epoch by the reactor's clock.
+    """The journal's own report. Instants are microseconds by the reactor's clock, whatever that counts from.
 
     `failing_since` is None while writes succeed; `last_error` stays after recovery. `entries_total` counts all
     entries ever written. `commit_s` is the mean duration, in seconds, of the last commits (0.0 before the first).

@@ -15,7 +15,7 @@ from tests.http.door_house import CHECK, KEY, RID, House
 
 def logging(path: Path) -> House:
     return House(
-        access_log=lambda house: AccessLog(path, house.monitor.world.ping_keys.__contains__, house.clock),
+        access_log=lambda house: AccessLog(path, house.monitor.world.ping_keys.__contains__, house.clock.seconds),
     )
 
 
