@@ -22,6 +22,8 @@ from msgspec.structs import fields
 SECRET_MIN: Final = 24
 """Bytes of a secret (Standard Webhooks: 24 to 64)."""
 
+PORTS: Final = {"http": 80, "https": 443}
+
 _HOST: Final = r"https?://[A-Za-z0-9._\[\]:-]+"
 _is_url: Final = re.compile(_HOST + r"(/[^\s?#'\"]*)?").fullmatch
 _is_page: Final = re.compile(_HOST + r"([/?][^\s#]*)?").fullmatch
@@ -273,16 +275,31 @@ def _contradictions(tree: Mapping[str, Any]) -> Iterator[str]:
     tables, sites = tree.get("verifier", []), tree.get("sites", {})
     if not isinstance(tables, list) or not isinstance(sites, dict):
         return
-    places: dict[str, int] = {}
-    for index, table in enumerate(tables):
-        name = table.get("name") if isinstance(table, dict) else None
-        if isinstance(name, str) and places.setdefault(name, index) != index:
-            yield f"verifier[{index}].name: is that of verifier[{places[name]}] already"
+    for key, same in (("name", str), ("url", _asked_at)):
+        places: dict[str, int] = {}
+        for index, table in enumerate(tables):
+            value = table.get(key) if isinstance(table, dict) else None
+            if isinstance(value, str) and (first := places.setdefault(same(value), index)) != index:
+                yield f"verifier[{index}].{key}: is that of verifier[{first}] already"
     quorum, ask = (_count(sites.get(key)) for key in ("quorum", "ask"))
     if quorum > len(tables):
         yield f"sites.quorum: {quorum} is more than there are verifiers ({len(tables)})"
     elif quorum > ask > 0:
         yield f"sites.quorum: {quorum} is more than are asked (sites.ask = {ask})"
+
+
+def _asked_at(url: str) -> str:
+    """What `url` means to whoever asks a verifier (`probes.verifiers.Peer.target`), in one spelling.
+
+    One verifier under two names would have two votes.
+    """
+    target = url.rstrip("/").removesuffix("/verify") + "/verify"
+    try:
+        parts = urlsplit(target)
+        host, port = (parts.hostname or "").rstrip("."), parts.port or PORTS.get(parts.scheme)
+    except ValueError:
+        return url
+    return f"{parts.scheme}://{host}:{port}{parts.path}"
 
 
 def _count(value: Any) -> int:

@@ -151,6 +151,11 @@ def test_every_problem_is_reported_at_once_with_its_key() -> None:
     ]
 
 
+def peers(count: int) -> list[dict[str, Any]]:
+    """So many verifiers."""
+    return [PEER | {"name": str(number), "url": f"https://{number}.example"} for number in range(count)]
+
+
 def problems(tree: dict[str, Any]) -> list[str]:
     with pytest.raises(BadConfig) as caught:
         parse(tree, "f")
@@ -199,6 +204,39 @@ def test_every_problem_in_every_verifier_is_reported_with_its_place() -> None:
     assert not any("hunter2" in problem or "aHVudGVy" in problem for problem in found)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://v.example", "https://v.example"),
+        ("https://v.example:8100/", "https://v.example:8100"),
+        ("https://v.example/pingmon", "https://v.example/pingmon/verify"),
+        ("https://v.example/verify/", "https://v.example"),
+        ("https://V.example:443", "https://v.EXAMPLE."),
+        ("http://[2001:db8::1]:80", "http://[2001:DB8::1]/"),
+    ],
+)
+def test_one_verifier_under_two_names_is_refused(one: str, other: str) -> None:
+    """It would have two votes."""
+    two = [PEER | {"name": name, "url": url} for name, url in (("a", one), ("b", other))]
+    assert problems({"verifier": two}) == ["verifier[1].url: is that of verifier[0] already"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://v.example", "http://v.example"),
+        ("https://v.example", "https://v.example:8100"),
+        ("https://v.example/a", "https://v.example/b"),
+        ("https://v.example/a", "https://v.example/A"),
+        ("http://[2001:db8::1]:80", "http://[2001:db8::2]:80"),
+    ],
+)
+def test_two_verifiers_that_must_agree_may_be_alike(one: str, other: str) -> None:
+    """Behind one name, for example."""
+    two = [PEER | {"name": name, "url": url} for name, url in (("a", one), ("b", other))]
+    assert parse({"sites": {"quorum": 2}, "verifier": two}, "f").quorum == 2
+
+
 def test_one_table_where_several_belong_is_told_how_to_write_them() -> None:
     """`[verifier]` is the likeliest slip."""
     assert problems({"verifier": PEER}) == ["verifier: expected tables, each under [[verifier]]"]
@@ -214,7 +252,7 @@ def test_one_table_where_several_belong_is_told_how_to_write_them() -> None:
 )
 def test_a_quorum_that_can_never_come_together_is_refused(verifiers: int, sites: dict[str, int], problem: str) -> None:
     """No site would ever be down."""
-    assert problems({"sites": sites, "verifier": [PEER | {"name": str(n)} for n in range(verifiers)]}) == [problem]
+    assert problems({"sites": sites, "verifier": peers(verifiers)}) == [problem]
 
 
 @pytest.mark.parametrize(
@@ -235,13 +273,13 @@ def test_two_verifiers_must_agree_unless_the_file_says_otherwise_or_fewer_are_as
     verifiers: int, sites: dict[str, int], quorum: int
 ) -> None:
     """The default can always come together."""
-    config = parse({"sites": sites, "verifier": [PEER | {"name": str(n)} for n in range(verifiers)]}, "f")
+    config = parse({"sites": sites, "verifier": peers(verifiers)}, "f")
     assert config.quorum == quorum
 
 
 def test_a_configuration_that_is_shown_does_not_show_its_secrets() -> None:
     """In a traceback, for example."""
-    assert KEY not in repr(parse({"verifier": [PEER, PEER | {"name": "b", "secret": [KEY]}]}, "f"))
+    assert KEY not in repr(parse({"verifier": [PEER, peers(1)[0] | {"secret": [KEY]}]}, "f"))
 
 
 WRITTEN = st.binary(max_size=40).map(lambda key: b64encode(key).decode())

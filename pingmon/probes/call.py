@@ -2,7 +2,10 @@
 
 No redirects, no cookies, no compression, no pool: each call has a connection of its own, which is aborted at its end,
 because a peer can put off an orderly close for ever (twisted#7926). The address policy is not asked; it is about hosts
-that others choose. Names are looked up as the reactor does it.
+that others choose.
+
+Names are looked up by our own resolver. The reactor's has ten threads, and one name whose servers are silent keeps them
+all for as long as the C library likes, so that no other host can be called either.
 """
 
 from __future__ import annotations
@@ -12,11 +15,12 @@ from typing import Any, Final
 
 from msgspec import Struct
 from OpenSSL.SSL import Error as TlsError
-from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
+from twisted.internet.defer import CancelledError, Deferred, FailureGroup, race
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
+from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.task import deferLater
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.client import (
@@ -34,9 +38,14 @@ from zope.interface import implementer
 from pingmon.outgoing.body import WholeBody
 from pingmon.outgoing.pool import QuietPool
 from pingmon.outgoing.trust import Trust, Untrusted
+from pingmon.probes.dial import STAGGER_S
+from pingmon.probes.lookups import LookupFailed
+from pingmon.probes.resolver import Resolver
 
 CONNECT_S: Final = 5.0
 """Seconds until an address that does not react counts as unreachable."""
+MAX_ADDRESSES: Final = 6
+"""Addresses of one host that are tried."""
 RECEIVED_MAX: Final = 65_536
 """Bytes that are taken from a peer in one call, TLS and headers included; Twisted bounds no headers."""
 
@@ -54,11 +63,12 @@ class Reply(Struct, frozen=True):
 
 
 class Caller:
-    """Makes calls. `reactor`: IReactorTCP, IReactorTime and IReactorPluggableNameResolver in one."""
+    """Makes calls. `reactor`: IReactorTCP and IReactorTime; `resolver`: by default one of its own."""
 
-    def __init__(self, reactor: Any, trust: Trust) -> None:
+    def __init__(self, reactor: Any, trust: Trust, resolver: Resolver | None = None) -> None:
         self.reactor = reactor
         self.trust = trust
+        self.resolver = Resolver(reactor) if resolver is None else resolver
 
     async def post(self, url: str, headers: Mapping[str, bytes], body: bytes, limit: int) -> Reply:
         """The answer, with a body of at most `limit` bytes. Raises `CallFailed`; cancelling aborts the connection."""
@@ -96,12 +106,28 @@ class _Call:
         """As `IAgentEndpointFactory`."""
         host = uri.host.decode("ascii").strip("[]")
         reactor = self._caller.reactor
-        endpoint = _Counted(HostnameEndpoint(reactor, host, uri.port, CONNECT_S), self)
+        endpoint = _Named(self, host, uri.port)
         if uri.scheme == b"https":
             return wrapClientTLS(self._caller.trust.creator(host), endpoint, reactor)
         return endpoint
 
-    def connected(self, connection: _Metered) -> IProtocol:
+    async def connect(self, host: str, port: int, factory: IProtocolFactory) -> IProtocol:
+        """Connect to the first address of `host` that answers; they are tried in turn, each a moment after the last."""
+        try:
+            found = await self._caller.resolver.addresses(host)
+        except LookupFailed as error:
+            raise CallFailed(f"its name could not be resolved: {error}") from error
+        reactor, metering = self._caller.reactor, _Metering(factory, self)
+        attempts = []
+        for number, address in enumerate(found.addresses[:MAX_ADDRESSES]):
+            kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
+            endpoint = kind(reactor, address, port, CONNECT_S)
+            attempts.append(deferLater(reactor, number * STAGGER_S, endpoint.connect, metering))
+        connection: _Metered
+        try:
+            _, connection = await race(attempts)
+        except FailureGroup as group:
+            raise _first(group) from group
         self._connections.append(connection)
         protocol: IProtocol = connection.wrappedProtocol
         return protocol
@@ -118,17 +144,17 @@ class _Call:
 
 
 @implementer(IStreamClientEndpoint)
-class _Counted:
-    """Connects for a call."""
+class _Named:
+    """Connects for a call to where a name leads."""
 
-    def __init__(self, endpoint: IStreamClientEndpoint, call: _Call) -> None:
-        self._endpoint = endpoint
+    def __init__(self, call: _Call, host: str, port: int) -> None:
         self._call = call
+        self._host = host
+        self._port = port
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """As `IStreamClientEndpoint`."""
-        connecting: Deferred[Any] = self._endpoint.connect(_Metering(protocolFactory, self._call))
-        return connecting.addCallback(self._call.connected)
+        return Deferred.fromCoroutine(self._call.connect(self._host, self._port, protocolFactory))
 
 
 class _Metered(ProtocolWrapper):
@@ -186,13 +212,21 @@ class _Body(Protocol):
 _FAILURES: Final = (
     ConnectError,
     ConnectionClosed,
-    DNSLookupError,
     RequestTransmissionFailed,
     ResponseFailed,
     TlsError,
     Untrusted,
 )
 """What goes wrong between two hosts. Anything else is a bug, and reported as one."""
+
+
+def _first(group: FailureGroup) -> BaseException:
+    """Why nobody could be connected to; `CancelledError` if nobody was to be any more."""
+    errors = [failure.value for failure in group.failures]
+    if any(isinstance(error, CancelledError | ConnectingCancelledError) for error in errors):
+        return CancelledError()
+    assert errors[0] is not None
+    return errors[0]
 
 
 def _reason(error: Any) -> str:
@@ -208,9 +242,7 @@ def _reason(error: Any) -> str:
 
 _WORDS: Final[tuple[tuple[Any, str], ...]] = (
     (TlsError, "TLS: the handshake failed"),
-    (DNSLookupError, "its name could not be resolved"),
     (_Flood, "too much came back"),
-    (ConnectingCancelledError, "could not connect"),
     (ConnectError, "could not connect"),
     (ConnectionClosed, "the connection was closed before the answer was complete"),
 )

@@ -26,7 +26,7 @@ from twisted.internet.protocol import ClientFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
-from pingmon.probes.faults import ProbeFailed, connect_failed, own_trouble
+from pingmon.probes.faults import ProbeFailed, connect_failed, no_way, own_trouble
 from pingmon.probes.head import HeadProtocol, Phase
 from pingmon.wire.http_head import Head
 
@@ -44,7 +44,8 @@ class Dial(ClientFactory[HeadProtocol]):
     """One request to one of `addresses` (at least one, IPv4 or IPv6), over TLS if there is a `creator`.
 
     `done` fires with the head or fails with `ProbeFailed`. Cancelling it aborts everything at once. `address` is the
-    one that was connected to, "" until then. `troubled`: some attempt failed for this machine's own reasons.
+    one that was connected to, "" until then. `troubled`: some attempt failed for this machine's own reasons. `waiting`
+    are the addresses that have not reacted, `no_way` those that this machine cannot reach.
     """
 
     noisy = False
@@ -60,6 +61,7 @@ class Dial(ClientFactory[HeadProtocol]):
     ) -> None:
         self.address = ""
         self.troubled = False
+        self.no_way: list[str] = []
         self.done: Deferred[Head] = Deferred(lambda _: self._abort())
         self._reactor = reactor
         self._left = list(addresses)
@@ -71,6 +73,11 @@ class Dial(ClientFactory[HeadProtocol]):
         self._timer: IDelayedCall | None = None
         self._over = False
         self._next()
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """The addresses that are being tried."""
+        return tuple(self._connectors.values())
 
     def _next(self) -> None:
         """Try the next address."""
@@ -100,6 +107,8 @@ class Dial(ClientFactory[HeadProtocol]):
         assert error is not None
         self._errors.append((address, error))
         self.troubled = self.troubled or own_trouble(address, error)
+        if no_way(error):
+            self.no_way.append(address)
         if self._left:
             self._stop_timer()
             self._next()

@@ -7,7 +7,7 @@ things to a monitor, so silent servers are asked for something that every one of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.names import dns
@@ -22,14 +22,16 @@ ALIVE_S: Final = 1.0
 """Seconds in which a silent server has to show that it is alive."""
 FINAL: Final = frozenset({dns.OK, dns.ENAME})
 
+Server: TypeAlias = tuple[str, int]
+
 
 class NameServers:
-    """Asks `servers`, as (address, port), beginning with the one that answered last."""
+    """Asks `servers`, as (address, port), beginning with the one that answered last. They may be replaced any time."""
 
-    def __init__(self, reactor: Any, servers: Sequence[tuple[str, int]]) -> None:
+    def __init__(self, reactor: Any, servers: Sequence[Server]) -> None:
         self._reactor = reactor
-        self._servers = tuple(servers)
-        self._first = 0
+        self.servers = tuple(servers)
+        self._last: Server | None = None
         self._checks: Shared[str, bool] = Shared()
         self.heard_s = float("-inf")
         """When any of them last replied to anything, by the reactor's clock."""
@@ -40,18 +42,18 @@ class NameServers:
         Raises `NoAnswer`: the servers replied with an error or are silent about this name; `CannotAsk`: there are
         none, or none that replies to anything, or all of them refuse to be asked.
         """
-        if not self._servers:
+        if not self.servers:
             raise CannotAsk("no name server is configured")
         began_s = self._reactor.seconds()
         for wait_s in TRIES_S:
             errors = []
-            for number in self._order():
+            for server in self._order():
                 try:
-                    message = await self._ask(number, name, kind, wait_s)
+                    message = await self._ask(server, name, kind, wait_s)
                 except Silent:
                     continue
                 if message.rCode in FINAL:
-                    self._first = number
+                    self._last = server
                     return message
                 errors.append(message.rCode)
             if dns.ESERVER in errors:
@@ -62,21 +64,19 @@ class NameServers:
                 raise CannotAsk("no name server answers")
         raise NoAnswer("its name servers do not answer (timed out)")
 
-    def _order(self) -> list[int]:
-        count = len(self._servers)
-        return [(self._first + step) % count for step in range(count)]
+    def _order(self) -> tuple[Server, ...]:
+        first = self.servers.index(self._last) if self._last in self.servers else 0
+        return self.servers[first:] + self.servers[:first]
 
-    async def _ask(self, number: int, name: str, kind: int, wait_s: float) -> Any:
-        message = await ask(self._reactor, self._servers[number], name, kind, wait_s)
+    async def _ask(self, server: Server, name: str, kind: int, wait_s: float) -> Any:
+        message = await ask(self._reactor, server, name, kind, wait_s)
         self.heard_s = self._reactor.seconds()
         return message
 
     async def _alive(self) -> bool:
         """Whether any server replies to a question that each of them can answer: who serves the root?"""
         began_s = self._reactor.seconds()
-        asking = [
-            Deferred.fromCoroutine(self._ask(number, "", dns.NS, ALIVE_S)) for number in range(len(self._servers))
-        ]
+        asking = [Deferred.fromCoroutine(self._ask(server, "", dns.NS, ALIVE_S)) for server in self.servers]
         results: Any = await DeferredList(asking, consumeErrors=True)
         if any(not replied and found.check(CancelledError) for replied, found in results):
             raise CancelledError  # which a DeferredList keeps to itself

@@ -44,6 +44,13 @@ TLS_WORDS: Final = (
 """Parts of OpenSSL's reasons, and what they mean."""
 
 
+NOT_ALLOWED: Final = "pingmon may not look there"
+NOT_PROBED: Final = "pingmon cannot probe this"
+NO_WAY: Final = "pingmon has no network for this address"
+ABOUT_THE_SITE: Final = (NOT_ALLOWED, NOT_PROBED, NO_WAY)
+"""How details begin that say why nothing was seen of this site, while others may be seen well."""
+
+
 class ProbeFailed(Exception):
     """A probe ends here. `fault` as in `core.look`; `detail` a few words for people."""
 
@@ -64,15 +71,20 @@ def own_trouble(address: str, error: BaseException) -> bool:
     return number in EXHAUSTED
 
 
+def no_way(error: BaseException) -> bool:
+    """Whether an attempt failed because this machine reaches no address of this kind."""
+    return getattr(error, "osError", None) in NO_NETWORK
+
+
 def connect_failed(errors: Sequence[tuple[str, BaseException]]) -> ProbeFailed:
     """What the failed attempts (address, error), at least one, at all addresses of a host come to."""
     for address, error in errors:
         if own_trouble(address, error):
             return ProbeFailed("void", f"pingmon cannot connect: {_words(error)}")
     for _, error in errors:
-        if getattr(error, "osError", None) not in NO_NETWORK:
+        if not no_way(error):
             return ProbeFailed("connect", _words(error))
-    return ProbeFailed("void", f"pingmon has no network for this address: {_words(errors[0][1])}")
+    return ProbeFailed("void", f"{NO_WAY}: {_words(errors[0][1])}")
 
 
 def tls_failed(error: BaseException) -> ProbeFailed:

@@ -4,6 +4,9 @@ A name is looked up once for each hop, every address it has is held against the 
 of these very addresses. If one address of a host is refused, the host is: then the prober was told not to look and says
 nothing of the site (`void`), unless the site led it there (`redirect`).
 
+A look that has to wait for a place at an address is over at once if others have just found that nobody answers there
+(`dark`); whoever finds a place free looks for itself.
+
 Nothing fails but by being cancelled: whatever goes wrong is a `Look`. What is pingmon's own trouble (no descriptors,
 no network, no name server that answers, too much to do) is `void` too, and never the site's fault.
 """
@@ -22,8 +25,9 @@ from twisted.python.failure import Failure
 from pingmon.core.addresses import AddressPolicy
 from pingmon.core.look import Fault, Look
 from pingmon.outgoing.trust import Trust
+from pingmon.probes.dark import Dark
 from pingmon.probes.dial import Dial
-from pingmon.probes.faults import ProbeFailed
+from pingmon.probes.faults import NOT_ALLOWED, NOT_PROBED, ProbeFailed
 from pingmon.probes.head import Phase, request
 from pingmon.probes.lookups import CannotAsk, NoAnswer, NoSuchName
 from pingmon.probes.places import Places
@@ -78,6 +82,7 @@ class Prober:
         self.max_wait_s = max_wait_s
         self.flight = Places(max_in_flight)
         self.targets = Places(per_address)
+        self.dark = Dark()
         self.looks = 0
         """Looks that have begun and not ended, those that wait included."""
         self._most = max_in_flight + max_waiting
@@ -110,6 +115,8 @@ class _Visit:
         self._verdict: ProbeFailed | None = None
         self._walking: Deferred[Look] | None = None
         self._dial: Dial | None = None
+        self._port = 0
+        self._dialled_s = 0.0
         self._flying = False
         self._held: list[str] = []
 
@@ -134,7 +141,7 @@ class _Visit:
         try:
             where = target(url)
         except BadUrl as error:
-            raise ProbeFailed("void", f"pingmon cannot probe this: {error}") from error
+            raise ProbeFailed("void", f"{NOT_PROBED}: {error}") from error
         been = {where}
         while True:
             head = await self._answer(where)
@@ -168,12 +175,13 @@ class _Visit:
         prober = self._prober
         try:
             await self._take_off()
-            addresses = await self._checked(where.host)
+            addresses, self._port = await self._checked(where.host), where.port
             await self._queue(addresses)
             self._watch.enter("connect")
+            self._dialled_s = prober.reactor.seconds()
             creator = self._creator(where.host) if where.secure else None
             wire = request(method, where)
-            dial = self._dial = Dial(prober.reactor, addresses, where.port, wire, creator, self._watch.enter)
+            dial = self._dial = Dial(prober.reactor, addresses, where.port, wire, creator, self._entered)
             try:
                 head = await dial.done
             finally:
@@ -183,6 +191,12 @@ class _Visit:
             return head
         finally:
             self._leave()
+
+    def _entered(self, phase: Phase) -> None:
+        """Somebody has answered."""
+        self._watch.enter(phase)
+        if self._dial is not None and self._dial.address:
+            self._prober.dark.heard(self._dial.address, self._port, self._prober.reactor.seconds())
 
     async def _checked(self, host: str) -> tuple[str, ...]:
         """The addresses of `host`, all of them permitted."""
@@ -205,7 +219,7 @@ class _Visit:
         """What it means that an address is not permitted: only a site that leads there itself is to blame."""
         if self._redirected:
             return ProbeFailed("redirect", f"redirected to where pingmon may not look: {refusal}")
-        return ProbeFailed("void", f"pingmon may not look there: {refusal}")
+        return ProbeFailed("void", f"{NOT_ALLOWED}: {refusal}")
 
     def _creator(self, host: str) -> IOpenSSLClientConnectionCreator:
         try:
@@ -224,19 +238,32 @@ class _Visit:
     async def _queue(self, addresses: tuple[str, ...]) -> None:
         """Take a place at each address, in an order that all share, so that nobody waits in a circle.
 
-        Who has to wait there lets others fly meanwhile, so that one slow address does not hold up all probes.
+        Who has to wait there lets others fly meanwhile, so that one slow address does not hold up all probes. And it
+        is told what others have found there, before it waits and after.
         """
         prober = self._prober
         for address in sorted(set(addresses)):
-            if not prober.targets.take(address):
-                self._watch.enter("wait")
-                if self._flying:
-                    self._flying = False
-                    prober.flight.free()
-                await prober.targets.wait(address)
+            if prober.targets.take(address):
+                self._held.append(address)
+                continue
+            self._ask_the_others(addresses)
+            self._watch.enter("wait")
+            if self._flying:
+                self._flying = False
+                prober.flight.free()
+            await prober.targets.wait(address)
             self._held.append(address)
+            self._ask_the_others(addresses)
         if not self._flying:
             await self._take_off()
+
+    def _ask_the_others(self, addresses: tuple[str, ...]) -> None:
+        """Raise `ProbeFailed` if nobody answers at any of `addresses`."""
+        prober = self._prober
+        silence = prober.dark.found(addresses, self._port, self._timeout_s, prober.reactor.seconds())
+        if silence is not None:
+            why = f"no answer from {silence.address} for {silence.tried_s:.0f} s, like other sites there"
+            raise ProbeFailed("timeout", why)
 
     def _leave(self) -> None:
         prober = self._prober
@@ -278,8 +305,15 @@ class _Visit:
             self._verdict = ProbeFailed("void", "pingmon cannot connect to all addresses")
         else:
             self._verdict = ProbeFailed("timeout", f"timed out after {self._timeout_s:g} s while {DOING[phase]}")
+            self._tell_the_others()
         assert self._walking is not None
         self._walking.cancel()
+
+    def _tell_the_others(self) -> None:
+        """The time is used up, and perhaps nobody has answered."""
+        dial, prober = self._dial, self._prober
+        if dial is not None and not dial.address:
+            prober.dark.tried(dial.waiting, dial.no_way, self._port, self._dialled_s, prober.reactor.seconds())
 
     def _stopped(self, failure: Failure) -> Look:
         """It was cancelled, by the deadline or from outside; anything else is a bug."""

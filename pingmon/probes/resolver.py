@@ -12,17 +12,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import idna
 from msgspec import structs
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail, succeed
+from twisted.logger import Logger
 from twisted.names import dns
 
 from pingmon.probes import host_files
 from pingmon.probes.dns_cache import CACHE_MAX, NEGATIVE_S, STALE_HOLD_S, TTL_S, DnsCache, clamped
 from pingmon.probes.dns_message import MAX_CHAIN, Answer, read
 from pingmon.probes.dns_servers import NameServers
+from pingmon.probes.host_files import Reread
 from pingmon.probes.lookups import CannotAsk, Found, LookupFailed, NoAnswer, NoSuchName, RecordKind, Resolved
 from pingmon.probes.sharing import Shared
 from pingmon.probes.target import HOST_MAX, is_literal
@@ -42,12 +45,15 @@ Value: TypeAlias = Found | NoSuchName
 Ask: TypeAlias = Callable[[str], Coroutine[Deferred[Any], Any, Found]]
 Key: TypeAlias = tuple[str, str]
 
+log = Logger()
+
 
 class Resolver:
     """Looks up names. `reactor`: IReactorTCP, IReactorUDP and IReactorTime.
 
     `servers`: recursive name servers as (address, port), by default those of /etc/resolv.conf. `hosts`: names that
-    are known without asking, by default those of /etc/hosts. Both files are read here and now, and not again.
+    are known without asking, by default those of /etc/hosts. Where it is the files that say so, `resolv_conf` and
+    `hosts_file`, lookups follow what becomes of them within `host_files.FRESH_S`.
     """
 
     def __init__(
@@ -58,12 +64,15 @@ class Resolver:
         hosts: Mapping[str, Sequence[str]] | None = None,
         deadline_s: float = DEADLINE_S,
         cache_max: int = CACHE_MAX,
+        resolv_conf: Path = host_files.RESOLV_CONF,
+        hosts_file: Path = host_files.HOSTS,
     ) -> None:
         self._reactor = reactor
-        if servers is None:
-            servers = host_files.servers(host_files.text_of(host_files.RESOLV_CONF))
-        self._servers = NameServers(reactor, servers)
-        self._hosts = host_files.hosts(host_files.text_of(host_files.HOSTS)) if hosts is None else dict(hosts)
+        self._given_hosts = None if hosts is None else dict(hosts)
+        self._hosts_file = Reread(hosts_file, host_files.hosts, reactor.seconds())
+        self._resolv_conf = Reread(resolv_conf, host_files.servers, reactor.seconds())
+        self._follows = servers is None
+        self._servers = NameServers(reactor, self._resolv_conf.value if servers is None else servers)
         self._deadline_s = deadline_s
         self._cache: DnsCache[Key, Value] = DnsCache(cache_max)
         self._shared: Shared[Key, Value] = Shared()
@@ -101,6 +110,7 @@ class Resolver:
             name = plain(name)
         except ValueError:
             return fail(NoSuchName("this is not a name"))
+        self._reread()
         own = self._own(name) if kind == "address" else None
         if own is not None:
             return succeed(Found(tuple(own), (), TTL_S[1], True))
@@ -112,9 +122,19 @@ class Resolver:
         found = self._shared.get(key, lambda: self._fetched(key, ask, stale))
         return found.addCallback(lambda value: _told(value, None))
 
+    def _reread(self) -> None:
+        """Follow the machine's own files."""
+        now_s = self._reactor.seconds()
+        if self._given_hosts is None:
+            self._hosts_file.changed(now_s)
+        if self._follows and self._resolv_conf.changed(now_s):
+            self._servers.servers = self._resolv_conf.value
+            log.info("the name servers are now {servers}", servers=", ".join(host for host, _ in self._servers.servers))
+
     def _own(self, name: str) -> Sequence[str] | None:
         """What this machine itself says; `localhost` is nobody else's business (RFC 6761)."""
-        known = self._hosts.get(name)
+        hosts: Mapping[str, Sequence[str]] = self._hosts_file.value if self._given_hosts is None else self._given_hosts
+        known = hosts.get(name)
         if known is None and (name == "localhost" or name.endswith(".localhost")):
             return LOOPBACK
         return known

@@ -1,8 +1,9 @@
 """The verifiers that this daemon asks: several at once about one site, each bounded, each with an answer to show.
 
 Whoever was asked has an entry in the result, also if nothing came of it: `void`, and why. So a round shows who did not
-answer, and nobody's silence counts for or against a site. Each question has an id of its own, which its answer must
-repeat under a signature, so no answer counts for another round or another verifier; and none counts after its deadline.
+answer, and nobody's silence counts for or against a site. Nobody is waited for who can change nothing (`poll`), and
+the operator is told who is of no use (`standing`). Each question has an id of its own, which its answer must repeat
+under a signature, so no answer counts for another round or another verifier; and none counts after its deadline.
 
 Who answers goes by the name that the configuration gives, whatever the answer calls itself.
 """
@@ -17,10 +18,11 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from pingmon.core.look import Look
 from pingmon.probes.call import Caller, CallFailed, Reply
+from pingmon.probes.poll import Poll
+from pingmon.probes.standing import Heard, PeerHealth, Standing, trouble
 from pingmon.probes.within import within
 from pingmon.wire.signed import Secret, Unauthorized, signature, signed
 from pingmon.wire.verify import BODY_MAX, REASONS, Malformed, Question, answer_id, decode_answer, encode, look_of
@@ -59,34 +61,12 @@ class Peer(Struct, frozen=True):
         return self.url.rstrip("/").removesuffix("/verify") + "/verify"
 
 
-class PeerHealth(Struct, frozen=True):
-    """How one verifier has done since the start; instants in microseconds since the epoch, 0 for never.
-
-    `answered` counts answers that say something about the site; `last_error` is why the last one that did not.
-    """
-
-    name: str
-    region: str
-    asked: int = 0
-    answered: int = 0
-    last_ok: int = 0
-    last_error_at: int = 0
-    last_error: str = ""
-
-
-class _Tally:
-    """What becomes a peer's health."""
-
-    def __init__(self) -> None:
-        self.asked = self.answered = self.last_ok = self.last_error_at = 0
-        self.last_error = ""
-
-
 class Verifiers:
     """Asks. `now`: microseconds since the epoch. `new_id`: 32 random hex digits.
 
-    `ask`: how many are asked each time, from as many regions as there are, taking turns; None asks all. ValueError if
-    two have the same name, because votes are counted by name.
+    `ask`: how many are asked each time, from as many regions as there are, taking turns; None asks all. `quorum`: how
+    many must find a site failing; None or 0 if that is nobody's business here, and then all are waited for. ValueError
+    if two have the same name, because votes are counted by name.
     """
 
     log = Logger()
@@ -99,43 +79,63 @@ class Verifiers:
         now: Callable[[], int],
         new_id: Callable[[], str],
         ask: int | None = None,
+        quorum: int | None = None,
     ) -> None:
         self.peers = tuple(peers)
         self._caller = caller
         self._now = now
         self._new_id = new_id
         self._ask = len(self.peers) if ask is None else ask
+        self._quorum = quorum or 0
         self._turn = 0
-        self._tallies = {peer.name: _Tally() for peer in self.peers}
-        if len(self._tallies) < len(self.peers):
+        self._standings = {peer.name: Standing(peer.name, peer.region) for peer in self.peers}
+        if len(self._standings) < len(self.peers):
             raise ValueError("two verifiers have the same name")
 
     def ask(self, url: str, timeout_s: float, *, head_only: bool = False) -> Deferred[tuple[Look, ...]]:
         """What each of those asked saw of `url`, in the order of the configuration.
 
-        Fires within `timeout_s` + `SLACK_S` and does not fail. Cancelling ends all of it, and there is no result.
+        Fires within `timeout_s` + `SLACK_S` and does not fail; earlier if those that have not answered can change
+        nothing (`poll`), who are then listed as not waited for. Cancelling ends all of it, and there is no result.
         """
         peers = chosen(self.peers, self._ask, self._turn)
         self._turn += 1
-        return Deferred.fromCoroutine(_all([self._bounded(peer, url, timeout_s, head_only) for peer in peers]))
+        calls = [self._bounded(peer, url, timeout_s, head_only) for peer in peers]
+
+        def patient(missing: Sequence[int]) -> bool:
+            due = [self._standings[peers[number].name].due() for number in missing]
+            return any(due)
+
+        def left_out(number: int) -> Look:
+            self._standings[peers[number].name].passed_over()
+            return self._void(peers[number], "not waited for: what the others saw was enough")
+
+        return Poll(calls, self._quorum, self._caller.reactor, patient=patient, left_out=left_out).done
 
     def health(self) -> tuple[PeerHealth, ...]:
         """How each of them has done, in the order of the configuration."""
-        return tuple(PeerHealth(peer.name, peer.region, **vars(self._tallies[peer.name])) for peer in self.peers)
+        return tuple(standing.health for standing in self._standings.values())
+
+    def trouble(self) -> str:
+        """Why no verdict can be had, by each one's last answer: which verifiers are of no use; "" if enough are."""
+        return trouble(tuple(self._standings.values()), max(1, self._quorum))
 
     # --- one of them --------------------------------------------------------------------------------------------------
 
     def _bounded(self, peer: Peer, url: str, timeout_s: float, head_only: bool) -> Deferred[Look]:
         question = Question(self._new_id(), url, timeout_s, timeout_s + SLACK_S, head_only)
-        self._tallies[peer.name].asked += 1
 
-        def late() -> Look:
-            return self._void(peer, f"no answer within {question.deadline:g} s")
+        def late() -> Heard:
+            return Heard(self._void(peer, f"no answer within {question.deadline:g} s"))
+
+        def count(heard: Heard) -> Look:
+            self._standings[peer.name].heard(heard)
+            return heard.look
 
         asking = Deferred.fromCoroutine(self._asked(peer, question))
-        return within(question.deadline, asking, self._caller.reactor, late).addCallback(self._counted)
+        return within(question.deadline, asking, self._caller.reactor, late).addCallback(count)
 
-    async def _asked(self, peer: Peer, question: Question) -> Look:
+    async def _asked(self, peer: Peer, question: Question) -> Heard:
         body = encode(question)
         headers = signature(peer.secrets[0], question.id, self._now(), body)
         headers |= {"content-type": b"application/json", "user-agent": USER_AGENT.encode()}
@@ -143,39 +143,30 @@ class Verifiers:
             reply = await self._caller.post(peer.target, headers, body, BODY_MAX)
             return self._seen(peer, question, reply)
         except CallFailed as error:
-            return self._void(peer, str(error))
+            return Heard(self._void(peer, str(error)))
         except CancelledError:
             raise
         except Exception:  # noqa: BLE001 -- one peer must not cost the round the answers of the others
             self.log.failure("while asking the verifier {peer}", peer=peer.name)
-            return self._void(peer, "could not be asked, by pingmon's own fault; its log says more")
+            return Heard(self._void(peer, "could not be asked, by pingmon's own fault; its log says more"))
 
-    def _seen(self, peer: Peer, question: Question, reply: Reply) -> Look:
+    def _seen(self, peer: Peer, question: Question, reply: Reply) -> Heard:
         """What the reply says, if it is this peer's answer to this question."""
         if reply.status != 200:
-            return self._void(peer, _refusal(reply))
+            return Heard(self._void(peer, _refusal(reply)), alive=reply.status == 503)
         try:
             proof = signed(peer.secrets, reply.headers, reply.body, self._now())
             answer = decode_answer(reply.body)
         except Unauthorized as error:
-            return self._void(peer, f"the answer is not to be trusted: {error}")
+            return Heard(self._void(peer, f"the answer is not to be trusted: {error}"))
         except Malformed as error:
-            return self._void(peer, f"the answer cannot be read: {error}")
+            return Heard(self._void(peer, f"the answer cannot be read: {error}"))
         if proof.id != answer_id(question.id) or answer.id != question.id:
-            return self._void(peer, "answered another question")
-        return look_of(answer, peer.name, self._now())
+            return Heard(self._void(peer, "answered another question"))
+        return Heard(look_of(answer, peer.name, self._now()), alive=True)
 
     def _void(self, peer: Peer, why: str) -> Look:
         return Look(node=peer.name, at=self._now(), fault="void", detail=why)
-
-    def _counted(self, look: Look) -> Look:
-        tally = self._tallies[look.node]
-        if look.counts:
-            tally.answered += 1
-            tally.last_ok = look.at
-        else:
-            tally.last_error_at, tally.last_error = look.at, look.detail
-        return look
 
 
 def chosen(peers: Sequence[Peer], count: int, turn: int) -> tuple[Peer, ...]:
@@ -197,20 +188,6 @@ def chosen(peers: Sequence[Peer], count: int, turn: int) -> tuple[Peer, ...]:
 def _rotated(items: list[_Item], by: int) -> list[_Item]:
     by %= len(items) or 1
     return items[by:] + items[:by]
-
-
-async def _all(asked: Sequence[Deferred[Look]]) -> tuple[Look, ...]:
-    try:
-        return tuple([await one for one in asked])
-    except CancelledError:
-        for one in asked:
-            one.addErrback(_dropped)
-            one.cancel()
-        raise
-
-
-def _dropped(failure: Failure) -> None:
-    failure.trap(CancelledError)
 
 
 def _refusal(reply: Reply) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import socket
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectBindError, ConnectError
+from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.names import dns
 from twisted.python.failure import Failure
@@ -19,7 +22,9 @@ from pingmon.probes import host_files
 from pingmon.probes.dns_cache import NEGATIVE_S, TTL_S, DnsCache, clamped
 from pingmon.probes.dns_message import MAX_CHAIN, Answer, question, read, reply
 from pingmon.probes.dns_query import Silent, over_tcp
+from pingmon.probes.host_files import FRESH_S, Reread
 from pingmon.probes.lookups import CannotAsk
+from pingmon.probes.resolver import Resolver
 from pingmon.testing import result
 
 
@@ -157,9 +162,83 @@ def test_resolv_conf_names_at_most_three_servers_and_without_any_this_machine_is
 
 
 def test_a_file_that_is_not_there_says_nothing(tmp_path: Path) -> None:
-    assert host_files.text_of(tmp_path / "none") == ""
+    assert host_files.text_of(tmp_path / "none") is None
     (tmp_path / "some").write_bytes(b"\xff x")
     assert host_files.text_of(tmp_path / "some") == "\ufffd x"
+
+
+def test_a_file_is_read_again_when_it_has_changed_and_looked_at_now_and_then(tmp_path: Path) -> None:
+    path = tmp_path / "hosts"
+    path.write_text("192.0.2.1 a")
+    file = Reread(path, host_files.hosts, 100.0)
+    path.write_text("192.0.2.22 a")
+    assert not file.changed(100.0 + FRESH_S - 0.1)
+    assert file.changed(100.0 + FRESH_S)
+    assert file.value == {"a": ("192.0.2.22",)}
+    os.utime(path, (1, 1))
+    assert not file.changed(110.0)
+    path.write_text("192.0.2.33 a")
+    assert not file.changed(110.0 + FRESH_S - 0.1)
+    assert file.changed(110.0 + FRESH_S)
+
+
+def test_a_file_that_is_gone_means_what_it_did_until_it_is_back(tmp_path: Path) -> None:
+    path = tmp_path / "resolv.conf"
+    path.write_text("nameserver 192.0.2.1")
+    file = Reread(path, host_files.servers, 0.0)
+    path.unlink()
+    assert not file.changed(10.0)
+    assert file.value == (("192.0.2.1", 53),)
+    path.write_text("nameserver 192.0.2.2")
+    assert file.changed(20.0)
+    assert file.value == (("192.0.2.2", 53),)
+
+
+class Askers(Clock):
+    """A reactor without a network. `asked` are the name servers that questions have been sent to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def addReader(self, reader: Any) -> None:
+        """As `IReactorFDSet`."""
+        with socket.fromfd(reader.fileno(), socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            self.asked.append(asking.getpeername()[0])
+
+    def removeReader(self, reader: Any) -> None:
+        """As `IReactorFDSet`."""
+
+    def whom(self, resolver: Resolver) -> set[str]:
+        """Whom a lookup asks."""
+        self.asked.clear()
+        looking = resolver.addresses("h.example")
+        looking.addErrback(lambda failure: failure.trap(CancelledError))
+        looking.cancel()
+        return set(self.asked)
+
+
+def test_another_resolv_conf_is_followed_without_a_restart(tmp_path: Path) -> None:
+    path, running = tmp_path / "resolv.conf", Askers()
+    path.write_text("nameserver 127.0.0.2\nnameserver 127.0.0.3\nnameserver 127.0.0.4\n")
+    resolver, given = Resolver(running, resolv_conf=path), Resolver(running, [("127.0.0.9", 53)], resolv_conf=path)
+    assert running.whom(resolver) == {"127.0.0.2"}
+    path.write_text("nameserver 127.0.0.5\n")
+    assert running.whom(resolver) == {"127.0.0.2"}
+    running.advance(FRESH_S)
+    assert running.whom(resolver) == {"127.0.0.5"}
+    assert running.whom(given) == {"127.0.0.9"}
+
+
+def test_another_hosts_file_is_followed_without_a_restart(tmp_path: Path) -> None:
+    path, running = tmp_path / "hosts", Askers()
+    path.write_text("192.0.2.1 nas\n")
+    resolver, given = Resolver(running, (), hosts_file=path), Resolver(running, (), hosts={"nas": ["192.0.2.9"]})
+    assert result(resolver.addresses("nas")).addresses == ("192.0.2.1",)
+    path.write_text("192.0.2.22 nas\n")
+    running.advance(FRESH_S)
+    assert result(resolver.addresses("nas")).addresses == ("192.0.2.22",)
+    assert result(given.addresses("nas")).addresses == ("192.0.2.9",)
 
 
 @given(st.text())

@@ -20,8 +20,11 @@ from twisted.logger import LogLevel, capturedLogs, globalLogPublisher
 from pingmon.core.look import Look
 from pingmon.core.times import SECOND
 from pingmon.outgoing.trust import Trust
+from pingmon.probes import standing
 from pingmon.probes.call import RECEIVED_MAX, Caller, CallFailed, Reply
-from pingmon.probes.verifiers import SLACK_S, Peer, PeerHealth, Verifiers, chosen
+from pingmon.probes.poll import GRACE_S
+from pingmon.probes.standing import PASSING, UNHEARD, PeerHealth
+from pingmon.probes.verifiers import SLACK_S, Peer, Verifiers, chosen
 from pingmon.testing import result
 from pingmon.wire.signed import MISMATCH, STALE, Secret, signature, signed
 from pingmon.wire.verify import BODY_MAX, REPLAYED, Question, answer_id, answer_of, decode_question, encode
@@ -51,12 +54,13 @@ class Timers:
 
 @pytest.fixture
 def silent(nothing_left: None) -> Iterator[None]:
-    """Fails a test that leaves anything in the log."""
+    """Fails a test that leaves anything in the log, but that a verifier is of no use."""
     observer = EventLoggingObserver()
     globalLogPublisher.addObserver(observer)
     yield
     globalLogPublisher.removeObserver(observer)
-    assert [event for event in observer if event["log_level"] >= LogLevel.warn] == []
+    others = (event for event in observer if event["log_namespace"] != standing.__name__)
+    assert [event for event in others if event["log_level"] >= LogLevel.warn] == []
 
 
 @pytest_twisted.async_yield_fixture
@@ -295,12 +299,6 @@ async def test_nobody_there(server: Server) -> None:
     assert (look.fault, look.detail) == ("void", "could not connect")
 
 
-@pytest_twisted.ensureDeferred
-async def test_a_name_that_nobody_knows(nothing_left: None) -> None:
-    look = await Asking(Peer("fra", "http://verifier.invalid", (NEW,))).look()
-    assert (look.fault, look.detail) == ("void", "its name could not be resolved")
-
-
 @pytest.mark.parametrize(
     "sent", [b"", b"HTTP/1.1 200 OK\r\nContent-L", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"]
 )
@@ -371,11 +369,12 @@ class Calls:
         return await answer
 
 
-def quiet(*names: str, ask: int | None = None) -> tuple[Calls, Verifiers]:
+def quiet(*names: str, **settings: Any) -> tuple[Calls, Verifiers]:
     calls, numbers, now = Calls(), count(1), count(NOW, SECOND)
     peers = [Peer(name, f"http://{name}.example", (NEW,), region=name[0]) for name in names]
     caller: Any = calls
-    return calls, Verifiers(caller, peers, now=lambda: next(now), new_id=lambda: f"{next(numbers):032x}", ask=ask)
+    made = Verifiers(caller, peers, now=lambda: next(now), new_id=lambda: f"{next(numbers):032x}", **settings)
+    return calls, made
 
 
 def reply_to(question: bytes, look: Look = GOOD) -> Reply:
@@ -423,6 +422,68 @@ def test_each_verifiers_health_is_kept() -> None:
     assert health.last_error == "no descriptors left"
 
 
+def test_those_who_can_change_nothing_are_not_waited_for_and_that_is_not_their_failure() -> None:
+    calls, verifiers = quiet("a", "b", "c", quorum=2)
+    found = verifiers.ask(SITE, 10.0)
+    for number in (2, 1):
+        calls.made[number][2].callback(reply_to(calls.made[number][1], BAD))
+    calls.reactor.advance(GRACE_S)
+    slow, *others = result(found)
+    assert (slow.node, slow.fault, slow.detail) == ("a", "void", "not waited for: what the others saw was enough")
+    assert [look.fault for look in others] == ["tls", "tls"]
+    assert calls.made[0][2].called
+    assert calls.reactor.getDelayedCalls() == []
+    assert verifiers.health()[0] == PeerHealth("a", "a")
+    assert verifiers.trouble() == ""
+
+
+def test_without_a_quorum_to_decide_everybody_is_waited_for() -> None:
+    calls, verifiers = quiet("a", "b", "c")
+    found = verifiers.ask(SITE, 10.0)
+    for _, body, answer in calls.made[:2]:
+        answer.callback(reply_to(body))
+    calls.reactor.advance(10 + SLACK_S - 0.1)
+    assert not found.called
+    calls.reactor.advance(0.1)
+    assert result(found)[2].detail == "no answer within 15 s"
+
+
+def test_a_verifier_that_is_dead_is_found_out_although_nobody_needs_it() -> None:
+    calls, verifiers = quiet("a", "b", "c", quorum=2)
+    for _ in range(UNHEARD + 1):
+        verifiers.ask(SITE, 10.0)
+        for _, body, answer in calls.made[-2:]:
+            answer.callback(reply_to(body))
+        calls.reactor.advance(10 + SLACK_S)
+    assert verifiers.health()[0].last_error == "no answer within 15 s"
+    assert verifiers.health()[1].asked == UNHEARD + 1
+
+
+def test_that_too_few_verifiers_answer_for_any_verdict_is_told() -> None:
+    calls, verifiers = quiet("fra", "nyc", "ams", quorum=2)
+    assert verifiers.trouble() == ""
+    verifiers.ask(SITE, 10.0)
+    calls.made[0][2].callback(Reply(401, {}, b"?"))
+    calls.made[2][2].callback(reply_to(calls.made[2][1]))
+    assert verifiers.trouble() == ""
+    calls.reactor.advance(10 + SLACK_S)
+    assert verifiers.trouble() == (
+        "only 1 of 3 verifiers answers, and 2 are needed: fra: refused our signature; nyc: no answer within 15 s"
+    )
+    verifiers.ask(SITE, 10.0)
+    calls.made[4][2].callback(reply_to(calls.made[4][1]))
+    assert verifiers.trouble() == ""
+
+
+def test_a_verifier_that_is_overloaded_for_a_moment_is_not_in_trouble() -> None:
+    calls, verifiers = quiet("a")
+    for number in range(PASSING):
+        assert verifiers.trouble() == ""
+        verifiers.ask(SITE, 10.0)
+        calls.made[number][2].callback(Reply(503, {}, b""))
+    assert verifiers.trouble() == "the only verifier does not answer: a: is overloaded"
+
+
 def test_our_own_fault_costs_nobody_else_the_answer_and_is_logged() -> None:
     observer = EventLoggingObserver()
     globalLogPublisher.addObserver(observer)
@@ -435,7 +496,7 @@ def test_our_own_fault_costs_nobody_else_the_answer_and_is_logged() -> None:
     assert ours.fault == "void"
     assert "its log says more" in ours.detail
     assert good.good
-    assert [event["log_level"] for event in observer] == [LogLevel.critical]
+    assert [event["log_level"] for event in observer] == [LogLevel.critical, LogLevel.warn]
 
 
 def test_without_verifiers_there_is_nothing_to_wait_for() -> None:
