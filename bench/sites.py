@@ -72,6 +72,8 @@ def measure(sites: int, failing: int, minutes: float) -> None:
             memory = resident_bytes(daemon.pid)
         late = lateness(json.loads(seen.read_text()), sites, began)
     print(f"{machine()}\n{sites:,} sites every {INTERVAL} s, {minutes:g} min, {len(late):,} probes")
+    healthy_sites = sites - (sites // failing if failing else 0)
+    print(f"healthy sites were looked at {len(late):,} times, expected {healthy_sites * minutes * 60 / INTERVAL:,.0f}")
     print(f"probes started late by: {spread(late)} (the site's server counts on its own clock)")
     print(f"status page answered in: {spread(asked)}")
     print(f"processor: {share:.0%} of one core; memory: {memory >> 20} MiB")

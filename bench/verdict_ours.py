@@ -33,8 +33,8 @@ class Manner:
 
     `looks` is how many bad looks of the daemon in a row lead to a verdict, `pace_s` the time between their starts (they
     never overlap). `good_rounds` is how many good looks of the daemon in a row are needed before an outage can end;
-    `core.site` decides from the last of them on. `patience` is the site's. `canary`: the daemon knows that it is sick;
-    its looks are void then.
+    `core.site` decides from the last of them on. `patience` is the site's; without verifiers `core.site` then paces all
+    looks, and `looks` and `pace_s` do not matter. `canary`: the daemon knows that it is sick; its looks are void then.
     """
 
     verifiers: tuple[int, ...] = VERIFIERS
@@ -97,6 +97,8 @@ class Watch:
         """From the first bad look to a verdict; returns the end of the last look."""
         needed = self.manner.looks
         self._told((own,))
+        if self.manner.patience and not self.manner.verifiers:
+            return ended
         for number in range(2, needed + 1):
             started = max(ended, started + self.manner.pace_s)
             own, ended = self._own(started)

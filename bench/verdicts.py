@@ -41,7 +41,7 @@ RULES: dict[str, Rule] = {
     "**ours**, 3 verifiers, quorum 2": Manner(),
     "**ours**, no verifiers": LOCAL,
     "**ours**, 3 verifiers, patience 90 s": Manner(patience=90),
-    "**ours**, no verifiers, patience 90 s": Manner((), 0, 3, 45, patience=90),
+    "**ours**, no verifiers, patience 90 s": Manner((), 0, patience=90),
     **OTHERS,
 }
 

@@ -1,6 +1,6 @@
 """Turns deadlines that pass into events.
 
-One heap holds the deadlines of all checks; one LoopingCall looks at its top each second, so a tick costs what
+One heap holds the deadlines of all checks; one `Ticker` looks at its top each second, so a tick costs what
 is due and not what is watched. A check whose deadline moves later keeps its place in the heap and is put back when it
 is reached, so a ping costs no more than a comparison.
 
@@ -14,7 +14,6 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -24,6 +23,7 @@ from pingmon.core.parts import Outcome
 from pingmon.core.times import SECOND
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
+from pingmon.ticker import Ticker
 
 TICK_S: Final = 1.0
 SUSPENDED_S: Final = 10.0
@@ -35,7 +35,7 @@ MAX_EXPIRING: Final = 1000
 
 
 class Alarms:
-    """Watches the deadlines of a monitor's world. `last_tick`: steady seconds of the last completed tick."""
+    """Watches the deadlines of a monitor's world."""
 
     log = Logger()
 
@@ -47,23 +47,24 @@ class Alarms:
         self._busy = False
         self._due_until = 0
         self._alive_at = 0.0
-        self._loop = LoopingCall(self._guarded_tick)
-        self._loop.clock = clock
-        self.last_tick = monitor.time.steady()
+        self._ticker = Ticker("looking for deadlines that passed", self.tick, TICK_S, clock, monitor.time.steady)
 
     # --- life -----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Take up the deadlines of the loaded world and begin to watch them."""
         self._rearm_all()
-        self.last_tick = self._monitor.time.steady()
         self._monitor.listen(self.heard)
-        self._loop.start(TICK_S, now=False)
+        self._ticker.start()
 
     def stop(self) -> None:
         """Watch no more."""
-        if self._loop.running:
-            self._loop.stop()
+        self._ticker.stop()
+
+    @property
+    def last_tick(self) -> float:
+        """When deadlines were last looked at, in steady seconds."""
+        return self._ticker.last
 
     # --- what is due when -----------------------------------------------------------------------------------------
 
@@ -108,21 +109,12 @@ class Alarms:
 
     # --- the tick -------------------------------------------------------------------------------------------------
 
-    def _guarded_tick(self) -> None:
-        # A LoopingCall dies at its first exception, and a monitor that silently stops monitoring is the worst failure.
-        try:
-            self.tick()
-        except Exception:  # noqa: BLE001
-            self.log.failure("while looking for deadlines that passed")
-        else:
-            self.last_tick = self._monitor.time.steady()
-
     def tick(self) -> None:
         """Submit an expiry for everything that is due."""
         monitor = self._monitor
         monitor.time.settle()
         now, steady = monitor.now(), monitor.time.steady()
-        gap = steady - self.last_tick
+        gap = steady - self._ticker.last
         if gap > SUSPENDED_S:
             monitor.deaf(now - round(gap * SECOND), "suspended")
         if monitor.deaf_since is not None:
@@ -173,7 +165,7 @@ class Alarms:
             self._arm(id, check.deadline)
         if isinstance(result, Failure):
             result.trap(JournalFull, JournalUnavailable)
-        elif not self._expiring and not self._busy and self._loop.running:
+        elif not self._expiring and not self._busy and self._ticker.running:
             # No further than the tick that began it, which knows that the process had not been suspended till then.
             self._expire(self._due_until)
 

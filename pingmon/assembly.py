@@ -57,7 +57,7 @@ from pingmon.services import Daemon
 from pingmon.sites.health import Health
 from pingmon.sites.hosts import Hosts
 from pingmon.sites.inquiries import Inquiries
-from pingmon.sites.rounds import Rounds
+from pingmon.sites.rounds import ROUNDS, Rounds
 from pingmon.wire.checks import View, check_json
 from pingmon.wire.signed import BadSecret, secret
 from pingmon.wire.sites import SiteView, site_json
@@ -85,6 +85,7 @@ class Parts(Struct, frozen=True):
     inquiries: Inquiries
     hosts: Hosts
     rounds: Rounds
+    verifiers: Verifiers | None
 
 
 def assembled(reactor: Any, config: Config, data: DataDir, listeners: Sequence[Listener]) -> Daemon:
@@ -136,6 +137,10 @@ def problems(parts: Parts) -> list[str]:
     sites = parts.rounds.health()
     if sites.trouble:
         found.append(f"probes from here count for nothing: {sites.trouble}")
+    if sites.blind > sites.sites / 2:
+        found.append(f"{sites.blind} of {sites.sites} sites cannot be looked at from here")
+    if parts.verifiers is not None and (trouble := parts.verifiers.trouble()):
+        found.append(trouble.partition(":")[0])  # who and why is for the operator, in the log
     if sites.late_s > TICK_TOO_OLD_S:
         found.append(f"sites are probed {sites.late_s:.0f} s late")
     return found
@@ -164,12 +169,13 @@ def _parts(reactor: Any, config: Config, monitor: Monitor, journal: SqliteJourna
         max_in_flight=config.sites.parallel,
         per_address=config.sites.per_address,
     )
+    verifiers = _verifiers(config, Caller(reactor, trust, resolver), monitor.now)
     rounds = Rounds(
         monitor,
         prober,
         Health(prober, config.sites.canaries, monitor.time.steady),
         reactor,
-        verifiers=_verifiers(config, Caller(reactor, trust), monitor.now),
+        verifiers=verifiers,
         quorum=config.quorum,
         address_seen=hosts.address_seen,
     )
@@ -181,6 +187,7 @@ def _parts(reactor: Any, config: Config, monitor: Monitor, journal: SqliteJourna
         inquiries=Inquiries(monitor, Partners(egress, monitor.now), reactor),
         hosts=hosts,
         rounds=rounds,
+        verifiers=verifiers,
     )
 
 
@@ -214,8 +221,10 @@ def _verifiers(config: Config, caller: Caller, now: Callable[[], int]) -> Verifi
             peers.append(Peer(each.name, each.url, secrets, each.region))
         except (BadSecret, ValueError) as error:
             raise Refused(f"pingmon: verifier[{number}]: {error}") from error
-    ask = config.sites.ask or None
-    return Verifiers(caller, peers, now=now, new_id=lambda: os.urandom(16).hex(), ask=ask) if peers else None
+    if not peers:
+        return None
+    ask, quorum = config.sites.ask or None, config.quorum
+    return Verifiers(caller, peers, now=now, new_id=lambda: os.urandom(16).hex(), ask=ask, quorum=quorum)
 
 
 def _origins(config: Config, resolver: Resolver) -> Origins | None:
@@ -257,10 +266,12 @@ def _door(reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Out
     settings = DoorSettings(
         request_deadline_s=config.http.request_deadline,
         idle_timeout_s=config.http.idle_timeout,
-        max_connections=_with_room_for(config.http.max_connections, config.sites.parallel),
+        max_connections=config.http.max_connections,
         body_cap=config.pings.body_cap,
         trusted_proxies=config.http.trusted_proxies,
+        other_files=config.sites.parallel + ROUNDS * len(config.verifier),
     )
+    _make_room_for(settings.max_connections + settings.other_files + RESERVE)
     root = Root(PingResource(monitor, pings, new_id=lambda: new_id(os.urandom)), monitor, api.resource())
     door = Door(root, settings, reactor, _access_log(config, monitor))
     door.noisy = False
@@ -294,11 +305,9 @@ def base_url_of(listeners: Sequence[Listener]) -> str:
     return "http://localhost"
 
 
-def _with_room_for(connections: int, probes: int) -> int:
-    """`connections`, after raising this process's limit of open files as far as it may and all that runs needs."""
+def _make_room_for(wanted: int) -> None:
+    """Raise this process's limit of open files as far as it may be, and is `wanted`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + probes + RESERVE
     if soft != resource.RLIM_INFINITY and soft < wanted:
         raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, raised), hard))
-    return connections

@@ -83,7 +83,7 @@ class DataDir:
             return msgspec.json.decode(path.read_bytes(), type=FirstRun)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise DataDirError(f"cannot read {path}: {error}") from error
 
     def draft(self, made: FirstRun) -> None:

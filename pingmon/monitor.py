@@ -180,12 +180,15 @@ class Monitor:
             self.journal.derive(FlipRow(flip.seq, flip.subject, flip.at, msgspec.json.encode(flip)))
 
     def _log_flip(self, subject: Subject, flip: Flip) -> None:
-        spec, log = subject.spec, self.log.warn if flip.new == "unknown" else self.log.info
+        spec = subject.spec
+        # Of what keeps pingmon from seeing anything at all, the operator is told elsewhere, and once.
+        disputed = flip.new == "unknown" and any(look.counts for look in flip.looks)
+        log = self.log.warn if disputed else self.log.info
         log(
             "{what} {id} ({name}) went {new}, was {old}{cause}",
             what="site" if isinstance(subject, Site) else "check",
             id=subject.id[:8],  # a check's whole id is as good as its ping URL
-            name=spec.name or (spec.url if isinstance(spec, SiteSpec) else spec.slug) or "no name",
+            name=_printable(spec.name or (spec.url if isinstance(spec, SiteSpec) else spec.slug) or "no name"),
             new=flip.new,
             old=flip.old,
             cause=f": {witnesses(flip.looks)}" if flip.cause == "verdict" else _CAUSES[flip.cause],
@@ -265,3 +268,8 @@ class Monitor:
             self._step_owed += by
 
         return self.submit(DAEMON, ClockStepped(by)).addCallbacks(lambda _: None, not_logged)
+
+
+def _printable(name: str) -> str:
+    """A name that somebody chose, so that it cannot make up lines of the log."""
+    return "".join(char if char.isprintable() else "?" for char in name)

@@ -10,7 +10,7 @@ from pingmon.core.events import Entry, PingReceived
 from pingmon.core.parts import Outcome
 from pingmon.journal import JournalFormatError, JournalFull, JournalUnavailable, MemoryJournal
 from pingmon.monitor import SNAPSHOT_EVERY, Monitor
-from pingmon.testing import Rig, result, uuid
+from pingmon.testing import Rig, bad, good, result, uuid
 
 
 @pytest.fixture
@@ -71,6 +71,27 @@ def test_a_flip_is_logged_without_giving_the_ping_url_away(rig: Rig) -> None:
     (line,) = (event["log_format"].format(**event) for event in logged if "went" in event["log_format"])
     assert line == "check cccccccc (nightly backup) went down, was new: it reported a failure"
     assert check not in line
+
+
+def test_a_name_cannot_make_up_lines_of_the_log(rig: Rig) -> None:
+    """Nor colours of the terminal that shows it."""
+    check = rig.check(name="x\n2026-01-01 [pingmon#critical] all is lost\x1b[31m")
+    with capturedLogs() as logged:
+        rig.ping(check, "fail")
+    (line,) = (event["log_format"].format(**event) for event in logged if "went" in event["log_format"])
+    assert line.isprintable()
+
+
+def test_a_dispute_about_a_site_is_a_warning_and_a_place_that_sees_nothing_is_not(rig: Rig) -> None:
+    """What keeps pingmon from seeing anything is told once, elsewhere."""
+    levels = []
+    for number, looks in enumerate(((bad(), bad("a"), good("b")), (bad(fault="void"),)), 1):
+        site = rig.site(number)
+        rig.probe(site, bad() if number == 1 else good())
+        with capturedLogs() as logged:
+            rig.probe(site, *looks, asked=len(looks) - 1, quorum=2)
+        levels += [event["log_level"].name for event in logged if event.get("new") == "unknown"]
+    assert levels == ["warn", "info"]
 
 
 def test_a_listener_that_fails_is_logged_and_takes_nothing_from_others(rig: Rig) -> None:

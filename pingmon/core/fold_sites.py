@@ -47,7 +47,9 @@ def _site_changed(world: World, entry: Entry, event: events.SiteChanged) -> Outc
     site = world.sites.get(entry.stream)
     if site is None:
         return Outcome("unknown", entry.stream)
-    return _kept(world, sites.respecified(site, event.changes.applied_to(site.spec)))
+    after = sites.respecified(site, entry.seq, event.changes.applied_to(site.spec))
+    channels = _told(world, entry, *telling.called_off(site, after))
+    return Outcome("done", site.id, site=world.sites[site.id], channels=channels)
 
 
 def _site_deleted(world: World, entry: Entry, event: events.SiteDeleted) -> Outcome:
@@ -84,15 +86,31 @@ def _site_probed(world: World, entry: Entry, event: events.SiteProbed) -> Outcom
     if news is None:
         return _kept(world, after)
     if not matters(news):
-        tell = not after.told  # nobody, but what is still owed of an outage before a pause may be void now
-    elif news.new == "down":
+        world.put_site(after)
+        _void_alerts(world, entry, after, news)
+        return Outcome("done", after.id, site=world.sites[after.id], flip=flip)
+    if news.new == "down":
         after, tell = telling.went_down(after, news, world.host_of(after), entry.at)
     else:
         asked = world.partners.get(telling.asked_about(after) or "")
         after, tell = telling.came_back(after, news, asked, entry.at)
-    world.put_site(after)
-    channels = owe(world, entry.at, after, news) if tell else ()
+    channels = _told(world, entry, after, news if tell else None)
     return Outcome("done", after.id, site=world.sites[after.id], flip=flip, channels=channels)
+
+
+def _void_alerts(world: World, entry: Entry, site: Site, flip: Flip) -> None:
+    """If the site is up by `flip`, of which nobody is told, alerts that are still owed from before a pause are void.
+
+    Unless users are to hear of a recovery when a partner has answered: that message is to take the alert's place.
+    """
+    if not site.told:
+        owe(world, entry.at, site, flip)
+
+
+def _told(world: World, entry: Entry, site: Site, news: Flip | None) -> tuple[Id, ...]:
+    """Keep the site as it is now; the channels that are owed `news` of it, if there are any."""
+    world.put_site(site)
+    return () if news is None else owe(world, entry.at, site, news)
 
 
 def _site_host_seen(world: World, entry: Entry, event: events.SiteHostSeen) -> Outcome:
@@ -153,6 +171,8 @@ def _partner_answered(world: World, entry: Entry, event: events.PartnerAnswered)
     site = world.sites.get(entry.stream)
     if site is None:
         return Outcome("unknown", entry.stream)
+    if not telling.concerns(site, event.id):
+        return Outcome("done", site.id, site=site)
     site = replace(site, word=Word(event.partner, entry.at, answer))
     channels = _answered(world, entry, site, known, event.id, answer)
     return Outcome("done", site.id, site=world.sites[site.id], channels=channels)
@@ -160,9 +180,7 @@ def _partner_answered(world: World, entry: Entry, event: events.PartnerAnswered)
 
 def _answered(world: World, entry: Entry, site: Site, known: Partner | None, id: str, answer: Answer) -> tuple[Id, ...]:
     """Keep what an answer makes of `site`; the channels that are owed something by it."""
-    after, news = telling.answered(site, known, id, answer, entry.at)
-    world.put_site(after)
-    return () if news is None else owe(world, entry.at, after, news)
+    return _told(world, entry, *telling.answered(site, known, id, answer, entry.at))
 
 
 FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] = {

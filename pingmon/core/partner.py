@@ -15,24 +15,21 @@ that of the partner made first, then by id. If the names or addresses of one kin
 is named, and weaker kinds are not asked: telling a stranger of an outage is worse than telling nobody. Behind a CDN
 (`fronts`), `prefix`, `asn` and `ptr` are skipped.
 
-Nothing here looks anything up; `probes.hosting` gathers the signals.
+Nothing here looks anything up; `probes.hosting` gathers the signals, and `partner_rules` holds the rules against them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+from collections.abc import Iterable
+from ipaddress import ip_network
 from typing import Final, Literal, TypeAlias, get_args
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from pingmon.core.addresses import Address, Network
-from pingmon.core.fronts import FRONTS, Fronts
 from pingmon.core.ids import Id
-from pingmon.core.names import domain, folded, within
+from pingmon.core.names import domain
 from pingmon.core.times import SECOND
 
 Kind: TypeAlias = Literal["cname", "prefix", "asn", "ptr", "ns"]
@@ -188,81 +185,6 @@ def _prefix(text: str) -> str:
     if network.prefixlen < WIDEST[network.version]:
         raise BadRule(f"value is a network wider than /{WIDEST[network.version]}")
     return str(network)
-
-
-# --- who hosts it -------------------------------------------------------------------------------------------------
-
-
-def attribute(host: str, signals: Signals, partners: Iterable[Partner], fronts: Fronts = FRONTS) -> Attribution | None:
-    """The one partner that hosts a site with this `host` setting and these signals; None if that is not known."""
-    partners = sorted(partners, key=lambda partner: (partner.born, partner.id))
-    if host != AUTO:
-        named = (Attribution(host, "explicit", host, "set for the site") for p in partners if p.spec.slug == host)
-        return next(named, None)
-    hidden = front(signals, fronts) != ""
-    for kind in KINDS:
-        if hidden and kind in BEHIND_FRONTS:
-            continue
-        matches = [match for thing in _things(signals, kind) if (match := _best(kind, thing, partners))]
-        if matches:
-            agreed = len({found.slug for _, found in matches}) == 1
-            return max(matches, key=lambda match: match[0])[1] if agreed else None
-    return None
-
-
-def front(signals: Signals, fronts: Fronts = FRONTS) -> str:
-    """The sign by which a site shows that it is behind a CDN: a name, an address or an AS; empty if there is none."""
-    for name in map(folded, (*signals.cnames, *signals.ptrs)):
-        if any(within(name, known) for known in fronts.names):
-            return name
-    for text in signals.addresses:
-        address = _address(text)
-        if any(address.version == network.version and address in network for network in fronts.networks):
-            return text
-    return next((f"AS{number}" for number in signals.asns if number in fronts.asns), "")
-
-
-def _things(signals: Signals, kind: Kind) -> Sequence[str]:
-    """The names, addresses or AS numbers that rules of this kind are held against."""
-    return {
-        "cname": signals.cnames,
-        "prefix": signals.addresses,
-        "asn": tuple(map(str, signals.asns)),
-        "ptr": signals.ptrs,
-        "ns": signals.nameservers,
-    }[kind]
-
-
-def _best(kind: Kind, thing: str, partners: Iterable[Partner]) -> tuple[int, Attribution] | None:
-    """The most specific rule that matches `thing`, and how specific it is. `partners` come in the order of the tie."""
-    matches = [
-        (rank, Attribution(partner.spec.slug, kind, rule.value, f"AS{thing}" if kind == "asn" else thing))
-        for partner in partners
-        for rule in partner.spec.rules
-        if rule.kind == kind and (rank := _rank(rule, thing)) is not None
-    ]
-    return max(matches, key=lambda match: match[0], default=None)
-
-
-def _rank(rule: Rule, thing: str) -> int | None:
-    """How specific `rule` is for `thing`; None if it does not match."""
-    if rule.kind == "asn":
-        return 0 if rule.value == thing else None
-    if rule.kind == "prefix":
-        network, address = _network(rule.value), _address(thing)
-        return network.prefixlen if address.version == network.version and address in network else None
-    return rule.value.count(".") if within(folded(thing), rule.value) else None
-
-
-@lru_cache(maxsize=16_384)
-def _network(text: str) -> Network:
-    return ip_network(text)
-
-
-def _address(text: str) -> Address:
-    address = ip_address(text)
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
 
 
 # --- over time ----------------------------------------------------------------------------------------------------

@@ -1,12 +1,12 @@
 """The state machine of a site: what probes, verifiers and users do to it.
 
-    status     good look              bad look                          pause      resume
-    new        → up                   → suspect                         → paused   refused
-    up         stays                  → suspect                         → paused   refused
-    suspect    (verdict of the round) (verdict of the round)            → paused   refused
-    unknown    (verdict of the round) (verdict of the round)            → paused   refused
-    down       counts for recovery    counts for nothing                → paused   refused
-    paused     ignored                ignored                           refused    → new
+    status     good look              bad look                nothing seen   pause      resume
+    new        → up                   → suspect               → unknown      → paused   refused
+    up         stays                  → suspect               → unknown      → paused   refused
+    suspect    (verdict of the round) (verdict of the round)  → unknown      → paused   refused
+    unknown    (verdict of the round) (verdict of the round)  stays          → paused   refused
+    down       counts for recovery    counts for nothing      stays          → paused   refused
+    paused     ignored                ignored                 ignored        refused    → new
 
 A look is one probe from one place (`core.look`). The first bad one makes a site suspect; the incident began then. A
 *round* asks again at once, here and from the verifiers, and its verdict is
@@ -16,8 +16,12 @@ A look is one probe from one place (`core.look`). The first bad one makes a site
     unknown      anything else: too few answered, or they disagree; tried again, told to nobody but the operator
 
 Without verifiers a site is down after `LOCAL_FAILURES` bad looks in a row. None is down before it has failed for as
-long as its `patience`; until then rounds are repeated. A down site is up again after `RECOVERY_SUCCESSES` good looks,
-one of them a verifier's if there are any. Looks that saw nothing (`void`) count for nothing, and never against a site.
+long as its `patience`; until then rounds are repeated, and one is made at the very end of it. A down site is up again
+after `RECOVERY_SUCCESSES` good looks, one of them a verifier's if there are any.
+
+Looks that saw nothing (`void`) count for nothing, and never against a site. But of a site that nobody could see nobody
+knows that it is well: a round of such looks alone, which is only logged after several in a row, makes it unknown. No
+failure was seen then, so there is no incident; if one had begun before, it stays.
 
 Source: the site monitoring spec. Every function is pure; instants are integer microseconds since the epoch, UTC.
 """
@@ -108,7 +112,7 @@ class Site(Struct, frozen=True, omit_defaults=True, gc=False):
     """A site as the log has made it. `since` is when `status` began, `incident` when the first failure was seen.
 
     `failures` and `successes` count looks in a row that lead to a verdict, `rounds` those without one. `last` is the
-    newest round that was logged.
+    newest round that was logged. `moved` is the entry that brought it to its present address; 0 if it was always there.
 
     `told`: users were told that it is down, and not yet that it is back. `partner_told` is the partner that was asked
     about this outage, `inquiry` what it is being asked now, `silence` what it once answered (see `telling`).
@@ -134,6 +138,7 @@ class Site(Struct, frozen=True, omit_defaults=True, gc=False):
     silence: Silence | None = None
     word: Word | None = None
     relayed: tuple[Id, ...] = ()
+    moved: int = 0
 
 
 def verdict(seen: Round) -> Verdict:
@@ -151,8 +156,10 @@ def verdict(seen: Round) -> Verdict:
 
 def looked(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
     """The site after `seen`, and the flip it caused, if any."""
-    if site.status == "paused" or (seen.own is None and not seen.others):
+    if site.status == "paused":
         return site, None
+    if seen.own is None and not seen.others:
+        return _unseen(site, seq, seen)
     site = replace(site, last=seen)
     if site.status in ("new", "up"):
         return _first_look(site, seq, seen)
@@ -179,14 +186,16 @@ def resumed(site: Site, seq: int, at: int) -> tuple[Site, Flip | None]:
     return _flipped(_calm(site), seq, "new", at, NOTHING_SEEN) if site.status == "paused" else (site, None)
 
 
-def respecified(site: Site, spec: SiteSpec) -> Site:
+def respecified(site: Site, seq: int, spec: SiteSpec) -> Site:
     """The site under new settings. At a new address its host is not known, and looks at the old one do not count on.
 
-    Its status stays until probes say otherwise.
+    What a partner was asked and said was about the old address, and the new one is no business of that partner: all of
+    it goes, a question that is open too (see `telling.called_off`). Its status stays until probes say otherwise.
     """
     if spec.url == site.spec.url:
         return replace(site, spec=spec)
-    return replace(site, spec=spec, hosting=Hosting(), failures=0, successes=0, rounds=0)
+    fresh = replace(site, spec=spec, moved=seq, hosting=Hosting(), failures=0, successes=0, rounds=0)
+    return replace(fresh, partner_told=None, inquiry=None, silence=None, word=None)
 
 
 def shifted(site: Site, by: int) -> Site:
@@ -219,7 +228,8 @@ def shifted(site: Site, by: int) -> Site:
 def remarkable(site: Site, own: Look, *, overdue: bool = False) -> bool:
     """Whether the daemon's own look belongs into the log: not if it only says that all is as it was.
 
-    `overdue` here and below: the site is down and users may, but do not yet know (see `telling.overdue`).
+    Nor does one that saw nothing; what several of these in a row say is up to who makes them. `overdue` here and
+    below: the site is down and users may, but do not yet know (see `telling.overdue`).
     """
     if not own.counts or site.status == "paused":
         return False
@@ -229,18 +239,22 @@ def remarkable(site: Site, own: Look, *, overdue: bool = False) -> bool:
 
 
 def wants_round(site: Site, own: Look, *, overdue: bool = False) -> bool:
-    """Whether others are to be asked at once, with the daemon's own look being `own`."""
+    """Whether others are to be asked at once, with the daemon's own look being `own`.
+
+    Not when one sees a site well that nobody could see: when a blind pingmon sees again, all its sites come at once.
+    """
     if not own.counts or site.status == "paused":
         return False
     if site.status == "down":
         return own.good or overdue
-    return not own.good or site.status in ("suspect", "unknown")
+    return not own.good or (site.status in ("suspect", "unknown") and site.incident is not None)
 
 
 def next_probe(site: Site, planned: int) -> int:
     """When the site is to be probed after a probe that was planned for `planned`; both on the site's own grid.
 
-    One that is down in a silence of its own is looked at afresh at the very instant at which that ends.
+    One that is down in a silence of its own is looked at afresh at the very instant at which that ends, and one that
+    fails at that at which its patience does.
     """
     if site.status == "down":
         due = planned + min(DOWN_PACE_S, site.spec.interval) * SECOND
@@ -249,10 +263,7 @@ def next_probe(site: Site, planned: int) -> int:
             return min(due, silence.until)
         return due
     if site.status in ("suspect", "unknown"):
-        pace = max(LOCAL_PACE_S, site.spec.patience // 2)
-        if site.rounds:
-            pace = UNKNOWN_PACE_S[min(site.rounds, len(UNKNOWN_PACE_S)) - 1]
-        return planned + min(pace, site.spec.interval) * SECOND
+        return _next_in_doubt(site, planned)
     return planned + site.spec.interval * SECOND
 
 
@@ -264,6 +275,20 @@ def phase(site: Id, interval: int) -> int:
 def code_of(looks: tuple[Look, ...], *, good: bool) -> int:
     """The highest HTTP status among the good, or the failing, looks; 0 if none of them received one."""
     return max((look.code for look in looks if look.counts and look.good == good), default=0)
+
+
+def flip_of(site: Site, seq: int, new: SiteStatus, at: int, seen: Round) -> Flip:
+    """What becomes of `site` by what was `seen`: a change of its status, or news of the one it has."""
+    code = 0 if new == "unknown" else code_of(seen.looks, good=new == "up")
+    cause: Cause = "verdict" if seen.looks else ""
+    return Flip(seq, site.id, at, site.status, new, cause, site.since, code=code, looks=seen.looks)
+
+
+def _unseen(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
+    """After a round in which nobody saw anything. (The sum of an hour has no looks at all.)"""
+    if not seen.looks or site.status not in ("new", "up", "suspect"):
+        return site, None
+    return _flipped(replace(site, last=seen), seq, "unknown", seen.at, seen)
 
 
 def _first_look(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
@@ -280,16 +305,41 @@ def _judged(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
     """A round about a site that is suspect or unknown."""
     own = seen.own
     found, sure = verdict(seen), True
-    if not seen.asked and own is not None and not own.good:
-        site = replace(site, failures=site.failures + 1)
-        found, sure = "down", site.failures >= LOCAL_FAILURES
-    if found == "down" and not (sure and seen.at >= (site.incident or 0) + site.spec.patience * SECOND):
+    if own is not None and not own.good:
+        site = site if site.incident is not None else replace(site, incident=own.at)
+        if not seen.asked:
+            site = replace(site, failures=site.failures + 1)
+            found, sure = "down", site.failures >= LOCAL_FAILURES
+        # The daemon's own look counts: what a verifier calls the end of its look is the time on another clock.
+        sure = sure and own.at >= _patience_ends(site)
+    if found == "down" and not sure:
         return replace(site, rounds=0), None
     if found == "unknown":
         return _flipped(replace(site, rounds=site.rounds + 1), seq, "unknown", seen.at, seen)
     at = seen.at if found == "up" else (site.incident or seen.at)
     after = _calm(site) if found == "up" else replace(site, rounds=0, successes=0)
     return _flipped(after, seq, found, at, seen)
+
+
+def _patience_ends(site: Site) -> int:
+    """Until when a site must fail to be down; 0 if that does not matter."""
+    return site.incident + site.spec.patience * SECOND if site.incident and site.spec.patience else 0
+
+
+def _next_in_doubt(site: Site, planned: int) -> int:
+    """When to look at a site again that is suspect or unknown.
+
+    With patience the look that decides begins exactly when that ends, so that it ends no sooner. Others keep away from
+    it, or they would end just before and be made in vain.
+    """
+    if site.incident is None:  # nobody could see it, and nothing is known against it: there is no hurry
+        return planned + min(UNKNOWN_PACE_S[-1], site.spec.interval) * SECOND
+    pace = max(LOCAL_PACE_S, site.spec.patience // 2)
+    if site.rounds:
+        pace = UNKNOWN_PACE_S[min(site.rounds, len(UNKNOWN_PACE_S)) - 1]
+    due = planned + min(pace, site.spec.interval) * SECOND
+    ends, least = _patience_ends(site), LOCAL_PACE_S * SECOND
+    return due if ends <= planned or due <= ends - least else max(ends, planned + least)
 
 
 def _recovering(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
@@ -315,10 +365,3 @@ def _flipped(site: Site, seq: int, new: SiteStatus, at: int, seen: Round) -> tup
     at = max(at, site.since) if new != "down" else at
     flip = flip_of(site, seq, new, at, seen)
     return replace(site, status=new, since=at), flip
-
-
-def flip_of(site: Site, seq: int, new: SiteStatus, at: int, seen: Round) -> Flip:
-    """What becomes of `site` by what was `seen`: a change of its status, or news of the one it has."""
-    code = 0 if new == "unknown" else code_of(seen.looks, good=new == "up")
-    cause: Cause = "verdict" if seen.looks else ""
-    return Flip(seq, site.id, at, site.status, new, cause, site.since, code=code, looks=seen.looks)

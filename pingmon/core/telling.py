@@ -8,7 +8,8 @@
 A partner is asked about a recovery only if it was asked about the outage, and users hear of one only if they heard of
 the outage. Whoever was told that a site is down is told that it is back, whatever a partner said meanwhile. An answer
 `until` holds for the site, or for all of the partner's, as the partner's scope says; it silences users too if the
-partner may do that. No other answer ends a silence before its time. A pause ends all that an outage had begun.
+partner may do that. No other answer ends a silence before its time. A pause ends all that an outage had begun. What was
+asked and said about one address of a site does not hold for another.
 
 Source: the site monitoring spec and the partner webhook. Nothing here asks or sends anything: it says what is due.
 """
@@ -72,18 +73,43 @@ def answered(site: Site, partner: Partner | None, id: str, answer: Answer, now: 
     return replace(site, inquiry=None, told=site.told or tell, partner_told=asked), inquiry.flip if tell else None
 
 
+def called_off(before: Site, site: Site) -> tuple[Site, Flip | None]:
+    """`site`, which `before` has become, and the flip that users are told of without the answer they waited for.
+
+    If it lost a question about an outage, that outage is overdue to be told (see below); if one about a recovery, users
+    who know of the outage are told at once.
+    """
+    lost = before.inquiry
+    if lost is None or site.inquiry is not None or lost.flip.new == "down":
+        return site, None
+    return _closed(site), lost.flip if site.told else None
+
+
+def concerns(site: Site, id: str) -> bool:
+    """Whether the question `id` was about the site's present address."""
+    entry = id.rpartition("_")[2]
+    return not entry.isdecimal() or int(entry) >= site.moved
+
+
 def overdue(site: Site, partner: Partner | None, now: int) -> bool:
-    """Whether users should know that the site is down and do not: the silence it went down in is over."""
+    """Whether users should know that the site is down and do not: the silence it went down in is over.
+
+    Or nobody has been asked about it at its present address.
+    """
     if site.status != "down" or site.told or site.inquiry is not None:
         return False
     return now >= silent_until(site, partner) or _leaves_users(partner)
 
 
 def still_down(site: Site, seq: int, seen: Round, partner: Partner | None) -> Flip | None:
-    """The news that a fresh look makes of a site whose outage is overdue to be told; None if it does not confirm it."""
+    """The news that a fresh look makes of a site whose outage is overdue to be told; None if it does not confirm it.
+
+    The outage was decided on once, so here the daemon's own look is enough unless a verifier saw the site well:
+    verifiers that see nothing, now as ever, must not keep it from the users.
+    """
     own = seen.own
-    alone = not seen.asked and own is not None and not own.good
-    if not alone and verdict(seen) != "down":
+    uncontradicted = own is not None and not own.good and not any(look.good for look in seen.others)
+    if not uncontradicted and verdict(seen) != "down":
         return None
     flip = flip_of(site, seq, "down", site.since, seen)
     until = silent_until(site, partner)

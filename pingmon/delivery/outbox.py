@@ -15,7 +15,6 @@ from typing import Final
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -34,6 +33,7 @@ from pingmon.delivery.attempt import ATTEMPT_S, Deliver, Delivered, NotDelivered
 from pingmon.delivery.insist import insist
 from pingmon.delivery.turns import Turns
 from pingmon.monitor import Monitor
+from pingmon.ticker import Ticker
 from pingmon.wire.message import Letter
 
 TICK_S: Final = 1.0
@@ -44,10 +44,7 @@ ERROR_MAX: Final = 200
 
 
 class Outbox:
-    """The service. `kinds` are the kinds of channels by name, `random` gives numbers in [0, 1).
-
-    `last_tick`: steady seconds of the last completed tick.
-    """
+    """The service. `kinds` are the kinds of channels by name, `random` gives numbers in [0, 1)."""
 
     log = Logger()
 
@@ -70,9 +67,7 @@ class Outbox:
         self._tasks: dict[Id, Deferred[None]] = {}
         self._soon: IDelayedCall | None = None
         self._running = False
-        self._loop = LoopingCall(self._guarded, self._tick)
-        self._loop.clock = clock
-        self.last_tick = monitor.time.steady()
+        self._ticker = Ticker("looking for messages that are due", self._tick, TICK_S, clock, monitor.time.steady)
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -81,7 +76,7 @@ class Outbox:
         self._running = True
         self._turns.take_up(self._monitor.now())
         self._monitor.listen(self.heard)
-        self._loop.start(TICK_S, now=False)
+        self._ticker.start()
         self._go_soon()
 
     def stop(self) -> Deferred[None]:
@@ -90,14 +85,18 @@ class Outbox:
         What was cancelled, or delivered without its result having reached the log, is repeated after a restart.
         """
         self._running = False
-        if self._loop.running:
-            self._loop.stop()
+        self._ticker.stop()
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
         ended = DeferredList(list(self._tasks.values()))
         ended.addTimeout(STOP_S, self._clock, lambda result, timeout: result)
         return ended.addCallback(lambda _: None)
+
+    @property
+    def last_tick(self) -> float:
+        """When messages that are due were last looked for, in steady seconds."""
+        return self._ticker.last
 
     @property
     def in_flight(self) -> int:
@@ -134,23 +133,16 @@ class Outbox:
     def _go_soon(self) -> None:
         """Send after this turn of the reactor: what the same commit overtakes is then not sent at all."""
         if self._soon is None and self._running:
-            self._soon = self._clock.callLater(0, self._guarded, self._go)
-
-    def _guarded(self, body: Callable[[], None]) -> None:
-        # A LoopingCall dies at its first exception, and messages that silently stop would be noticed by nobody.
-        try:
-            body()
-        except Exception:  # noqa: BLE001
-            self.log.failure("while looking for messages that are due")
+            self._soon = self._clock.callLater(0, self._go)
 
     def _tick(self) -> None:
         self._turns.ripen(self._monitor.now())
         self._start_due()
-        self.last_tick = self._monitor.time.steady()
 
     def _go(self) -> None:
         self._soon = None
-        self._start_due()
+        with self.log.failuresHandled("while looking for messages that are due"):
+            self._start_due()
 
     def _start_due(self) -> None:
         while (owed := self._turns.next()) is not None:

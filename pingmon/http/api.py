@@ -141,7 +141,7 @@ class Api:
             return {}
         try:
             body = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise ApiError(400, "could not parse request body") from None
         if body is None:
             return {}

@@ -17,7 +17,7 @@ from pingmon.core.times import SECOND
 from pingmon.http.answers import Answer, json_answer
 from pingmon.http.api_call import Call
 from pingmon.http.api_history import NUMBER_MAX, PAGE, PAGE_MAX, asked_flips
-from pingmon.wire.site_history import hour_json, round_json, site_flips_json
+from pingmon.wire.site_history import hour_json, round_json, site_flips_json, whole_hours
 from pingmon.wire.uptime import Past, days, months, silence_now, silences, tally, uptime_json
 
 HOURS_PAGE: Final = 168
@@ -46,9 +46,13 @@ async def list_probes(call: Call, id: Id) -> Answer:
 async def list_hours(call: Call, id: Id) -> Answer:
     """Response times of the hours that have ended, newest first; `before` and `limit` page through them."""
     call.site(id)
-    page, next = await _probed(call, id, lambda event: event.hour is not None, HOURS_PAGE)
-    hours = [hour_json(entry.seq, event.hour) for entry, event in page if event.hour is not None]
-    return json_answer({"hours": hours, "next": next})
+    page, next = await _probed(call, id, lambda event: event.hour is not None, HOURS_PAGE, _of_one_hour)
+    hours = whole_hours((entry.seq, event.hour) for entry, event in page if event.hour is not None)
+    return json_answer({"hours": [hour_json(seq, hour) for seq, hour in hours], "next": next})
+
+
+def _of_one_hour(newer: SiteProbed, older: SiteProbed) -> bool:
+    return newer.hour is not None and older.hour is not None and newer.hour.start == older.hour.start
 
 
 async def read_uptime(call: Call, id: Id) -> Answer:
@@ -77,11 +81,16 @@ def _count(call: Call, name: str, default: int, most: int) -> int:
 
 
 async def _probed(
-    call: Call, id: Id, fits: Callable[[SiteProbed], bool], page: int
+    call: Call,
+    id: Id,
+    fits: Callable[[SiteProbed], bool],
+    page: int,
+    joins: Callable[[SiteProbed, SiteProbed], bool] = lambda newer, older: False,
 ) -> tuple[list[tuple[Entry, SiteProbed]], int | None]:
     """The entries about probes of the site that are asked for, and from where to ask for more; None if there are none.
 
-    Hours and rounds are events of one kind, so a page may be shorter than asked although there is more.
+    Hours and rounds are events of one kind, so a page may be shorter than asked although there is more. It is longer
+    by those that belong to the last one of it (`joins`).
     """
     limit = call.asked_number("limit", 1, PAGE_MAX) or page
     before = call.asked_number("before", 0, NUMBER_MAX)
@@ -90,12 +99,12 @@ async def _probed(
     for _ in range(SCAN_MAX // SCAN):
         entries = await call.history.events(id, SiteProbed, upto=upto, before=before, limit=SCAN)
         for entry in entries:
-            before = entry.seq
             assert isinstance(entry.event, SiteProbed)
             if fits(entry.event):
-                found.append((entry, entry.event))
-                if len(found) == limit:
+                if len(found) >= limit and not joins(found[-1][1], entry.event):
                     return found, before
+                found.append((entry, entry.event))
+            before = entry.seq
         if len(entries) < SCAN:
             return found, None
     return found, before

@@ -51,7 +51,7 @@ class Door(server.Site):
 
     def startFactory(self) -> None:
         """The first endpoint listens. (Twisted's own would open a log file and start a timer for its dates.)"""
-        self.places.limit = affordable(self.settings.max_connections)
+        self.places.limit = affordable(self.settings.max_connections, others=self.settings.other_files)
         if self._access_log is not None:
             self._access_log.open()
         self.watch.start()

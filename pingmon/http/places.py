@@ -13,16 +13,19 @@ from typing import Final
 from twisted.logger import Logger
 
 RESERVE: Final = 128
-"""File descriptors kept for the journal, deliveries, probes, listening sockets and the log."""
+"""File descriptors kept for the journal, deliveries, listening sockets and the log."""
 
 log = Logger()
 
 
-def affordable(wanted: int, descriptors: int | None = None) -> int:
-    """`wanted`, or as many connections as the process's limit of open files leaves room for; warns if that is less."""
+def affordable(wanted: int, descriptors: int | None = None, others: int = 0) -> int:
+    """`wanted`, or as many connections as the process's limit of open files leaves room for; warns if that is less.
+
+    `others`: how many files may be open for other purposes beside `RESERVE`.
+    """
     if descriptors is None:
         descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    possible = max(descriptors - RESERVE, descriptors // 2, 1)
+    possible = max(descriptors - RESERVE - others, descriptors // 2, 1)
     if descriptors == resource.RLIM_INFINITY or wanted <= possible:
         return wanted
     log.warn(

@@ -99,7 +99,7 @@ def verify_command(data: Path) -> None:
 @data_option
 @click.option("-n", "count", type=click.IntRange(0), default=10, show_default=True, help="Entries to begin with.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is added.")
-@click.option("--stream", type=click.UUID, help="Only entries about the check, project … with this id.")
+@click.option("--stream", type=click.UUID, help="Only entries about the check, site, partner, project … with this id.")
 def tail(data: Path, count: int, follow: bool, stream: UUID | None) -> None:
     """The newest entries as JSON lines, oldest first."""
     path = _file(data)

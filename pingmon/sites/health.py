@@ -5,7 +5,8 @@ Two signs that it is pingmon's place that is sick, and not the sites:
     canaries  of some sites of the operator's choosing that never fail, most fail now
     breaker   of at least `MANY` sites looked at within a minute, more than half fail here and are up for the verifiers
 
-Canaries are only looked at when a site fails, and then at once; one answer serves all who ask within `FRESH_S`. The
+Canaries are looked at when a site fails, at once, and one answer serves all who ask within `FRESH_S`; else every
+`CANARIES_EVERY_S`, so that one that is no good is noticed before an outage, and every `FRESH_S` while they fail. The
 breaker holds for `WINDOW_S`, then looks count again: if they still contradict the verifiers, it trips anew, and as
 long as that goes on the operator is told once.
 """
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from msgspec.structs import replace
-from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
+from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -27,6 +28,7 @@ from pingmon.core.look import Look
 MANY: Final = 10
 WINDOW_S: Final = 60.0
 FRESH_S: Final = 10.0
+CANARIES_EVERY_S: Final = 600.0
 CANARY_S: Final = 10.0
 """Seconds that a canary gets to answer."""
 
@@ -52,7 +54,8 @@ class Health:
         self._contradiction = ""
         self._canaries_fail = False
         self._asked_at = float("-inf")
-        self._waiting: list[Deferred[bool]] | None = None
+        self._asking: Deferred[bool] | None = None
+        self._waiting: list[Deferred[bool]] = []
         self._told = False
 
     @property
@@ -62,11 +65,22 @@ class Health:
             return f"most of the {len(self._canaries)} canaries fail"
         return self._contradiction if self._steady() < self._watched_until else ""
 
+    def tick(self) -> None:
+        """See to the canaries. To be called often."""
+        every = FRESH_S if self._canaries_fail else CANARIES_EVERY_S
+        if self._canaries and self._asking is None and self._steady() - self._asked_at >= every:
+            self._ask_canaries()
+        self._tell()
+
+    def stop(self) -> None:
+        """Look at no canary any more."""
+        if self._asking is not None:
+            self._asking.cancel()
+
     # --- the breaker ----------------------------------------------------------------------------------------------
 
     def saw(self, site: Id, own: Look) -> Look:
         """The daemon has looked at `site`: what it saw, or that nothing was seen if this place is sick."""
-        self._tell()
         if not own.counts:
             return own
         now = self._steady()
@@ -98,29 +112,35 @@ class Health:
         """
         if not own.counts or own.good or not self._canaries:
             return succeed(own)
-        return self._ask_canaries().addCallback(lambda fail: _voided(own, self.trouble) if fail else own)
-
-    def _ask_canaries(self) -> Deferred[bool]:
-        """Whether most of them fail."""
-        if self._waiting is None and self._steady() - self._asked_at < FRESH_S:
-            return succeed(self._canaries_fail)
+        if self._asking is None and self._steady() - self._asked_at < FRESH_S:
+            return succeed(_voided(own, self.trouble) if self._canaries_fail else own)
         answer: Deferred[bool] = Deferred()
-        if self._waiting is not None:
-            self._waiting.append(answer)
-            return answer
-        self._waiting = [answer]
-        looks = [self._prober.look(url, CANARY_S) for url in self._canaries]
-        gatherResults(looks).addCallbacks(_most_fail, _not_looked).addCallback(self._answered)
-        return answer
+        self._waiting.append(answer)
+        if self._asking is None:
+            self._ask_canaries()
+        return answer.addCallback(lambda fail: _voided(own, self.trouble) if fail else own)
 
-    def _answered(self, fail: bool) -> None:
-        waiting, self._waiting = self._waiting or [], None
+    def _ask_canaries(self) -> None:
+        looks = gatherResults([self._prober.look(url, CANARY_S) for url in self._canaries])
+        self._asking = looks.addCallbacks(_most_fail, self._not_looked)
+        self._asking.addCallback(self._answered)
+
+    def _answered(self, fail: bool) -> bool:
+        self._asking, waiting, self._waiting = None, self._waiting, []
         self._asked_at = self._steady()
         self._canaries_fail = fail
         self._tell()
         for answer in waiting:
             if not answer.called:
                 answer.callback(fail)
+        return fail
+
+    def _not_looked(self, failure: Failure) -> bool:
+        error = failure.value
+        if isinstance(error, FirstError) and error.subFailure.check(CancelledError):
+            return self._canaries_fail
+        log.failure("while looking at the canaries", failure)
+        return True
 
     # --- what the operator hears ----------------------------------------------------------------------------------
 
@@ -157,12 +177,6 @@ class _LastMinute:
 def _most_fail(looks: list[Look]) -> bool:
     """Nothing seen is as bad as a failure here: whoever cannot look can say nothing of others."""
     return sum(not (look.counts and look.good) for look in looks) > len(looks) / 2
-
-
-def _not_looked(failure: Failure) -> bool:
-    if not failure.check(CancelledError):
-        log.failure("while looking at the canaries", failure)
-    return True
 
 
 def _voided(own: Look, why: str) -> Look:

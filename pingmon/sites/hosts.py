@@ -11,7 +11,7 @@ after a restart all sites are looked at again. What the signals mean is decided 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
@@ -30,12 +30,11 @@ from pingmon.core.partner import (
     LOOK_EVERY_S,
     Hosting,
     Kind,
-    Rule,
     Signals,
-    attribute,
     next_look,
     seen,
 )
+from pingmon.core.partner_rules import Rules
 from pingmon.core.parts import Outcome
 from pingmon.core.site import Site, phase
 from pingmon.core.times import SECOND
@@ -55,8 +54,6 @@ not wait for all others."""
 ADDRESSES_MAX: Final = 16
 """Addresses of a site that are remembered: names with many of them lead to another with each probe."""
 
-Rules: TypeAlias = tuple[tuple[str, tuple[Rule, ...]], ...]
-
 
 class Lookup(Protocol):
     """Gathers what DNS says of a host. Does not fail but by a bug; cancelling ends it."""
@@ -72,8 +69,7 @@ class Hosts:
     def __init__(self, monitor: Monitor, lookup: Lookup, clock: IReactorTime) -> None:
         self._monitor = monitor
         self._lookup = lookup
-        self._rules: Rules = ()
-        self._kinds: frozenset[Kind] = frozenset()
+        self._rules = Rules()
         self._known: dict[Id, _Known] = {}
         self._agenda = Agenda()  # in microseconds of the clock that is never set
         self._looking: dict[Id, Deferred[None]] = {}
@@ -130,11 +126,11 @@ class Hosts:
 
     def _take_up_rules(self) -> bool:
         """Whether the rules of all partners together have changed."""
-        specs = (partner.spec for partner in self._monitor.world.partners.values())
-        rules = tuple((spec.slug, spec.rules) for spec in specs if spec.rules)
-        changed, self._rules = rules != self._rules, rules
-        self._kinds = frozenset(rule.kind for _, each in rules for rule in each)
-        return changed
+        rules = Rules((each for each in self._monitor.world.partners.values() if each.spec.rules), self._rules)
+        if rules.said == self._rules.said:
+            return False
+        self._rules = rules
+        return True
 
     def _plan_all(self) -> None:
         spread_s = 1 + len(self._known) // RULES_PACE
@@ -206,7 +202,7 @@ class Hosts:
         """Look at the site, unless it is better left alone now."""
         site, known = self._monitor.world.sites.get(id), self._known[id]
         host = "" if site is None else _host(site.spec.url)
-        if site is None or site.status != "up" or not self._kinds or not host:
+        if site is None or site.status != "up" or not self._rules.kinds or not host:
             known.parked = True
             return False
         if id in self._looking:  # and planned anew meanwhile
@@ -231,16 +227,16 @@ class Hosts:
     async def _look_at(self, site: Site, known: _Known, host: str) -> None:
         """Look up who hosts `site`, log what that changes, and plan the next look."""
         rules = self._rules
-        signals = await self._lookup.signals(host, [kind for kind in KINDS if kind in self._kinds])
+        signals = await self._lookup.signals(host, [kind for kind in KINDS if kind in rules.kinds])
         now_site = self._monitor.world.sites.get(site.id)
-        if now_site is None or self._known.get(site.id) is not known or rules != self._rules:
+        if now_site is None or self._known.get(site.id) is not known or rules is not self._rules:
             return  # planned anew already
         if now_site.status != "up":
             known.parked = True
             return
         known.looked = self._steady()
         before = now_site.hosting
-        attribution = attribute(AUTO, signals, self._monitor.world.partners.values())
+        attribution = rules.attribute(AUTO, signals)
         after = seen(before, attribution, self._monitor.now(), signals.failed)
         if after is before:
             known.failures += 1

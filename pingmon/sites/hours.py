@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from itertools import islice
 from math import ceil
+from typing import Final
+
+from twisted.internet.defer import Deferred, DeferredList, succeed
 
 from pingmon.core.events import Hour
 from pingmon.core.ids import Id
 from pingmon.core.look import Look
 from pingmon.core.times import HOUR
+
+BATCH: Final = 1_000
 
 
 class _Tally:
@@ -30,9 +36,9 @@ class _Tally:
 
 
 class Hours:
-    """`write(site, hour)` is called with each hour that has ended."""
+    """`write(site, hour)` is called with each hour that has ended; it fires when that is written, or cannot be."""
 
-    def __init__(self, write: Callable[[Id, Hour], object]) -> None:
+    def __init__(self, write: Callable[[Id, Hour], Deferred[None]]) -> None:
         self._write = write
         self._tallies: dict[Id, _Tally] = {}
 
@@ -52,20 +58,21 @@ class Hours:
         else:
             tally.bad += 1
 
-    def close(self, site: Id) -> None:
+    def close(self, site: Id) -> Deferred[None]:
         """Write what there is of the site's hour, as if it had ended: it is probed no more."""
         tally = self._tallies.pop(site, None)
-        if tally is not None:
-            self._write(site, summed(tally.start, tally.took, tally.bad, tally.void))
+        if tally is None:
+            return succeed(None)
+        return self._write(site, summed(tally.start, tally.took, tally.bad, tally.void))
 
     def forget(self, site: Id) -> None:
         """The site is gone."""
         self._tallies.pop(site, None)
 
-    def close_all(self) -> None:
-        """Write all that there is: the daemon stops."""
-        for site in list(self._tallies):
-            self.close(site)
+    async def close_all(self) -> None:
+        """Write all that there is, some at a time, so that the log takes them all: the daemon stops."""
+        while self._tallies:
+            await DeferredList([self.close(site) for site in islice(list(self._tallies), BATCH)])
 
 
 def summed(start: int, took: array[int], bad: int, void: int) -> Hour:

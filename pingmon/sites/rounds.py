@@ -4,10 +4,12 @@
                                                   └─▶ first failure: logged (suspect), and at once, in parallel,
                                                       another own look and the verifiers' ─▶ logged, judged by the fold
                                                   └─▶ suspect, unknown, down and good: verifiers ─▶ logged, judged
+                                                  └─▶ nothing seen, for the third time: logged (unknown)
 
 A site that is well is looked at on its own grid (`core.site.phase`), others as `core.site.next_probe` says; one look at
-a site is under way at a time. What was missed while the process did not run is not made up for. Nothing here decides
-what was seen means (`core.site`) nor who is told (`core.telling`); a look that could not be logged is made again.
+a site is under way at a time. What was missed while the process did not run is not made up for. A look that saw nothing
+or could not be logged is made again within `AGAIN_S`. Nothing here decides what was seen means (`core.site`) nor who is
+told (`core.telling`).
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, DeferredSemaphore, fail, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -34,12 +35,17 @@ from pingmon.monitor import Monitor
 from pingmon.sites.agenda import Agenda
 from pingmon.sites.health import Health, Prober
 from pingmon.sites.hours import Hours
+from pingmon.ticker import Ticker
 
 TICK_S: Final = 0.25
 SUSPENDED_S: Final = 10.0
 """A tick this much late means that the process did not run; then all sites are planned anew."""
 SOON_S: Final = 10
 """Seconds over which the sites are spread that need a look at the start, because they are not up."""
+AGAIN_S: Final = 50
+"""Seconds until a look that saw nothing, or could not be logged, is made again at the latest."""
+BLIND: Final = 3
+"""Looks in a row that saw nothing after which it is not known how the site is."""
 ROUNDS: Final = 200
 """Rounds of verifiers that may be under way at once; more wait."""
 
@@ -51,7 +57,8 @@ class Verifiers(Protocol):
 
 
 class RoundsHealth(Struct, frozen=True):
-    """`sites` are watched, `looking` of them are being looked at now, `rounds` of these with verifiers.
+    """`sites` are watched, `looking` of them are being looked at now, `rounds` of these with verifiers; `waiting` more
+    wait for a round. `blind` are those that the last looks saw nothing of.
 
     `late_s` is by how much the latest start of the last minute was late, `trouble` why own looks count for nothing.
     """
@@ -59,15 +66,26 @@ class RoundsHealth(Struct, frozen=True):
     sites: int
     looking: int
     rounds: int
+    waiting: int
+    blind: int
     late_s: float
     trouble: str
+
+
+class _UnderWay:
+    """A look at the site's `url`: what was `seen` so far, and who waits to be told of it."""
+
+    def __init__(self, url: str, waiting: list[Deferred[Look]]) -> None:
+        self.url = url
+        self.waiting = waiting
+        self.seen: Look | None = None
+        self.task: Deferred[None] = succeed(None)
 
 
 class Rounds:
     """The service. `verifiers` is None where there are none; `quorum` is how many of them must see a failure.
 
-    `address_seen` is told of the address at which a site was well. `last_tick`: steady seconds of the last completed
-    tick.
+    `address_seen` is told of the address at which a site was well.
     """
 
     log = Logger()
@@ -92,14 +110,12 @@ class Rounds:
         self._agenda = Agenda()
         self._hours = Hours(self._write_hour)
         self._places = DeferredSemaphore(ROUNDS)
-        self._looking: dict[Id, Deferred[None]] = {}
-        self._waiting: dict[Id, list[Deferred[Look]]] = {}
+        self._looking: dict[Id, _UnderWay] = {}
         self._latest: dict[Id, Look] = {}
-        self._late = _Latest()
+        self._blind: dict[Id, int] = {}
+        self._late = _Lateness()
         self._running = False
-        self._loop = LoopingCall(self._guarded_tick)
-        self._loop.clock = clock
-        self.last_tick = monitor.time.steady()
+        self._ticker = Ticker("looking for sites that are due", self.tick, TICK_S, clock, monitor.time.steady)
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -107,19 +123,23 @@ class Rounds:
         """Plan the sites of the loaded world and begin to look at them."""
         self._running = True
         self._plan_all()
-        self.last_tick = self._monitor.time.steady()
         self._monitor.listen(self.heard)
-        self._loop.start(TICK_S, now=False)
+        self._ticker.start()
 
     def stop(self) -> Deferred[None]:
         """Look no more. Fires when all looks have ended and the hours that had begun are on their way into the log."""
         self._running = False
-        if self._loop.running:
-            self._loop.stop()
-        under_way = list(self._looking.values())
-        for look in under_way:
-            look.cancel()
-        return DeferredList(under_way).addCallback(lambda _: self._hours.close_all())
+        self._ticker.stop()
+        self._health.stop()
+        under_way = [look.task for look in self._looking.values()]
+        for task in under_way:
+            task.cancel()
+        return DeferredList(under_way).addCallback(lambda _: Deferred.fromCoroutine(self._hours.close_all()))
+
+    @property
+    def last_tick(self) -> float:
+        """When sites that are due were last looked for, in steady seconds."""
+        return self._ticker.last
 
     def health(self) -> RoundsHealth:
         """How it does."""
@@ -127,6 +147,8 @@ class Rounds:
             sites=len(self._agenda) + len(self._looking),
             looking=len(self._looking),
             rounds=self._places.limit - self._places.tokens,
+            waiting=len(self._places.waiting),
+            blind=sum(looks >= BLIND for looks in self._blind.values()),
             late_s=self._late.worst(self._monitor.time.steady()),
             trouble=self._health.trouble,
         )
@@ -140,16 +162,19 @@ class Rounds:
     def probe(self, site: Id) -> Deferred[Look]:
         """Look at the site now, or join the look that is under way; fires when what follows from it is in the log.
 
-        Errback: `KeyError` if there is no such site or it is paused, `CancelledError` if pingmon stops meanwhile.
+        Errback: `KeyError` if there is no such site or it is paused; `CancelledError` if pingmon stops or the site is
+        paused meanwhile; `JournalFull` or `JournalUnavailable` if what was seen could not be logged.
         """
         known = self._monitor.world.sites.get(site)
         if known is None or known.status == "paused" or not self._running:
             return fail(KeyError(site))
         waiting: Deferred[Look] = Deferred()
-        self._waiting.setdefault(site, []).append(waiting)
-        if site not in self._looking:
+        under_way = self._looking.get(site)
+        if under_way is not None:
+            under_way.waiting.append(waiting)
+        else:
             self._agenda.drop(site)
-            self._begin(known, self._monitor.now())
+            self._begin(known, self._monitor.now(), [waiting])
         return waiting
 
     # --- what is due when -----------------------------------------------------------------------------------------
@@ -173,9 +198,10 @@ class Rounds:
     def _drop(self, site: Id) -> None:
         self._agenda.drop(site)
         self._latest.pop(site, None)
+        self._blind.pop(site, None)
         under_way = self._looking.get(site)
         if under_way is not None:
-            under_way.cancel()
+            under_way.task.cancel()
 
     def _plan_all(self) -> None:
         now = self._monitor.now()
@@ -184,63 +210,64 @@ class Rounds:
             if site.status != "paused" and site.id not in self._looking:
                 self._agenda.put(site.id, _first(site, now))
 
-    def _plan(self, id: Id, planned: int) -> None:
-        """Plan the look after the one that was planned for `planned`."""
+    def _plan(self, id: Id, planned: int, look: _UnderWay, *, again: bool) -> None:
+        """Plan the look after `look`, which was planned for `planned`. `again`: nothing came of it."""
         site = self._monitor.world.sites.get(id)
         if site is None or site.status == "paused" or not self._running:
             return
         now = self._monitor.now()
-        self._agenda.put(id, _on_grid(site, now) if site.status == "up" else max(now, next_probe(site, planned)))
+        if site.spec.url != look.url:
+            due = now
+        elif site.status == "up" or again:
+            due = _on_grid(site, now)
+        else:
+            due = max(now, next_probe(site, min(planned, now)))
+        self._agenda.put(id, min(due, now + AGAIN_S * SECOND) if again else due)
 
     # --- the tick -------------------------------------------------------------------------------------------------
-
-    def _guarded_tick(self) -> None:
-        # A LoopingCall dies at its first exception, and sites that nobody looks at would be noticed by nobody.
-        try:
-            self.tick()
-        except Exception:  # noqa: BLE001
-            self.log.failure("while looking for sites that are due")
 
     def tick(self) -> None:
         """Begin to look at every site that is due."""
         steady, now = self._monitor.time.steady(), self._monitor.now()
-        if steady - self.last_tick > SUSPENDED_S:
+        if steady - self._ticker.last > SUSPENDED_S:
             self._plan_all()
+        self._health.tick()
         for id, planned in self._agenda.due(now):
             site = self._monitor.world.sites.get(id)
             if site is not None:
                 self._late.note(steady, (now - planned) / SECOND)
-                self._begin(site, planned)
-        self.last_tick = steady
+                self._begin(site, planned, [])
 
-    def _begin(self, site: Site, planned: int) -> None:
-        look = Deferred.fromCoroutine(self._look_at(site.id, site.spec))
-        self._looking[site.id] = look
-        look.addErrback(self._broken, site.id).addCallback(self._ended, site.id, planned)
+    def _begin(self, site: Site, planned: int, waiting: list[Deferred[Look]]) -> None:
+        look = self._looking[site.id] = _UnderWay(site.spec.url, waiting)
+        look.task = Deferred.fromCoroutine(self._look_at(site.id, site.spec, look))
+        look.task.addBoth(self._ended, site.id, planned, look).addErrback(
+            lambda failure: self.log.failure("while planning the next look at {site}", failure, site=site.id[:8])
+        )
 
-    def _broken(self, failure: Failure, site: Id) -> None:
-        if not failure.check(CancelledError, JournalFull, JournalUnavailable):
-            self.log.failure("while looking at site {site}", failure, site=site[:8])
-
-    def _ended(self, _: None, site: Id, planned: int) -> None:
-        del self._looking[site]
-        self._plan(site, planned)
-        latest = self._latest.get(site)
-        for waiting in self._waiting.pop(site, []):
+    def _ended(self, result: Failure | None, id: Id, planned: int, look: _UnderWay) -> None:
+        del self._looking[id]
+        failed = result if isinstance(result, Failure) else None
+        if failed is not None and not failed.check(CancelledError, JournalFull, JournalUnavailable):
+            self.log.failure("while looking at site {site}", failed, site=id[:8])
+        self._plan(id, planned, look, again=failed is not None or look.seen is None or not look.seen.counts)
+        for waiting in look.waiting:
             if waiting.called:
                 continue
-            if latest is None:
-                waiting.errback(CancelledError())
+            if failed is None and look.seen is not None:
+                waiting.callback(look.seen)
             else:
-                waiting.callback(latest)
+                waiting.errback(failed or CancelledError())
 
     # --- one look, and what follows -------------------------------------------------------------------------------
 
-    async def _look_at(self, id: Id, spec: SiteSpec) -> None:
-        own = await self._own_look(id, spec)
+    async def _look_at(self, id: Id, spec: SiteSpec, look: _UnderWay) -> None:
+        own = look.seen = await self._own_look(id, spec)
         self._hours.add(id, own)
         site = self._still(id, spec)
         if site is None:
+            return
+        if await self._is_blind(site, own):
             return
         now = self._monitor.now()
         late = overdue(site, self._monitor.world.host_of(site), now)
@@ -255,6 +282,16 @@ class Rounds:
                 await self._round(id, spec, None if first else own)
         elif not first and remarkable(site, own, overdue=late):
             await self._log(id, (own,))
+
+    async def _is_blind(self, site: Site, own: Look) -> bool:
+        """Whether `own` saw nothing; that is logged when it has gone on for long enough."""
+        if own.counts:
+            self._blind.pop(site.id, None)
+            return False
+        self._blind[site.id] = self._blind.get(site.id, 0) + 1
+        if self._blind[site.id] >= BLIND and site.status in ("new", "up", "suspect"):
+            await self._log(site.id, (own,))
+        return True
 
     async def _own_look(self, id: Id, spec: SiteSpec) -> Look:
         """What is seen from here, as far as it can be believed."""
@@ -276,8 +313,9 @@ class Rounds:
             (ended, seen), (heard, others) = await DeferredList(both, consumeErrors=True)
         finally:
             self._places.release()
-        if not (ended and heard):  # this was cancelled, and the list has cancelled both
-            raise CancelledError
+        for done, result in ((ended, seen), (heard, others)):
+            if not done:  # cancelled, as a rule: the list has cancelled both when this was
+                result.raiseException()
         if not seen.good:
             self._health.heard(id, others)
         if self._still(id, spec) is not None:
@@ -291,13 +329,14 @@ class Rounds:
         site = self._monitor.world.sites.get(id)
         return None if site is None or site.status == "paused" or site.spec.url != spec.url else site
 
-    def _write_hour(self, id: Id, hour: Hour) -> None:
+    def _write_hour(self, id: Id, hour: Hour) -> Deferred[None]:
         if id in self._monitor.world.sites:
             written = self._monitor.submit(id, SiteProbed(hour=hour))
-            written.addErrback(lambda failure: failure.trap(JournalFull, JournalUnavailable))
+            return written.addCallbacks(lambda _: None, lambda failure: failure.trap(JournalFull, JournalUnavailable))
+        return succeed(None)
 
 
-class _Latest:
+class _Lateness:
     """The greatest lateness of the last half to whole minute."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from pingmon.core import events as e
 from pingmon.core.answer import Answer
 from pingmon.core.partner import Attribution, Hosting, PartnerChanges, PartnerSpec
 from pingmon.core.world import World, encoded
-from tests.core.worlds import H1, S1, S2, T0, URL, A, B, Log, P, Q, bad, state
+from tests.core.worlds import H1, S1, S2, T0, URL, A, B, Log, P, Q, bad, good, state
 
 
 @pytest.fixture
@@ -69,6 +69,18 @@ def test_the_flips_of_a_site_are_told_to_those_who_keep_history(log: Log) -> Non
         *("suspect", "down", None, "up", "paused", None, "new")
     ]
     assert all(outcome.site is not None and outcome.id == S1 for outcome in outcomes)
+
+
+def test_nobody_is_told_that_pingmon_is_blind_nor_that_it_sees_again(log: Log) -> None:
+    """It is no news of the site; but the history has it. What users know of an outage before stays to be closed."""
+    log.site(host="")
+    blind, seen = log.probe(S1, bad(fault="void")), log.probe(S1, good())
+    assert [flip and (flip.old, flip.new) for flip in (blind.flip, seen.flip)] == [("up", "unknown"), ("unknown", "up")]
+    assert (blind.channels, seen.channels, log.news()) == ((), (), [])
+    log.fails()
+    assert log.probe(S1, bad(fault="void")).flip is None
+    log.recovers()
+    assert log.news() == ["again up"]
 
 
 def test_an_hour_that_has_ended_changes_nothing_of_a_site(log: Log) -> None:

@@ -269,6 +269,19 @@ def test_a_silence_that_ends_tells_nobody_before_a_look_has_confirmed_the_outage
     assert (hosted.asked, hosted.news()) == ([], [])
 
 
+def test_when_a_silence_ends_verifiers_that_see_nothing_do_not_keep_the_outage_from_the_users(hosted: Log) -> None:
+    """They had confirmed it before; one that sees the site well does keep it."""
+    hosted.fails()
+    hosted.until(T)
+    hosted.now = T
+    hosted.probe(S1, bad(), bad("berlin", fault="void"), good("tokyo"), asked=2)
+    assert hosted.asked == []
+    hosted.probe(S1, bad(), bad("berlin", fault="void"), bad("tokyo", fault="void"), asked=2)
+    assert hosted.asked == [("a", 503)]
+    hosted.answer()
+    assert hosted.news() == ["down"]
+
+
 def test_what_is_told_after_a_silence_says_until_when_the_host_knew_of_it(hosted: Log) -> None:
     """Of this outage; a silence about one before does not matter."""
     hosted.fails()

@@ -234,3 +234,100 @@ def test_a_site_under_a_new_address_has_to_be_looked_at_anew(hosted: Log) -> Non
     hosted.add(S1, e.SiteChanged(e.SiteChanges(url="http://other.example/")))
     assert (hosted.world.sites[S1].failures, hosted.world.sites[S1].hosting.looked) == (0, 0)
     assert hosted.world.sites[S1].status == "suspect"
+
+
+# --- another address ----------------------------------------------------------------------------------------------
+
+MOVED = e.SiteChanged(e.SiteChanges(url="http://other.example/", host="auto"))
+
+
+def test_a_partner_that_was_asked_about_one_address_is_not_told_of_another(hosted: Log) -> None:
+    """The users, who know of the outage, learn that it is over without it."""
+    hosted.fails()
+    hosted.answer()
+    assert hosted.news() == ["down"]
+    hosted.add(S1, MOVED)
+    it = hosted.world.sites[S1]
+    assert (it.status, it.told, it.partner_told, it.word) == ("down", True, None, None)
+    hosted.recovers()
+    assert (hosted.asked, hosted.news()) == ([], ["up"])
+
+
+def test_a_change_of_anything_but_the_address_leaves_the_partner_its_question(hosted: Log) -> None:
+    """And its word and its silence."""
+    hosted.fails()
+    hosted.add(S1, e.SiteChanged(e.SiteChanges(name="shop", url=URL)))
+    assert hosted.asked == [("a", 503)]
+    hosted.until(T)
+    hosted.add(S1, e.SiteChanged(e.SiteChanges(interval=60)))
+    it = hosted.world.sites[S1]
+    assert (it.silence, it.partner_told, it.word is None, it.moved) == (Silence(A, T), A, False, 0)
+
+
+def test_an_outage_whose_question_is_called_off_by_a_new_address_is_told_if_that_is_down_too(hosted: Log) -> None:
+    """By the next round; whoever hosts it there is asked first."""
+    hosted.partner(B, slug="b")
+    hosted.fails()
+    hosted.add(S1, e.SiteChanged(e.SiteChanges(url="http://other.example/", host="b")))
+    assert (hosted.asked, hosted.news()) == ([], [])
+    hosted.fails()
+    assert hosted.asked == [("b", 503)]
+    inquiry = hosted.world.sites[S1].inquiry
+    assert inquiry is not None
+    assert inquiry.question.url == "http://other.example/"
+    hosted.answer()
+    assert hosted.news() == ["down"]
+
+
+def test_a_new_address_that_is_well_makes_no_news_of_an_outage_that_nobody_knew_of(hosted: Log) -> None:
+    """Neither to users nor to the partner whose question was called off."""
+    hosted.fails()
+    hosted.add(S1, MOVED)
+    hosted.recovers()
+    assert (hosted.asked, hosted.news()) == ([], [])
+
+
+def test_a_recovery_whose_question_is_called_off_by_a_new_address_is_told_at_once(hosted: Log) -> None:
+    """Users who know of the outage must not wait for ever."""
+    hosted.fails()
+    hosted.answer()
+    assert hosted.news() == ["down"]
+    hosted.recovers()
+    outcome = hosted.add(S1, MOVED)
+    assert outcome.channels == (H1,)
+    assert outcome.site == hosted.world.sites[S1]
+    assert (hosted.asked, hosted.news(), hosted.world.sites[S1].told) == ([], ["up"], False)
+
+
+def test_a_recovery_that_only_the_partner_would_have_heard_of_ends_with_its_question(hosted: Log) -> None:
+    """Users never knew of the outage."""
+    hosted.fails()
+    hosted.recovers()
+    assert hosted.asked == [("a", 200)]
+    assert hosted.add(S1, MOVED).channels == ()
+    assert (hosted.asked, hosted.news()) == ([], [])
+
+
+def test_a_silence_about_one_address_is_none_about_another(hosted: Log) -> None:
+    """Even if both are hosted by who asked for it."""
+    hosted.fails()
+    hosted.until(T)
+    hosted.add(S1, e.SiteChanged(e.SiteChanges(url="http://other.example/")))
+    assert hosted.world.sites[S1].silence is None
+    hosted.fails()
+    assert hosted.asked == [("a", 503)]
+
+
+def test_an_answer_about_an_address_that_the_site_has_left_is_counted_and_no_more(hosted: Log) -> None:
+    """The one about its present address counts."""
+    hosted.fails()
+    first = hosted.world.sites[S1].inquiry
+    assert first is not None
+    hosted.add(S1, e.SiteChanged(e.SiteChanges(url="http://other.example/")))
+    late = e.PartnerAnswered(first.question.id, A, Answer("until", T), 5)
+    assert hosted.add(S1, late).site == hosted.world.sites[S1]
+    it = hosted.world.sites[S1]
+    assert (it.silence, it.word, hosted.world.partners[A].answers) == (None, None, {"until": 1})
+    hosted.fails()
+    hosted.until(T)
+    assert hosted.world.sites[S1].silence == Silence(A, T)

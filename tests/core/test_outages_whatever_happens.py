@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from pingmon.core import events as e
 from pingmon.core.answer import Answer
@@ -33,6 +34,8 @@ class Users:
         self.alerts: set[tuple[str, str]] = set()
         self.outages: set[str] = set()
         self.silences: dict[tuple[str, str], int] = {}
+        self.outdated: set[str] = set()
+        """Questions about an address that their site has left."""
         self._seen: set[str] = set()
 
     def heard(self, stream: str, event: e.Event) -> None:
@@ -40,7 +43,8 @@ class Users:
         world = self.log.world
         if isinstance(event, e.PartnerAnswered) and event.answer.until is not None and event.partner in world.partners:
             scope = world.partners[event.partner].spec.scope
-            self.silences[event.partner, stream if scope == "site" else ""] = event.answer.until
+            if scope == "partner" or event.id not in self.outdated:
+                self.silences[event.partner, stream if scope == "site" else ""] = event.answer.until
         site = world.sites.get(stream)
         if isinstance(event, e.SitePaused | e.SiteDeleted) and not (site and site.told):
             self.alerts -= {(stream, channel) for channel in CHANNELS[stream]}  # nobody's concern any more
@@ -94,7 +98,10 @@ class Town:
             self.users.silences.pop((stream, ""), None)
         if isinstance(event, e.PartnerDeleted):  # another one of its slug and id has nothing of its
             self.users.silences = {key: until for key, until in self.users.silences.items() if key[0] != stream}
-        if isinstance(event, e.SiteDeleted):
+        moves = isinstance(event, e.SiteChanged) and stream in self.log.world.sites and event.changes.url is not UNSET
+        if moves:
+            self.users.outdated |= {question for site, question, _ in self.questions if site == stream}
+        if moves or isinstance(event, e.SiteDeleted):
             self.users.silences = {key: until for key, until in self.users.silences.items() if key[1] != stream}
         self.log.now += 1  # messages of one instant may be restored in another order
         self.log.add(stream, event)
@@ -119,6 +126,8 @@ class Town:
                 assert site.status == "down"
             asked_of_recovery = site.inquiry is not None and site.inquiry.flip.new == "up"
             assert not site.told or site.status == "down" or asked_of_recovery, "an alert that nothing will close"
+            if site.inquiry is not None:
+                assert site.inquiry.question.url == site.spec.url, "a stranger is told of an address"
             for channel in CHANNELS[id]:
                 assert ((id, channel) in self.users.alerts) == site.told
 
@@ -133,6 +142,7 @@ class Town:
             "all bad": ((bad(at=now), bad("v", now), bad("w", now)), 2),
             "mixed": ((bad(at=now), bad("v", now), good("w", now)), 2),
             "void": ((bad(at=now, fault="void"), good("v", now)), 2),
+            "blind": ((bad(at=now, fault="void"), bad("v", now, fault="void")), 1),
         }[what]
         self.add(id, e.SiteProbed(looks, asked, asked))
 
@@ -189,6 +199,11 @@ def a_partner(slug: str, spec: dict[str, Any]) -> Act:
     return an_event(HOSTS[slug], e.PartnerCreated(PartnerSpec(**{"webhook": HOOK} | spec, slug=slug)))
 
 
+def a_move(id: str) -> Act:
+    """To an address at which the site never was."""
+    return lambda town: town.add(id, e.SiteChanged(e.SiteChanges(url=f"{URL}{town.log.world.seq}")))
+
+
 def a_change(slug: str, spec: dict[str, Any]) -> Act:
     return an_event(HOSTS[slug], e.PartnerChanged(PartnerChanges(**spec)))
 
@@ -197,7 +212,10 @@ LOOKS = st.builds(
     lambda id, whats: lambda town: [town.look(id, what) for what in whats],
     st.sampled_from(SITES),
     st.sampled_from(
-        [*(2 * [["bad", "all bad"], ["all good"]]), ["bad"] * 3, ["good"], ["all bad"], ["bad"], ["mixed"], ["void"]]
+        [
+            *(2 * [["bad", "all bad"], ["all good"]]),
+            *(["bad"] * 3, ["good"], ["all bad"], ["bad"], ["mixed"], ["void"], ["blind"]),
+        ]
     ),
 )
 REPLIES = st.builds(
@@ -212,9 +230,10 @@ MAIL = st.builds(
     st.sampled_from([H1, H2]),
     st.sampled_from(["delivered", "failed", "abandoned"]),
 )
-USERS = st.builds(
-    an_event, st.sampled_from(SITES), st.sampled_from([e.SitePaused(), e.SiteResumed(), e.SiteDeleted()])
-) | st.builds(a_site, st.sampled_from(SITES), st.sampled_from(["a", "b", ""]))
+USERS = st.builds(an_event, st.sampled_from(SITES), st.sampled_from([e.SitePaused(), e.SiteResumed(), e.SiteDeleted()]))
+USERS |= st.builds(a_site, st.sampled_from(SITES), st.sampled_from(["a", "b", ""])) | st.builds(
+    a_move, st.sampled_from(SITES)
+)
 OPERATORS = st.one_of(
     st.builds(a_partner, PARTNERS, SPEC),
     st.builds(a_change, PARTNERS, SPEC),

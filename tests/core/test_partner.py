@@ -1,51 +1,32 @@
-"""Tests of `pingmon.core.partner`, with `names` and `fronts`: which partner hosts a site."""
+"""Tests of `pingmon.core.partner`, with `names`: rules as they are written, and what is known of a host over time."""
 
 from __future__ import annotations
-
-from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.core import partner as module
-from pingmon.core.fronts import FRONTS, Fronts
 from pingmon.core.names import ancestors, domain, within
 from pingmon.core.partner import (
     AGAIN_S,
     AUTO,
-    BEHIND_FRONTS,
     KINDS,
     Attribution,
     BadRule,
     Hosting,
-    Kind,
     Partner,
     PartnerSpec,
     Rule,
-    Signals,
-    attribute,
-    front,
     host_of,
     next_look,
     rule,
     seen,
 )
 from pingmon.core.times import SECOND
+from tests.core.attribution import partner
 
-NO_FRONTS = Fronts()
 LABEL = st.text("abc-1", min_size=1, max_size=4)
 NAME = st.lists(LABEL, min_size=2, max_size=4).map(".".join)
-
-
-def partner(slug: str, *rules: tuple[str, object], created: int = 1) -> Partner:
-    spec = PartnerSpec(slug=slug, rules=tuple(rule(kind, value) for kind, value in rules))
-    return Partner(slug + "-id", spec, created, created)
-
-
-def host(signals: Signals, *partners: Partner, fronts: Fronts = NO_FRONTS) -> str:
-    found = attribute(AUTO, signals, partners, fronts)
-    return "" if found is None else found.slug
 
 
 # --- rules --------------------------------------------------------------------------------------------------------
@@ -130,31 +111,7 @@ def test_a_rule_of_no_known_kind_or_without_text_is_refused() -> None:
         rule("cname", 5)
 
 
-# --- names --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "matches"),
-    [
-        ("one.com", True),
-        ("ns.one.com", True),
-        ("a.b.one.com", True),
-        ("NS.One.COM.", True),
-        ("ns.one.com.evil.net", False),
-        ("xone.com", False),
-        ("ns-one.com", False),
-        ("com", False),
-        ("one.com.br", False),
-        ("", False),
-    ],
-)
-def test_names_match_on_label_boundaries(name: str, matches: bool) -> None:
-    for kind, signals in (
-        ("cname", Signals((name,))),
-        ("ptr", Signals(ptrs=(name,))),
-        ("ns", Signals(nameservers=(name,))),
-    ):
-        assert (host(signals, partner("one", (kind, "one.com"))) == "one") is matches
+# --- names ------------------------------------------------------------------------------------------------------------
 
 
 @given(NAME, NAME)
@@ -188,173 +145,6 @@ def test_a_domain_is_in_its_written_form_or_an_error(text: str) -> None:
     assert name.isascii()
     assert name == name.lower()
     assert len(name) <= 253
-
-
-# --- who hosts it -------------------------------------------------------------------------------------------------
-
-EVERYTHING = Signals(
-    cnames=("www.shop.example", "shop.hosts.example"),
-    addresses=("192.0.2.10", "2001:db8::10"),
-    asns=(64500,),
-    ptrs=("web7.ptr.example",),
-    nameservers=("ns1.dns.example", "ns2.dns.example"),
-)
-RULES: dict[Kind, tuple[str, str]] = {
-    "cname": ("cname", "hosts.example"),
-    "prefix": ("prefix", "192.0.2.0/24"),
-    "asn": ("asn", "64500"),
-    "ptr": ("ptr", "ptr.example"),
-    "ns": ("ns", "dns.example"),
-}
-EVIDENCE = {
-    "cname": "shop.hosts.example",
-    "prefix": "192.0.2.10",
-    "asn": "AS64500",
-    "ptr": "web7.ptr.example",
-    "ns": "ns1.dns.example",
-}
-
-
-def test_the_kinds_stand_in_the_order_of_the_table_at_the_top_of_the_module() -> None:
-    text = module.__doc__ or ""
-    places = [text.index(f"    {kind}  ") for kind in ("explicit", *KINDS)]
-    assert places == sorted(places)
-
-
-@pytest.mark.parametrize("strongest", range(len(KINDS)))
-def test_the_strongest_kind_that_matches_decides_and_says_why(strongest: int) -> None:
-    partners = [partner(kind, RULES[kind], created=9 - place) for place, kind in enumerate(KINDS)]
-    kind = KINDS[strongest]
-    assert attribute(AUTO, EVERYTHING, partners[strongest:], NO_FRONTS) == Attribution(
-        kind, kind, RULES[kind][1], EVIDENCE[kind]
-    )
-
-
-def test_an_explicit_assignment_wins_over_everything() -> None:
-    other = partner("other")
-    assert attribute("other", EVERYTHING, [partner("p", *RULES.values()), other]) == Attribution(
-        "other", "explicit", "other", "set for the site"
-    )
-
-
-@pytest.mark.parametrize("setting", ["", "gone"])
-def test_a_site_that_is_assigned_to_nobody_is_not_guessed_at(setting: str) -> None:
-    assert attribute(setting, EVERYTHING, [partner("p", *RULES.values())]) is None
-
-
-def test_reading_26_no_rule_that_matches_is_nobody() -> None:
-    assert attribute(AUTO, EVERYTHING, []) is None
-    assert attribute(AUTO, EVERYTHING, [partner("p", ("cname", "example.net"), ("asn", 1))]) is None
-    assert attribute(AUTO, Signals(), [partner("p", *RULES.values())]) is None
-
-
-def test_reading_27_the_longest_prefix_and_the_longest_name_win() -> None:
-    wide, narrow = partner("wide", ("prefix", "192.0.2.0/24")), partner("narrow", ("prefix", "192.0.2.8/29"), created=2)
-    assert host(Signals(addresses=("192.0.2.10",)), wide, narrow) == "narrow"
-    assert host(Signals(addresses=("192.0.2.20",)), wide, narrow) == "wide"
-    wide, narrow = (
-        partner("wide", ("cname", "hosts.example")),
-        partner("narrow", ("cname", "eu.hosts.example"), created=2),
-    )
-    assert host(Signals(("a.eu.hosts.example",)), wide, narrow) == "narrow"
-    assert host(Signals(("a.us.hosts.example",)), wide, narrow) == "wide"
-
-
-def test_reading_27_of_equal_rules_the_oldest_partner_wins_in_whatever_order_they_come() -> None:
-    old, young = partner("zebra", ("asn", 64500)), partner("ant", ("asn", 64500), created=2)
-    same = partner("bee", ("asn", 64500))
-    signals = Signals(asns=(64500,))
-    assert host(signals, old, young) == host(signals, young, old) == "zebra"
-    assert host(signals, old, same) == host(signals, same, old) == "bee"
-
-
-def test_if_the_addresses_lead_to_different_partners_nobody_is_named() -> None:
-    one, two = partner("one", ("prefix", "192.0.2.0/24")), partner("two", ("prefix", "198.51.100.0/24"))
-    dns = partner("dns", ("ns", "dns.example"))
-    both = Signals(addresses=("192.0.2.1", "198.51.100.1"), nameservers=("ns1.dns.example",))
-    assert host(both, one, two, dns) == ""
-    assert host(both, one, dns) == "one"
-    assert host(Signals(asns=(1, 2)), partner("a", ("asn", 1)), partner("b", ("asn", 2))) == ""
-    assert (
-        host(Signals(nameservers=("a.x.net", "a.y.net")), partner("a", ("ns", "x.net")), partner("b", ("ns", "y.net")))
-        == ""
-    )
-
-
-def test_several_matches_of_one_partner_show_the_most_specific() -> None:
-    one = partner("one", ("prefix", "192.0.2.0/24"), ("prefix", "2001:db8::/32"))
-    found = attribute(AUTO, Signals(addresses=("192.0.2.1", "2001:db8::1")), [one])
-    assert found == Attribution("one", "prefix", "2001:db8::/32", "2001:db8::1")
-
-
-def test_an_ipv4_address_in_ipv6_clothing_is_the_ipv4_address() -> None:
-    one = partner("one", ("prefix", "192.0.2.0/24"))
-    assert host(Signals(addresses=("::ffff:192.0.2.1",)), one) == "one"
-
-
-@given(st.ip_addresses(), st.integers(8, 32), st.integers(16, 128))
-def test_a_prefix_rule_matches_the_addresses_in_it_and_no_others(
-    address: IPv4Address | IPv6Address, v4: int, v6: int
-) -> None:
-    length, bits = (v4, 32) if address.version == 4 else (v6, 128)
-    first = type(address)(int(address) >> (bits - length) << (bits - length))
-    one = partner("one", ("prefix", f"{first}/{length}"))
-    mapped = isinstance(address, IPv6Address) and address.ipv4_mapped is not None
-    assert (host(Signals(addresses=(str(address),)), one) == "one") is not mapped
-    flipped = type(address)(int(address) ^ 1 << (bits - length))
-    assert host(Signals(addresses=(str(flipped),)), one) == ""
-
-
-# --- behind a CDN -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("signals", "sign"),
-    [
-        (Signals(addresses=("104.16.1.1",)), "104.16.1.1"),
-        (Signals(addresses=("192.0.2.1", "2606:4700::1")), "2606:4700::1"),
-        (Signals(addresses=("::ffff:104.16.1.1",)), "::ffff:104.16.1.1"),
-        (Signals(addresses=("151.101.1.1",)), "151.101.1.1"),
-        (Signals(asns=(64500, 13335)), "AS13335"),
-        (Signals(asns=(54113,)), "AS54113"),
-        (Signals(asns=(20940,)), "AS20940"),
-        (Signals(asns=(16625,)), "AS16625"),
-        (Signals(("x.example", "x.map.Fastly.net.")), "x.map.fastly.net"),
-        (Signals(ptrs=("server-1.fra.r.cloudfront.net",)), "server-1.fra.r.cloudfront.net"),
-        (EVERYTHING, ""),
-        (Signals(("cloudflare.net.example", "xfastly.net")), ""),
-        (Signals(asns=(63949, 16509, 15169, 8075)), ""),
-    ],
-)
-def test_a_front_is_known_by_its_addresses_its_as_and_its_names(signals: Signals, sign: str) -> None:
-    assert front(signals) == sign
-
-
-@pytest.mark.parametrize("kind", sorted(BEHIND_FRONTS))
-def test_behind_a_cdn_what_the_address_tells_is_no_answer_and_the_search_goes_on(kind: Kind) -> None:
-    signals = Signals(
-        addresses=("104.16.1.1",), asns=(13335,), ptrs=("x.ptr.example",), nameservers=("ns1.dns.example",)
-    )
-    values = {"prefix": "104.16.0.0/13", "asn": "13335", "ptr": "ptr.example"}
-    cdn, dns = partner("cdn", (kind, values[kind])), partner("dns", ("ns", "dns.example"))
-    assert host(signals, cdn, fronts=FRONTS) == ""
-    assert host(signals, cdn, dns, fronts=FRONTS) == "dns"
-    assert host(signals, cdn, dns) == "cdn"
-
-
-def test_behind_a_cdn_the_chain_of_names_still_tells_the_platform() -> None:
-    signals = Signals(("x.example", "x.hosts.example", "x.hosts.example.cdn.cloudflare.net"), ("104.16.1.1",))
-    assert host(signals, partner("p", ("cname", "hosts.example")), fronts=FRONTS) == "p"
-
-
-def test_one_address_at_a_cdn_is_enough() -> None:
-    assert host(Signals(addresses=("192.0.2.1", "104.16.1.1")), partner("p", RULES["prefix"]), fronts=FRONTS) == ""
-
-
-def test_the_built_in_fronts_are_in_their_written_form() -> None:
-    assert [domain(name) for name in FRONTS.names] == list(FRONTS.names)
-    assert len(set(FRONTS.networks)) == len(FRONTS.networks)
-    assert not {63949, 16509, 14618, 15169, 396982, 8075} & FRONTS.asns
 
 
 # --- over time ----------------------------------------------------------------------------------------------------

@@ -21,7 +21,9 @@ SITE = "5174e000-0000-4000-8000-000000000001"
 
 
 def fresh(status: SiteStatus = "new") -> Site:
-    return Site(SITE, "p", SiteSpec(url="http://example.com/"), born=1, created=T0, since=T0, status=status)
+    incident = T0 if status in ("suspect", "unknown", "down") else None
+    spec = SiteSpec(url="http://example.com/")
+    return Site(SITE, "p", spec, born=1, created=T0, since=T0, status=status, incident=incident)
 
 
 def good(node: str = "", at: int = T0 + 1, code: int = 200) -> Look:
@@ -32,8 +34,8 @@ def bad(node: str = "", at: int = T0 + 1, code: int = 503, fault: Fault = "statu
     return Look(node, at, code, fault)
 
 
-def void(node: str = "") -> Look:
-    return Look(node, T0 + 1, fault="void")
+def void(node: str = "", at: int = T0 + 1) -> Look:
+    return Look(node, at, fault="void")
 
 
 def seen(*looks: Look, asked: int = 0, quorum: int = 2) -> Round:
@@ -63,6 +65,7 @@ def test_every_cell_of_the_state_table_is_what_the_code_does(status: SiteStatus,
     site = {
         "good look": lambda: looked(before, 2, seen(good(), asked=3))[0],
         "bad look": lambda: looked(before, 2, seen(bad(), asked=3))[0],
+        "nothing seen": lambda: looked(before, 2, seen(void(), void("a"), asked=3))[0],
         "pause": lambda: machine.paused(before, 2, T0 + 1)[0],
         "resume": lambda: machine.resumed(before, 2, T0 + 1)[0],
     }[given_input]()
@@ -164,11 +167,85 @@ def test_what_only_others_saw_says_nothing_of_a_site_that_is_not_in_doubt(status
     assert (replace(site, last=None), flip) == (before, None)
 
 
-def test_looks_that_saw_nothing_change_nothing() -> None:
-    """The daemon's own trouble is never a site's."""
-    assert looked(fresh("up"), 2, seen(void())) == (fresh("up"), None)
-    assert not machine.remarkable(fresh("up"), void())
-    assert not machine.wants_round(fresh("up"), void())
+def test_looks_that_saw_nothing_are_neither_logged_nor_asked_about() -> None:
+    """The daemon's own trouble is never a site's; what several of them in a row say is for the daemon to judge."""
+    for status in ("new", "up", "suspect", "unknown", "down", "paused"):
+        assert not machine.remarkable(fresh(status), void())
+        assert not machine.wants_round(fresh(status), void())
+
+
+# --- a blind pingmon ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["new", "up"])
+def test_of_a_site_that_nobody_could_see_nobody_knows_how_it_is(status: SiteStatus) -> None:
+    """From that round on, and no failure of it is known."""
+    nothing = seen(void(at=T0 + 9), void("a", T0 + 7), asked=3)
+    site, flip = looked(fresh(status), 2, nothing)
+    assert flip == Flip(2, SITE, T0 + 9, status, "unknown", "verdict", T0, looks=nothing.looks)
+    assert (site.status, site.since, site.incident, site.last) == ("unknown", T0 + 9, None, nothing)
+    assert looked(site, 3, nothing) == (site, None)
+
+
+def test_a_site_that_is_seen_again_is_up_at_its_first_good_look() -> None:
+    """Nobody else needs to be asked; thousands may come at once."""
+    blind = after(fresh("up"), seen(void()))
+    assert not machine.wants_round(blind, good())
+    assert machine.remarkable(blind, good())
+    site, flip = looked(blind, 3, seen(good(at=T0 + 60)))
+    assert (site.status, site.since, flip and flip.old) == ("up", T0 + 60, "unknown")
+
+
+def test_a_site_that_is_seen_to_fail_after_blindness_fails_since_then() -> None:
+    """By the verdict of a round, or by three looks where nobody else looks."""
+    blind = after(fresh("up"), seen(void()))
+    assert machine.wants_round(blind, bad())
+    site = after(blind, seen(bad(at=T0 + 60), bad("a", T0 + 61), bad("b", T0 + 62), asked=2))
+    assert (site.status, site.since, site.incident) == ("down", T0 + 60, T0 + 60)
+    site = after(blind, seen(bad(at=T0 + 60), void("a"), void("b"), asked=2))
+    assert (site.status, site.incident) == ("unknown", T0 + 60)
+    site = after(blind, seen(bad(at=T0 + 60)), seen(bad(at=T0 + 70)))
+    assert (site.status, site.incident) == ("unknown", T0 + 60)
+    site = after(site, seen(bad(at=T0 + 80)))
+    assert (site.status, site.since) == ("down", T0 + 60)
+
+
+def test_what_others_alone_saw_of_a_site_after_blindness_is_no_incident() -> None:
+    """They decide nothing without the daemon's own look."""
+    blind = after(fresh("up"), seen(void()))
+    site = after(blind, seen(void(), bad("a"), bad("b"), asked=2))
+    assert (site.status, site.incident) == ("unknown", None)
+
+
+def test_blindness_does_not_move_the_beginning_of_an_incident() -> None:
+    """What had failed before has failed since then."""
+    blind = after(fresh("up"), seen(bad(at=T0 + 5)), seen(void(at=T0 + 9)))
+    assert (blind.status, blind.since, blind.incident) == ("unknown", T0 + 9, T0 + 5)
+    site = after(blind, seen(bad(at=T0 + 60), bad("a"), bad("b"), asked=2))
+    assert (site.status, site.since) == ("down", T0 + 5)
+
+
+@pytest.mark.parametrize("status", ["down", "paused"])
+def test_a_site_that_is_down_or_paused_stays_so_while_nobody_sees_it(status: SiteStatus) -> None:
+    """Its users were told, or it is nobody's concern."""
+    before = fresh(status)
+    assert looked(before, 2, seen(void(), void("a"), asked=1)) == (before, None)
+
+
+@pytest.mark.parametrize("status", ["new", "up", "suspect"])
+def test_the_sum_of_an_hour_is_not_a_round_in_which_nobody_saw_anything(status: SiteStatus) -> None:
+    """It has no looks at all."""
+    assert looked(fresh(status), 2, machine.NOTHING_SEEN) == (fresh(status), None)
+
+
+@pytest.mark.parametrize(("interval", "seconds"), [(60, 60), (300, 300), (86_400, 300)])
+def test_a_site_that_nobody_could_see_is_looked_at_at_its_own_pace(interval: int, seconds: int) -> None:
+    """Nothing is known against it; but not for a day."""
+    site = Site(SITE, "p", SiteSpec(url="http://e/", interval=interval), 1, T0, T0, "up")
+    assert machine.next_probe(after(site, seen(void())), T0) == T0 + seconds * SECOND
+
+
+# --- what is logged -----------------------------------------------------------------------------------------------
 
 
 def test_only_what_changes_something_is_logged_and_asked_about() -> None:
@@ -266,7 +343,8 @@ def test_whatever_is_seen_a_site_stays_sane(rounds: list[tuple[list[Look], int]]
         if site.status == "down" and before.status != "down":
             failing = sum(not look.good for look in each.others)
             assert failing >= 2 if asked else site.failures >= LOCAL_FAILURES
-        assert (site.incident is not None) == (site.status in ("suspect", "unknown", "down"))
+        assert site.incident is None or site.status in ("suspect", "unknown", "down")
+        assert site.incident is not None or site.status not in ("suspect", "down")
 
 
 # --- patience -----------------------------------------------------------------------------------------------------
@@ -298,6 +376,72 @@ def test_without_verifiers_patience_comes_on_top_of_three_looks() -> None:
 
 def test_rounds_are_repeated_every_half_of_the_patience() -> None:
     """But no faster than looks without verifiers, and no slower than the site is probed anyway."""
-    for patience, pace in ((0, 10), (15, 10), (90, 45), (3600, 300)):
+    for patience, pace in ((0, 10), (25, 12), (90, 45), (3600, 300)):
         site = after(patient(patience), seen(bad(at=T0)))
         assert machine.next_probe(site, T0) == T0 + pace * SECOND
+
+
+@pytest.mark.parametrize(
+    ("planned", "due"),
+    [(0, 45), (45, 95), (50, 95), (84, 95), (90, 100), (94, 104), (95, 140)],
+)
+def test_a_look_begins_the_instant_at_which_patience_ends(planned: int, due: int) -> None:
+    """Not ten seconds before, in vain, nor within ten seconds of another; after it the pace is as before."""
+    site = after(patient(90), seen(bad(at=T0 + 5 * SECOND)))
+    assert machine.next_probe(site, T0 + planned * SECOND) == T0 + due * SECOND
+
+
+def test_a_look_that_waits_longer_after_rounds_without_a_verdict_is_made_when_patience_ends() -> None:
+    """However often the round has been repeated."""
+    site = after(patient(400), seen(bad(at=T0)), *[seen(bad(at=T0 + 1), asked=3)] * 6)
+    assert machine.next_probe(site, T0 + 220 * SECOND) == T0 + 400 * SECOND
+    assert machine.next_probe(site, T0 + 400 * SECOND) == T0 + 700 * SECOND
+
+
+def test_patience_is_measured_by_the_daemons_own_clock() -> None:
+    """A verifier whose clock is ahead, or that takes long, makes nobody impatient."""
+    site = after(patient(90), seen(bad(at=T0)))
+    ahead = T0 + 600 * SECOND
+    assert after(site, seen(bad(at=T0 + 89 * SECOND), bad("a", ahead), bad("b", ahead), asked=2)).status == "suspect"
+    assert after(site, seen(bad(at=T0 + 90 * SECOND), bad("a", T0), bad("b", T0), asked=2)).status == "down"
+
+
+@given(
+    patience=st.integers(0, 3600),
+    interval=st.integers(60, 3600),
+    verified=st.booleans(),
+    tooks=st.lists(st.floats(0, 30), min_size=1, max_size=60),
+    lags=st.lists(st.floats(0, 0.5), min_size=1, max_size=7),
+)
+def test_a_site_that_fails_is_down_soon_after_its_patience_and_never_before(
+    patience: int, interval: int, verified: bool, tooks: list[float], lags: list[float]
+) -> None:
+    """At most ten seconds and a look later; without verifiers two looks, and three must follow one another first."""
+    site = Site(SITE, "p", SiteSpec(url="http://e/", patience=patience, interval=interval), 1, T0, T0, "up")
+    now, looks = T0, 0
+
+    def look() -> Look:
+        nonlocal now, looks
+        now += round((tooks[looks % len(tooks)] + lags[looks % len(lags)]) * SECOND)
+        looks += 1
+        return bad(at=now)
+
+    planned = incident = now
+    while site.status != "down":
+        first = site.status == "up"
+        if not verified or first:
+            own = look()
+            site = after(site, seen(own))
+            incident = own.at if first else incident
+        if verified:
+            own = look()
+            site = after(site, seen(own, bad("a", own.at), bad("b", own.at), asked=2))
+        if site.status != "down":
+            planned = now = max(now, machine.next_probe(site, planned))
+    late_s = (now - incident) / SECOND - patience
+    longest = max(tooks) + max(lags)
+    assert late_s >= 0
+    if verified:
+        assert late_s <= 10 + longest
+    else:
+        assert late_s <= 10 + 2 * longest or late_s + patience <= 2 * max(10 + max(lags), longest) + longest

@@ -155,14 +155,19 @@ def test_users_are_overdue_to_be_told_only_of_an_outage_that_they_and_nobody_els
         (Round((bad(),)), True),
         (Round((good(),)), False),
         (Round((bad(), bad("berlin"), good("tokyo")), 2, 2), False),
-        (Round((bad(),), 2, 2), False),
+        (Round((bad(), bad("berlin"), bad("tokyo"), good("oslo")), 3, 2), True),
+        (Round((bad(), bad("berlin")), 2, 2), True),
+        (Round((bad(), bad("berlin", fault="void"), bad("tokyo", fault="void")), 2, 2), True),
+        (Round((bad(), good("berlin"), bad("tokyo", fault="void")), 2, 2), False),
+        (Round((bad(),), 2, 2), True),
         (Round((bad("berlin"), bad("tokyo")), 2, 2), False),
+        (Round((bad(fault="void"), bad("berlin"), bad("tokyo")), 2, 2), False),
         (Round(()), False),
         (Round((bad(fault="void"),)), False),
     ],
 )
-def test_a_fresh_look_confirms_an_outage_as_a_verdict_does_or_alone_where_nobody_else_looks(
+def test_a_fresh_look_confirms_an_outage_as_a_verdict_does_or_alone_where_nobody_contradicts(
     seen: Round, confirmed: bool
 ) -> None:
-    """What was down for three looks needs no three looks more."""
+    """What was down for three looks needs no three looks more, and verifiers that cannot look are no reason to wait."""
     assert (telling.still_down(site(), 8, seen, None) is not None) is confirmed

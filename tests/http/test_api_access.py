@@ -101,7 +101,19 @@ def test_too_many_requests() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"\xff", b"\xef\xbb\xbf{}", b'{"name":"\\ud800"}', b"[" * 60_000, b'{"a":NaN}', b" "]
+    "body",
+    [
+        b"{",
+        b"\xff",
+        b'{"a":"\xff"}',
+        b'{"\xff":1}',
+        b'{"a":"\xed\xa0\x80"}',
+        b"\xef\xbb\xbf{}",
+        b'{"name":"\\ud800"}',
+        b"[" * 60_000,
+        b'{"a":NaN}',
+        b" ",
+    ],
 )
 def test_unreadable_bodies(body: bytes) -> None:
     """What is not JSON is told so, and nothing is logged about it."""

@@ -93,7 +93,7 @@ def test_paging(house: House, what: str) -> None:
     id, path = up(house)
     for number in range(5):
         house.probed(id, house.look())
-        house.submit(id, SiteProbed(hour=Hour(house.now, number)))
+        house.submit(id, SiteProbed(hour=Hour(house.now + number * 3600 * SECOND, 1)))
     every = asked(house, f"{path}/{what}/")[what]
     found: list[Any] = []
     query = "?limit=2"
@@ -106,6 +106,21 @@ def test_paging(house: House, what: str) -> None:
         query = f"?limit=2&before={page['next']}"
     assert found == every
     assert len(every) == (6 if what == "probes" else 5)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_an_hour_that_a_restart_has_parted_is_one_on_whatever_page_it_stands(house: House, limit: int) -> None:
+    """Also with rounds between its parts."""
+    id, path = up(house)
+    for hour, probes in ((0, 1), (1, 2), (1, 3), (1, 4), (2, 5)):
+        house.submit(id, SiteProbed(hour=Hour(house.now + hour * 3600 * SECOND, probes)))
+        house.probed(id, house.look())
+    found: list[int] = []
+    page: dict[str, Any] = {"next": 10**9}
+    while page["next"] is not None:
+        page = asked(house, f"{path}/hours/?limit={limit}&before={page['next']}")
+        found += [hour["probes"] for hour in page["hours"]]
+    assert found == [5, 9, 1]
 
 
 def test_a_long_search_is_broken_off_and_can_be_taken_up(house: House) -> None:

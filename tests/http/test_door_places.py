@@ -30,6 +30,12 @@ def test_open_files(wanted: int, descriptors: int, taken: int) -> None:
     assert [event["log_level"] for event in logged] == ([] if taken == wanted else [LogLevel.warn])
 
 
+def test_files_for_probes_are_left_out() -> None:
+    """Connections of callers leave room for what the daemon itself opens, but never less than half is theirs."""
+    assert affordable(10_000, 4096, others=1100) == 4096 - RESERVE - 1100
+    assert affordable(10_000, 1024, others=5000) == 512
+
+
 def test_limit_of_this_process() -> None:
     """Without a number, the process's own limit is asked for."""
     assert affordable(1) == 1

@@ -24,11 +24,14 @@ class FakeProber:
         self.faults: dict[str, Fault] = {}
         self.looked: list[tuple[float, str]] = []
         self.holds = False
+        self.broken_after: int | None = None
         self.held: list[Callable[[], None]] = []
 
     def look(self, url: str, timeout_s: float, *, head_only: bool = False) -> Deferred[Look]:
         """As `Prober.look`."""
         self.looked.append((self.rig.time.steady(), url))
+        if self.broken_after is not None and len(self.looked) > self.broken_after:
+            raise ZeroDivisionError
         if not self.holds:
             return succeed(self.seen(url))
         done: Deferred[Look] = Deferred()

@@ -332,7 +332,7 @@ def test_nothing_is_asked_after_stopping(desk: Desk) -> None:
     desk.down(site)
     desk.rig.advance(60)
     assert desk.partners.asked == []
-    assert desk.clock.getDelayedCalls() == [desk.rig.alarms._loop.call]
+    assert desk.clock.getDelayedCalls() == [desk.rig.alarms._ticker._loop.call]
 
 
 def test_a_storm_of_answers_leaves_room_in_the_journal(desk: Desk) -> None:

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError
+from twisted.logger import capturedLogs
 
 from pingmon.core.events import Event, SiteChanged, SiteChanges, SiteDeleted, SitePaused, SiteProbed, SiteResumed
 from pingmon.core.look import Fault
 from pingmon.core.site import Site, phase
 from pingmon.core.times import HOUR, SECOND
 from pingmon.journal import JournalUnavailable
+from pingmon.sites.rounds import AGAIN_S
 from pingmon.testing import result, uuid
 from tests.sites.places import Place, url
 
@@ -121,19 +123,34 @@ def test_pausing_or_deleting_a_site_ends_the_look_at_it() -> None:
         assert place.rounds.latest(site.id) is None
 
 
-def test_a_site_with_a_new_url_is_looked_at_there_and_the_old_look_counts_for_nothing() -> None:
+def test_a_site_with_a_new_url_is_looked_at_there_at_once_and_the_old_look_counts_for_nothing() -> None:
     place = Place()
-    site = place.site(interval=3600)
+    site = place.site(interval=86_400)
     place.fail()
     place.prober.holds = True
     place.rig.advance(1)
     place.rig.submit(site.id, SiteChanged(SiteChanges(url=url(2))))
     place.prober.holds = False
     place.prober.let_go()
-    place.rig.advance(1)
     assert place.now(site).status == "new"
-    place.rig.advance(3600)
+    place.rig.advance(1)
     assert place.now(site).status == "up"
+
+
+def test_a_clock_that_is_set_back_during_a_look_puts_the_next_one_off_by_nothing() -> None:
+    place = Place()
+    site = place.site(interval=300)
+    place.fail(1, "status", "status", "status", "status")
+    place.rig.advance(1)
+    place.prober.holds = True
+    place.rig.advance(31)
+    place.time.set_wall(-7200)
+    place.prober.holds = False
+    place.prober.let_go()
+    place.prober.looked.clear()
+    place.rig.advance(62)
+    assert len(place.times()) >= 2
+    assert place.now(site).status == "down"
 
 
 def test_the_sites_times_move_along_when_the_wall_clock_is_set() -> None:
@@ -227,19 +244,61 @@ def test_a_place_that_cannot_look_says_nothing_of_sites() -> None:
     place.rig.advance(1)
     place.fail(1, "void")
     place.rig.advance(300)
-    assert place.now(site).status == "up"
+    assert place.now(site).status == "unknown"
+    assert [flip.new for flip in place.rig.flips] == ["up", "unknown"]
     assert place.verifiers.asked == []
 
 
-def test_a_look_that_cannot_be_logged_is_made_again() -> None:
+def test_a_look_that_cannot_be_logged_is_made_again_soon() -> None:
     place = Place()
-    site = place.site(interval=60)
+    site = place.site(interval=86_400)
     place.rig.advance(1)
     place.fail(1, "status", "status", "status", "status")
     place.rig.journal.fail_next(1)
-    place.rig.advance(60)
-    place.rig.advance(120)
+    asked = place.rounds.probe(site.id)
+    with pytest.raises(JournalUnavailable):
+        result(asked)
+    assert place.now(site).status == "up"
+    place.rig.advance(AGAIN_S + 1)
     assert place.now(site).status == "down"
+
+
+def test_a_look_that_saw_nothing_is_made_again_soon() -> None:
+    place = Place()
+    site = place.site(interval=86_400)
+    place.fail(1, "void")
+    place.rig.advance(1)
+    place.fail(1, "status", "status", "status", "status")
+    place.rig.advance(AGAIN_S + 1)
+    assert place.now(site).status == "down"
+
+
+def test_who_sees_nothing_for_three_looks_does_not_know_how_the_site_is() -> None:
+    """And finds out again by itself."""
+    place = Place()
+    site = place.site(interval=300)
+    place.rig.advance(1)
+    place.fail(1, "void")
+    for _ in range(2):
+        assert result(place.rounds.probe(site.id)).fault == "void"
+        assert (place.now(site).status, place.rounds.health().blind) == ("up", 0)
+    place.rig.advance(AGAIN_S + 1)
+    assert (place.now(site).status, place.rounds.health().blind) == ("unknown", 1)
+    assert place.verifiers.asked == []
+    place.heal()
+    place.rig.advance(AGAIN_S + 1)
+    assert (place.now(site).status, place.rounds.health().blind) == ("up", 0)
+
+
+def test_a_fault_of_our_own_in_a_round_is_reported() -> None:
+    place = Place()
+    site = place.site()
+    place.fail(1, "status")
+    place.prober.broken_after = 1
+    with capturedLogs() as events:
+        place.rig.advance(1)
+    assert [event["log_level"] for event in events if "while looking at site" in str(event.get("log_format"))] != []
+    assert place.now(site).status == "suspect"
 
 
 def test_the_address_at_which_a_site_is_well_is_passed_on() -> None:
@@ -319,10 +378,11 @@ def test_there_is_no_probe_of_what_is_not_watched() -> None:
 
 
 def test_stopping_ends_looks_under_way_and_whoever_waits_for_one() -> None:
+    """Nobody is told of an older look instead."""
     place = Place()
     site = place.site()
-    place.prober.holds = True
     place.rig.advance(1)
+    place.prober.holds = True
     waiting = place.rounds.probe(site.id)
     result(place.rounds.stop())
     with pytest.raises(CancelledError):

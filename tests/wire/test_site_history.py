@@ -6,7 +6,7 @@ from pingmon.core.events import Entry, Hour, SiteProbed
 from pingmon.core.flip import Flip
 from pingmon.core.look import Look
 from pingmon.core.times import SECOND
-from pingmon.wire.site_history import hour_json, round_json, site_flips_json
+from pingmon.wire.site_history import hour_json, round_json, site_flips_json, whole_hours
 
 NOW = 1_700_000_000 * SECOND
 HERE = Look("", NOW, 503, "status", 12, "192.0.2.1", "503 Service Unavailable")
@@ -57,3 +57,21 @@ def test_an_hour_is_shown_with_its_times() -> None:
     }
     nothing = hour_json(3, Hour(NOW, 2, 2, 0))
     assert [nothing[name] for name in ("fastest", "median", "p95", "slowest")] == [None] * 4
+
+
+def test_the_parts_of_an_hour_are_one_hour() -> None:
+    """All is exact but the quantiles, which are those of the larger part; an hour of one part is as it was."""
+    before, later = Hour(NOW - 3600 * SECOND, 9, 0, 0, 1, 2, 3, 4), Hour(NOW + 3600 * SECOND, 2, 2)
+    many, few = Hour(NOW, 12, 2, 1, 10, 20, 30, 40), Hour(NOW, 5, 1, 2, 5, 50, 60, 70)
+    whole = Hour(NOW, 17, 3, 3, 5, 20, 30, 70)
+    for parts in ([many, few], [few, many]):
+        rows = enumerate([later, *parts, before])
+        assert list(whole_hours(rows)) == [(0, later), (2, whole), (3, before)]
+    assert list(whole_hours([])) == []
+
+
+def test_a_part_without_a_good_probe_says_nothing_of_the_fastest_one() -> None:
+    """It took no time at all; three parts are one hour, too."""
+    good, bad, void = Hour(NOW, 2, 0, 0, 10, 15, 20, 20), Hour(NOW, 3, 3), Hour(NOW, void=4)
+    assert list(whole_hours([(7, bad), (6, good), (5, void)])) == [(5, Hour(NOW, 5, 3, 4, 10, 15, 20, 20))]
+    assert list(whole_hours([(7, bad), (6, void)])) == [(6, Hour(NOW, 3, 3, 4))]

@@ -1,0 +1,55 @@
+"""A loop that goes on, whatever happens in it, and whose age can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+
+class Ticker:
+    """Calls `body` every `every_s` seconds, from `start` to `stop`; `steady`: seconds on a clock that is never set.
+
+    A LoopingCall ends at its first exception, and a monitor that silently stops to monitor is the worst failure there
+    is: what `body` raises is logged, with `doing` in it, and the loop goes on.
+
+    `last`: when `body` last ended well, or the start.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, doing: str, body: Callable[[], object], every_s: float, clock: IReactorTime, steady: Callable[[], float]
+    ) -> None:
+        self._doing = doing
+        self._body = body
+        self._every_s = every_s
+        self._steady = steady
+        self._loop = LoopingCall(self._tick)
+        self._loop.clock = clock
+        self.last = steady()
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and not stopped."""
+        return bool(self._loop.running)
+
+    def start(self) -> None:
+        """Begin, one period from now."""
+        self.last = self._steady()
+        self._loop.start(self._every_s, now=False)
+
+    def stop(self) -> None:
+        """Call `body` no more. May be called at any time."""
+        if self._loop.running:
+            self._loop.stop()
+
+    def _tick(self) -> None:
+        try:
+            self._body()
+        except Exception:  # noqa: BLE001
+            self.log.failure("while {doing}", doing=self._doing)
+        else:
+            self.last = self._steady()
