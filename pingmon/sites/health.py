@@ -6,9 +6,9 @@ Two signs that it is pingmon's place that is sick, and not the sites:
     breaker   of at least `MANY` sites looked at within a minute, more than half fail here and are up for the verifiers
 
 Canaries are looked at when a site fails, at once, and one answer serves all who ask within `FRESH_S`; else every
-`CANARIES_EVERY_S`, so that one that is no good is noticed before an outage, and every `FRESH_S` while they fail. The
-breaker holds for `WINDOW_S`, then looks count again: if they still contradict the verifiers, it trips anew, and as
-long as that goes on the operator is told once.
+`CANARIES_EVERY_S`, so that one that is no good is noticed before an outage, and every `CANARIES_AGAIN_S` while they
+fail. The breaker holds for `WINDOW_S`, then looks count again: if they still contradict the verifiers, it trips anew,
+and as long as that goes on the operator is told once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from pingmon.core.look import Look
 
 MANY: Final = 10
 WINDOW_S: Final = 60.0
-FRESH_S: Final = 10.0
+FRESH_S: Final = 2.0
+"""A place can lose its way out at any moment, but an outage of thousands of sites must not become one of a canary."""
+CANARIES_AGAIN_S: Final = 10.0
 CANARIES_EVERY_S: Final = 600.0
 CANARY_S: Final = 10.0
 """Seconds that a canary gets to answer."""
@@ -67,7 +69,7 @@ class Health:
 
     def tick(self) -> None:
         """See to the canaries. To be called often."""
-        every = FRESH_S if self._canaries_fail else CANARIES_EVERY_S
+        every = CANARIES_AGAIN_S if self._canaries_fail else CANARIES_EVERY_S
         if self._canaries and self._asking is None and self._steady() - self._asked_at >= every:
             self._ask_canaries()
         self._tell()

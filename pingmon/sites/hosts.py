@@ -16,7 +16,6 @@ from typing import Final, Protocol
 from msgspec.structs import replace
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -42,6 +41,7 @@ from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 from pingmon.probes.target import BadUrl, target
 from pingmon.sites.agenda import Agenda
+from pingmon.ticker import Ticker
 
 TICK_S: Final = 1.0
 PARALLEL: Final = 8
@@ -62,7 +62,7 @@ class Lookup(Protocol):
 
 
 class Hosts:
-    """The service. `last_tick`: steady seconds of the last completed tick."""
+    """The service."""
 
     log = Logger()
 
@@ -73,9 +73,9 @@ class Hosts:
         self._known: dict[Id, _Known] = {}
         self._agenda = Agenda()  # in microseconds of the clock that is never set
         self._looking: dict[Id, Deferred[None]] = {}
-        self._loop = LoopingCall(self._guarded_tick)
-        self._loop.clock = clock
-        self.last_tick = monitor.time.steady()
+        self._ticker = Ticker(
+            "looking for sites whose host is to be looked up", self._begin_due, TICK_S, clock, monitor.time.steady
+        )
 
     # --- life -----------------------------------------------------------------------------------------------------
 
@@ -84,18 +84,21 @@ class Hosts:
         self._take_up_rules()
         for site in self._monitor.world.sites.values():
             self._plan_anew(site, self._wait_at_start(site))
-        self.last_tick = self._monitor.time.steady()
         self._monitor.listen(self.heard)
-        self._loop.start(TICK_S, now=False)
+        self._ticker.start()
 
     def stop(self) -> Deferred[None]:
         """Look no more; what is under way is called off. Fires when all has ended."""
-        if self._loop.running:
-            self._loop.stop()
+        self._ticker.stop()
         under_way = list(self._looking.values())
         for look in under_way:
             look.cancel()
         return DeferredList(under_way).addCallback(lambda _: None)
+
+    @property
+    def last_tick(self) -> float:
+        """When it was last looked for sites to look up, in steady seconds."""
+        return self._ticker.last
 
     @property
     def looking(self) -> int:
@@ -177,15 +180,6 @@ class Hosts:
         return round(self._monitor.time.steady() * SECOND)
 
     # --- the tick -------------------------------------------------------------------------------------------------
-
-    def _guarded_tick(self) -> None:
-        # A LoopingCall dies at its first exception, and hosts that are never looked up again would be noticed by none.
-        try:
-            self._begin_due()
-        except Exception:  # noqa: BLE001
-            self.log.failure("while looking for sites whose host is to be looked up")
-        else:
-            self.last_tick = self._monitor.time.steady()
 
     def _begin_due(self) -> None:
         places = PARALLEL - len(self._looking)

@@ -170,7 +170,7 @@ def test_canaries_are_left_alone_when_the_daemon_stops(logs: Sequence[dict[str, 
     assert place.rounds.health().trouble == ""
 
 
-def test_one_look_at_the_canaries_serves_all_sites_that_fail_within_ten_seconds() -> None:
+def test_one_look_at_the_canaries_serves_all_sites_that_fail_at_the_same_time() -> None:
     place = Place(verified=False, canaries=CANARIES[:1])
     for number in range(1, 31):
         place.site(number, interval=3600)
