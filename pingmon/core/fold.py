@@ -32,6 +32,16 @@ def fold(world: World, entry: Entry) -> Outcome:
     return FOLDS[type(entry.event)](world, entry, entry.event)
 
 
+def _about_check(body: Callable[[World, Entry, Any, Check], Outcome]) -> Callable[[World, Entry, Any], Outcome]:
+    """What an entry does to the check that it is about: nothing, if there is none."""
+
+    def folded(world: World, entry: Entry, event: events.Event) -> Outcome:
+        check = world.checks.get(entry.stream)
+        return Outcome("unknown", entry.stream) if check is None else body(world, entry, event, check)
+
+    return folded
+
+
 def _ping_received(world: World, entry: Entry, event: events.PingReceived) -> Outcome:
     check = world.checks.get(entry.stream)
     if check is None:
@@ -69,39 +79,24 @@ def _check_created(world: World, entry: Entry, event: events.CheckCreated) -> Ou
     return Outcome("created", fresh.id, fresh)
 
 
-def _check_changed(world: World, entry: Entry, event: events.CheckChanged) -> Outcome:
-    check = world.checks.get(entry.stream)
-    if check is None:
-        return Outcome("unknown", entry.stream)
+def _check_changed(world: World, entry: Entry, event: events.CheckChanged, check: Check) -> Outcome:
     return _changed(world, entry, checks.respecified(check, entry.seq, event.changes.applied_to(check.spec)), None)
 
 
-def _check_deleted(world: World, entry: Entry, event: events.CheckDeleted) -> Outcome:
-    check = world.checks.get(entry.stream)
-    if check is None:
-        return Outcome("unknown", entry.stream)
+def _check_deleted(world: World, entry: Entry, event: events.CheckDeleted, check: Check) -> Outcome:
     world.drop_check(check)
     return Outcome("done", check.id, check)
 
 
-def _check_paused(world: World, entry: Entry, event: events.CheckPaused) -> Outcome:
-    check = world.checks.get(entry.stream)
-    if check is None:
-        return Outcome("unknown", entry.stream)
+def _check_paused(world: World, entry: Entry, event: events.CheckPaused, check: Check) -> Outcome:
     return _changed(world, entry, *checks.paused(check, entry.seq, entry.at))
 
 
-def _check_resumed(world: World, entry: Entry, event: events.CheckResumed) -> Outcome:
-    check = world.checks.get(entry.stream)
-    if check is None:
-        return Outcome("unknown", entry.stream)
+def _check_resumed(world: World, entry: Entry, event: events.CheckResumed, check: Check) -> Outcome:
     return _changed(world, entry, *checks.resumed(check, entry.seq, entry.at))
 
 
-def _check_expired(world: World, entry: Entry, event: events.CheckExpired) -> Outcome:
-    check = world.checks.get(entry.stream)
-    if check is None:
-        return Outcome("unknown", entry.stream)
+def _check_expired(world: World, entry: Entry, event: events.CheckExpired, check: Check) -> Outcome:
     after, flip = checks.expired(check, entry.seq, event.deadline, event.armed_by)
     if flip is not None:
         deaf = checks.overlap(world.daemon.deaf, event.deadline, check.spec.grace)
@@ -220,12 +215,12 @@ FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] =
     events.ProjectCreated: _project_created,
     events.KeyCreated: _key_created,
     events.CheckCreated: _check_created,
-    events.CheckChanged: _check_changed,
-    events.CheckDeleted: _check_deleted,
-    events.CheckPaused: _check_paused,
-    events.CheckResumed: _check_resumed,
+    events.CheckChanged: _about_check(_check_changed),
+    events.CheckDeleted: _about_check(_check_deleted),
+    events.CheckPaused: _about_check(_check_paused),
+    events.CheckResumed: _about_check(_check_resumed),
     events.PingReceived: _ping_received,
-    events.CheckExpired: _check_expired,
+    events.CheckExpired: _about_check(_check_expired),
     events.ChannelCreated: _channel_created,
     events.NotificationDelivered: _delivered,
     events.NotificationFailed: _failed,

@@ -27,6 +27,16 @@ from pingmon.core.world import World
 GONE: Final = Answer("no answer", detail="the partner was deleted")
 
 
+def _about_site(body: Callable[[World, Entry, Any, Site], Outcome]) -> Callable[[World, Entry, Any], Outcome]:
+    """What an entry does to the site that it is about: nothing, if there is none."""
+
+    def folded(world: World, entry: Entry, event: events.Event) -> Outcome:
+        site = world.sites.get(entry.stream)
+        return Outcome("unknown", entry.stream) if site is None else body(world, entry, event, site)
+
+    return folded
+
+
 # --- sites --------------------------------------------------------------------------------------------------------
 
 
@@ -43,41 +53,26 @@ def _site_created(world: World, entry: Entry, event: events.SiteCreated) -> Outc
     return Outcome("created", fresh.id, site=fresh)
 
 
-def _site_changed(world: World, entry: Entry, event: events.SiteChanged) -> Outcome:
-    site = world.sites.get(entry.stream)
-    if site is None:
-        return Outcome("unknown", entry.stream)
+def _site_changed(world: World, entry: Entry, event: events.SiteChanged, site: Site) -> Outcome:
     after = sites.respecified(site, entry.seq, event.changes.applied_to(site.spec))
     channels = _told(world, entry, *telling.called_off(site, after))
     return Outcome("done", site.id, site=world.sites[site.id], channels=channels)
 
 
-def _site_deleted(world: World, entry: Entry, event: events.SiteDeleted) -> Outcome:
-    site = world.sites.get(entry.stream)
-    if site is None:
-        return Outcome("unknown", entry.stream)
+def _site_deleted(world: World, entry: Entry, event: events.SiteDeleted, site: Site) -> Outcome:
     world.drop_site(site)
     return Outcome("done", site.id, site=site)
 
 
-def _site_paused(world: World, entry: Entry, event: events.SitePaused) -> Outcome:
-    site = world.sites.get(entry.stream)
-    if site is None:
-        return Outcome("unknown", entry.stream)
+def _site_paused(world: World, entry: Entry, event: events.SitePaused, site: Site) -> Outcome:
     return _kept(world, *sites.paused(site, entry.seq, entry.at))
 
 
-def _site_resumed(world: World, entry: Entry, event: events.SiteResumed) -> Outcome:
-    site = world.sites.get(entry.stream)
-    if site is None:
-        return Outcome("unknown", entry.stream)
+def _site_resumed(world: World, entry: Entry, event: events.SiteResumed, site: Site) -> Outcome:
     return _kept(world, *sites.resumed(site, entry.seq, entry.at))
 
 
-def _site_probed(world: World, entry: Entry, event: events.SiteProbed) -> Outcome:
-    site = world.sites.get(entry.stream)
-    if site is None:
-        return Outcome("unknown", entry.stream)
+def _site_probed(world: World, entry: Entry, event: events.SiteProbed, site: Site) -> Outcome:
     seen = Round(event.looks, event.asked, event.quorum)
     after, flip = sites.looked(site, entry.seq, seen)
     news = flip
@@ -113,10 +108,7 @@ def _told(world: World, entry: Entry, site: Site, news: Flip | None) -> tuple[Id
     return () if news is None else owe(world, entry.at, site, news)
 
 
-def _site_host_seen(world: World, entry: Entry, event: events.SiteHostSeen) -> Outcome:
-    site = world.sites.get(entry.stream)
-    if site is None:
-        return Outcome("unknown", entry.stream)
+def _site_host_seen(world: World, entry: Entry, event: events.SiteHostSeen, site: Site) -> Outcome:
     return _kept(world, replace(site, hosting=partner.seen(site.hosting, event.host, entry.at, event.failed)))
 
 
@@ -185,12 +177,12 @@ def _answered(world: World, entry: Entry, site: Site, known: Partner | None, id:
 
 FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] = {
     events.SiteCreated: _site_created,
-    events.SiteChanged: _site_changed,
-    events.SiteDeleted: _site_deleted,
-    events.SitePaused: _site_paused,
-    events.SiteResumed: _site_resumed,
-    events.SiteProbed: _site_probed,
-    events.SiteHostSeen: _site_host_seen,
+    events.SiteChanged: _about_site(_site_changed),
+    events.SiteDeleted: _about_site(_site_deleted),
+    events.SitePaused: _about_site(_site_paused),
+    events.SiteResumed: _about_site(_site_resumed),
+    events.SiteProbed: _about_site(_site_probed),
+    events.SiteHostSeen: _about_site(_site_host_seen),
     events.PartnerCreated: _partner_created,
     events.PartnerChanged: _partner_changed,
     events.PartnerDeleted: _partner_deleted,
