@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event as Alarm
 from typing import Final, TextIO
@@ -109,12 +110,21 @@ def tail(data: Path, count: int, follow: bool, stream: UUID | None) -> None:
         begin = newest_entries(path, count, only)
         _show(begin, sys.stdout)
         after = max([after, *(entry.seq for entry in begin)])
-        with suppress(KeyboardInterrupt):  # the way to end it
-            while follow:
-                Alarm().wait(POLL_S)
-                for entry in entries_after(path, after, only):
-                    _show([entry], sys.stdout)
-                    after = entry.seq
+        if not follow:
+            return
+        interrupted = _interrupted()
+        while not interrupted():
+            Alarm().wait(POLL_S)
+            for entry in entries_after(path, after, only):
+                _show([entry], sys.stdout)
+                after = entry.seq
+
+
+def _interrupted() -> Callable[[], bool]:
+    """Whether SIGINT has come since. (As an exception it may come where Python can only drop it, in a finalizer.)"""
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    return lambda: bool(came)
 
 
 def _show(entries: list[Entry], out: TextIO) -> None:
