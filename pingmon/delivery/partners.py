@@ -1,6 +1,7 @@
 """Asks partners, before the users are told, whether they know that a site of theirs is down.
 
-The users wait for the answer, so there is one attempt, and `BUDGET_S` for all of it, the wait for its turn included.
+The users wait for the answer, so there is one attempt, and `BUDGET_S` for all of it, the wait for its turn included. A
+question whose turn has not come in half of that is not put any more: there would be no time left for the answer.
 A partner is asked a few questions at a time. When a thousand more wait, whoever comes next is not asked; and once the
 partner has said of one site that all its sites are known to be down, whoever waits has that answer.
 """
@@ -111,10 +112,14 @@ class _Asking:
         self._question = question
         self._running: Deferred[Answer] | None = None
         self._over = False
-        self._timer = partners.egress.reactor.callLater(partners.budget_s, self._late)
+        self._reactor = partners.egress.reactor
+        self._ends_s = self._reactor.seconds() + partners.budget_s
+        self._timer = self._reactor.callLater(partners.budget_s / 2, self._late)
 
     def go(self) -> None:
         """Be asked."""
+        self._timer.cancel()
+        self._timer = self._reactor.callLater(self._ends_s - self._reactor.seconds(), self._late)
         self._running = Deferred.fromCoroutine(self._partners.exchanged(self._partner, self._question))
         self._running.addCallbacks(self.settle, self._broken)
 
@@ -140,7 +145,10 @@ class _Asking:
             self._running.cancel()
 
     def _late(self) -> None:
-        self.settle(Answer("no answer", detail=f"timed out after {self._partners.budget_s:g} s"))
+        budget_s = self._partners.budget_s
+        waited = self._running is None
+        why = f"its turn did not come within {budget_s / 2:g} s" if waited else f"timed out after {budget_s:g} s"
+        self.settle(Answer("no answer", detail=why))
 
     def _broken(self, failure: Failure) -> None:
         if not self._over:

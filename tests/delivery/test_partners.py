@@ -157,8 +157,24 @@ async def test_reading_29_waiting_counts_towards_the_budget(server: Server) -> N
     asking, known = partners(budget_s=0.3), partner(await server.listen())
     answers = [asking.ask(known, ASKED) for _ in range(PARALLEL * 3)]
     late = Answer("no answer", detail="timed out after 0.3 s")
-    assert [await answer for answer in answers] == [late] * len(answers)
+    unasked = Answer("no answer", detail="its turn did not come within 0.15 s")
+    assert [await answer for answer in answers] == [late] * PARALLEL + [unasked] * 2 * PARALLEL
+    assert len(server.requests) == PARALLEL, "a question that nobody has time to answer is not put"
     assert asking.idle
+
+
+def test_reading_29_a_question_that_had_to_wait_has_the_rest_of_the_budget() -> None:
+    clock = Unresolving()
+    asking = partners(running=clock, budget_s=10)
+    first = [asking.ask(silent(), ASKED) for _ in range(PARALLEL)]
+    clock.advance(6)
+    next = asking.ask(silent(), ASKED)
+    clock.advance(4)
+    assert all(answer.called for answer in first)
+    clock.advance(5.99)
+    assert not next.called
+    clock.advance(0.02)
+    assert result(next) == Answer("no answer", detail="timed out after 10 s")
 
 
 @pytest_twisted.ensureDeferred
@@ -226,10 +242,13 @@ def test_reading_29_when_too_many_wait_the_next_is_not_asked_and_its_users_are_t
     asking = partners(running=clock, budget_s=10)
     waiting = [asking.ask(silent(), ASKED) for _ in range(PARALLEL + WAITING_MAX)]
     assert result(asking.ask(silent(), ASKED)) == Answer("no answer", detail="too many questions wait for this partner")
-    clock.advance(9.99)
+    clock.advance(4.99)
     assert not any(answer.called for answer in waiting)
     clock.advance(0.01)
-    assert {result(answer) for answer in waiting} == {Answer("no answer", detail="timed out after 10 s")}
+    unasked = Answer("no answer", detail="its turn did not come within 5 s")
+    assert {result(answer) for answer in waiting[PARALLEL:]} == {unasked}
+    clock.advance(5)
+    assert {result(answer) for answer in waiting[:PARALLEL]} == {Answer("no answer", detail="timed out after 10 s")}
     assert asking.idle
     assert not clock.getDelayedCalls()
 
