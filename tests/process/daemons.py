@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import random
 import select
 import signal
 import socket
@@ -35,12 +36,21 @@ def until(true: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) ->
     pytest.fail(f"waited {patience_s:.0f} s in vain for {what}")
 
 
+GIVEN: set[int] = set()
+
+
 def free_port() -> int:
-    """A port of the loopback interface that nobody has now."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
+    """A port that nobody has now, that was not given before, and that the kernel gives to no client."""
+    while True:
+        port = random.randrange(12_000, 32_000)
+        with socket.socket() as listening:
+            try:
+                listening.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in GIVEN:
+            GIVEN.add(port)
+            return port
 
 
 @dataclass
