@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -39,8 +38,6 @@ pytestmark = pytest.mark.process
 
 PRIVATE = "http://10.0.0.1/"
 """What the configuration does not allow; nothing is ever sent there."""
-NOWHERE = "nowhere.invalid"
-"""A name that does not exist (RFC 6761)."""
 HOSTED = "127.0.77.1"
 """An address that a partner's rule is about."""
 
@@ -152,7 +149,6 @@ CASES = [
     Case("closes at once", ("connect", 0), hang_up),
     Case("speaks something else than HTTP", ("protocol", 0), garbage),
     Case("refuses connections", ("connect", 0), url=lambda site: f"http://127.0.0.1:{free_port()}"),
-    Case("its name does not exist", ("dns", 0), url=lambda site: f"http://{NOWHERE}"),
 ]
 
 
@@ -165,8 +161,6 @@ def watched(house: House, certificates: Certificates) -> dict[str, str]:
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_what_is_seen_of_a_site_by_all_who_look(house: House, watched: dict[str, str], case: Case) -> None:
     """Good sites are up; bad ones down with a code that partners understand, and the class that operators ask for."""
-    if case.seen[0] == "dns":
-        needs_name_servers()
     site = watched[case.name]
     shown = house.becomes(site, "up" if case.seen[0] == "ok" else "down")
     assert (shown["last_class"], shown["last_code"]) == case.seen
@@ -180,15 +174,6 @@ def test_what_is_seen_of_a_site_by_all_who_look(house: House, watched: dict[str,
     assert [look["node"] for look in decided["looks"]] == ["", "fra", "ams", "sgp"]
     message = json.loads(house.users_hear(site)[0].body)
     assert (message["event"], message["flip"]["code"]) == ("site.down", case.seen[1])
-
-
-def needs_name_servers() -> None:
-    try:
-        socket.getaddrinfo(NOWHERE, 80)
-    except socket.gaierror as error:
-        if error.errno == socket.EAI_NONAME:
-            return
-    pytest.skip(f"no name server here says that {NOWHERE} does not exist")
 
 
 def test_a_site_that_may_not_be_looked_at_is_neither_up_nor_down_and_the_reason_names_the_key(house: House) -> None:
