@@ -1,7 +1,7 @@
 """The composition root: where every part of the daemon meets the others.
 
 Only `tap` knows the reactor, and only this module the system's clocks and its randomness; all else is handed what it
-needs. What is wrong with the daemon as a whole (`problems`) is asked here too, for here all parts are known.
+needs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from msgspec import Struct
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -26,7 +25,6 @@ from pingmon.config import Config
 from pingmon.core.addresses import AddressPolicy
 from pingmon.core.parts import Outcome, Subject
 from pingmon.core.site import Site
-from pingmon.core.times import SECOND
 from pingmon.datadir import DataDir
 from pingmon.delivery.egress import Egress
 from pingmon.delivery.outbox import Outbox
@@ -53,6 +51,7 @@ from pingmon.probes.lookups import LookupFailed
 from pingmon.probes.prober import Prober
 from pingmon.probes.resolver import Resolver
 from pingmon.probes.verifiers import Peer, Verifiers
+from pingmon.problems import Parts, problems
 from pingmon.services import Daemon
 from pingmon.sites.health import Health
 from pingmon.sites.hosts import Hosts
@@ -62,10 +61,6 @@ from pingmon.wire.checks import View, check_json
 from pingmon.wire.signed import BadSecret, secret
 from pingmon.wire.sites import SiteView, site_json
 
-TICK_TOO_OLD_S: Final = 10.0
-"""Age of the last look at what is due, and lateness of what is, from which the daemon reports itself unwell."""
-OWED_TOO_LONG_S: Final = 120.0
-"""Lateness of a notification from which it does; a channel's queue may wait for attempts of 30 s."""
 SWITCH_S: Final = 0.0005
 """How long one thread keeps the interpreter while another wants it. The journal's thread needs it for moments only, and
 all pings wait for that thread: with Python's 5 ms a quarter fewer are taken per second (`bench/pings.py`)."""
@@ -73,19 +68,6 @@ all pings wait for that thread: with Python's 5 ms a quarter fewer are taken per
 BaseUrl: TypeAlias = Callable[[], str]
 
 log = Logger()
-
-
-class Parts(Struct, frozen=True):
-    """What runs in a daemon."""
-
-    monitor: Monitor
-    alarms: Alarms
-    housekeeping: Housekeeping
-    outbox: Outbox
-    inquiries: Inquiries
-    hosts: Hosts
-    rounds: Rounds
-    verifiers: Verifiers | None
 
 
 def assembled(reactor: Any, config: Config, data: DataDir, listeners: Sequence[Listener]) -> Daemon:
@@ -108,42 +90,6 @@ def assembled(reactor: Any, config: Config, data: DataDir, listeners: Sequence[L
         drain_s=config.http.drain,
         started=lambda bound: _greeted(config, monitor, data, bound),
     )
-
-
-def problems(parts: Parts) -> list[str]:
-    """What keeps the daemon from doing its work; empty if it is well. Anybody may read it: details are in the log."""
-    monitor, alarms, outbox = parts.monitor, parts.alarms, parts.outbox
-    now, steady, deaf = monitor.now(), monitor.time.steady(), monitor.deaf_since is not None
-    found = []
-    if monitor.journal.health().failing_since is not None or deaf:
-        found.append("the journal takes no events")
-    if parts.housekeeping.damage is not None:
-        found.append("the journal is damaged")
-    for what, last_tick in (
-        ("deadlines", alarms.last_tick),
-        ("notifications", outbox.last_tick),
-        ("sites", parts.rounds.last_tick),
-        ("the hosts of sites", parts.hosts.last_tick),
-    ):
-        if steady - last_tick > TICK_TOO_OLD_S:
-            found.append(f"{what} are not being looked at")
-    for what, late, most_s in (
-        ("a deadline", 0 if deaf else alarms.overdue(now), TICK_TOO_OLD_S),
-        ("a notification", outbox.overdue(now), OWED_TOO_LONG_S),
-        ("a question to a partner", 0 if deaf else parts.inquiries.overdue(now), TICK_TOO_OLD_S),
-    ):
-        if late > most_s * SECOND:
-            found.append(f"{what} is overdue by {late / SECOND:.0f} s")
-    sites = parts.rounds.health()
-    if sites.trouble:
-        found.append(f"probes from here count for nothing: {sites.trouble}")
-    if sites.blind > sites.sites / 2:
-        found.append(f"{sites.blind} of {sites.sites} sites cannot be looked at from here")
-    if parts.verifiers is not None and (trouble := parts.verifiers.trouble()):
-        found.append(trouble.partition(":")[0])  # who and why is for the operator, in the log
-    if sites.late_s > TICK_TOO_OLD_S:
-        found.append(f"sites are probed {sites.late_s:.0f} s late")
-    return found
 
 
 # --- the parts ----------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ LAYERS: dict[str, set[str]] = {
     "services": {"datadir", "journal", "listening", "monitor"},
     "testing": {"alarms", "clock", "core", "journal", "monitor"},
     "cli": {"journal", "datadir"},
+    "problems": {"alarms", "core", "delivery", "housekeeping", "monitor", "probes", "sites", "wire"},
     "assembly": {"*"},
     "tap": {"*"},
     "verifier_tap": {"*"},

@@ -9,7 +9,7 @@ the waiting, so a change that was asked for is made, whether anybody hears of it
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from typing import Any, Final
 from uuid import UUID
@@ -23,22 +23,24 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
+from pingmon import __version__
 from pingmon.core.parts import Key
 from pingmon.http.answers import TEXT, Answer, ApiError, cors, json_answer, not_found, try_again, written
 from pingmon.http.api_call import ApiSettings, Call, History, Probes
 from pingmon.http.api_guard import Guarded, origin
 from pingmon.http.api_routes import MAY, ROUTES, VERSIONS, Operation, Route
 from pingmon.http.api_sites import PROBE_EVERY_S
-from pingmon.http.keys import KEY_LENGTH, RandomBytes, find_key
+from pingmon.http.keys import RandomBytes, find_key
 from pingmon.http.rates import Rates
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 from pingmon.wire.fields import Invalid
+from pingmon.wire.status import Problem, for_anybody, for_keys
 
 __all__ = ["Api", "ApiSettings", "History", "Probes"]
 
-Health = Callable[[], list[str]]
-"""What is wrong with the daemon, a sentence each; empty if nothing is."""
+Health = Callable[[], Sequence[Problem]]
+"""What is wrong with the daemon; empty if nothing is."""
 
 PREFIX: Final = f"/<any({', '.join(f'v{version}' for version in VERSIONS)}):version>"
 STATUS_METHODS: Final = ("GET", "HEAD", "OPTIONS")
@@ -152,34 +154,48 @@ class Api:
     def _let_in(self, request: IRequest, operation: Operation, body: Mapping[str, object]) -> Key:
         """The key that the client shows, if it may do `operation` now."""
         header = request.getHeader(b"x-api-key")
-        shown = body.get("api_key") if header is None else header.decode("latin-1")
-        if not isinstance(shown, str) or len(shown) != KEY_LENGTH:
+        key = self._known(body.get("api_key") if header is None else header.decode("latin-1"))
+        if key.role not in MAY[operation.needs]:
+            raise ApiError(401, "wrong api key")
+        self._in_time(key)
+        return key
+
+    def _known(self, shown: object) -> Key:
+        """The key that `shown` is, if it is one."""
+        if not isinstance(shown, str) or not shown:
             raise ApiError(401, "missing api key")
         key = find_key(self._monitor.world, shown)
-        if key is None or key.role not in MAY[operation.needs]:
+        if key is None or (key.role != "operator" and key.project not in self._monitor.world.projects):
             raise ApiError(401, "wrong api key")
-        if key.role != "operator" and key.project not in self._monitor.world.projects:
-            raise ApiError(401, "wrong api key")
+        return key
+
+    def _in_time(self, key: Key) -> None:
         wait = self._rates.wait_s(key.id)
         if wait:
             raise ApiError(429, "rate limit exceeded", (("Retry-After", str(ceil(wait))),))
-        return key
 
     # --- routes of no project, and of none ------------------------------------------------------------------------
 
     @app.route(f"{PREFIX}/status/", endpoint="status", strict_slashes=False, merge_slashes=False)
     def status(self, request: IRequest, version: str) -> bytes:
-        """200 `OK` if the daemon can do its work; else 503 and what is wrong. Needs no key."""
+        """Whether the daemon can do its work, and if not, why not; see `wire.status`. Needs no key."""
         method = request.method.decode("ascii")
-        if method not in STATUS_METHODS:
-            answer = _wrong_method(STATUS_METHODS).answer()
-        elif method == "OPTIONS":
-            answer = Answer(204)
-        elif problems := self._health():
-            answer = json_answer({"error": "not healthy", "problems": problems}, 503)
-        else:
-            answer = Answer(200, b"OK", TEXT)
+        try:
+            if method not in STATUS_METHODS:
+                raise _wrong_method(STATUS_METHODS)
+            answer = Answer(204) if method == "OPTIONS" else self._health_report(request)
+        except ApiError as error:
+            answer = error.answer()
         return written(request, answer, cors(STATUS_METHODS))
+
+    def _health_report(self, request: IRequest) -> Answer:
+        if shown := request.getHeader(b"x-api-key"):
+            self._in_time(self._known(shown.decode("latin-1")))
+        found = self._health()
+        code = 503 if found else 200
+        if shown:
+            return json_answer(for_keys(found, __version__), code)
+        return json_answer(for_anybody(found), code) if found else Answer(code, b"OK", TEXT)
 
     @app.handle_errors(HTTPException)
     def no_route(self, request: IRequest, failure: Failure) -> bytes:

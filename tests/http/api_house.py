@@ -25,6 +25,7 @@ from pingmon.http.api import Api, ApiSettings, History, Probes
 from pingmon.http.keys import key_created, new_key
 from pingmon.journal import MemoryJournal
 from pingmon.monitor import Monitor
+from pingmon.wire.status import Problem
 
 PROJECT = "11111111-0000-4000-8000-000000000001"
 OTHER_PROJECT = "11111111-0000-4000-8000-000000000002"
@@ -61,7 +62,7 @@ class House:
         probes: Probes | None = None,
     ) -> None:
         self.time = float(START)
-        self.health: Callable[[], list[str]] = list
+        self.health: Callable[[], list[Problem]] = list
         chance = count()
         self.random_bytes: Callable[[int], bytes] = lambda n: b"".join(
             (next(chance) * 2_654_435_761 % 2**32).to_bytes(4, "big") for _ in range(n)

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from twisted.internet.address import UNIXAddress
 
+from pingmon import __version__
 from pingmon.http.api import Api, ApiSettings
 from pingmon.http.api_guard import origin
 from pingmon.http.api_routes import ROUTES
+from pingmon.wire.status import Problem
 from tests.http.api_house import OTHER_PROJECT, PROJECT, START, House, Logged
 
 CHECKS = "/api/v3/checks/"
@@ -21,12 +23,11 @@ MISSING = "22222222-0000-4000-8000-000000000000"
 
 
 def test_no_key() -> None:
-    """Without a key, or with one of the wrong length, it is missing; an empty header hides a key in the body."""
+    """Without a key it is missing; an empty header hides a key in the body."""
     house = House()
     body = json.dumps({"api_key": house.rw}).encode()
     asked = [
         house.ask("GET", CHECKS),
-        house.ask("GET", CHECKS, key="short"),
         house.ask("GET", CHECKS + f"?api_key={house.rw}"),
         house.ask("GET", CHECKS, body),
         house.ask("POST", CHECKS, body, headers={"X-Api-Key": ""}),
@@ -36,12 +37,14 @@ def test_no_key() -> None:
 
 
 def test_wrong_key() -> None:
-    """An unknown key, a read-only key where more is needed, and the operator's key are wrong."""
+    """An unknown key of any length, a read-only key where more is needed, and the operator's key are wrong."""
     house = House()
     operator = house.new_key(PROJECT, "operator")
     id = house.create()
     asked = [
         house.get(CHECKS, "x" * 32),
+        house.get(CHECKS, "foo"),
+        house.get(CHECKS, house.rw + "x"),
         house.ask("POST", CHECKS, json.dumps({"api_key": "é" * 32}).encode()),
         house.get(CHECKS, operator),
         house.post(CHECKS, {}, house.ro),
@@ -287,15 +290,38 @@ def test_addresses_follow_the_settings() -> None:
 # --- the daemon's own state ---------------------------------------------------------------------------------------
 
 
-def test_status() -> None:
-    """The daemon says OK while it is well, and else what is wrong; nobody needs a key for that."""
+FULL = Problem("the journal takes no events", "the disk is full; make room")
+
+
+def test_status_for_anybody() -> None:
+    """The daemon says OK while it is well, and else what is wrong but not why; nobody needs a key for that."""
     house = House()
     reply = house.ask("GET", "/api/v3/status/")
     assert (reply.status, reply.raw, reply.headers["Content-Type"]) == (200, b"OK", "text/plain")
-    house.health = lambda: ["the journal cannot commit: the disk is full"]
-    reply = house.ask("GET", "/api/v1/status")
+    house.health = lambda: [FULL]
+    reply = house.ask("GET", "/api/v1/status", headers={"X-Api-Key": ""})
     assert reply.status == 503
-    assert reply.json == {"error": "not healthy", "problems": ["the journal cannot commit: the disk is full"]}
+    assert reply.json == {"problems": ["the journal takes no events"]}
+
+
+def test_status_for_those_who_have_a_key() -> None:
+    """Whatever its role: the version, and of each problem why and what to do. A wrong key is told so."""
+    house = House()
+    for key in (house.ro, house.rw, house.operator):
+        assert house.get("/api/v3/status/", key).json == {"version": __version__, "problems": []}
+    house.health = lambda: [FULL]
+    reply = house.get("/api/v3/status/", house.ro)
+    assert reply.status == 503
+    detail = {"text": "the journal takes no events", "detail": "the disk is full; make room"}
+    assert reply.json == {"version": __version__, "problems": [detail]}
+    assert house.get("/api/v3/status/", "foo").error == "wrong api key"
+
+
+def test_status_is_asked_at_the_rate_of_the_key() -> None:
+    """As all else that a key is shown for."""
+    house = House(ApiSettings(keys_per_second=1))
+    assert [house.get("/api/v3/status/").status for _ in range(3)] == [200, 429, 429]
+    assert house.ask("GET", "/api/v3/status/").status == 200
 
 
 class Behind:

@@ -8,6 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 
 from pingmon.core.events import CheckDeleted, Event
 from pingmon.journal import JournalUnavailable
+from pingmon.wire.status import Problem
 from tests.http.api_house import House, Logged
 
 CHECKS = "/api/v3/checks/"
@@ -150,7 +151,7 @@ def test_a_health_report_that_fails() -> None:
     """Even if the health report itself breaks, the answer is JSON and the log has the traceback."""
     house = House()
 
-    def broken() -> list[str]:
+    def broken() -> list[Problem]:
         raise ZeroDivisionError
 
     house.health = broken

@@ -1,0 +1,108 @@
+"""What keeps the daemon from doing its work: every sign of it that its parts show, looked for at each `status/`.
+
+A part knows how it does; what of that is a problem, and what is to be done about it, is said here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from pingmon.alarms import Alarms
+from pingmon.core.times import SECOND
+from pingmon.delivery.outbox import Outbox
+from pingmon.housekeeping import Housekeeping
+from pingmon.monitor import Monitor
+from pingmon.probes.verifiers import Verifiers
+from pingmon.sites.hosts import Hosts
+from pingmon.sites.inquiries import Inquiries
+from pingmon.sites.rounds import Rounds
+from pingmon.wire.status import Problem
+
+TICK_TOO_OLD_S: Final = 10.0
+"""Age of the last look at what is due, and lateness of what is, from which the daemon reports itself unwell."""
+OWED_TOO_LONG_S: Final = 120.0
+"""Lateness of a notification from which it does; a channel's queue may wait for attempts of 30 s."""
+
+OVERLOADED: Final = "the machine or its disk is too slow for what is asked of it"
+STANDS_STILL: Final = "a fault in pingmon: the daemon's log has more; a restart may help"
+
+
+class Parts(Struct, frozen=True):
+    """What runs in a daemon."""
+
+    monitor: Monitor
+    alarms: Alarms
+    housekeeping: Housekeeping
+    outbox: Outbox
+    inquiries: Inquiries
+    hosts: Hosts
+    rounds: Rounds
+    verifiers: Verifiers | None
+
+
+def problems(parts: Parts) -> list[Problem]:
+    """What is wrong now; empty if the daemon is well."""
+    return [
+        *_of_the_journal(parts),
+        *_of_loops(parts),
+        *_of_what_is_late(parts),
+        *_of_looks(parts),
+    ]
+
+
+def _of_the_journal(parts: Parts) -> Iterator[Problem]:
+    health = parts.monitor.journal.health()
+    if health.failing_since is not None:
+        then = "pings are answered 503, silence is not told; once that is mended, pingmon goes on by itself"
+        yield Problem("the journal takes no events", f"{health.last_error}; {then}")
+    elif parts.monitor.deaf_since is not None:
+        yield Problem("the journal takes no events", "it could not keep up, or pingmon stood still; it tries again")
+    if parts.housekeeping.damage is not None:
+        yield Problem("the journal is damaged", parts.housekeeping.damage)
+
+
+def _of_loops(parts: Parts) -> Iterator[Problem]:
+    steady = parts.monitor.time.steady()
+    for what, last_tick in (
+        ("deadlines", parts.alarms.last_tick),
+        ("notifications", parts.outbox.last_tick),
+        ("sites", parts.rounds.last_tick),
+        ("the hosts of sites", parts.hosts.last_tick),
+    ):
+        if steady - last_tick > TICK_TOO_OLD_S:
+            yield Problem(f"{what} are not being looked at", f"for {steady - last_tick:.0f} s now: {STANDS_STILL}")
+
+
+def _of_what_is_late(parts: Parts) -> Iterator[Problem]:
+    now, deaf = parts.monitor.now(), parts.monitor.deaf_since is not None
+    for what, late, most_s, why in (
+        ("a deadline", 0 if deaf else parts.alarms.overdue(now), TICK_TOO_OLD_S, OVERLOADED),
+        (
+            "a notification",
+            parts.outbox.overdue(now),
+            OWED_TOO_LONG_S,
+            "as many messages as may be are under way: raise [outgoing] parallel",
+        ),
+        ("a question to a partner", 0 if deaf else parts.inquiries.overdue(now), TICK_TOO_OLD_S, OVERLOADED),
+    ):
+        if late > most_s * SECOND:
+            yield Problem(f"{what} is overdue by {late / SECOND:.0f} s", why)
+
+
+def _of_looks(parts: Parts) -> Iterator[Problem]:
+    sites = parts.rounds.health()
+    if sites.trouble:
+        why = "either pingmon's own network is at fault, or its canaries are; no outage is told from here alone"
+        yield Problem(f"probes from here count for nothing: {sites.trouble}", why)
+    if sites.blind > sites.sites / 2:
+        why = "the flips and probes of a site say why; the network or the name servers of this machine may be at fault"
+        yield Problem(f"{sites.blind} of {sites.sites} sites cannot be looked at from here", why)
+    if parts.verifiers is not None and (trouble := parts.verifiers.trouble()):
+        text, _, who = trouble.partition(": ")
+        yield Problem(text, who)
+    if sites.late_s > TICK_TOO_OLD_S:
+        why = "as many looks as may be are under way: raise [sites] parallel, or per_address"
+        yield Problem(f"sites are probed {sites.late_s:.0f} s late", why)

@@ -1,0 +1,34 @@
+"""What `status/` answers: what is wrong with the daemon, in words for anybody and in words for its operator.
+
+    without a key   200 `OK`, or 503 `{"problems": ["<text>", …]}`
+    with any key    200 or 503 `{"version": "…", "problems": [{"text": "…", "detail": "…"}, …]}`
+
+Strangers may ask, so a text names nobody: no check, no site, no verifier, no path. A detail may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+
+class Problem(Struct, frozen=True):
+    """Something that keeps the daemon from doing its work.
+
+    `text`: what that is, for anybody to read. `detail`: why, and what the operator can do about it.
+    """
+
+    text: str
+    detail: str
+
+
+def for_anybody(problems: Sequence[Problem]) -> dict[str, object]:
+    """What strangers are told of `problems`."""
+    return {"problems": [problem.text for problem in problems]}
+
+
+def for_keys(problems: Sequence[Problem], version: str) -> dict[str, object]:
+    """What those who have a key are told; `version` is the daemon's."""
+    told = [{"text": problem.text, "detail": problem.detail} for problem in problems]
+    return {"version": version, "problems": told}
