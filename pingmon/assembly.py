@@ -35,6 +35,7 @@ from pingmon.housekeeping import Housekeeping
 from pingmon.http.access_log import AccessLog
 from pingmon.http.api import Api
 from pingmon.http.api_call import ApiSettings
+from pingmon.http.dates import Dates
 from pingmon.http.door import Door, DoorSettings
 from pingmon.http.keys import new_id
 from pingmon.http.ping import PingResource, PingSettings
@@ -218,16 +219,17 @@ def _door(reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Out
         other_files=config.sites.parallel + ROUNDS * len(config.verifier),
     )
     _make_room_for(settings.max_connections + settings.other_files + RESERVE)
+    dates = Dates(wall_seconds)
     root = Root(PingResource(monitor, pings, new_id=lambda: new_id(os.urandom)), monitor, api.resource())
-    door = Door(root, settings, reactor, _access_log(config, monitor))
+    door = Door(root, settings, reactor, dates, _access_log(config, monitor, dates))
     door.noisy = False
     return door
 
 
-def _access_log(config: Config, monitor: Monitor) -> AccessLog | None:
+def _access_log(config: Config, monitor: Monitor, dates: Dates) -> AccessLog | None:
     if not config.http.access_log:
         return None
-    return AccessLog(Path(config.http.access_log), monitor.world.ping_keys.__contains__, wall_seconds)
+    return AccessLog(Path(config.http.access_log), monitor.world.ping_keys.__contains__, dates)
 
 
 def _greeted(config: Config, monitor: Monitor, data: DataDir, listeners: Sequence[Listener]) -> Deferred[None]:

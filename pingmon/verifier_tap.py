@@ -188,6 +188,8 @@ def _looker(clock: Any, policy: AddressPolicy, now: Callable[[], int], probes: i
 
 
 def _door(verifier: Verifier, clock: Any) -> Door:
+    from pingmon.clock import wall_seconds
+    from pingmon.http.dates import Dates
     from pingmon.http.door import Door, DoorSettings
     from pingmon.wire.verify import BODY_MAX
 
@@ -199,7 +201,7 @@ def _door(verifier: Verifier, clock: Any) -> Door:
         api_body_limit=BODY_MAX,
     )
     root: Any = verifier  # all that a door asks of a root, but not pingmon's own
-    door = Door(root, settings, clock)
+    door = Door(root, settings, clock, Dates(wall_seconds))
     door.noisy = False
     return door
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, TextIO
 from urllib.parse import unquote
 
 from twisted.logger import Logger
-from twisted.web.http import datetimeToLogString
+
+from pingmon.http.dates import Dates
 
 if TYPE_CHECKING:
     from pingmon.http.request import Request
@@ -56,14 +57,14 @@ def _without_value(piece: str) -> str:
 
 
 class AccessLog:
-    """Appends to the file at `path`; `wall` gives the time of each line in seconds since the epoch."""
+    """Appends to the file at `path`; `dates` give the time of each line."""
 
     log = Logger()
 
-    def __init__(self, path: Path, is_key: Callable[[str], bool], wall: Callable[[], float]) -> None:
+    def __init__(self, path: Path, is_key: Callable[[str], bool], dates: Dates) -> None:
         self._path = path
         self._is_key = is_key
-        self._wall = wall
+        self._dates = dates
         self._file: TextIO | None = None
         self._failing = False
 
@@ -101,7 +102,7 @@ class AccessLog:
         referer = redacted(_header(request, b"Referer"), self._is_key)
         agent = redacted(_header(request, b"User-Agent"), self._is_key)
         first = f"{request.method.decode('latin-1')} {target} {request.clientproto.decode('latin-1')}"
-        when = datetimeToLogString(self._wall())
+        when = self._dates.log()
         caller = request.caller()[0] or "-"
         return (
             f'{caller} - - {when} "{_quoted(first)}" {request.code:d} {request.sentLength or "-"} '

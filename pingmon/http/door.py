@@ -16,6 +16,7 @@ from twisted.web import server
 
 from pingmon.http.access_log import AccessLog
 from pingmon.http.connections import Connection, Refused
+from pingmon.http.dates import Dates
 from pingmon.http.peers import group_of, host_of
 from pingmon.http.places import Places, affordable
 from pingmon.http.root import Root
@@ -41,11 +42,16 @@ class Door(server.Site):
     """The factory to give to each endpoint. It runs from the first `listen` to the end of the last connection."""
 
     def __init__(
-        self, root: Root, settings: DoorSettings, reactor: IReactorTime, access_log: AccessLog | None = None
+        self,
+        root: Root,
+        settings: DoorSettings,
+        reactor: IReactorTime,
+        dates: Dates,
+        access_log: AccessLog | None = None,
     ) -> None:
         super().__init__(root, timeout=None, reactor=reactor, parsePOSTFormSubmission=False)
         self.settings = settings
-        self.watch = Watch(root, settings, reactor)
+        self.watch = Watch(root, settings, reactor, dates)
         self.places = Places(settings.max_connections)
         self._access_log = access_log
 

@@ -84,7 +84,8 @@ class Channel(HTTPChannel):
             request.void = True
         self.clearLineBuffer()  # or the parser would go on with the next line
         self.connection.deaf = True
-        self.connection.transport.write(answer.http1(b"HTTP/1.1", self.connection.watch.date, close=True, head=False))
+        date = self.connection.watch.dates.header()
+        self.connection.transport.write(answer.http1(b"HTTP/1.1", date, close=True, head=False))
         self.loseConnection()
 
     def end_early(self) -> None:

@@ -187,7 +187,7 @@ class Request(server.Request):
         """As Twisted's, but with our own Server header and without content encoders."""
         self.site = self.channel.site
         self.setHeader(b"Server", SERVER)
-        self.setHeader(b"Date", self.connection.watch.date)
+        self.setHeader(b"Date", self.connection.watch.dates.header())
         self.prepath = []
         self.postpath = [unquote_to_bytes(part) for part in self.path[1:].split(b"/")]
         self.render(self.site.getResourceFor(self))
@@ -207,8 +207,9 @@ class Request(server.Request):
             return
         watch = self.connection.watch
         self.code = answer.status
+        date = watch.dates.header()
         if self.clientproto == b"HTTP/2":
-            self.responseHeaders = answer.fields(watch.date)
+            self.responseHeaders = answer.fields(date)
             self.write(answer.body)
         else:
             channel = self.channel
@@ -217,7 +218,7 @@ class Request(server.Request):
             head = self.method == b"HEAD"
             self.startedWriting = 1
             self.sentLength = 0 if head else len(answer.body)
-            channel.write(answer.http1(self.clientproto, watch.date, close=not channel.persistent, head=head))
+            channel.write(answer.http1(self.clientproto, date, close=not channel.persistent, head=head))
         self.finish()
 
     def finish(self) -> None:

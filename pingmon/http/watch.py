@@ -16,8 +16,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.web.http import datetimeToString
 
+from pingmon.http.dates import Dates
 from pingmon.http.peers import TrustedProxies
 
 if TYPE_CHECKING:
@@ -62,12 +62,13 @@ class Root(Protocol):
 
 
 class Watch:
-    """What all connections of a door share: who is there, the limits in ticks, the tick and the date."""
+    """What all connections of a door share: who is there, the limits in ticks, the tick and the dates."""
 
     log = Logger()
 
-    def __init__(self, root: Root, settings: DoorSettings, reactor: IReactorTime) -> None:
+    def __init__(self, root: Root, settings: DoorSettings, reactor: IReactorTime, dates: Dates) -> None:
         self.root = root
+        self.dates = dates
         self.reactor = reactor
         self.settings = settings
         self.trusted = TrustedProxies(settings.trusted_proxies)
@@ -85,13 +86,12 @@ class Watch:
         self._loop = LoopingCall(self._look)
         self._loop.clock = reactor
         self.looked_at = reactor.seconds()
-        self.date = datetimeToString(self.looked_at)
 
     def start(self) -> None:
         """Begin to look; does nothing if it has begun."""
         self._ending = False
         if not self._loop.running:
-            self._read_clock()
+            self.looked_at = self.reactor.seconds()
             looking = self._loop.start(self.interval_s, now=False)
             looking.addErrback(lambda failure: self.log.failure("nobody looks after connections any more", failure))
 
@@ -138,14 +138,10 @@ class Watch:
     def _ticks(self, seconds: float) -> int:
         return max(1, math.ceil(seconds / self.interval_s))
 
-    def _read_clock(self) -> None:
-        self.looked_at = self.reactor.seconds()
-        self.date = datetimeToString(self.looked_at)
-
     def _look(self) -> None:
         """A LoopingCall dies of its first exception, so no connection's trouble may get out."""
         self.tick += 1
-        self._read_clock()
+        self.looked_at = self.reactor.seconds()
         for connection in tuple(self.connections):
             try:
                 connection.judge(self.tick)

@@ -68,7 +68,7 @@ class House:
             (next(chance) * 2_654_435_761 % 2**32).to_bytes(4, "big") for _ in range(n)
         )[:n]
         self.journal: MemoryJournal[Outcome] = MemoryJournal()
-        self.monitor = Monitor(self.journal, Timekeeper(lambda: self.time, lambda: self.time))
+        self.monitor = Monitor(self.journal, Timekeeper(lambda: self.time, lambda: self.time - START))
         self.monitor.open()
         self.monitor.start()
         settings = settings or ApiSettings(keys_per_second=0)

@@ -21,6 +21,7 @@ from pingmon.core.check import Check
 from pingmon.core.events import CheckCreated, CheckSpec, Entry, Event, Id, PingReceived, ProjectCreated
 from pingmon.core.parts import Outcome
 from pingmon.http.access_log import AccessLog
+from pingmon.http.dates import Dates
 from pingmon.http.door import Door, DoorSettings
 from pingmon.http.ping import PingResource, PingSettings
 from pingmon.http.root import Root
@@ -34,6 +35,8 @@ RID = "33333333-aaaa-4000-8000-00000000000f"
 UNKNOWN = "99999999-0000-4000-8000-000000000009"
 CALLER = "192.0.2.7"
 START = 1_700_000_000
+UPTIME = 300_000
+"""What the clock of timers shows at the start: the machine's uptime, decades from the time of day."""
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -162,9 +165,9 @@ class House:
         access_log: Callable[[House], AccessLog] | None = None,
     ) -> None:
         self.clock = Clock()
-        self.clock.advance(START)
+        self.clock.advance(UPTIME)
         self.journal: MemoryJournal[Outcome] = MemoryJournal()
-        self.monitor = Monitor(self.journal, Timekeeper(self.clock.seconds, self.clock.seconds))
+        self.monitor = Monitor(self.journal, Timekeeper(self.wall, self.clock.seconds))
         self.monitor.open()
         self.monitor.start()
         self.made = 0
@@ -176,7 +179,7 @@ class House:
         self.ping = PingResource(self.monitor, pings or PingSettings(), new_id=self.new_id)
         self.root = Root(self.ping, self.monitor, Echo())
         log = access_log(self) if access_log else None
-        self.door = Door(self.root, door or DoorSettings(), self.clock, log)
+        self.door = Door(self.root, door or DoorSettings(), self.clock, Dates(self.wall), log)
         self.door.noisy = False
         self.door.doStart()
 
@@ -206,6 +209,9 @@ class House:
         logged = list(self.observer)[self._expected :]
         self._expected += len(logged)
         return [event for event in logged if event["log_level"] >= LogLevel.error]
+
+    def wall(self) -> float:
+        return START + self.clock.seconds() - UPTIME
 
     def new_id(self) -> Id:
         self.made += 1

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.http.access_log import AccessLog, redacted
+from pingmon.http.dates import Dates
 from tests.http.door_house import CHECK, KEY, RID, House
 
 
 def logging(path: Path) -> House:
     return House(
-        access_log=lambda house: AccessLog(path, house.monitor.world.ping_keys.__contains__, house.clock.seconds),
+        access_log=lambda house: AccessLog(path, house.monitor.world.ping_keys.__contains__, Dates(house.wall)),
     )
 
 

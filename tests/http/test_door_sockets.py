@@ -25,9 +25,10 @@ from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
-from pingmon.clock import Timekeeper, steady_seconds
+from pingmon.clock import Timekeeper, steady_seconds, wall_seconds
 from pingmon.core.events import CheckCreated, CheckSpec, Entry, ProjectCreated
 from pingmon.core.parts import Outcome
+from pingmon.http.dates import Dates
 from pingmon.http.door import Door, DoorSettings
 from pingmon.http.ping import PingResource, PingSettings
 from pingmon.http.root import Root
@@ -71,7 +72,7 @@ class Served:
 
     def __init__(self, settings: DoorSettings) -> None:
         self.journal: MemoryJournal[Outcome] = MemoryJournal()
-        monitor = Monitor(self.journal, Timekeeper(reactor.seconds, steady_seconds))
+        monitor = Monitor(self.journal, Timekeeper(wall_seconds, steady_seconds))
         monitor.open()
         monitor.start()
         monitor.submit(PROJECT, ProjectCreated("home", KEY))
@@ -79,7 +80,7 @@ class Served:
         self.entries: list[Entry] = []
         monitor.listen(lambda entry, outcome: self.entries.append(entry))
         ping = PingResource(monitor, PingSettings(), new_id=lambda: "")
-        self.door = Door(Root(ping, monitor, Echo()), settings, reactor)
+        self.door = Door(Root(ping, monitor, Echo()), settings, reactor, Dates(wall_seconds))
         self.door.noisy = False
         self.number = 0
         self.host = ""

@@ -14,6 +14,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 
 from pingmon.core.look import Look
 from pingmon.core.times import SECOND
+from pingmon.http.dates import Dates
 from pingmon.http.door import Door, DoorSettings
 from pingmon.probes.replay import Taken
 from pingmon.probes.verifier import OVERRUN_S, Verifier
@@ -48,18 +49,20 @@ class Post:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.clock.advance(START_S)
         self.site = Site()
         self.taken = Taken(limit=5)
         self.verifier = Verifier(self.site, (OLD, NEW), "fra", self.clock, now=self.now, max_probes=2, taken=self.taken)
         root: Any = self.verifier
-        self.door = Door(root, DoorSettings(api_body_limit=BODY_MAX), self.clock)
+        self.door = Door(root, DoorSettings(api_body_limit=BODY_MAX), self.clock, Dates(self.wall))
         self.door.noisy = False
         self.door.doStart()
         self.made = 0
 
     def now(self) -> int:
-        return round(self.clock.seconds() * SECOND)
+        return round(self.wall() * SECOND)
+
+    def wall(self) -> float:
+        return START_S + self.clock.seconds()
 
     def wait(self, seconds: float) -> None:
         self.clock.advance(seconds)
