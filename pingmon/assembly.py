@@ -199,6 +199,7 @@ def _door(reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Out
         base_url=config.http.base_url.rstrip("/"),
         ping_path=config.http.ping_url,
         keys_per_second=config.limits.api_requests,
+        keys_at_once=config.limits.api_burst,
         max_checks=config.limits.checks,
         max_sites=config.limits.sites,
     )

@@ -162,11 +162,16 @@ class Retained(Struct, frozen=True):
 
 
 class Limits(Struct, frozen=True):
-    """`[limits]`: `checks` and `sites` per project; management API requests per second and key."""
+    """`[limits]`: `checks` and `sites` per project.
+
+    `api_requests`: how many requests of the management API a key may make in a second, on the average (0: no limit),
+    and `api_burst` how many at once.
+    """
 
     checks: Count = 10_000
     sites: Count = 10_000
-    api_requests: Count = 20
+    api_requests: Number = 200
+    api_burst: Count = 1000
 
 
 class Config(Struct, frozen=True):

@@ -76,6 +76,7 @@ probes = 500
 checks = 100
 sites = 50
 api_requests = 5
+api_burst = 6
 """
 
 

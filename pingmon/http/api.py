@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from math import ceil
 from typing import Any, Final
 from uuid import UUID
 
@@ -71,8 +70,8 @@ class Api:
         self._health = health
         self._probes = probes
         self._random_bytes = random_bytes
-        self._rates = Rates(settings.keys_per_second, monitor.time.steady)
-        self._probe_rates = Rates(1 / PROBE_EVERY_S, monitor.time.steady)
+        self._rates = Rates(settings.keys_per_second, settings.keys_at_once, monitor.time.steady)
+        self._probe_rates = Rates(1 / PROBE_EVERY_S, 1, monitor.time.steady)
 
     def resource(self) -> IResource:
         """What to mount at `/api`."""
@@ -172,7 +171,7 @@ class Api:
     def _in_time(self, key: Key) -> None:
         wait = self._rates.wait_s(key.id)
         if wait:
-            raise ApiError(429, "rate limit exceeded", (("Retry-After", str(ceil(wait))),))
+            raise ApiError(429, "rate limit exceeded", (("Retry-After", str(wait)),))
 
     # --- routes of no project, and of none ------------------------------------------------------------------------
 

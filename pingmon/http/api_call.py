@@ -33,12 +33,14 @@ _NUMBER: Final = re.compile("[0-9]{1,18}")
 class ApiSettings(Struct, frozen=True, kw_only=True):
     """What an operator may choose. `base_url` "" means the address that the client used; it has no slash at its end.
 
-    `ping_path` comes between that and a check's id in its ping URL. `body_limit` is in bytes.
+    `ping_path` comes between that and a check's id in its ping URL. `body_limit` is in bytes. A key may ask
+    `keys_per_second` times on the average (0: without limit), and `keys_at_once` times at once.
     """
 
     base_url: str = ""
     ping_path: str = "/ping/"
-    keys_per_second: int = 20
+    keys_per_second: int = 200
+    keys_at_once: int = 1000
     max_checks: int = 10_000
     max_sites: int = 10_000
     max_channels: int = 1_000

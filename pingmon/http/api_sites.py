@@ -7,7 +7,6 @@ would change nothing does not trouble the log.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil
 from typing import Final, get_args
 
 from msgspec.structs import replace
@@ -103,7 +102,7 @@ async def probe_site(call: Call, id: Id) -> Answer:
         raise try_again()
     wait = call.probe_rates.wait_s(id)
     if wait:
-        raise ApiError(429, "rate limit exceeded", (("Retry-After", str(ceil(wait))),))
+        raise ApiError(429, "rate limit exceeded", (("Retry-After", str(wait)),))
     look = await call.probes.probe(id)
     return json_answer({"look": look_json(look), "site": _showing(call)(call.site(id))})
 

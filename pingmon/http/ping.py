@@ -25,8 +25,8 @@ from pingmon.core.check import Check
 from pingmon.core.events import CheckSpec, Id, NewCheck, PingReceived, Signal
 from pingmon.core.parts import Outcome
 from pingmon.core.ping import USER_AGENT_MAX, is_text, meaning
-from pingmon.http.ping_rate import PingRate
 from pingmon.http.plain import NOT_FOUND, Answer
+from pingmon.http.rates import Rates
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.wire.ping_url import EXIT_STATUS_MAX, PingQuery, PingUrl, ping_query, ping_url
 
@@ -81,7 +81,7 @@ class PingResource(Resource):
         self.settings = settings
         self._monitor = monitor
         self._new_id = new_id
-        self._rate = PingRate(settings.per_minute, monitor.time.steady) if settings.per_minute else None
+        self._rates = Rates(settings.per_minute / 60, settings.per_minute, monitor.time.steady)
         limit = (b"Ping-Body-Limit", b"%d" % settings.body_limit)
         self._answers: dict[str, Answer] = {
             "done": Answer(HTTPStatus.OK, "OK", limit),
@@ -120,7 +120,7 @@ class PingResource(Resource):
         if isinstance(check, NewCheck):
             self._create(request, method, url, query.rid, check)
             return None
-        if self._rate is not None and (wait := self._rate.wait_s(check.id)):
+        if wait := self._rates.wait_s(check.id):
             return Answer(HTTPStatus.TOO_MANY_REQUESTS, "rate limited", (b"Retry-After", b"%d" % wait))
         self._record(request, method, url, query.rid, check)
         return None

@@ -11,7 +11,7 @@ import sys
 from enum import IntEnum
 from http import HTTPStatus
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
 from twisted.logger import Logger
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pingmon.http.peers import Caller
 
 log = Logger()
+
+PHRASES: Final = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 
 
 class State(IntEnum):
@@ -200,6 +202,10 @@ class Request(server.Request):
         if connection.proxied:
             return connection.watch.trusted.caller(connection.addr, connection.scheme, self.requestHeaders)
         return connection.addr, connection.scheme
+
+    def setResponseCode(self, code: int, message: bytes | None = None) -> None:
+        """As Twisted's, which has no words for codes that are younger than it, 429 among them."""
+        super().setResponseCode(code, message or PHRASES.get(code))
 
     def answer(self, answer: Answer) -> None:
         """Send `answer` and be done; nothing happens if the client is gone."""

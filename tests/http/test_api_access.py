@@ -89,7 +89,7 @@ def test_another_projects_check_does_not_exist() -> None:
 
 def test_too_many_requests() -> None:
     """Past its rate a key is told how long to wait; other keys are not affected."""
-    house = House(ApiSettings(keys_per_second=3))
+    house = House(ApiSettings(keys_per_second=1, keys_at_once=3))
     statuses = [house.get(CHECKS, house.ro).status for _ in range(5)]
     assert statuses == [200, 200, 200, 429, 429]
     refused = house.get(CHECKS, house.ro)
@@ -98,6 +98,14 @@ def test_too_many_requests() -> None:
     assert house.get(CHECKS).status == 200
     house.time = START + 1
     assert house.get(CHECKS, house.ro).status == 200
+
+
+def test_a_script_that_sets_up_a_project_meets_no_limit() -> None:
+    """A thousand requests at once are taken by default; only then it is told to wait."""
+    house = House(ApiSettings())
+    assert {house.get("/api/v3/status/").status for _ in range(1000)} == {200}
+    refused = house.get("/api/v3/status/")
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
 
 
 # --- bodies -------------------------------------------------------------------------------------------------------
@@ -319,7 +327,7 @@ def test_status_for_those_who_have_a_key() -> None:
 
 def test_status_is_asked_at_the_rate_of_the_key() -> None:
     """As all else that a key is shown for."""
-    house = House(ApiSettings(keys_per_second=1))
+    house = House(ApiSettings(keys_per_second=1, keys_at_once=1))
     assert [house.get("/api/v3/status/").status for _ in range(3)] == [200, 429, 429]
     assert house.ask("GET", "/api/v3/status/").status == 200
 

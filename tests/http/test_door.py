@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+from typing import Any
+
 import pytest
+from twisted.web.resource import Resource
 
 from pingmon.http.door import DoorSettings
 from pingmon.http.http1 import Channel
@@ -387,6 +391,27 @@ def test_targets(target: str, status: int) -> None:
         assert reply.status == status
         if status == 404:
             assert (reply.body, reply.headers["Content-Type"]) == (b"not found", "text/plain; charset=utf-8")
+
+
+class Codes(Resource):
+    """Answers with the code that is asked for."""
+
+    isLeaf = True
+
+    def render(self, request: Any) -> bytes:
+        request.setResponseCode(int(request.postpath[0]))
+        return b""
+
+
+@pytest.mark.parametrize("status", [status for status in HTTPStatus if status >= 200])
+def test_every_code_has_its_reason_phrase(status: HTTPStatus) -> None:
+    """Also those that Twisted does not know, as 429 Too Many Requests."""
+    with House() as house:
+        house.root.putChild(b"codes", Codes())
+        line = house.line()
+        came = line.send(f"GET /codes/{status.value} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert came.partition(b"\r\n")[0] == f"HTTP/1.1 {status.value} {status.phrase}".encode()
+        line.hang_up()
 
 
 def test_options_of_everything() -> None:

@@ -12,7 +12,7 @@ from tests.process.site_servers import FakeVerifier
 
 def config(*verifiers: Verifying | FakeVerifier, sites: str = "") -> str:
     """A configuration for sites, webhooks and verifiers on loopback; `sites` are more lines of that table."""
-    text = '[outgoing]\nallow = ["127.0.0.0/8"]\n[limits]\napi_requests = 100000\n'
+    text = '[outgoing]\nallow = ["127.0.0.0/8"]\n[limits]\napi_requests = 0\n'
     return f"{text}[sites]\nper_address = 200\n{sites}" + "".join(verifier.config for verifier in verifiers)
 
 
