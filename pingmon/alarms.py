@@ -17,8 +17,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.check import fires_at
-from pingmon.core.events import CheckExpired, Entry, Id
+from pingmon.core.check import Check, fires_at, has_run_out
+from pingmon.core.events import CheckExpired, Entry, Id, ScheduleEnded
 from pingmon.core.parts import Outcome
 from pingmon.core.times import SECOND
 from pingmon.journal import JournalFull, JournalUnavailable
@@ -44,6 +44,7 @@ class Alarms:
         self._heap: list[tuple[int, Id]] = []
         self._armed: dict[Id, int] = {}
         self._expiring: set[Id] = set()
+        self._run_out: set[Id] = set()
         self._busy = False
         self._due_until = 0
         self._alive_at = 0.0
@@ -75,8 +76,14 @@ class Alarms:
             self._rearm_all()
         elif check is not None and check.id not in self._monitor.world.checks:
             self._armed.pop(check.id, None)
-        elif check is not None and check.deadline is not None:
+        elif check is not None:
+            self._follow(check)
+
+    def _follow(self, check: Check) -> None:
+        if check.deadline is not None:
             self._arm(check.id, check.deadline)
+        if has_run_out(check) and not check.ended:
+            self._run_out.add(check.id)
 
     def _arm(self, check: Id, deadline: int) -> None:
         armed = self._armed.get(check)
@@ -94,6 +101,7 @@ class Alarms:
     def _rearm_all(self) -> None:
         checks = self._monitor.world.checks.values()
         self._armed = {check.id: check.deadline for check in checks if check.deadline is not None}
+        self._run_out = {check.id for check in checks if has_run_out(check) and not check.ended}
         self._sweep()
 
     @property
@@ -121,6 +129,7 @@ class Alarms:
             monitor.try_to_listen()
             return
         self._expire(now)
+        self._tell_what_has_run_out()
         if steady - self._alive_at >= ALIVE_EVERY_S:
             self._alive_at = steady
             monitor.journal.touch(now).addErrback(self._not_alive, now)
@@ -168,6 +177,16 @@ class Alarms:
         elif not self._expiring and not self._busy and self._ticker.running:
             # No further than the tick that began it, which knows that the process had not been suspended till then.
             self._expire(self._due_until)
+
+    def _tell_what_has_run_out(self) -> None:
+        run_out, self._run_out = self._run_out, set()
+        for id in run_out:
+            self.log.warn("check {check} can alarm no more: its schedule has no further occurrence", check=id[:8])
+            self._monitor.submit(id, ScheduleEnded()).addErrback(self._not_told, id)
+
+    def _not_told(self, failure: Failure, id: Id) -> None:
+        failure.trap(JournalFull, JournalUnavailable)
+        self._run_out.add(id)
 
     def _not_alive(self, failure: Failure, now: int) -> None:
         self._monitor.deaf(now, "disk")

@@ -49,6 +49,7 @@ _CAUSES: Final[dict[Cause, str]] = {
     "run": ": a run took too long",
     "signal": ": it reported a failure",
     "verdict": "",
+    "ended": "",
 }
 
 DeafCause: TypeAlias = Literal["stopped", "suspended", "disk"]

@@ -65,6 +65,31 @@ def test_a_deadline_that_moves_earlier_is_kept(rig: Rig) -> None:
     assert len(downs(rig)) == 1
 
 
+def test_a_check_whose_schedule_has_run_out_is_told_of_once(rig: Rig) -> None:
+    """At the tick after its last ping; also when that lies in the log of a version that did not tell."""
+    check = rig.check(kind="oncalendar", schedule="2001-01-01", channels=(rig.channel(),))
+    rig.ping(check)
+    rig.advance(2)
+    assert [owed.flip.cause for owed in rig.monitor.world.owed.values()] == ["ended"]
+    rig.ping(check)
+    rig.advance(5)
+    assert len(rig.monitor.world.owed) == 1
+    again = rig.restarted()
+    again.advance(5)
+    assert len(again.monitor.world.owed) == 1
+
+
+def test_the_end_of_a_schedule_that_could_not_be_logged_is_told_later(rig: Rig) -> None:
+    """A disk that is full for a moment loses no message."""
+    check = rig.check(kind="oncalendar", schedule="2001-01-01", channels=(rig.channel(),))
+    rig.ping(check)
+    rig.journal.fail_next(3)
+    rig.advance(1)
+    assert rig.monitor.world.owed == {}
+    rig.advance(90)
+    assert [owed.flip.cause for owed in rig.monitor.world.owed.values()] == ["ended"]
+
+
 def test_the_heap_does_not_grow_with_starts_that_come_and_go(rig: Rig) -> None:
     """Earlier deadlines that superseded later ones leave nothing behind for ever."""
     check = rig.check(timeout=86400, grace=60)

@@ -52,7 +52,8 @@ class Check(Struct, frozen=True, omit_defaults=True, gc=False):
     """A check as the log has made it. `last_duration` is in microseconds; `since` is when `status` began.
 
     `born` is the log entry (`seq`) that created the check, `armed_by` the one that set its deadline: an expiry that
-    names another one is void. `relayed` are channels that were told of the current down in another's stead.
+    names another one is void. `relayed` are channels that were told of the current down in another's stead. `ended`:
+    people were told that the schedule has run out.
     """
 
     id: Id
@@ -74,6 +75,7 @@ class Check(Struct, frozen=True, omit_defaults=True, gc=False):
     deadline: int | None = None
     armed_by: int = 0
     relayed: tuple[Id, ...] = ()
+    ended: bool = False
 
 
 def pinged(check: Check, seq: int, at: int, ping: PingReceived) -> tuple[Check, Flip | None]:
@@ -138,7 +140,19 @@ def respecified(check: Check, seq: int, spec: CheckSpec) -> Check:
     if spec == check.spec:
         return check
     expected = next_expected(spec, check.last_ping) if check.status == "up" and check.last_ping is not None else None
-    return _armed(check, seq, spec=spec, expected=expected)
+    return _armed(check, seq, spec=spec, expected=expected, ended=check.ended and expected is None)
+
+
+def has_run_out(check: Check) -> bool:
+    """Whether nothing is expected of an up check any more, because its schedule has no further occurrence."""
+    return check.status == "up" and check.expected is None and check.spec.kind != "simple"
+
+
+def schedule_ended(check: Check, seq: int, at: int) -> tuple[Check, Flip | None]:
+    """The check once people are told that its schedule has run out, and what they are told, if they need to be."""
+    if check.ended or not has_run_out(check):
+        return check, None
+    return replace(check, ended=True), Flip(seq, check.id, at, "up", "up", "ended", check.since)
 
 
 def shifted(check: Check, seq: int, by: int) -> Check:

@@ -211,6 +211,10 @@ class CheckExpired(Event, frozen=True):
     armed_by: int
 
 
+class ScheduleEnded(Event, frozen=True):
+    """The check is up and its schedule has no occurrence any more, so it cannot alarm. People are told, once."""
+
+
 # --- sites: the stream is the site -------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from pingmon.core.check import Check
 from pingmon.core.events import CheckSpec, Entry
 from pingmon.core.flip import Deaf, Flip
 from pingmon.core.notify import Channel, Notification
-from pingmon.core.owing import owe
+from pingmon.core.owing import owe, owe_beside
 from pingmon.core.parts import Daemon, Key, Outcome, Project, is_full
 from pingmon.core.world import World
 
@@ -102,6 +102,12 @@ def _check_expired(world: World, entry: Entry, event: events.CheckExpired, check
         deaf = checks.overlap(world.daemon.deaf, event.deadline, check.spec.grace)
         flip = replace(flip, deaf=deaf)
     return _changed(world, entry, after, flip)
+
+
+def _schedule_ended(world: World, entry: Entry, event: events.ScheduleEnded, check: Check) -> Outcome:
+    after, news = checks.schedule_ended(check, entry.seq, entry.at)
+    world.keep_check(after)
+    return Outcome("done", check.id, after, channels=owe_beside(world, entry.at, after, news) if news else ())
 
 
 def _project_created(world: World, entry: Entry, event: events.ProjectCreated) -> Outcome:
@@ -221,6 +227,7 @@ FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] =
     events.CheckResumed: _about_check(_check_resumed),
     events.PingReceived: _ping_received,
     events.CheckExpired: _about_check(_check_expired),
+    events.ScheduleEnded: _about_check(_schedule_ended),
     events.ChannelCreated: _channel_created,
     events.NotificationDelivered: _delivered,
     events.NotificationFailed: _failed,

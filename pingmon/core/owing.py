@@ -31,6 +31,14 @@ def owe(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
     return tuple(told)
 
 
+def owe_beside(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
+    """Owe `flip` to the subject's channels beside all that is still owed about it; which channels those are."""
+    told = tuple(channel for channel in subject.spec.channels if channel in world.channels)
+    for channel in told:
+        world.owe(notify.notification(flip, channel, now, None))
+    return told
+
+
 def _owed_anew(world: World, now: int, subject: Subject, flip: Flip) -> dict[Id, None]:
     stale = world.forget_owed(subject)
     told = dict.fromkeys(channel for channel in subject.spec.channels if channel in world.channels)

@@ -34,7 +34,7 @@ async def list_checks(call: Call) -> Answer:
 async def create_check(call: Call) -> Answer:
     """A new check, or, with `unique`, changes to the one that is already there."""
     given = judged(call.body)
-    spec = changes(given, CheckSpec(), call.version, call.channels()).applied_to(CheckSpec())
+    spec = changes(given, CheckSpec(), call.version, call.channels(), call.monitor.now()).applied_to(CheckSpec())
     unique = unique_fields(given)
     twin = call.world.twin(call.project, spec, unique)
     if twin is None:
@@ -91,7 +91,7 @@ async def resume_check(call: Call, id: Id) -> Answer:
 
 
 async def _changed(call: Call, check: Check, given: Given) -> Answer:
-    wanted = changes(given, check.spec, call.version, call.channels())
+    wanted = changes(given, check.spec, call.version, call.channels(), call.monitor.now())
     if wanted.applied_to(check.spec) != check.spec:
         check = _known(await call.submit(check.id, CheckChanged(wanted)))
     return _shown(call, check)

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from pingmon.core.events import CheckSpec, Id, SpecChanges
 from pingmon.core.notify import Channel
-from pingmon.core.schedule import BadSchedule, kind_of, validated
+from pingmon.core.schedule import BadSchedule, kind_of, next_expected, validated
 from pingmon.wire.slugs import slugify
 from pingmon.wire.timezones import canonical
 
@@ -159,10 +159,11 @@ def storable(text: str) -> bool:
 # --- settings -----------------------------------------------------------------------------------------------------
 
 
-def changes(given: Given, spec: CheckSpec, version: int, channels: Iterable[Channel]) -> SpecChanges:
-    """What a request changes in a check that has `spec` now; a new one has the defaults.
+def changes(given: Given, spec: CheckSpec, version: int, channels: Iterable[Channel], now: int) -> SpecChanges:
+    """What a request at `now` changes in a check that has `spec` now; a new one has the defaults.
 
-    `channels` are those of the project. Raises `Invalid` for a channel that is not among them.
+    `now` is microseconds since the epoch, `channels` are those of the project. Raises `Invalid` for a channel that is
+    not among them, and for a schedule with which the check could never alarm, because all its occurrences are past.
     """
     sets: dict[str, Any] = {name: given[name] for name in PLAIN if name in given}
     if "channels" in given:
@@ -177,7 +178,10 @@ def changes(given: Given, spec: CheckSpec, version: int, channels: Iterable[Chan
         sets.setdefault("slug", slugify(given["name"])[:SLUG_MAX])
     for key, value in _subject_changes(given, spec).items():
         sets.setdefault(key, value)
-    return SpecChanges(**sets)
+    wanted = SpecChanges(**sets)
+    if "schedule" in given and next_expected(wanted.applied_to(spec), now) is None:
+        raise Invalid("json validation error: schedule has no occurrence in the future")
+    return wanted
 
 
 def _subject_changes(given: Given, spec: CheckSpec) -> dict[str, object]:

@@ -2,12 +2,12 @@
 
 The JSON object, which is also the default body of a webhook:
 
-    event     "check.down", "check.up", "site.down" or "site.up"
+    event     "check.down", "check.up", "check.ended" (its schedule has run out), "site.down" or "site.up"
     id        of the message; the same in every attempt, so that a receiver can drop a repeat
     text      all of it in one line
     check     the check, as the management API shows it; or
     site      the site, so too
-    flip      at, old, new; reason: silence, run, signal or verdict; exit_status; since: when `old` began;
+    flip      at, old, new; reason: silence, run, signal, verdict or ended; exit_status; since: when `old` began;
               down_seconds (up only); code and looks (sites only): who saw what, "" is pingmon itself
     down_from only if the message about the way down was never delivered: when the check or site went down
     known_until  only if the host knew of the outage, and users are told when its silence is over: its end
@@ -39,6 +39,7 @@ REASONS: Final[dict[Cause, str]] = {
     "run": "a run took longer than it may",
     "signal": "the job reported a failure",
     "verdict": "",
+    "ended": "its schedule has no further occurrence",
 }
 DEAF_CAUSES: Final = {
     "stopped": "it was not running",
@@ -69,7 +70,7 @@ class Letter(Struct, frozen=True, gc=False):
     def down_seconds(self) -> int | None:
         """For an up: for how many seconds the check or site was down."""
         flip = self.owed.flip
-        if flip.new != "up":
+        if flip.new != "up" or flip.cause == "ended":
             return None
         began = flip.since if self.owed.down_from is None else self.owed.down_from
         return max(0, flip.at - began) // SECOND
@@ -117,7 +118,7 @@ def object_of(letter: Letter, shown: Mapping[str, object]) -> dict[str, object]:
         changed |= {"code": flip.code, "looks": [look_json(look) for look in flip.looks]}
     what = kind(letter.subject)
     said: dict[str, object] = {
-        "event": f"{what}.{flip.new}",
+        "event": f"{what}.{'ended' if flip.cause == 'ended' else flip.new}",
         "id": letter.id,
         "text": text(letter),
         what: shown,
@@ -147,6 +148,8 @@ def duration_text(seconds: int) -> str:
 
 def _news(letter: Letter) -> str:
     flip, who, seconds = letter.owed.flip, name(letter.subject), letter.down_seconds
+    if flip.cause == "ended":
+        return f"ENDED: {who}, {REASONS[flip.cause]}: no ping is expected any more, and it raises no alert"
     if seconds is None:
         why = witnesses(flip.looks) if flip.cause == "verdict" else REASONS[flip.cause]
         if flip.cause == "signal" and flip.exitstatus is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from pingmon.core.fold import FOLDS
 from pingmon.core.parts import Outcome
 from pingmon.core.times import SECOND
 from pingmon.core.world import World, encoded
-from tests.core.worlds import C1, C2, C3, H1, H2, T0, Log, P, Q, Saves, replayed, state
+from tests.core.worlds import C1, C2, C3, H1, H2, HOUR, T0, Log, P, Q, Saves, replayed, state
 
 
 @pytest.fixture
@@ -410,3 +411,35 @@ def test_what_is_owed_is_restored(log: Log) -> None:
     restored.restore(log.world.seq, encoded(parts))
     assert len(restored.owed) == 2
     assert state(restored) == state(log.world)
+
+
+def test_people_are_told_once_that_a_schedule_has_run_out() -> None:
+    """Beside what they are still owed, whatever pings come later; a new schedule that ends is told of again."""
+    log = Log()
+    log.channel()
+    log.now = round(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) * SECOND
+    log.check(kind="oncalendar", schedule="2026-01-02", channels=(H1,))
+    log.ping(signal="fail")
+    log.now += 30 * HOUR
+    log.ping()
+    assert log.add(C1, e.ScheduleEnded()).channels == (H1,)
+    assert [(owed.flip.new, owed.flip.cause) for owed in log.world.owed.values()] == [("up", ""), ("up", "ended")]
+    log.ping()
+    assert log.add(C1, e.ScheduleEnded()).channels == ()
+    log.add(C1, e.CheckChanged(e.SpecChanges(name="renamed")))
+    assert log.add(C1, e.ScheduleEnded()).channels == ()
+    log.add(C1, e.CheckChanged(e.SpecChanges(schedule="2026-01-04")))
+    assert log.add(C1, e.ScheduleEnded()).channels == ()  # it has an occurrence
+    log.now += 72 * HOUR
+    log.ping()
+    assert log.add(C1, e.ScheduleEnded()).channels == (H1,)
+
+
+@pytest.mark.parametrize("spec", [{}, {"kind": "cron", "schedule": "0 0 * * *"}])
+def test_only_a_schedule_without_occurrences_can_end(spec: dict[str, Any]) -> None:
+    """An event that came too late, or for another reason, changes nothing."""
+    log = Log()
+    log.channel()
+    log.check(channels=(H1,), **spec)
+    log.ping()
+    assert log.add(C1, e.ScheduleEnded()).channels == ()

@@ -21,6 +21,9 @@ JSON = st.recursive(
 )
 
 
+NOW = 1_767_225_600_000_000  # 2026-01-01
+
+
 def error(body: dict[str, Any]) -> str:
     with pytest.raises(Invalid) as caught:
         judged(body)
@@ -31,7 +34,7 @@ def error(body: dict[str, Any]) -> str:
 
 def made(body: dict[str, Any], spec: CheckSpec | None = None, version: int = 3, *channels: Channel) -> CheckSpec:
     spec = spec or CheckSpec()
-    return changes(judged(body), spec, version, channels).applied_to(spec)
+    return changes(judged(body), spec, version, channels, NOW).applied_to(spec)
 
 
 def channel(id: str, name: str) -> Channel:
@@ -201,3 +204,16 @@ def test_channels_that_cannot_be_meant(wanted: str, text: str) -> None:
 def test_the_table_covers_every_setting() -> None:
     """Every setting of a check can be sent, but its kind, which follows from the schedule."""
     assert set(SpecChanges.__struct_fields__) - set(FIELDS) == {"kind"}
+
+
+@pytest.mark.parametrize("schedule", ["Thu,Fri 2012-*-1,5 11:12:13", "2019-01-01", "2025-12-31 23:59", "2026-01-01"])
+def test_a_schedule_whose_occurrences_are_all_past_is_refused(schedule: str) -> None:
+    """The check could never alarm. One that will still come true once is taken."""
+    with pytest.raises(Invalid, match=r"^json validation error: schedule has no occurrence in the future$"):
+        made({"schedule": schedule})
+    assert made({"schedule": "2026-01-01 00:01"}).kind == "oncalendar"
+
+
+def test_a_check_whose_schedule_has_run_out_may_be_changed() -> None:
+    """As long as the change does not set the schedule."""
+    assert made({"name": "old"}, CheckSpec(kind="oncalendar", schedule="2019-01-01")).name == "old"

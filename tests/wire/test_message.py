@@ -44,6 +44,11 @@ def letter(new: Status, cause: Cause = "", *, exitstatus: int | None = None, dea
             "DOWN: nightly backup, since 2023-11-14 22:13:20 UTC: the job reported a failure (exit status 3)",
         ),
         (letter("up"), "UP: nightly backup, since 2023-11-14 22:13:20 UTC, after 1 min 30 s down"),
+        (
+            letter("up", "ended"),
+            "ENDED: nightly backup, its schedule has no further occurrence: "
+            "no ping is expected any more, and it raises no alert",
+        ),
     ],
 )
 def test_the_line_says_what_happened_to_which_check_when_and_why(sent: Letter, line: str) -> None:
@@ -211,3 +216,10 @@ def test_a_name_with_line_breaks_makes_no_second_line() -> None:
 def test_a_clock_that_was_set_back_makes_no_negative_duration() -> None:
     up = letter("up")
     assert replace(up, owed=replace(up.owed, down_from=T0 + SECOND)).down_seconds == 0
+
+
+def test_the_end_of_a_schedule_is_an_event_of_its_own() -> None:
+    """Not a recovery: nothing had been down."""
+    said = object_of(letter("up", "ended"), {})
+    assert said["event"] == "check.ended"
+    assert "down_seconds" not in msgspec.convert(said["flip"], dict[str, object])

@@ -1,6 +1,7 @@
 """Makes a golden journal: `make.py NEW-DIRECTORY` writes journal.sqlite3 and export.jsonl there.
 
-Which one the directory's name says: `format-1` has all that concerns checks, `format-1-sites` sites and partners.
+Which one the directory's name says: `format-1` has all that concerns checks, `format-1-sites` sites and partners,
+`format-1-ended` a schedule that has run out.
 Golden journals are added when the format or the events grow, never edited: each is what some pingmon once wrote.
 """
 
@@ -41,6 +42,7 @@ from pingmon.core.events import (
     PartnerDeleted,
     PingReceived,
     ProjectCreated,
+    ScheduleEnded,
     SiteChanged,
     SiteChanges,
     SiteCreated,
@@ -175,7 +177,18 @@ SITE_EVENTS: list[list[tuple[int, str, Event]]] = [
         (2002, RIVAL, PartnerDeleted()),
     ],
 ]  # fmt: skip
-SNAPSHOT_AFTER = 2
+ENDED_EVENTS: list[list[tuple[int, str, Event]]] = [
+    [
+        (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
+        (1, CHANNEL, ChannelCreated(PROJECT, "webhook", "Ops", WEBHOOK, "whsec_AA==")),
+        (2, CHECK, CheckCreated(PROJECT, CheckSpec(kind="oncalendar", schedule="2026-01-02", channels=(CHANNEL,)))),
+    ],
+    [(86_400, CHECK, PingReceived())],
+    [(86_401, CHECK, ScheduleEnded())],
+]
+
+FOLDED = {"format-1-sites": (SITE_EVENTS, 2), "format-1-ended": (ENDED_EVENTS, 1)}
+"""What is folded, and after which commit a snapshot is saved."""
 
 
 def make(place: Path) -> None:
@@ -203,20 +216,20 @@ def make(place: Path) -> None:
     exported(place)
 
 
-def make_sites(place: Path) -> None:
-    """A journal of sites and partners, with the world and the flips that pingmon made of it: a snapshot and a tail."""
+def make_folded(place: Path, events: list[list[tuple[int, str, Event]]], snapshot_after: int) -> None:
+    """A journal with the world and the flips that pingmon made of it: a snapshot and a tail."""
     place.mkdir(parents=True)
     writer = Writer(place / "journal.sqlite3", Retention(), lambda found: None)
     writer.open(BEGIN)
     world, flips = World(), []
-    for number, commit in enumerate(SITE_EVENTS):
+    for number, commit in enumerate(events):
         drafts = [Draft(BEGIN + after_s * 1_000_000 + 1, stream, event) for after_s, stream, event in commit]
         writer.commit((), [encoded(draft) for draft in drafts])
         for seq, draft in enumerate(drafts, world.seq + 1):
             flip = fold(world, Entry(seq, draft.at, draft.stream, draft.event)).flip
             if flip is not None:
                 flips.append(FlipRow(flip.seq, flip.subject, flip.at, msgspec.json.encode(flip)))
-        if number == SNAPSHOT_AFTER:
+        if number == snapshot_after:
             parts, _ = world.changed()
             writer.snapshot(flips, world.seq, list(encoded_parts(parts)), drafts[-1].at)
             flips = []
@@ -238,4 +251,7 @@ def exported(place: Path) -> None:
 
 if __name__ == "__main__":
     directory = Path(sys.argv[1])
-    {"format-1": make, "format-1-sites": make_sites}[directory.name](directory)
+    if directory.name == "format-1":
+        make(directory)
+    else:
+        make_folded(directory, *FOLDED[directory.name])
