@@ -18,7 +18,7 @@ from msgspec import UNSET, Struct, UnsetType
 from pingmon.core.answer import Answer
 from pingmon.core.ids import DAEMON as DAEMON
 from pingmon.core.ids import Id as Id
-from pingmon.core.look import Look
+from pingmon.core.look import Look, Method, Methods, methods
 from pingmon.core.partner import Attribution, Kind, PartnerChanges, PartnerSpec
 
 Signal: TypeAlias = Literal["success", "start", "fail", "log", "ign"]
@@ -91,7 +91,7 @@ class SiteSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
     """What a user chose for a site. `interval` and `timeout` are seconds; `host` is a partner's slug, `auto` or "".
 
     `patience`: for how many seconds it must fail before it is down. `local_only`: verifiers are not asked, because they
-    cannot reach it.
+    cannot reach it. `method` is what it is asked; `head_only`: no GET where HEAD came to nothing.
     """
 
     name: str = ""
@@ -104,6 +104,12 @@ class SiteSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
     head_only: bool = False
     patience: int = 0
     local_only: bool = False
+    method: Method = "HEAD"
+
+    @property
+    def methods(self) -> Methods:
+        """What it is asked."""
+        return methods(self.method, self.head_only)
 
 
 class SiteChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
@@ -119,6 +125,7 @@ class SiteChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=Tru
     head_only: bool | UnsetType = UNSET
     patience: int | UnsetType = UNSET
     local_only: bool | UnsetType = UNSET
+    method: Method | UnsetType = UNSET
 
     def applied_to(self, spec: SiteSpec) -> SiteSpec:
         """`spec` with these changes; the same object if there are none."""

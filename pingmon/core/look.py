@@ -14,11 +14,21 @@ Source: the partner webhook's `code` (0: no HTTP status was received), and the c
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+Method: TypeAlias = Literal["HEAD", "GET"]
+Methods: TypeAlias = tuple[Method, ...]
+"""What a site is asked, in this order: the next when the one before it came to nothing."""
+ASKED: Final[Methods] = ("HEAD", "GET")
+"""The same, unless the site says otherwise."""
 Fault: TypeAlias = Literal["", "dns", "connect", "tls", "timeout", "status", "redirect", "protocol", "void"]
+
+
+def methods(method: Method, head_only: bool) -> Methods:
+    """What a site is asked that wants `method`; `head_only`: no GET where HEAD came to nothing."""
+    return (method,) if head_only or method == "GET" else (method, "GET")
 
 
 class Phases(Struct, frozen=True, omit_defaults=True, gc=False):

@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pingmon.core.addresses import AddressPolicy
-from pingmon.core.look import Fault, Look
+from pingmon.core.look import ASKED, Fault, Look, Method, Methods
 from pingmon.outgoing.trust import Trust
 from pingmon.probes.dark import Dark
 from pingmon.probes.dial import Dial
@@ -87,25 +87,25 @@ class Prober:
         """Looks that have begun and not ended, those that wait included."""
         self._most = max_in_flight + max_waiting
 
-    def look(self, url: str, timeout_s: float, *, head_only: bool = False) -> Deferred[Look]:
+    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[Look]:
         """Look at `url` for at most `timeout_s` seconds, waiting for a turn not included.
 
-        Fires with what was seen and never fails. Cancelling ends it at once with `CancelledError`. `head_only`: what
-        is answered to HEAD counts, even if it only says that HEAD is not understood.
+        Fires with what was seen and never fails. Cancelling ends it at once with `CancelledError`. `methods`: what
+        is asked.
         """
         if self.looks >= self._most:
             return succeed(Look(at=self.now(), fault="void", detail="pingmon has too many probes waiting already"))
         self.looks += 1
-        return _Visit(self, timeout_s, head_only).begin(url)
+        return _Visit(self, timeout_s, methods).begin(url)
 
 
 class _Visit:
     """One look. `_held` are the addresses whose places it has taken."""
 
-    def __init__(self, prober: Prober, timeout_s: float, head_only: bool) -> None:
+    def __init__(self, prober: Prober, timeout_s: float, methods: Methods) -> None:
         self._prober = prober
         self._timeout_s = timeout_s
-        self._head_only = head_only
+        self._methods = methods
         self._watch = Watch(prober.reactor, timeout_s, prober.max_wait_s, self._expire)
         self._began_s = prober.reactor.seconds()
         self._code = 0
@@ -165,13 +165,13 @@ class _Visit:
 
     async def _answer(self, where: Target) -> Head:
         """What the server at `where` has to say, to a GET if it does not know HEAD."""
-        head = await self._asked("HEAD", where)
-        if head.status in NO_HEAD and not self._head_only:
+        head = await self._asked(self._methods[0], where)
+        if head.status in NO_HEAD and len(self._methods) > 1:
             self._note = f"HEAD was answered with {head.status}, so GET was asked"
             head = await self._asked("GET", where)
         return head
 
-    async def _asked(self, method: str, where: Target) -> Head:
+    async def _asked(self, method: Method, where: Target) -> Head:
         prober = self._prober
         try:
             await self._take_off()

@@ -15,19 +15,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from pingmon.core.look import Look
+from pingmon.core.look import ASKED, Look, Methods
 from pingmon.core.times import SECOND
 from pingmon.probes.replay import Taken
 from pingmon.probes.within import within
 from pingmon.wire.signed import HEADERS, STALE, WINDOW_S, Secret, Signed, Unauthorized, signature, signed
-from pingmon.wire.verify import REPLAYED, Malformed, Question, answer_id, answer_of, decode_question, encode
+from pingmon.wire.verify import REPLAYED, VERSION, Malformed, Question, answer_id, answer_of, decode_question, encode
 
 PROBES_MAX: Final = 200
 """Probes under way at a time."""
@@ -47,7 +47,7 @@ class Looker(Protocol):
     It fires within `timeout_s`, and at most `WAIT_S` more.
     """
 
-    def look(self, url: str, timeout_s: float, *, head_only: bool = False) -> Deferred[Look]: ...
+    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[Look]: ...
 
 
 class _Reply(Struct, frozen=True):
@@ -178,6 +178,10 @@ class Verifier(Resource):
     # --- what is seen -------------------------------------------------------------------------------------------------
 
     def _look(self, question: Question) -> Deferred[Look]:
+        if question.version > VERSION:
+            too_new = f"was asked by version {question.version} of the contract, and knows only {VERSION}"
+            return succeed(Look(fault="void", detail=too_new))
+
         def late() -> Look:
             return Look(fault="void", detail="the probe did not end in time")
 
@@ -187,7 +191,7 @@ class Verifier(Resource):
 
         self.under_way += 1
         limit_s = question.limit_s
-        look = maybeDeferred(self._looker.look, question.url, limit_s, head_only=question.head_only)
+        look = maybeDeferred(self._looker.look, question.url, limit_s, methods=question.methods)
         patience_s = min(limit_s + OVERRUN_S, question.deadline)
         return within(patience_s, look, self._clock, late).addBoth(ended)
 

@@ -19,13 +19,23 @@ from msgspec import Struct
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from pingmon.core.look import Look
+from pingmon.core.look import ASKED, Look, Methods
 from pingmon.probes.call import Caller, CallFailed, Reply
 from pingmon.probes.poll import Poll
 from pingmon.probes.standing import Heard, PeerHealth, Standing, trouble
 from pingmon.probes.within import within
 from pingmon.wire.signed import Secret, Unauthorized, signature, signed
-from pingmon.wire.verify import BODY_MAX, REASONS, Malformed, Question, answer_id, decode_answer, encode, look_of
+from pingmon.wire.verify import (
+    BODY_MAX,
+    REASONS,
+    Malformed,
+    Question,
+    answer_id,
+    decode_answer,
+    encode,
+    look_of,
+    question_of,
+)
 from pingmon.wire.webhook import USER_AGENT
 
 _Item = TypeVar("_Item")
@@ -92,7 +102,7 @@ class Verifiers:
         if len(self._standings) < len(self.peers):
             raise ValueError("two verifiers have the same name")
 
-    def ask(self, url: str, timeout_s: float, *, head_only: bool = False) -> Deferred[tuple[Look, ...]]:
+    def ask(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[tuple[Look, ...]]:
         """What each of those asked saw of `url`, in the order of the configuration.
 
         Fires within `timeout_s` + `SLACK_S` and does not fail; earlier if those that have not answered can change
@@ -100,7 +110,7 @@ class Verifiers:
         """
         peers = chosen(self.peers, self._ask, self._turn)
         self._turn += 1
-        calls = [self._bounded(peer, url, timeout_s, head_only) for peer in peers]
+        calls = [self._bounded(peer, url, timeout_s, methods) for peer in peers]
 
         def patient(missing: Sequence[int]) -> bool:
             due = [self._standings[peers[number].name].due() for number in missing]
@@ -122,8 +132,8 @@ class Verifiers:
 
     # --- one of them --------------------------------------------------------------------------------------------------
 
-    def _bounded(self, peer: Peer, url: str, timeout_s: float, head_only: bool) -> Deferred[Look]:
-        question = Question(self._new_id(), url, timeout_s, timeout_s + SLACK_S, head_only)
+    def _bounded(self, peer: Peer, url: str, timeout_s: float, methods: Methods) -> Deferred[Look]:
+        question = question_of(self._new_id(), url, timeout_s, timeout_s + SLACK_S, methods)
 
         def late() -> Heard:
             return Heard(self._void(peer, f"no answer within {question.deadline:g} s"))
@@ -153,6 +163,8 @@ class Verifiers:
     def _seen(self, peer: Peer, question: Question, reply: Reply) -> Heard:
         """What the reply says, if it is this peer's answer to this question."""
         if reply.status != 200:
+            if reply.status == 400 and question.version > 1:
+                return Heard(self._void(peer, f"is too old to ask with {question.method}"), alive=True)
             return Heard(self._void(peer, _refusal(reply)), alive=reply.status == 503)
         try:
             proof = signed(peer.secrets, reply.headers, reply.body, self._now())

@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pingmon.core.ids import Id
-from pingmon.core.look import Look
+from pingmon.core.look import ASKED, Look, Methods
 
 MANY: Final = 10
 WINDOW_S: Final = 60.0
@@ -40,7 +40,7 @@ log = Logger()
 class Prober(Protocol):
     """Looks at a URL from here. The Deferred never fails but by being cancelled."""
 
-    def look(self, url: str, timeout_s: float, *, head_only: bool = False) -> Deferred[Look]: ...
+    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[Look]: ...
 
 
 class Health:

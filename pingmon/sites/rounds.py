@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 
 from pingmon.core.events import Entry, Hour, SiteChanged, SiteCreated, SiteProbed, SiteResumed, SiteSpec
 from pingmon.core.ids import Id
-from pingmon.core.look import Look
+from pingmon.core.look import ASKED, Look, Methods
 from pingmon.core.parts import Outcome
 from pingmon.core.site import Site, next_probe, phase, remarkable, wants_round
 from pingmon.core.telling import overdue
@@ -53,7 +53,7 @@ ROUNDS: Final = 200
 class Verifiers(Protocol):
     """Asks several others to look at a URL. Fires with a look for each that was asked, and never fails."""
 
-    def ask(self, url: str, timeout_s: float, *, head_only: bool = False) -> Deferred[tuple[Look, ...]]: ...
+    def ask(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[tuple[Look, ...]]: ...
 
 
 class RoundsHealth(Struct, frozen=True):
@@ -295,7 +295,7 @@ class Rounds:
 
     async def _own_look(self, id: Id, spec: SiteSpec) -> Look:
         """What is seen from here, as far as it can be believed."""
-        seen = await self._prober.look(spec.url, spec.timeout, head_only=spec.head_only)
+        seen = await self._prober.look(spec.url, spec.timeout, methods=spec.methods)
         own = self._health.saw(id, seen)
         if not own.good:
             own = await self._health.confirmed(own)
@@ -308,7 +308,7 @@ class Rounds:
         await self._places.acquire()
         try:
             again = Deferred.fromCoroutine(self._own_look(id, spec)) if own is None else succeed(own)
-            asked = self._verifiers.ask(spec.url, spec.timeout, head_only=spec.head_only)
+            asked = self._verifiers.ask(spec.url, spec.timeout, methods=spec.methods)
             both: list[Deferred[Any]] = [again, asked]
             (ended, seen), (heard, others) = await DeferredList(both, consumeErrors=True)
         finally:

@@ -35,6 +35,7 @@ FIELDS: Final[dict[str, Rule]] = {
     "host": Rule(type="string", max_length=100),
     "tags": Rule(type="string"),
     "channels": Rule(type="string"),
+    "method": Rule(type="string", values=("HEAD", "GET")),
     "head_only": Rule(type="boolean"),
     "patience": Rule(type="integer", minimum=0, maximum=3600),
     "local_only": Rule(type="boolean"),

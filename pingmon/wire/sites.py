@@ -40,6 +40,7 @@ def site_json(site: Site, view: SiteView) -> Json:
         "timeout": spec.timeout,
         "host": spec.host,
         "tags": spec.tags,
+        "method": spec.method,
         "head_only": spec.head_only,
         "patience": spec.patience,
         "local_only": spec.local_only,

@@ -1,7 +1,7 @@
 """What a daemon and a verifier say to each other: one question about one site, one answer, both signed.
 
-    POST /verify  {"id","url","timeout","deadline"}                   and "head_only": true, where it is so
-    200           {"id","code","class","ms","address","node"}         and "detail", where there is one
+    POST /verify  {"id","url","timeout","deadline"}                     and "head_only", "method", "version"
+    200           {"id","code","class","ms","address","node","version"} and "detail", where there is one
 
     id         32 hex digits, fresh for each verifier and round; the answer repeats it
     timeout    seconds that the site gets; below 1 and above 30 count as these
@@ -12,6 +12,14 @@
     address    the last one that was connected to, or ""
     node       what the verifier calls itself; who asks goes by the name in its own configuration
     detail     a few words for people
+    method     HEAD, which is meant where it is left out, or GET: what the site is asked (version 2)
+    head_only  true: no GET is asked where HEAD came to nothing
+    version    of an answer: the newest version of this contract that the verifier knows. Of a question: the oldest one
+               that has all it asks for, left out where that is 1. 1 where it is not said
+
+Daemons and verifiers of different age work together. Fields that are not known are left alone, on both sides: what may
+be left alone is added without a new version. What must not be gets one, and a verifier that is older than a question
+answers `void`. (Verifiers of the time before that refused fields that they did not know; they are never sent any.)
 
 Both are signed (see `signed`). The webhook-id of a question is its `id`, that of an answer is `answer_` before it, so
 that neither passes for the other. An answer is signed with the secret that its question was signed with.
@@ -30,7 +38,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct, field
 
-from pingmon.core.look import Fault, Look
+from pingmon.core.look import Fault, Look, Method, Methods, methods
 from pingmon.wire.signed import MISMATCH, STALE, UNSIGNED
 
 BODY_MAX: Final = 8192
@@ -39,6 +47,8 @@ TIMEOUT_S: Final = (1.0, 30.0)
 """The shortest and the longest time that a site gets."""
 DEADLINE_MAX_S: Final = 300.0
 """More is not a number of seconds but somebody's clock."""
+VERSION: Final = 2
+"""The newest version of this contract that is known here."""
 DETAIL_MAX: Final = 200
 REPLAYED: Final = "the id was used before"
 REASONS: Final = frozenset({UNSIGNED, MISMATCH, STALE, REPLAYED})
@@ -57,14 +67,21 @@ class Malformed(ValueError):
     """A message that cannot be read. The text says what is wrong with it."""
 
 
-class Question(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
-    """Is this site well, seen from where you are? What a verifier does not understand it must not ignore."""
+class Question(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Is this site well, seen from where you are?"""
 
     id: Id
     url: Annotated[str, Meta(max_length=4096)]
     timeout: float
     deadline: Annotated[float, Meta(gt=0, le=DEADLINE_MAX_S)]
     head_only: bool = False
+    method: Method = "HEAD"
+    version: Annotated[int, Meta(ge=1)] = 1
+
+    @property
+    def methods(self) -> Methods:
+        """What the site is asked."""
+        return methods(self.method, self.head_only)
 
     @property
     def limit_s(self) -> float:
@@ -78,7 +95,7 @@ class Question(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
 
 
 class Answer(Struct, frozen=True, omit_defaults=True, gc=False):
-    """What was seen. Fields that are not known here are left alone: a newer verifier may say more."""
+    """What was seen."""
 
     id: Id
     code: Annotated[int, Meta(ge=0, le=999)]
@@ -87,6 +104,13 @@ class Answer(Struct, frozen=True, omit_defaults=True, gc=False):
     address: str
     node: Annotated[str, Meta(max_length=255)]
     detail: str = ""
+    version: Annotated[int, Meta(ge=1)] = 1
+
+
+def question_of(id: str, url: str, timeout_s: float, deadline_s: float, asked: Methods) -> Question:
+    """The question to ask; with no field that older verifiers do not know, unless they must."""
+    method, head_only = asked[0], asked == ("HEAD",)
+    return Question(id, url, timeout_s, deadline_s, head_only, method, 1 if method == "HEAD" else 2)
 
 
 def encode(message: Question | Answer) -> bytes:
@@ -111,15 +135,17 @@ def decode_answer(body: bytes) -> Answer:
             ip_address(answer.address)
         except ValueError:
             raise Malformed("address: neither IPv4 nor IPv6") from None
-    if answer.class_ == "ok" and not 200 <= answer.code < 300:
-        raise Malformed("class: ok, but the code is not 2xx")
+    if (answer.class_ == "ok") != (200 <= answer.code < 300):
+        raise Malformed(f"class: {answer.class_}, but the code is {answer.code}")
+    if answer.class_ == "status" and answer.code == 0:
+        raise Malformed("class: status, but there is no code")
     return answer
 
 
 def answer_of(look: Look, id: str, node: str) -> Answer:
     """The answer of the verifier `node` to the question `id`."""
     kind: Class = look.fault or "ok"
-    return Answer(id, look.code, kind, look.ms, look.address, node, _words(look.detail))
+    return Answer(id, look.code, kind, look.ms, look.address, node, _words(look.detail), VERSION)
 
 
 def look_of(answer: Answer, node: str, at: int) -> Look:

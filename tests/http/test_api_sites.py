@@ -67,6 +67,7 @@ def test_an_address_makes_a_site() -> None:
         "timeout": 10,
         "host": "auto",
         "tags": "",
+        "method": "HEAD",
         "head_only": False,
         "patience": 0,
         "local_only": False,

@@ -176,7 +176,7 @@ async def test_head_that_is_not_known_and_a_get_that_fails_is_a_failure(site: Si
 @pytest_twisted.ensureDeferred
 async def test_head_only_takes_heads_word_for_it(site: Site) -> None:
     site.pages = {"HEAD /": answer(405), "GET /": OK}
-    assert gist(await seen(site, head_only=True)) == (405, "status", "405 Method Not Allowed")
+    assert gist(await seen(site, methods=("HEAD",))) == (405, "status", "405 Method Not Allowed")
     assert len(site.requests) == 1
 
 

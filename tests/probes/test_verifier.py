@@ -12,14 +12,14 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import LogLevel, globalLogPublisher
 
-from pingmon.core.look import Look
+from pingmon.core.look import ASKED, Look, Methods
 from pingmon.core.times import SECOND
 from pingmon.http.dates import Dates
 from pingmon.http.door import Door, DoorSettings
 from pingmon.probes.replay import Taken
 from pingmon.probes.verifier import OVERRUN_S, Verifier
 from pingmon.wire.signed import MISMATCH, STALE, UNSIGNED, WINDOW_S, Secret, signature, signed
-from pingmon.wire.verify import BODY_MAX, REPLAYED, answer_id
+from pingmon.wire.verify import BODY_MAX, REPLAYED, VERSION, answer_id
 from tests.http.door_house import Line, Reply
 
 START_S = 1_700_000_000
@@ -31,12 +31,12 @@ class Site:
     """Stands for the prober: `looks` are those that were asked for."""
 
     def __init__(self) -> None:
-        self.looks: list[tuple[str, float, bool]] = []
+        self.looks: list[tuple[str, float, Methods]] = []
         self.waiting: list[Deferred[Look]] = []
         self.cancelled = 0
 
-    def look(self, url: str, timeout_s: float, *, head_only: bool = False) -> Deferred[Look]:
-        self.looks.append((url, timeout_s, head_only))
+    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[Look]:
+        self.looks.append((url, timeout_s, methods))
         self.waiting.append(Deferred(self._cancel))
         return self.waiting[-1]
 
@@ -126,7 +126,7 @@ def answered(post: Post, line: Line, by: Secret = NEW) -> dict[str, Any]:
 def test_whoever_signs_is_told_what_was_seen(post: Post) -> None:
     question = post.question(url="https://site.example/x")
     line = post.ask(question)
-    assert post.site.looks == [("https://site.example/x", 10.0, False)]
+    assert post.site.looks == [("https://site.example/x", 10.0, ("HEAD", "GET"))]
     assert line.replies() == []
     post.site.waiting[0].callback(GOOD)
     assert answered(post, line) == {
@@ -136,6 +136,7 @@ def test_whoever_signs_is_told_what_was_seen(post: Post) -> None:
         "ms": 12,
         "address": "192.0.2.1",
         "node": "fra",
+        "version": VERSION,
     }
     assert line.reply().headers["Cache-Control"] == "no-store"
 
@@ -146,6 +147,17 @@ def test_a_site_that_fails_is_an_answer_too(post: Post) -> None:
     answer = answered(post, line)
     assert (answer["class"], answer["code"], answer["address"]) == ("dns", 0, "")
     assert answer["detail"] == "no such name"
+
+
+def test_a_newer_daemon_may_ask_in_fields_that_are_not_known_here(post: Post) -> None:
+    """What this verifier would have to understand bears a newer version, and then it says nothing of the site."""
+    line = post.ask(post.question(method="GET", version=VERSION, colour="red"))
+    assert post.site.looks == [("http://site.example/", 10.0, ("GET",))]
+    post.site.waiting[0].callback(GOOD)
+    assert answered(post, line)["class"] == "ok"
+    answer = answered(post, post.ask(post.question(colour="red", version=VERSION + 1)))
+    assert (answer["class"], len(post.site.looks)) == ("void", 1)
+    assert answer["detail"] == f"was asked by version {VERSION + 1} of the contract, and knows only {VERSION}"
 
 
 def test_any_of_its_secrets_will_do_and_the_answer_is_signed_with_the_same(post: Post) -> None:
@@ -160,7 +172,7 @@ def test_any_of_its_secrets_will_do_and_the_answer_is_signed_with_the_same(post:
 
 def test_a_question_by_head_alone_is_asked_so(post: Post) -> None:
     post.ask(post.question(head_only=True)).hang_up()
-    assert post.site.looks[0][2] is True
+    assert post.site.looks[0][2] == ("HEAD",)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 from typing import Any, cast
 
+import msgspec
 import pytest
 import pytest_twisted
 from hypothesis import given
@@ -129,7 +130,7 @@ async def test_each_says_what_it_saw_and_goes_by_the_name_that_we_gave(server: S
         for name, each in (("fra", server), ("nyc", other))
     ]
     asked = Asking(*peers)
-    looks = await asked.verifiers.ask("https://site.example/x?y", 10.0, head_only=True)
+    looks = await asked.verifiers.ask("https://site.example/x?y", 10.0, methods=("HEAD",))
     assert looks == (
         Look("fra", NOW, 200, "", 12, "192.0.2.1"),
         Look("nyc", NOW, 0, "tls", 7, "192.0.2.1", "certificate has expired"),
@@ -138,6 +139,36 @@ async def test_each_says_what_it_saw_and_goes_by_the_name_that_we_gave(server: S
     assert first == Question(f"{1:032x}", "https://site.example/x?y", 10.0, 15.0, True)
     assert second.id == f"{2:032x}"
     await other.close()
+
+
+class QuestionOfOld(msgspec.Struct, forbid_unknown_fields=True):
+    """As verifiers of the first version read it."""
+
+    id: str
+    url: str
+    timeout: float
+    deadline: float
+    head_only: bool = False
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_verifier_of_the_first_version_is_asked_in_words_that_it_knows(server: Server) -> None:
+    """It cannot ask a site with GET, and that says nothing of the site; all else it can."""
+
+    def of_old(request: bytes) -> bytes:
+        try:
+            msgspec.json.decode(request.partition(b"\r\n\r\n")[2], type=QuestionOfOld)
+        except msgspec.ValidationError as error:
+            return http(str(error).encode(), {}, "400 Bad Request")
+        return seen(request)
+
+    server.reply = replying(of_old)
+    verifiers = Asking(Peer("old", f"http://127.0.0.1:{await server.listen()}", (NEW,))).verifiers
+    for methods in (("HEAD", "GET"), ("HEAD",)):
+        (look,) = await verifiers.ask("https://site.example/", 10.0, methods=methods)
+        assert look.good
+    (look,) = await verifiers.ask("https://site.example/", 10.0, methods=("GET",))
+    assert (look.fault, look.detail) == ("void", "is too old to ask with GET")
 
 
 @pytest_twisted.ensureDeferred

@@ -170,7 +170,10 @@ FAULTS = [
     *faulty("that finds our clock wrong", refuses(401, STALE), refuses(401, STALE), f"refused us: {STALE}"),
     *faulty("overloaded", refuses(503, "later"), refuses(503, "later"), "is overloaded"),
     *faulty("broken", refuses(500, "what?"), refuses(500, "what?"), "answered with status 500"),
-    *faulty("that contradicts itself", sees(500, "ok"), sees(500, "ok"), "the answer cannot be read: class: ok, but"),
+    *faulty(
+        "that is up and has no code", sees(500, "ok"), sees(500, "ok"), "the answer cannot be read: class: ok, but"
+    ),
+    *faulty("that fails with a good code", sees(200, "status"), sees(200, "dns"), "the answer cannot be read: class: "),
     Row("that lies that it is up, alone", (SEES_DOWN, SEES_DOWN, SEES_UP), "down", details={"sgp": ""}),
     Row("that lies that it is down, alone", (SEES_UP, SEES_UP, SEES_DOWN), "up", details={"sgp": "saw 503"}),
     Row("that lies that it is down, while the site is well", (SEES_UP, SEES_UP, SEES_DOWN), "up", own=UP),

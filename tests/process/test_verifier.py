@@ -188,7 +188,7 @@ async def test_a_verifier_says_what_it_sees_of_a_site(start: Start, site: Site, 
     asking = verifiers(trust, ("fra", verifier.url, written))
 
     async def look(url: str) -> Look:
-        (found,) = await asking.ask(url, 5.0, head_only=True)
+        (found,) = await asking.ask(url, 5.0, methods=("HEAD",))
         return found
 
     good = await look(f"{site.url}/good?a=b")
@@ -217,7 +217,7 @@ async def test_a_round_shows_who_answered_and_who_did_not(start: Start, site: Si
     named = [("good", good.url), ("slow", slow.url), ("wrong", wrong.url), ("liar", liar.url)]
     named += [("garbage", garbage.url), ("dead", f"http://127.0.0.1:{free_port()}")]
     asking = verifiers(trust, *((name, url, written) for name, url in named))
-    looks = {look.node: look for look in await asking.ask(site.url, 1.0, head_only=True)}
+    looks = {look.node: look for look in await asking.ask(site.url, 1.0, methods=("HEAD",))}
     for impostor in (liar, garbage):
         impostor.listening.close()
     assert recorded.status == 200

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from pingmon.core.events import SiteCreated, SiteSpec
 from pingmon.core.ids import Id
-from pingmon.core.look import Fault, Look
+from pingmon.core.look import ASKED, Fault, Look, Methods
 from pingmon.core.site import Site
 from pingmon.sites.health import Health
 from pingmon.sites.rounds import Rounds
@@ -27,7 +27,7 @@ class FakeProber:
         self.broken_after: int | None = None
         self.held: list[Callable[[], None]] = []
 
-    def look(self, url: str, timeout_s: float, *, head_only: bool = False) -> Deferred[Look]:
+    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[Look]:
         """As `Prober.look`."""
         self.looked.append((self.rig.time.steady(), url))
         if self.broken_after is not None and len(self.looked) > self.broken_after:
@@ -58,7 +58,7 @@ class FakeVerifiers:
         self.votes: dict[str, tuple[Fault, ...]] = {}
         self.asked: list[str] = []
 
-    def ask(self, url: str, timeout_s: float, *, head_only: bool = False) -> Deferred[tuple[Look, ...]]:
+    def ask(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[tuple[Look, ...]]:
         """As `Verifiers.ask`."""
         self.asked.append(url)
         faults = self.votes.get(url, ("", "", ""))

@@ -35,6 +35,7 @@ def test_everything_that_can_be_set() -> None:
         "timeout": 1,
         "host": "hosty",
         "tags": "a b",
+        "method": "GET",
         "head_only": True,
     }
     assert spec(**body, channels="ops") == SiteSpec(url=URL, channels=("c1",), **body)
@@ -71,6 +72,7 @@ def test_everything_that_can_be_set() -> None:
         ({"host": None}, "host is not a string"),
         ({"tags": 1}, "tags is not a string"),
         ({"head_only": 0}, "head_only is not a boolean"),
+        ({"method": "POST"}, "method has unexpected value"),
     ],
 )
 def test_what_cannot_be_used_is_told(body: dict[str, Any], text: str) -> None:

@@ -51,6 +51,7 @@ def test_a_site_as_json() -> None:
         "host": "auto",
         "tags": "prod",
         "channels": "a,b",
+        "method": "HEAD",
         "head_only": False,
         "patience": 0,
         "local_only": False,

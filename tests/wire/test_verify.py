@@ -10,11 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pingmon.core.look import Fault, Look
+from pingmon.core.look import Fault, Look, Methods
 from pingmon.wire import verify
 from pingmon.wire.verify import (
     BODY_MAX,
     DETAIL_MAX,
+    VERSION,
     Answer,
     Class,
     Malformed,
@@ -25,6 +26,7 @@ from pingmon.wire.verify import (
     decode_question,
     encode,
     look_of,
+    question_of,
 )
 
 ID = "0123456789abcdef" * 2
@@ -45,23 +47,39 @@ def test_a_question_has_the_fields_of_the_contract() -> None:
     assert json.loads(encode(Question(ID, "http://h/", 10.0, 15.0, True)))["head_only"] is True
 
 
+@pytest.mark.parametrize(
+    ("methods", "more"),
+    [(("HEAD", "GET"), {}), (("HEAD",), {"head_only": True}), (("GET",), {"method": "GET", "version": 2})],
+)
+def test_no_field_is_sent_that_need_not_be(methods: Methods, more: dict[str, Any]) -> None:
+    """The first verifiers refused what they did not know; they are to answer on."""
+    question = question_of(ID, "http://h/", 10, 15, methods)
+    assert json.loads(encode(question)) == {"id": ID, "url": "http://h/", "timeout": 10, "deadline": 15} | more
+    assert decode_question(encode(question)).methods == methods
+    assert question.version <= VERSION
+
+
 def test_an_answer_has_the_fields_of_the_contract() -> None:
     answer = answer_of(Look("", 5, 500, "status", 12, "192.0.2.1"), ID, "fra")
     assert encode(answer) == (
-        b'{"id":"%s","code":500,"class":"status","ms":12,"address":"192.0.2.1","node":"fra"}' % ID.encode()
+        b'{"id":"%s","code":500,"class":"status","ms":12,"address":"192.0.2.1","node":"fra","version":2}' % ID.encode()
     )
 
 
-@given(ids, st.floats(0.1, 100), st.floats(0.1, 100), st.booleans())
-def test_questions_come_out_as_they_went_in(id: str, timeout: float, deadline: float, head_only: bool) -> None:
-    question = Question(id, "https://example.org:8443/path?q=1", timeout, deadline, head_only)
+@given(ids, st.floats(0.1, 100), st.floats(0.1, 100), st.sampled_from([("HEAD", "GET"), ("HEAD",), ("GET",)]))
+def test_questions_come_out_as_they_went_in(id: str, timeout: float, deadline: float, methods: Methods) -> None:
+    question = question_of(id, "https://example.org:8443/path?q=1", timeout, deadline, methods)
     assert decode_question(encode(question)) == question
 
 
+coded = st.one_of(
+    st.tuples(st.just(""), st.integers(200, 299)),
+    st.tuples(st.just("status"), st.sampled_from([304, 403, 503])),
+    st.tuples(st.sampled_from(get_args(Fault)[1:]).filter(lambda fault: fault != "status"), st.sampled_from([0, 302])),
+)
 looks = st.builds(
-    Look,
-    code=st.integers(200, 299),
-    fault=st.sampled_from(get_args(Fault)),
+    lambda coded, **rest: Look(fault=coded[0], code=coded[1], **rest),
+    coded,
     ms=st.integers(0, 10**6),
     address=st.one_of(st.just(""), st.ip_addresses().map(str)),
     detail=words,
@@ -104,7 +122,11 @@ json_values = st.recursive(
 )
 
 
-@given(st.sampled_from([*QUESTION, "head_only"]), st.sampled_from([*ANSWER, "detail"]), json_values)
+@given(
+    st.sampled_from([*QUESTION, "head_only", "method", "version"]),
+    st.sampled_from([*ANSWER, "detail", "version"]),
+    json_values,
+)
 def test_no_value_of_a_field_raises_anything_but_malformed(asked: str, answered: str, value: Any) -> None:
     for decode, fields, name in ((decode_question, QUESTION, asked), (decode_answer, ANSWER, answered)):
         try:
@@ -131,8 +153,8 @@ BAD_QUESTIONS: list[tuple[dict[str, Any], str]] = [
     ({"timeout": None}, "Expected `float`, got `null` - at `$.timeout`"),
     ({"deadline": 0}, "> 0"),
     ({"deadline": 1_700_000_000}, "<= 300"),
-    ({"more": 1}, "unknown field `more`"),
-    ({"more\x1b[1m": 1}, "unknown field `more [1m`"),
+    ({"method": "POST"}, "Invalid enum value"),
+    ({"version": 0}, ">= 1"),
 ]
 
 
@@ -152,8 +174,10 @@ def test_no_field_of_a_question_may_be_missing(name: str) -> None:
 BAD_ANSWERS: list[tuple[dict[str, Any], str]] = [
     ({"class": "up"}, "Invalid enum value"),
     ({"class": ""}, "Invalid enum value"),
-    ({"class": "ok"}, "class: ok, but the code is not 2xx"),
-    ({"class": "ok", "code": 0}, "class: ok, but the code is not 2xx"),
+    ({"class": "ok"}, "class: ok, but the code is 500"),
+    ({"class": "ok", "code": 0}, "class: ok, but the code is 0"),
+    *(({"class": kind, "code": 200}, f"class: {kind}, but the code is 200") for kind in get_args(Class)[1:]),
+    ({"code": 0}, "class: status, but there is no code"),
     ({"code": -1}, ">= 0"),
     ({"code": 1000}, "<= 999"),
     ({"code": "200"}, "Expected `int`"),
@@ -177,7 +201,12 @@ def test_no_field_of_an_answer_may_be_missing(name: str) -> None:
         decode_answer(body(rest))
 
 
+def test_a_newer_daemon_may_ask_for_more() -> None:
+    assert decode_question(body(QUESTION, colour="red")) == decode_question(body(QUESTION))
+
+
 def test_a_newer_verifier_may_say_more() -> None:
+    assert decode_answer(body(ANSWER, colour="red", version=9, detail="x")).version == 9
     assert decode_answer(body(ANSWER, colour="red")) == Answer(ID, 500, "status", 12, "192.0.2.1", "fra")
 
 
