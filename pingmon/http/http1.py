@@ -1,15 +1,21 @@
 """HTTP/1 on one connection: Twisted's channel, without its timers, and with an answer to each refusal.
 
-It relies on a few names of `twisted.web.http.HTTPChannel` that are not public (`_command`, `_path`, what it knows of
-its transport, and `_respondToBadRequestAndDisconnect`, its only seam for refusals); the tests notice if they change.
+It takes what Twisted does not, where nobody in between can read it in another way: targets with raw UTF-8, as curl and
+Perl send them, and heads whose lines all end in LF alone, as shell scripts send them. The latter ends the connection
+with its answer, and has no body unless it is HTTP/1.0; other mixtures of line ends are refused at once.
+
+It relies on a few names of `twisted.web.http.HTTPChannel` that are not public (`_command`, `_path`, `_version`, what it
+knows of its transport and of a body's chunks, and `_respondToBadRequestAndDisconnect`, its only seam for refusals); the
+tests notice if they change.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.interfaces import IAddress
-from twisted.web.http import HTTPChannel
+from twisted.web.http import HTTPChannel, _ChunkedTransferDecoder
 
 from pingmon.http.plain import BAD_REQUEST, HEAD_TOO_LARGE, URL_TOO_LONG, Answer
 
@@ -18,11 +24,23 @@ if TYPE_CHECKING:
 
 HEADERS_MAX: Final = 100
 HEAD_BYTES_MAX: Final = 16_384
+LINE_MAX: Final = 16_385
+"""The CR at its end included."""
+LINES: Final = ("CHUNK_LENGTH", "TRAILER")
+"""States of a chunked body in which a line is awaited; a whole one has been taken from its buffer."""
+
+_not_ascii: Final = re.compile(rb"[\x80-\xff]")
+
+
+def _quoted(found: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % found[0][0]
 
 
 class Channel(HTTPChannel):
     """Parses requests. `timeOut` stays None: the watch does what its timers would do."""
 
+    delimiter = b"\n"
+    MAX_LENGTH = LINE_MAX
     maxHeaders = HEADERS_MAX
     totalHeadersSize = HEAD_BYTES_MAX
     requests: list[Any]
@@ -32,6 +50,7 @@ class Channel(HTTPChannel):
         self.connection = connection
         self.timeOut = None
         self._held = b""
+        self._bare = False
 
     # --- what a request asks its channel ----------------------------------------------------------------------------
 
@@ -62,6 +81,38 @@ class Channel(HTTPChannel):
         if extra and self._waitingForTransport:  # answers that are not read must not pile up
             self._held, extra = self._held + extra, b""
         return super().setLineMode(extra)
+
+    def lineReceived(self, line: bytes) -> None:
+        """`line` still has its CR, if it has one. The first line of a request decides how all of them end."""
+        bare = not line.endswith(b"\r")
+        if not bare:
+            line = line[:-1]
+        if not self.requests:
+            self._bare = bare and line != b""  # an empty line may stand between two requests
+            if not line.isascii():
+                line = _not_ascii.sub(_quoted, line)
+        elif bare is not self._bare:
+            self._respondToBadRequestAndDisconnect()
+            return
+        super().lineReceived(line)
+
+    def allHeadersReceived(self) -> None:
+        if self._bare and self.length != 0 and (self.length is None or self._version != b"HTTP/1.0"):
+            self._respondToBadRequestAndDisconnect()
+            return
+        super().allHeadersReceived()
+
+    def checkPersistence(self, request: Any, version: bytes) -> bool:
+        persistent: bool = super().checkPersistence(request, version)
+        if persistent and self._bare:
+            request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+        return persistent and not self._bare
+
+    def rawDataReceived(self, data: bytes) -> None:
+        super().rawDataReceived(data)
+        decoder = None if self.connection.deaf else self._transferDecoder
+        if isinstance(decoder, _ChunkedTransferDecoder) and decoder.state in LINES and b"\n" in decoder._buffer:
+            self._respondToBadRequestAndDisconnect()  # or it would wait for a CR until the deadline
 
     def headerReceived(self, line: bytes) -> bool:
         try:

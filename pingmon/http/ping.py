@@ -4,9 +4,9 @@ A ping is judged (which check, exit status, run id, rate), given its meaning, an
 200 only when the log has it on disk. Nothing on the way waits for the client: once a ping is submitted it counts,
 whether or not anybody is there to hear the answer. Source of the rules: the pinging API.
 
-    GET, HEAD, POST   a ping                200 OK · 201 Created · 400 · 404 · 409 · 429 · 503
-    OPTIONS           never a ping          204, for browsers that ask before they call from another page
-    any other method  never a ping          405
+    GET, HEAD, POST, PUT, PATCH, DELETE   a ping         200 OK · 201 Created · 400 · 404 · 409 · 429 · 503
+    OPTIONS                               never a ping   204, for browsers that ask before they call from another page
+    any other method                      never a ping   405
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 TRY_AGAIN_S: Final = 10
 """Seconds after which a client may try again when the log cannot take its ping."""
 
-METHODS: Final = {b"GET": "GET", b"HEAD": "HEAD", b"POST": "POST"}
-_ALLOWED: Final = b"GET, HEAD, POST, OPTIONS"
+METHODS: Final = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
+_ALLOWED: Final = b", ".join((*METHODS, b"OPTIONS"))
 
 BAD_URL: Final = Answer(HTTPStatus.BAD_REQUEST, "invalid url format")
 BAD_RID: Final = Answer(HTTPStatus.BAD_REQUEST, "invalid uuid format")

@@ -96,6 +96,82 @@ def test_bad_chunks(chunks: bytes) -> None:
         still_well(house)
 
 
+HEAD = b"GET /ping/" + CHECK.encode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "bodies"),
+    [
+        (HEAD + b" HTTP/1.0\n\n", [None]),
+        (HEAD + b" HTTP/1.1\n\n", [None]),
+        (HEAD + b" HTTP/1.1\nHost: x\nUser-Agent: sh\nContent-Length: 0\n\n", [None]),
+        (HEAD + b" HTTP/1.0\nHost: x\nContent-Length: 5\n\nh\r\nlo", [b"h\r\nlo"]),
+        (b"\n" + HEAD + b" HTTP/1.0\n\n", [None]),
+        (b"\r\n" + HEAD + b" HTTP/1.0\n\n", [None]),
+        (PING + HEAD + b" HTTP/1.1\n\n", [None, None]),
+        (PING + b"\n" + PING, [None, None]),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 1000])
+def test_bare_line_ends_that_are_taken(sent: bytes, bodies: list[bytes | None], step: int) -> None:
+    """A head whose lines all end in LF alone is answered at once, in whatever pieces it comes."""
+    with House() as house:
+        line = house.line()
+        for start in range(0, len(sent), step):
+            line.send(sent[start : start + step])
+        assert [reply.status for reply in line.replies()] == [200] * len(bodies)
+        assert [entry.payload for entry in house.entries] == bodies
+        still_well(house)
+
+
+def test_bare_line_ends_end_the_connection() -> None:
+    """What follows such a request is not read: somebody in between may see another end of it."""
+    with House() as house:
+        line = house.line()
+        line.send(HEAD + b" HTTP/1.1\n\n" + SMUGGLED * 2)
+        assert line.reply().headers["Connection"] == "close"
+        assert line.closed
+        assert [ping.signal for ping in house.pings] == ["success"]
+        other = house.line()
+        other.send(b"GET /api HTTP/1.1\nHost: x\n\n" + SMUGGLED)
+        assert (other.reply().status, other.reply().headers["Connection"]) == (200, "close")
+        assert other.closed
+        assert len(house.entries) == 1
+        still_well(house)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        HEAD + b" HTTP/1.1\nContent-Length: 5\n\nhello",
+        HEAD + b" HTTP/1.0\nTransfer-Encoding: chunked\n\n0\r\n\r\n",
+        HEAD + b" HTTP/1.1\nTransfer-Encoding: chunked\n\n0\r\n\r\n",
+        HEAD + b" HTTP/1.0\nContent-Length: 5\nTransfer-Encoding: chunked\n\nhello",
+        HEAD + b" HTTP/1.1\nHost: x\r\n",
+        HEAD + b" HTTP/1.1\n\r\n",
+        HEAD + b" HTTP/1.1\r\nHost: x\n",
+        HEAD + b" HTTP/1.1\r\n\n",
+        HEAD + b" HTTP/1.1\r\nHost: x\r\n\n",
+        HEAD + b"\n",
+        HEAD + b" HTTP/1.1\r\r\n\r\n",
+        HEAD + b" HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n",
+        HEAD + b" HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\n\n",
+        HEAD + b" HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\n",
+    ],
+)
+@pytest.mark.parametrize("step", [1, 1000])
+def test_bare_line_ends_that_are_refused(sent: bytes, step: int) -> None:
+    """Where the end of a request could be read in two ways it is refused at once, and nobody waits for an answer."""
+    with House() as house:
+        line = house.line()
+        for start in range(0, len(sent), step):
+            line.send(sent[start : start + step])
+        line.send(SMUGGLED * 2)
+        assert [reply.status for reply in line.replies()] == [400]
+        assert house.entries == []
+        still_well(house)
+
+
 def test_enormous_chunk() -> None:
     """A chunk that is announced larger than anything is a body like any other: what comes of it is kept."""
     with House() as house:

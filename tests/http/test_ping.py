@@ -117,19 +117,53 @@ def test_options_is_no_ping() -> None:
             reply = house.ask(target, "OPTIONS")
             assert reply.status == 204
             assert reply.headers["Access-Control-Allow-Origin"] == "*"
-            assert reply.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, OPTIONS"
+            assert reply.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
             assert reply.headers["Access-Control-Allow-Headers"] == "*"
             assert "Content-Length" not in reply.headers
         assert house.entries == []
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "get", "PING"])
+@pytest.mark.parametrize("method", ["TRACE", "get", "PING", "PROPFIND"])
 def test_other_methods_are_no_pings(method: str) -> None:
     """Any other method is refused with the list of those that are not, and is not recorded."""
     with House() as house:
         reply = house.ask(BY_ID, method)
-        assert (reply.status, reply.headers["Allow"]) == (405, "GET, HEAD, POST, OPTIONS")
+        assert (reply.status, reply.headers["Allow"]) == (405, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
         assert house.entries == []
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+def test_methods_that_are_pings(method: str) -> None:
+    """Each is recorded as it was, with its body; `curl -T` is a PUT."""
+    with House() as house:
+        assert house.ask(BY_ID + "/fail", method, b"all is lost").status == 200
+        assert (house.last.method, house.last.signal, house.entries[-1].payload) == (method, "fail", b"all is lost")
+        house.submit(CHECK, CheckChanged(SpecChanges(methods="POST")))
+        assert house.ask(BY_ID, method).status == 200
+        assert house.last.signal == ("success" if method == "POST" else "ign")
+
+
+@pytest.mark.parametrize(
+    ("target", "stream"),
+    [
+        (f"{BY_ID}?status=up&msg=Größe", CHECK),
+        (f"{BY_ID}?Größe=%C3&create=1&rid={RID}", CHECK),
+        (f"{BY_SLUG}/start?msg=東京", CHECK),
+    ],
+)
+def test_raw_utf8_in_the_target(target: str, stream: str) -> None:
+    """Bytes that ought to have been percent-encoded cost no ping that can be understood."""
+    with House() as house:
+        assert house.ask(target).status == 200
+        assert house.entries[-1].stream == stream
+        assert house.last.rid == (RID if "rid" in target else None)
+        for encoding in ("latin-1", "utf-16-be"):
+            line = house.line()
+            odd = "größe".encode(encoding).replace(b"\0", b"")
+            line.send(b"GET " + BY_ID.encode() + b"?msg=" + odd + b" HTTP/1.1\r\n\r\n")
+            assert line.reply().status == 200
+            line.hang_up()
+        assert house.ask(f"/ping/{KEY}/größe").status == 400
 
 
 def test_uuids_in_either_case() -> None:
