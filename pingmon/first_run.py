@@ -7,30 +7,14 @@ gets its name when the keys work, so whoever waits for it may use them at once.
 
 from __future__ import annotations
 
-import string
-from typing import Final
-
 from twisted.logger import Logger
 
 from pingmon.core.events import DAEMON, ProjectCreated, Role
 from pingmon.datadir import DataDir, FirstRun
-from pingmon.http.keys import RandomBytes, find_key, key_created, new_id, new_key
+from pingmon.http.keys import RandomBytes, find_key, key_created, new_id, new_key, new_ping_key
 from pingmon.monitor import Monitor
 
-PING_KEY_LENGTH: Final = 22
-_PING_KEY_ALPHABET: Final = string.ascii_lowercase + string.digits
-_FAIR: Final = 256 - 256 % len(_PING_KEY_ALPHABET)
-
 log = Logger()
-
-
-def new_ping_key(random_bytes: RandomBytes) -> str:
-    """A fresh ping key: 22 lower-case letters and digits, about 113 bits of chance."""
-    text = ""
-    while len(text) < PING_KEY_LENGTH:
-        raw = random_bytes(PING_KEY_LENGTH)
-        text += "".join(_PING_KEY_ALPHABET[byte % len(_PING_KEY_ALPHABET)] for byte in raw if byte < _FAIR)
-    return text[:PING_KEY_LENGTH]
 
 
 async def first_run(monitor: Monitor, data: DataDir, base_url: str, random_bytes: RandomBytes) -> None:
@@ -39,9 +23,10 @@ async def first_run(monitor: Monitor, data: DataDir, base_url: str, random_bytes
     Raises `DataDirError`, `JournalFull` or `JournalUnavailable`; the next start then tries again.
     """
     made = data.drafted()
-    if monitor.world.projects:
-        if made is not None:
-            data.publish()
+    if made is None and monitor.world.projects:
+        return
+    if made is not None and made.project in monitor.world.projects:
+        data.publish()
         return
     if made is None:
         made = FirstRun(

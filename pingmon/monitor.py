@@ -119,15 +119,31 @@ class Monitor:
 
     def start(self) -> None:
         """Begin to take events. The first ones say how long pingmon was away."""
-        alive_at, now = self.journal.alive_at, self.now()
-        self.journal.start(self._deliver)
+        alive_at = self._take_events()
         if alive_at is None:
             return
-        if now < alive_at:
-            self._clock_stepped(now - alive_at)
         ended = alive_at if self.world.daemon.ended is None else self.world.daemon.ended
-        self.deaf(min(alive_at, ended, now), "stopped")
+        self.deaf(min(alive_at, ended, self.now()), "stopped")
         self.try_to_listen()
+
+    def start_deaf(self) -> Deferred[None]:
+        """Begin to take events of a daemon that is stopped and stays so: nobody pings, and no silence is judged.
+
+        Fires when it is sure that the next daemon will know since when it was deaf; what is submitted after that is no
+        sign of its life. Errback: `JournalUnavailable`, and nothing else may be submitted.
+        """
+        alive_at = self._take_events()
+        if alive_at is None or self.world.daemon.ended is not None:
+            return succeed(None)
+        return self.submit(DAEMON, ListeningEnded(min(alive_at, self.now()))).addCallback(lambda _: None)
+
+    def _take_events(self) -> int | None:
+        """The last sign of life before, by the clock as it was then; if that was set back since, it is logged."""
+        alive_at, now = self.journal.alive_at, self.now()
+        self.journal.start(self._deliver)
+        if alive_at is not None and now < alive_at:
+            self._clock_stepped(now - alive_at)
+        return alive_at
 
     def stop(self) -> Deferred[None]:
         """Save the world and close the journal; fires when both are done, also if saving failed."""

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from twisted.internet.defer import Deferred
 
-from pingmon.core.events import DAEMON
+from pingmon.core.events import DAEMON, ProjectCreated
 from pingmon.datadir import DataDir, FirstRun
-from pingmon.first_run import first_run, new_ping_key
-from pingmon.http.keys import find_key
+from pingmon.first_run import first_run
+from pingmon.http.keys import find_key, new_ping_key
 from pingmon.journal import JournalUnavailable
-from pingmon.testing import Rig, result
+from pingmon.testing import Rig, result, uuid
 
 
 @pytest.fixture
@@ -82,6 +82,20 @@ def test_cut_short_before_the_file_got_its_name_it_gets_it_later(rig: Rig, tmp_p
     (tmp_path / "first-run.json").rename(tmp_path / "first-run.draft")
     run(rig, data)
     assert works(rig, published(data))
+    data.release()
+
+
+def test_a_project_made_meanwhile_takes_nothing_from_a_first_start_that_was_cut_short(rig: Rig, tmp_path: Path) -> None:
+    """The draft's keys become real all the same."""
+    data = DataDir(tmp_path)
+    rig.journal.fail_next()
+    with pytest.raises(JournalUnavailable):
+        run(rig, data)
+    rig.submit(uuid(1, "a"), ProjectCreated("other", "otherpingkey"))
+    run(rig, data)
+    made = published(data)
+    assert rig.world.ping_keys == {"otherpingkey": uuid(1, "a"), made.ping_key: made.project}
+    assert find_key(rig.world, made.operator_key) is not None
     data.release()
 
 

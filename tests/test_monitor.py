@@ -6,11 +6,13 @@ import pytest
 from twisted.internet.defer import CancelledError
 from twisted.logger import capturedLogs
 
-from pingmon.core.events import Entry, PingReceived
+from pingmon.clock import Timekeeper
+from pingmon.core.events import Entry, PingReceived, ProjectRenamed
 from pingmon.core.parts import Outcome
+from pingmon.core.times import SECOND
 from pingmon.journal import JournalFormatError, JournalFull, JournalUnavailable, MemoryJournal
 from pingmon.monitor import SNAPSHOT_EVERY, Monitor
-from pingmon.testing import Rig, bad, good, result, uuid
+from pingmon.testing import PROJECT, Rig, bad, good, result, uuid
 
 
 @pytest.fixture
@@ -180,3 +182,36 @@ def test_stopping_closes_the_journal_also_if_saving_fails(rig: Rig) -> None:
     assert any("could not be saved" in event["log_format"] for event in logged)
     with pytest.raises(JournalUnavailable):
         rig.ping(uuid(1))
+
+
+def worked_on(rig: Rig, after_s: float) -> None:
+    """Work on the journal of a daemon that was killed, `after_s` seconds later."""
+    rig.alarms.stop()
+    rig.time.sleep(after_s)
+    monitor = Monitor(MemoryJournal(memory=rig.memory), Timekeeper(rig.time.wall, rig.time.steady))
+    monitor.open()
+    result(monitor.start_deaf())
+    result(monitor.submit(PROJECT, ProjectRenamed("renamed")))
+    result(monitor.stop())
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("set_back_s", [0, 3600])
+def test_work_on_the_journal_of_a_stopped_daemon_is_no_sign_of_its_life(rig: Rig, times: int, set_back_s: int) -> None:
+    """A check that came due while nobody listened is held after the next start.
+
+    Also if the clock was set back by so much that the work seems to have been done before the daemon was killed.
+    """
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    killed_at = rig.now
+    rig.time.set_wall(-set_back_s)
+    for _ in range(times):
+        worked_on(rig, 1000)
+    again = rig.restarted(clean=False, away_s=1000)
+    assert again.world.projects[PROJECT].name == "renamed"
+    assert again.world.daemon.deaf[-1].since == killed_at - (set_back_s - 1000) * SECOND * bool(set_back_s)
+    again.advance(30)
+    assert again.world.checks[check].status == "up"
+    again.advance(120)
+    assert again.world.checks[check].status == "down"

@@ -140,6 +140,16 @@ class ProjectCreated(Event, frozen=True):
     ping_key: str
 
 
+class ProjectRenamed(Event, frozen=True):
+    name: str
+
+
+class PingKeyRotated(Event, frozen=True):
+    """The project has a new ping key. The one before names nothing any more."""
+
+    ping_key: str
+
+
 class KeyCreated(Event, frozen=True):
     """An API key came into being. Only its salted hash is kept; `prefix` (8 characters) finds it."""
 
@@ -149,6 +159,12 @@ class KeyCreated(Event, frozen=True):
     salt: str
     digest: str
     name: str = ""
+
+
+class KeyRevoked(Event, frozen=True):
+    """The key opens nothing any more."""
+
+    key: Id
 
 
 # --- checks: the stream is the check ------------------------------------------------------------------------------
@@ -353,7 +369,12 @@ class NotificationAbandoned(Event, frozen=True):
 
 
 class ListeningEnded(Event, frozen=True):
-    """The daemon is being stopped and takes no further connections; from now on it is deaf."""
+    """The daemon was stopped and takes no further connections: it is deaf from `since` on, or from this entry on.
+
+    `since` (microseconds since the epoch) is the last sign of life of a daemon that had no time to say so itself.
+    """
+
+    since: int | None = None
 
 
 class ListeningResumed(Event, frozen=True):

@@ -12,14 +12,14 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from pingmon.core import check as checks
-from pingmon.core import events, fold_sites, notify
+from pingmon.core import events, fold_projects, fold_sites, notify
 from pingmon.core import site as sites
 from pingmon.core.check import Check
 from pingmon.core.events import CheckSpec, Entry
 from pingmon.core.flip import Deaf, Flip
 from pingmon.core.notify import Channel, Notification
 from pingmon.core.owing import owe, owe_beside
-from pingmon.core.parts import Daemon, Key, Outcome, Project, is_full
+from pingmon.core.parts import Daemon, Outcome, is_full
 from pingmon.core.world import World
 
 MAX_DEAF_SPANS: Final = 32
@@ -110,18 +110,6 @@ def _schedule_ended(world: World, entry: Entry, event: events.ScheduleEnded, che
     return Outcome("done", check.id, after, channels=owe_beside(world, entry.at, after, news) if news else ())
 
 
-def _project_created(world: World, entry: Entry, event: events.ProjectCreated) -> Outcome:
-    world.put_project(Project(entry.stream, event.name, event.ping_key, entry.seq, entry.at))
-    return Outcome("created", entry.stream)
-
-
-def _key_created(world: World, entry: Entry, event: events.KeyCreated) -> Outcome:
-    project = None if event.role == "operator" else entry.stream
-    kept = (event.role, event.prefix, event.salt, event.digest, event.name)
-    world.put_key(Key(event.key, project, *kept, entry.seq, entry.at))
-    return Outcome("created", event.key)
-
-
 def _channel_created(world: World, entry: Entry, event: events.ChannelCreated) -> Outcome:
     members = world.members.get(event.project)
     if members is None:
@@ -178,7 +166,7 @@ def _listening_resumed(world: World, entry: Entry, event: events.ListeningResume
 
 
 def _listening_ended(world: World, entry: Entry, event: events.ListeningEnded) -> Outcome:
-    world.put_daemon(replace(world.daemon, ended=entry.at))
+    world.put_daemon(replace(world.daemon, ended=entry.at if event.since is None else event.since))
     return Outcome()
 
 
@@ -218,8 +206,6 @@ def _unsent(world: World, entry: Entry, id: str, error: str) -> Notification | N
 
 
 FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] = {
-    events.ProjectCreated: _project_created,
-    events.KeyCreated: _key_created,
     events.CheckCreated: _check_created,
     events.CheckChanged: _about_check(_check_changed),
     events.CheckDeleted: _about_check(_check_deleted),
@@ -235,5 +221,6 @@ FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] =
     events.ListeningEnded: _listening_ended,
     events.ListeningResumed: _listening_resumed,
     events.ClockStepped: _clock_stepped,
+    **fold_projects.FOLDS,
     **fold_sites.FOLDS,
 }

@@ -55,8 +55,8 @@ class Outcome(Struct, frozen=True, gc=False):
 
     `exists`: nothing, because the check wanted is `id`; `ambiguous`: nothing, several checks have the slug;
     `full`: nothing, the project has as many as it may; `unknown`: nothing, what the entry is about is not there.
-    `check`, `site` and `partner` are what the entry was about, afterwards; `channels` those that are owed something
-    new; `everything` tells that deadlines of all checks have moved.
+    `check`, `site`, `partner`, `project` and `key` are what the entry was about, afterwards; `channels` those that are
+    owed something new; `everything` tells that deadlines of all checks have moved.
     """
 
     result: Result = "done"
@@ -67,6 +67,8 @@ class Outcome(Struct, frozen=True, gc=False):
     flip: Flip | None = None
     channels: tuple[Id, ...] = ()
     everything: bool = False
+    project: Project | None = None
+    key: Key | None = None
 
 
 def is_full(members: Sized, most: int) -> bool:

@@ -176,17 +176,25 @@ class World:
         self._dirty["partner"].add(partner.id)
 
     def put_project(self, project: Project) -> None:
-        """Keep a project, new or changed."""
+        """Keep a project, new or changed; a ping key that it has no more names nothing."""
+        before = self.projects.get(project.id)
+        if before is not None:
+            del self.ping_keys[before.ping_key]
         self.projects[project.id] = project
         self.members.setdefault(project.id, Members())
         self.ping_keys[project.ping_key] = project.id
         self._dirty["project"].add(project.id)
 
     def put_key(self, key: Key) -> None:
-        """Keep a key; one that is there already is not listed twice."""
-        if key.id not in self.keys:
-            _list(self.keys_by_prefix, key.prefix, key.id)
+        """Keep a new key."""
+        _list(self.keys_by_prefix, key.prefix, key.id)
         self.keys[key.id] = key
+        self._dirty["key"].add(key.id)
+
+    def drop_key(self, key: Key) -> None:
+        """Forget a key."""
+        del self.keys[key.id]
+        _unlist(self.keys_by_prefix, key.prefix, key.id)
         self._dirty["key"].add(key.id)
 
     def put_channel(self, channel: Channel) -> None:

@@ -17,7 +17,7 @@ from pingmon.core.events import Entry, Event, Id
 from pingmon.core.look import Look
 from pingmon.core.notify import Channel
 from pingmon.core.partner import Partner
-from pingmon.core.parts import Outcome
+from pingmon.core.parts import Outcome, Project
 from pingmon.core.site import Site
 from pingmon.core.world import World
 from pingmon.http.answers import ApiError, not_found
@@ -149,6 +149,13 @@ class Call(Struct, frozen=True, kw_only=True):
         if site is None or site.project != self.project:
             raise not_found()
         return site
+
+    def any_project(self, id: Id) -> Project:
+        """The project with this id, for the operator; 404 if there is none."""
+        project = self.world.projects.get(id)
+        if project is None:
+            raise not_found()
+        return project
 
     def partner(self, id: Id) -> Partner:
         """The partner with this id; 404 if there is none."""

@@ -15,7 +15,9 @@ from pingmon.core.events import Role
 from pingmon.http import api_channels as channels
 from pingmon.http import api_checks as checks
 from pingmon.http import api_history as history
+from pingmon.http import api_keys as keys
 from pingmon.http import api_partners as partners
+from pingmon.http import api_projects as projects
 from pingmon.http import api_site_history as site_history
 from pingmon.http import api_sites as sites
 from pingmon.http.answers import Answer
@@ -63,6 +65,7 @@ def _route(name: str, path: str, **operations: tuple[Role, Callable[..., Any]]) 
 CHECK: Final = "/checks/<uuid:id>"
 UNIQUE: Final = "/checks/<string(length=40):key>"
 SITE: Final = "/sites/<uuid:id>"
+PROJECT: Final = "/projects/<uuid:id>"
 
 ROUTES: Final = (
     _route("checks", "/checks/", GET=("ro", checks.list_checks), POST=("rw", checks.create_check)),
@@ -96,6 +99,19 @@ ROUTES: Final = (
     _route("probes of a site", f"{SITE}/probes/", GET=("ro", site_history.list_probes)),
     _route("hours of a site", f"{SITE}/hours/", GET=("ro", site_history.list_hours)),
     _route("uptime of a site", f"{SITE}/uptime/", GET=("ro", site_history.read_uptime)),
+    _route(
+        "projects", "/projects/", GET=("operator", projects.list_projects), POST=("operator", projects.create_project)
+    ),
+    _route("project", PROJECT, GET=("operator", projects.read_project), POST=("operator", projects.update_project)),
+    _route("rotate ping key", f"{PROJECT}/rotate-ping-key", POST=("operator", projects.rotate_ping_key)),
+    _route(
+        "keys of a project",
+        f"{PROJECT}/keys/",
+        GET=("operator", keys.list_project_keys),
+        POST=("operator", keys.create_project_key),
+    ),
+    _route("keys", "/keys/", GET=("operator", keys.list_keys), POST=("operator", keys.create_operator_key)),
+    _route("key", "/keys/<uuid:id>", DELETE=("operator", keys.revoke_key)),
     _route(
         "partners", "/partners/", GET=("operator", partners.list_partners), POST=("operator", partners.create_partner)
     ),

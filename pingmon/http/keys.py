@@ -1,4 +1,4 @@
-"""API keys: making them, and recognising the one a client shows.
+"""Keys: making them, and recognising the API key that a client shows.
 
     hcw_… read and write   hcr_… read only   hco_… the operator's, for the whole daemon
 
@@ -30,9 +30,10 @@ SALT_BYTES: Final = 16
 SECRET_BYTES: Final = 24
 ROLE_MARKS: Final[dict[Role, str]] = {"rw": "hcw_", "ro": "hcr_", "operator": "hco_"}
 
+PING_KEY_LENGTH: Final = 22
+
 _ALPHABET: Final = string.ascii_letters + string.digits
-_FAIR: Final = 256 - 256 % len(_ALPHABET)
-"""Bytes from here on are thrown away: they would make some characters likelier than others."""
+_PING_KEY_ALPHABET: Final = string.ascii_lowercase + string.digits
 
 
 def new_id(random_bytes: RandomBytes) -> Id:
@@ -47,10 +48,20 @@ def new_secret(random_bytes: RandomBytes) -> str:
 
 def new_key(role: Role, random_bytes: RandomBytes) -> str:
     """A fresh key for `role`, in clear. Whoever asks must show it to its owner now: it cannot be had again."""
-    text = ROLE_MARKS[role]
-    while len(text) < KEY_LENGTH:
-        text += "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in random_bytes(KEY_LENGTH) if byte < _FAIR)
-    return text[:KEY_LENGTH]
+    return _drawn(ROLE_MARKS[role], KEY_LENGTH, _ALPHABET, random_bytes)
+
+
+def new_ping_key(random_bytes: RandomBytes) -> str:
+    """A fresh ping key: 22 lower-case letters and digits, about 113 bits of chance."""
+    return _drawn("", PING_KEY_LENGTH, _PING_KEY_ALPHABET, random_bytes)
+
+
+def _drawn(text: str, length: int, alphabet: str, random_bytes: RandomBytes) -> str:
+    """`text`, made `length` characters long with random ones."""
+    fair = 256 - 256 % len(alphabet)  # bytes from there on would make some characters likelier than others
+    while len(text) < length:
+        text += "".join(alphabet[byte % len(alphabet)] for byte in random_bytes(length) if byte < fair)
+    return text[:length]
 
 
 def key_created(text: str, role: Role, random_bytes: RandomBytes, name: str = "") -> KeyCreated:

@@ -76,9 +76,10 @@ def test_format_1_keeps_its_state_flips_and_times(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_every_kind_of_event_stands_in_a_golden_journal() -> None:
+def test_every_kind_of_event_stands_in_a_golden_journal(tmp_path: Path) -> None:
     """So none can change its shape unnoticed."""
-    journals = (place / "journal.sqlite3" for place in GOLDEN.iterdir() if place.name.startswith("format-"))
+    copy = shutil.copytree(GOLDEN, tmp_path / "golden")  # SQLite leaves files beside what it reads
+    journals = [place / "journal.sqlite3" for place in copy.iterdir() if place.name.startswith("format-")]
     assert {KINDS[type(entry.event)] for path in journals for entry in entries_after(path, 0)} == set(KINDS.values())
 
 
@@ -124,3 +125,15 @@ def test_the_flips_of_format_1_of_sites_are_read(tmp_path: Path) -> None:
         (13, "suspect", 503, 1),
         (8, "up", 200, 1),
     ]
+
+
+@pytest.mark.parametrize("from_snapshot", [False, True])
+def test_the_keys_of_format_1_open_what_they_opened(tmp_path: Path, from_snapshot: bool) -> None:
+    """A revoked key and a ping key of before open nothing; since when a killed daemon was deaf is known."""
+    world = folded(
+        Path(shutil.copy(GOLDEN / "format-1-keys" / "journal.sqlite3", tmp_path)), from_snapshot=from_snapshot
+    )
+    assert world.ping_keys == {"pingkeypingkeypingkey2": PROJECT}
+    assert world.projects[PROJECT].name == "Büro ✓"
+    assert [key.name for key in world.keys.values()] == ["laptop"]
+    assert world.daemon.ended == BEGIN + 30_000_000

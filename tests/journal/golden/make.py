@@ -1,7 +1,8 @@
 """Makes a golden journal: `make.py NEW-DIRECTORY` writes journal.sqlite3 and export.jsonl there.
 
 Which one the directory's name says: `format-1` has all that concerns checks, `format-1-sites` sites and partners,
-`format-1-ended` a schedule that has run out.
+`format-1-ended` a schedule that has run out, `format-1-keys` what can become of projects and keys, and a daemon
+that was killed.
 Golden journals are added when the format or the events grow, never edited: each is what some pingmon once wrote.
 """
 
@@ -30,6 +31,7 @@ from pingmon.core.events import (
     Event,
     Hour,
     KeyCreated,
+    KeyRevoked,
     ListeningEnded,
     ListeningResumed,
     NewCheck,
@@ -40,8 +42,10 @@ from pingmon.core.events import (
     PartnerChanged,
     PartnerCreated,
     PartnerDeleted,
+    PingKeyRotated,
     PingReceived,
     ProjectCreated,
+    ProjectRenamed,
     ScheduleEnded,
     SiteChanged,
     SiteChanges,
@@ -187,7 +191,19 @@ ENDED_EVENTS: list[list[tuple[int, str, Event]]] = [
     [(86_401, CHECK, ScheduleEnded())],
 ]
 
-FOLDED = {"format-1-sites": (SITE_EVENTS, 2), "format-1-ended": (ENDED_EVENTS, 1)}
+LOST = "cccccccc-cccc-4ccc-8ccc-cccccccccccc"
+KEY_EVENTS: list[list[tuple[int, str, Event]]] = [
+    [
+        (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
+        (1, PROJECT, KeyCreated(KEY, "rw", "hcw_abcd", "73616c74", "64696765737400", "laptop")),
+        (2, DAEMON, KeyCreated(LOST, "operator", "hco_abcd", "73616c74", "64696765737400")),
+    ],
+    [(60, DAEMON, ListeningEnded(BEGIN + 30_000_000))],
+    [(61, PROJECT, ProjectRenamed("Büro ✓")), (62, PROJECT, PingKeyRotated("pingkeypingkeypingkey2"))],
+    [(63, DAEMON, KeyRevoked(LOST))],
+]
+
+FOLDED = {"format-1-sites": (SITE_EVENTS, 2), "format-1-ended": (ENDED_EVENTS, 1), "format-1-keys": (KEY_EVENTS, 2)}
 """What is folded, and after which commit a snapshot is saved."""
 
 
