@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -101,6 +102,16 @@ def _reason(error: BaseException) -> str:
         error = error.socketError
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return text[:1].lower() + text[1:]
+
+
+def stopping_once(reactor: Any) -> None:
+    """See to it that a signal to stop is obeyed once: Twisted answers the second one with a traceback in the log."""
+    reactor.addSystemEventTrigger("before", "shutdown", _ignore_signals)
+
+
+def _ignore_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 async def maybe(result: Deferred[None] | None) -> None:

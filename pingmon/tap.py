@@ -52,7 +52,7 @@ def makeService(options: Options) -> IService:
     from pingmon.assembly import assembled
     from pingmon.clock import steadied
     from pingmon.datadir import DataDir, DataDirError
-    from pingmon.listening import Refused, listener
+    from pingmon.listening import Refused, listener, stopping_once
 
     clock = steadied(reactor)
     try:
@@ -64,6 +64,7 @@ def makeService(options: Options) -> IService:
         raise Refused("\n".join(f"pingmon: {problem}" for problem in error.problems)) from error
     except DataDirError as error:
         raise Refused(f"pingmon: {error}") from error
+    stopping_once(reactor)
     return assembled(clock, config, data, listeners)
 
 

@@ -17,7 +17,7 @@ from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.python import usage
 
-from pingmon.listening import Listener, Listening, Refused, listener
+from pingmon.listening import Listener, Listening, Refused, listener, stopping_once
 
 if TYPE_CHECKING:
     from pingmon.core.addresses import AddressPolicy
@@ -98,6 +98,7 @@ def makeService(options: Options) -> IService:
         return int(wall_seconds() * SECOND)
 
     verifier = Verifier(_looker(clock, policy, now, probes), secrets, name, clock, now=now, max_probes=probes)
+    stopping_once(reactor)
     return VerifierService(verifier, _door(verifier, clock), listeners, path, clock.callFromThread)
 
 

@@ -37,7 +37,7 @@ from pingmon.ticker import Ticker
 from pingmon.wire.message import Letter
 
 TICK_S: Final = 1.0
-STOP_S: Final = 3.0
+STOP_S: Final = 1.0
 """Seconds that attempts in flight get to end by themselves when pingmon stops."""
 ERROR_MAX: Final = 200
 """Characters of an error that are kept."""

@@ -82,7 +82,7 @@ class Connection(Protocol):
         self._ended = True
         if not self.deaf and isinstance(self.channel, Channel) and self.channel.requests:
             self.channel.requests[-1].end_early()
-        if not self.busy and not self._closing:
+        if not self.busy:
             self.transport.loseConnection()
 
     def writeConnectionLost(self) -> None:

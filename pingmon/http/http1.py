@@ -115,6 +115,9 @@ class Channel(HTTPChannel):
             self._respondToBadRequestAndDisconnect()  # or it would wait for a CR until the deadline
 
     def headerReceived(self, line: bytes) -> bool:
+        if line[:18].lower() == b"transfer-encoding:" and line[18:].strip(b" \t").lower() != b"chunked":
+            self.refuse(BAD_REQUEST)  # Twisted lets `identity` pass, alone and beside `chunked` (RFC 9112 6.1)
+            return False
         try:
             received: bool = super().headerReceived(line)
         except ValueError:  # a Content-Length of more digits than Python converts

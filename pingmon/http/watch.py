@@ -33,6 +33,9 @@ LINGER_S: Final = 2.0
 FLUSH_S: Final = 10.0
 """How long a closing connection may take to take the rest of its answer."""
 
+GONE_S: Final = 0.25
+"""How long after connections were aborted at the end their ends are waited for."""
+
 
 class DoorSettings(Struct, frozen=True, kw_only=True):
     """The limits for everybody who connects.
@@ -104,8 +107,8 @@ class Watch:
     def drain(self, timeout_s: float) -> Deferred[None]:
         """Close each connection as soon as nothing is owed on it; abort the rest after `timeout_s`.
 
-        Fires when no connection is left, and by then nothing is scheduled any more. Call it once, after listening
-        has ended. Cancelling it drops the result, nothing else.
+        Fires when no connection is left, at the latest `GONE_S` after `timeout_s`, and by then nothing is scheduled any
+        more. Call it once, after listening has ended. Cancelling it drops the result, nothing else.
         """
         self.draining = True
         drained: Deferred[None] = Deferred()
@@ -130,9 +133,17 @@ class Watch:
             drained.callback(None)
 
     def _abort_all(self) -> None:
-        self._patience = None
+        self._patience = self.reactor.callLater(GONE_S, self._forget)
         for connection in tuple(self.connections):
-            connection.transport.abortConnection()
+            with self.log.failuresHandled("while aborting a connection"):
+                connection.transport.abortConnection()
+        self.left()
+
+    def _forget(self) -> None:
+        """A connection whose end nobody tells must not keep the process from ending."""
+        self._patience = None
+        self.log.warn("{count} connections did not end when they were aborted", count=len(self.connections))
+        self.connections.clear()
         self.left()
 
     def _ticks(self, seconds: float) -> int:

@@ -31,7 +31,7 @@ from pingmon.delivery.partners import BUDGET_S
 from pingmon.monitor import Monitor
 from pingmon.wire.checks import seconds_text
 
-STOP_S: Final = 3.0
+STOP_S: Final = 1.25
 """Seconds that answers get on their way into the log when pingmon stops."""
 LOGGING_MAX: Final = 200
 """Answers on their way into the log at once, so that a storm of them leaves room for pings."""

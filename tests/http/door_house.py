@@ -49,24 +49,28 @@ class Reply(Struct, frozen=True):
 
 
 class Wire(StringTransport):
-    """A connection's other end. `closed`: pingmon has closed it; a client that does not `read` must be aborted."""
+    """A connection's other end. `closed`: pingmon has closed it; a client that does not `read` must be aborted.
+
+    `silent`: its end is never told, as by a transport that failed.
+    """
 
     def __init__(self, clock: Clock, peer: IAddress) -> None:
         super().__init__(hostAddress=IPv4Address("TCP", "192.0.2.1", 80), peerAddress=peer)
         self.clock = clock
         self.protocol: Any = None
         self.reads = True
-        self.aborted = self.closed = False
+        self.aborted = self.closed = self.silent = False
 
     def loseConnection(self) -> None:
         super().loseConnection()
-        if self.reads:
+        if self.reads and not self.silent:
             self.clock.callLater(0, self.lost)
 
     def abortConnection(self) -> None:
         self.aborted = True
         self.disconnecting = True
-        self.clock.callLater(0, self.lost)
+        if not self.silent:
+            self.clock.callLater(0, self.lost)
 
     def lost(self) -> None:
         """The connection is gone, from either side."""

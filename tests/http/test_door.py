@@ -12,6 +12,7 @@ from pingmon.http.door import DoorSettings
 from pingmon.http.http1 import Channel
 from pingmon.http.ping import PingSettings
 from pingmon.http.root import Root
+from pingmon.http.watch import GONE_S
 from tests.http.door_house import CHECK, Broken, House
 
 PING = f"GET /ping/{CHECK} HTTP/1.1\r\n\r\n".encode()
@@ -187,6 +188,21 @@ def test_half_closed_within_a_body() -> None:
         assert line.reply().status == 200
         assert house.entries[-1].payload == b"hi"
         assert line.closed
+
+
+def test_refused_clients_that_have_gone_give_back_their_place() -> None:
+    """What a refused client still sends is read for a while, but a client that has closed is not waited for."""
+    with House() as house:
+        before, after = house.line(), house.line()
+        before.send(b"garbage\r\n\r\n")
+        before.end()
+        assert before.closed
+        after.end()
+        assert after.closed
+        staying = house.line()
+        staying.send(b"garbage\r\n\r\n")
+        assert not staying.closed
+        assert house.door.places.taken == 1
 
 
 # --- size ---------------------------------------------------------------------------------------------------------
@@ -468,6 +484,25 @@ def test_drain_of_an_empty_house() -> None:
         house.door.drain(5).addCallback(done.append)
         assert done == [None]
         assert house.clock.getDelayedCalls() == []
+        house.door.doStart()
+
+
+def test_drain_of_a_connection_whose_end_nobody_tells() -> None:
+    """It is given up soon after it was aborted: nothing a client does keeps the daemon from ending."""
+    with House() as house:
+        line = house.line()
+        line.send(PING[:20])
+        line.wire.silent = True
+        house.door.doStop()
+        done: list[None] = []
+        house.door.drain(5).addCallback(done.append)
+        house.wait(5)
+        assert line.wire.aborted
+        assert done == []
+        house.wait(GONE_S)
+        assert done == [None]
+        assert house.clock.getDelayedCalls() == []
+        line.hang_up()
         house.door.doStart()
 
 

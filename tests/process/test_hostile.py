@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from attacks import GARBAGE, churn, garbage, throw
 
 from tests.process.daemons import Running, Starter, until
+from tests.process.test_alerts import LOOPBACK, with_channel
 
 pytestmark = pytest.mark.process
 
@@ -144,6 +147,41 @@ def test_a_client_that_never_reads_its_answers_cannot_fill_the_memory(start: Sta
         assert daemon.ping("job").status == 200
         assert resident(daemon) - before < 15_000_000
     sound(daemon)
+
+
+def test_nothing_outlives_sigterm(start: Starter) -> None:
+    """By more than `drain` and two seconds: not clients that stall, nor receivers that never answer; asked twice."""
+    receiver, held = start.receiver(), threading.Event()
+    receiver.answer = lambda request: 200 if held.wait(60) else 500
+    daemon = start(config="[http]\ndrain = 1\n" + LOOPBACK)
+    with_channel(daemon, receiver)
+    assert daemon.api("POST", "checks/", {"name": "job", "slug": "job", "channels": "*"}).status == 201
+    daemon.ping("job/fail")
+    until(lambda: receiver.arrived, "the message to be on its way")
+    path = f"/ping/{daemon.keys['ping_key']}/job"
+    beginnings = [
+        b"",
+        b"GET /",
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 90\r\n\r\n".encode(),
+        f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 5000,
+        b"\x00\r\n\r\n",
+    ]
+    clients = [socket.create_connection(("127.0.0.1", daemon.port), timeout=5) for _ in beginnings]
+    for client, beginning in zip(clients, beginnings, strict=True):
+        client.setblocking(False)
+        with suppress(OSError):
+            client.sendall(beginning)
+    began = time.monotonic()
+    daemon.process.send_signal(signal.SIGTERM)
+    until(lambda: "SIGTERM" in daemon.log.read_text(), "the daemon to have understood")
+    daemon.stop()
+    assert time.monotonic() - began < 3
+    held.set()
+    for client in clients:
+        client.close()
+    log = daemon.log.read_text()
+    assert "Traceback" not in log
+    assert log.count("Received SIGTERM") == 1
 
 
 def test_one_caller_cannot_take_all_connections(start: Starter) -> None:
