@@ -19,6 +19,7 @@ from typing import Any, Final, TypeAlias
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from pingmon import __version__
 from pingmon.alarms import Alarms
 from pingmon.clock import Timekeeper, steady_seconds, wall_seconds
 from pingmon.config import Config
@@ -35,12 +36,15 @@ from pingmon.housekeeping import Housekeeping
 from pingmon.http.access_log import AccessLog
 from pingmon.http.api import Api
 from pingmon.http.api_call import ApiSettings
+from pingmon.http.badges import Badges
 from pingmon.http.dates import Dates
 from pingmon.http.door import Door, DoorSettings
+from pingmon.http.front import Front
 from pingmon.http.keys import new_id
 from pingmon.http.ping import PingResource, PingSettings
 from pingmon.http.places import RESERVE
 from pingmon.http.root import Root
+from pingmon.http.shown_url import ShownUrl
 from pingmon.journal import Retention, SqliteJournal
 from pingmon.listening import Listener, Refused
 from pingmon.monitor import Monitor
@@ -222,6 +226,8 @@ def _door(reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Out
     _make_room_for(settings.max_connections + settings.other_files + RESERVE)
     dates = Dates(wall_seconds)
     root = Root(PingResource(monitor, pings, new_id=lambda: new_id(os.urandom)), monitor, api.resource())
+    root.putChild(b"", Front(__version__, ShownUrl(api_settings.base_url), lambda: problems(parts)))
+    root.putChild(b"b", Badges())
     door = Door(root, settings, reactor, dates, _access_log(config, monitor, dates))
     door.noisy = False
     return door

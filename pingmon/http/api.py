@@ -26,11 +26,12 @@ from pingmon import __version__
 from pingmon.core.parts import Key
 from pingmon.http.answers import TEXT, Answer, ApiError, cors, json_answer, not_found, try_again, written
 from pingmon.http.api_call import ApiSettings, Call, History, Probes
-from pingmon.http.api_guard import Guarded, origin
+from pingmon.http.api_guard import Guarded
 from pingmon.http.api_routes import MAY, ROUTES, VERSIONS, Operation, Route
 from pingmon.http.api_sites import PROBE_EVERY_S
 from pingmon.http.keys import RandomBytes, find_key
 from pingmon.http.rates import Rates
+from pingmon.http.shown_url import ShownUrl
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 from pingmon.wire.fields import Invalid
@@ -68,6 +69,7 @@ class Api:
         self._history = history
         self._settings = settings
         self._health = health
+        self._url = ShownUrl(settings.base_url)
         self._probes = probes
         self._random_bytes = random_bytes
         self._rates = Rates(settings.keys_per_second, settings.keys_at_once, monitor.time.steady)
@@ -111,6 +113,7 @@ class Api:
             raise _wrong_method(route.methods)
         body = self._body(request) if method == "POST" else {}
         key = self._let_in(request, operation, body)
+        self._url.compare(request)
         call = Call(
             monitor=self._monitor,
             history=self._history,
@@ -121,7 +124,7 @@ class Api:
             version=version,
             project=key.project or "",
             readonly=key.role == "ro",
-            base=self._settings.base_url or origin(request),
+            base=self._url.of(request),
             query=request.args,
             body=body,
         )

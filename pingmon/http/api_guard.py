@@ -13,8 +13,8 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource, Resource
 
 from pingmon.http.answers import ApiError, written
+from pingmon.http.shown_url import authority, is_host
 
-_HOST: Final = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_.-]{1,253})(:[0-9]{0,5})?")
 _METHOD: Final = re.compile(rb"[A-Za-z-]{1,32}")
 
 
@@ -43,43 +43,10 @@ def _trouble(request: IRequest) -> str | None:
     if not _METHOD.fullmatch(request.method):
         return "invalid method"
     host = request.getHeader(b"host")
-    if host and not (_HOST.fullmatch(host) and _is_name(host)):
+    if host and not is_host(host):
         return "invalid host"
     try:
         b"/".join([*request.prepath, *request.postpath]).decode("utf-8")
     except UnicodeDecodeError:
         return "invalid url format"
     return None
-
-
-def _is_name(host: bytes) -> bool:
-    try:
-        host.partition(b":")[0].decode("ascii").encode("idna")
-    except UnicodeError:
-        return False
-    return True
-
-
-def authority(request: IRequest) -> str:
-    """The host and port that the client asked, or, if it named none, those it was connected to."""
-    host = request.getHeader(b"host")
-    if host:
-        return str(host, "ascii")
-    address = request.getHost()
-    name = getattr(address, "host", None)
-    if not isinstance(name, str):  # a UNIX socket
-        return "localhost"
-    return f"[{name}]:{address.port}" if ":" in name else f"{name}:{address.port}"
-
-
-def origin(request: IRequest) -> str:
-    """The URL of the daemon as the client sees it, without a slash at its end.
-
-    A request of our own door knows the scheme that a trusted proxy was asked with.
-    """
-    caller = getattr(request, "caller", None)
-    if caller is None:
-        scheme = "https" if request.isSecure() else "http"
-    else:
-        _, scheme = caller()
-    return f"{scheme}://{authority(request)}"

@@ -1,6 +1,6 @@
-"""Who is calling, when proxies that the operator trusts stand in between.
+"""Who is calling, and under which address, when proxies that the operator trusts stand in between.
 
-`X-Forwarded-For`, `X-Forwarded-Proto` and `Forwarded` (RFC 7239) count only from a trusted address. A list of hops is
+`X-Forwarded-For`, `-Proto`, `-Host` and `Forwarded` (RFC 7239) count only from a trusted address. A list of hops is
 read from its right end, where our own proxy writes: the caller is the rightmost address that is not trusted. Whatever
 stands left of it anybody may have written. Garbage ends the reading; it is never an error.
 """
@@ -23,7 +23,7 @@ Caller: TypeAlias = tuple[str, str]
 HOPS_MAX: Final = 32
 """Hops that are looked at; no chain of proxies is as long."""
 
-_pair: Final = re.compile(r'\s*(for|proto)\s*=\s*(?:"([^"]*)"|([^\s",;]*))\s*', re.IGNORECASE)
+_pair: Final = re.compile(r'\s*(for|proto|host)\s*=\s*(?:"([^"]*)"|([^\s",;]*))\s*', re.IGNORECASE)
 
 
 def host_of(peer: IAddress) -> str:
@@ -51,32 +51,46 @@ class TrustedProxies:
 
     def caller(self, host: str, scheme: str, headers: Headers) -> Caller:
         """Who called the trusted proxy at `host`, and how, as far as its headers say; else `host` and `scheme`."""
-        hops, proto = _reported(headers)
-        for hop in hops:
+        for hop in _hops(headers):
             address = _address(hop)
             if address is None:
                 break
             host = str(address)
             if not self.trusts(host):
                 break
-        return host, proto if proto in ("http", "https") else scheme
+        return host, asked(headers)[0] or scheme
 
     def _trusts(self, host: str) -> bool:
         address = _address(host)
         return address is not None and any(address in network for network in self._networks)
 
 
-def _reported(headers: Headers) -> tuple[Iterable[str], str]:
-    """The hops from the nearest on, and the scheme, from `X-Forwarded-*` or, without it, from `Forwarded`."""
+def asked(headers: Headers) -> tuple[str, str]:
+    """The scheme (`http` or `https`) and the host that the nearest proxy was asked with; "" for what it does not say.
+
+    The host is as somebody sent it. `Forwarded` counts only from a proxy that sends no `X-Forwarded-For`: one that does
+    passes the former on from anybody.
+    """
+    proto, host = (_nearest(headers, name) for name in (b"X-Forwarded-Proto", b"X-Forwarded-Host"))
+    if not headers.hasHeader(b"X-Forwarded-For"):
+        element = _element(_nearest(headers, b"Forwarded"))
+        proto, host = proto or element.get("proto", ""), host or element.get("host", "")
+    proto = proto.lower()
+    return proto if proto in ("http", "https") else "", host
+
+
+def _hops(headers: Headers) -> Iterable[str]:
+    """The callers that proxies report, from the nearest on: of `X-Forwarded-For` or, without it, of `Forwarded`."""
     listed = headers.getRawHeaders(b"X-Forwarded-For")
-    protos = headers.getRawHeaders(b"X-Forwarded-Proto")
-    proto = next(_from_the_right(protos or ()), "").lower()
     if listed is not None:
-        return _from_the_right(listed), proto
-    elements = list(map(_element, _from_the_right(headers.getRawHeaders(b"Forwarded") or ())))
-    if not elements:
-        return (), proto
-    return [element.get("for", "") for element in elements], proto or elements[0].get("proto", "").lower()
+        return _from_the_right(listed)
+    elements = _from_the_right(headers.getRawHeaders(b"Forwarded") or ())
+    return (_element(element).get("for", "") for element in elements)
+
+
+def _nearest(headers: Headers, name: bytes) -> str:
+    """The last element of a list in a header; empty if there is none."""
+    return next(_from_the_right(headers.getRawHeaders(name) or ()), "")
 
 
 def _from_the_right(values: Iterable[bytes]) -> Iterator[str]:
@@ -88,7 +102,7 @@ def _from_the_right(values: Iterable[bytes]) -> Iterator[str]:
 
 
 def _element(text: str) -> dict[str, str]:
-    """The pairs `for` and `proto` of one element of `Forwarded`."""
+    """The pairs `for`, `proto` and `host` of one element of `Forwarded`."""
     pairs = (found for part in text.split(";") if (found := _pair.fullmatch(part)))
     return {pair[1].lower(): pair[2] if pair[2] is not None else pair[3] for pair in pairs}
 

@@ -12,7 +12,7 @@ from typing import Final
 from twisted.web.http_headers import Headers
 
 SERVER: Final = b"pingmon"
-"""What the `Server` header says: no version, so that nobody can look up its weaknesses."""
+"""What the `Server` header says. The version is told at `/` only."""
 
 ANYWHERE: Final = ((b"Access-Control-Allow-Origin", b"*"), (b"Cache-Control", b"no-store"))
 """Headers of every answer to a ping: any page may read it, nobody may keep it."""

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http, server
 
+from pingmon.http.peers import asked
 from pingmon.http.plain import BAD_HOST, BAD_REQUEST, JSON, NO_CONTENT, OUR_FAULT, SERVER, Answer
 from pingmon.http.sanity import host_is_sane, makes_sense, taken_apart
 
@@ -202,6 +203,14 @@ class Request(server.Request):
         if connection.proxied:
             return connection.watch.trusted.caller(connection.addr, connection.scheme, self.requestHeaders)
         return connection.addr, connection.scheme
+
+    def forwarded(self) -> tuple[str, str]:
+        """The scheme and the host that a trusted proxy was asked with; "" without one, and for what it does not say."""
+        return asked(self.requestHeaders) if self.connection.proxied else ("", "")
+
+    def isSecure(self) -> bool:
+        """Whether the connection itself is encrypted."""
+        return self.connection.scheme == "https"
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:
         """As Twisted's, which has no words for codes that are younger than it, 429 among them."""

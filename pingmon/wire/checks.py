@@ -75,7 +75,7 @@ def check_json(check: Check, view: View) -> Json:
         "filter_default_fail": spec.filter_default_fail,
         "badge_url": f"{view.base}/b/2/{badge_key(check.id)}.svg",
     }
-    if check.last_duration is not None and check.last_duration >= SECOND:
+    if check.last_duration is not None:
         shown["last_duration"] = check.last_duration // SECOND
     if view.readonly:
         shown["unique_key"] = unique_key(check.id)

@@ -21,12 +21,16 @@ from pingmon.core.check import Check
 from pingmon.core.events import CheckCreated, CheckSpec, Entry, Event, Id, PingReceived, ProjectCreated
 from pingmon.core.parts import Outcome
 from pingmon.http.access_log import AccessLog
+from pingmon.http.badges import Badges
 from pingmon.http.dates import Dates
 from pingmon.http.door import Door, DoorSettings
+from pingmon.http.front import Front
 from pingmon.http.ping import PingResource, PingSettings
 from pingmon.http.root import Root
+from pingmon.http.shown_url import ShownUrl
 from pingmon.journal import MemoryJournal
 from pingmon.monitor import Monitor
+from pingmon.wire.status import Problem
 
 PROJECT = "11111111-0000-4000-8000-000000000001"
 CHECK = "22222222-aaaa-4000-8000-000000000001"
@@ -182,6 +186,9 @@ class House:
         self.monitor.listen(lambda entry, outcome: self.entries.append(entry))
         self.ping = PingResource(self.monitor, pings or PingSettings(), new_id=self.new_id)
         self.root = Root(self.ping, self.monitor, Echo())
+        self.problems: list[Problem] = []
+        self.root.putChild(b"", Front("9.9", ShownUrl(""), lambda: self.problems))
+        self.root.putChild(b"b", Badges())
         log = access_log(self) if access_log else None
         self.door = Door(self.root, door or DoorSettings(), self.clock, Dates(self.wall), log)
         self.door.noisy = False

@@ -10,8 +10,8 @@ from twisted.internet.address import UNIXAddress
 
 from pingmon import __version__
 from pingmon.http.api import Api, ApiSettings
-from pingmon.http.api_guard import origin
 from pingmon.http.api_routes import ROUTES
+from pingmon.http.shown_url import origin
 from pingmon.wire.status import Problem
 from tests.http.api_house import OTHER_PROJECT, PROJECT, START, House, Logged
 
@@ -341,8 +341,8 @@ class Behind:
     def getHost(self) -> UNIXAddress:
         return UNIXAddress("/run/pingmon.sock")
 
-    def caller(self) -> tuple[str, str]:
-        return "192.0.2.1", "https"
+    def forwarded(self) -> tuple[str, str]:
+        return "https", ""
 
 
 def test_addresses_behind_a_proxy() -> None:

@@ -9,7 +9,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.web.http_headers import Headers
 
 from pingmon.http.door import DoorSettings
-from pingmon.http.peers import TrustedProxies, group_of, host_of
+from pingmon.http.peers import TrustedProxies, asked, group_of, host_of
 from tests.http.door_house import CHECK, House
 
 OURS = TrustedProxies(("192.0.2.0/24", "2001:db8::/32"))
@@ -83,6 +83,26 @@ def test_forwarded_proto() -> None:
     assert caller(("X-Forwarded-Proto", "x" * 10_000)) == (PROXY, "http")
     assert caller(("X-Forwarded-For", CLIENT), ("Forwarded", "for=1.2.3.4;proto=https")) == (CLIENT, "http")
     assert caller() == (PROXY, "http")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ((), ("", "")),
+        ((("X-Forwarded-Proto", "HTTPS"), ("X-Forwarded-Host", "ping.example")), ("https", "ping.example")),
+        ((("X-Forwarded-Host", "forged.example, ping.example:8443"),), ("", "ping.example:8443")),
+        ((("Forwarded", 'for=1.2.3.4;host="ping.example:8443";proto=https'),), ("https", "ping.example:8443")),
+        ((("Forwarded", "host=forged.example, host=ping.example"),), ("", "ping.example")),
+        ((("X-Forwarded-For", CLIENT), ("Forwarded", "host=forged.example;proto=https")), ("", "")),
+        ((("X-Forwarded-Host", "a.example"), ("Forwarded", "host=b.example;proto=https")), ("https", "a.example")),
+    ],
+)
+def test_the_url_that_a_proxy_was_asked_with(fields: tuple[tuple[str, str], ...], expected: tuple[str, str]) -> None:
+    """The last scheme and host in the list are our own proxy's."""
+    headers = Headers()
+    for name, value in fields:
+        headers.addRawHeader(name, value)
+    assert asked(headers) == expected
 
 
 @given(name=st.sampled_from(["X-Forwarded-For", "X-Forwarded-Proto", "Forwarded"]), value=st.binary(max_size=200))

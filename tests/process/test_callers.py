@@ -50,3 +50,27 @@ def test_bash_without_curl(start: Starter, version: str) -> None:
     answer = run("timeout", "10", "bash", "-c", script)
     assert answer.startswith(f"HTTP/{version} 200 OK\n")
     assert [ping["type"] for ping in pings(daemon)] == ["fail", "success"]
+
+
+FORWARDED = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "mon.example"}
+
+
+def test_urls_behind_a_proxy_that_ends_tls(start: Starter) -> None:
+    """What a trusted proxy was asked with is what all URLs begin with; against `base_url` it is one line in the log."""
+    daemon = start(config='[http]\ntrusted_proxies = ["127.0.0.0/8"]\n')
+    daemon.ping("job", "?create=1")
+    keyed = {"X-Api-Key": daemon.keys["api_key"], **FORWARDED}
+    (check,) = daemon.ask("GET", "/api/v3/checks/", headers=keyed).json["checks"]
+    urls = {name: value for name, value in check.items() if name.endswith("_url")}
+    assert set(urls) == {"ping_url", "update_url", "pause_url", "resume_url", "badge_url"}
+    assert all(url.startswith("https://mon.example/") for url in urls.values())
+    assert b"https://mon.example/api/v3/" in daemon.ask("GET", "/", headers=FORWARDED).body
+    daemon.stop()
+    config = '[http]\ntrusted_proxies = ["127.0.0.0/8"]\nbase_url = "http://mon.example"\n'
+    daemon = start(config=config, port=daemon.port)
+    daemon.ask("GET", "/api/v3/checks/", headers=FORWARDED)
+    assert "but [http] base_url is" not in daemon.log.read_text()
+    for _ in range(2):
+        (check,) = daemon.ask("GET", "/api/v3/checks/", headers=keyed).json["checks"]
+    assert check["ping_url"].startswith("http://mon.example/ping/")
+    assert daemon.log.read_text().count("clients come by https://mon.example, but [http] base_url is") == 1

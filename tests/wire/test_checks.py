@@ -35,15 +35,16 @@ def check(**changes: Any) -> Check:
     ("kind", "readonly", "duration", "keys"),
     [
         ("simple", False, None, f"{COMMON} {ADDRESSES} timeout {OURS}"),
-        ("simple", True, 0, f"{COMMON} unique_key timeout {OURS}"),
+        ("simple", True, 0, f"{COMMON} last_duration unique_key timeout {OURS}"),
         ("cron", False, 5 * SECOND, f"{COMMON} last_duration {ADDRESSES} schedule tz {OURS}"),
-        ("oncalendar", True, SECOND - 1, f"{COMMON} unique_key schedule tz {OURS}"),
+        ("oncalendar", True, SECOND - 1, f"{COMMON} last_duration unique_key schedule tz {OURS}"),
     ],
 )
 def test_keys_and_their_order(kind: str, readonly: bool, duration: int | None, keys: str) -> None:
     """The keys and their order depend on the kind of schedule and of key, and on whether a duration is known."""
     shown = check_json(check(kind=kind, last_duration=duration), replace(VIEW, readonly=readonly))
     assert " ".join(shown) == keys
+    assert shown.get("last_duration") == (None if duration is None else duration // SECOND)
 
 
 def test_a_read_only_key_learns_no_id() -> None:
