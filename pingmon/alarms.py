@@ -4,8 +4,13 @@ One heap holds the deadlines of all checks; one `Ticker` looks at its top each s
 is due and not what is watched. A check whose deadline moves later keeps its place in the heap and is put back when it
 is reached, so a ping costs no more than a comparison.
 
-The tick also notices that nothing ran for a while (a suspended machine, a blocked loop) and tells the monitor, which
-holds back silence of that time.
+A tick does not judge at once what is due. Pings that came before it may still be in the kernel's queues, above all when
+the tick is late because the process did not run. So the loop goes round first, often enough to read all that, and what
+was read is decided by the journal; then deadlines are judged, and no later than the tick's own time. However busy the
+loop is, each judgement is for the time of one tick, and the next begins when it is done: nothing can hold them off.
+
+The tick also notices that the process did not run for long (a suspended machine) and tells the monitor, which holds
+back silence of that time. A loop that was busy itself is no such thing: whoever keeps it busy would hold back alerts.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -26,8 +31,13 @@ from pingmon.monitor import Monitor
 from pingmon.ticker import Ticker
 
 TICK_S: Final = 1.0
+TURNS: Final = 25
+"""Turns of the reactor between a tick and its judgement. In the first, Twisted takes one connection at least from the
+queue of a port, and in each after a full one 20 more: 21 turns take all that the queue holds (4096). The others read
+what was sent on the last of them."""
 SUSPENDED_S: Final = 10.0
-"""A tick this much late means that the process did not run."""
+"""A tick this much late means that the process did not run, unless it used at least `BUSY` of that time."""
+BUSY: Final = 0.25
 ALIVE_EVERY_S: Final = 10.0
 """How often an idle daemon leaves a durable sign of life, from which the next one tells how long it was away."""
 MAX_EXPIRING: Final = 1000
@@ -46,8 +56,13 @@ class Alarms:
         self._expiring: set[Id] = set()
         self._run_out: set[Id] = set()
         self._busy = False
+        self._judging = False
+        self._judged_at = 0.0
+        self._turning: IDelayedCall | None = None
         self._due_until = 0
         self._alive_at = 0.0
+        self._clock = clock
+        self._used_s = 0.0
         self._ticker = Ticker("looking for deadlines that passed", self.tick, TICK_S, clock, monitor.time.steady)
 
     # --- life -----------------------------------------------------------------------------------------------------
@@ -56,16 +71,20 @@ class Alarms:
         """Take up the deadlines of the loaded world and begin to watch them."""
         self._rearm_all()
         self._monitor.listen(self.heard)
+        self._used_s, self._judged_at = self._monitor.time.busy(), self._monitor.time.steady()
         self._ticker.start()
 
     def stop(self) -> None:
         """Watch no more."""
         self._ticker.stop()
+        if self._turning is not None:
+            self._turning.cancel()
+            self._turning = None
 
     @property
     def last_tick(self) -> float:
-        """When deadlines were last looked at, in steady seconds."""
-        return self._ticker.last
+        """When deadlines were last judged, or held while pingmon is deaf, in steady seconds."""
+        return self._judged_at
 
     # --- what is due when -----------------------------------------------------------------------------------------
 
@@ -118,27 +137,52 @@ class Alarms:
     # --- the tick -------------------------------------------------------------------------------------------------
 
     def tick(self) -> None:
-        """Submit an expiry for everything that is due."""
+        """Begin to judge what is due."""
         monitor = self._monitor
         monitor.time.settle()
         now, steady = monitor.now(), monitor.time.steady()
         gap = steady - self._ticker.last
-        if gap > SUSPENDED_S:
+        if self._used() < BUSY * gap > BUSY * SUSPENDED_S:
             monitor.deaf(now - round(gap * SECOND), "suspended")
         if monitor.deaf_since is not None:
+            self._judged_at = steady
             monitor.try_to_listen()
             return
-        self._expire(now)
+        if not self._judging:
+            self._judging = True
+            self._turn(TURNS, now)
         self._tell_what_has_run_out()
         if steady - self._alive_at >= ALIVE_EVERY_S:
             self._alive_at = steady
             monitor.journal.touch(now).addErrback(self._not_alive, now)
 
-    def _expire(self, now: int) -> None:
-        self._due_until = now
+    def _used(self) -> float:
+        """Seconds of processor time since the last tick."""
+        before, self._used_s = self._used_s, self._monitor.time.busy()
+        return self._used_s - before
+
+    def _turn(self, turns: int, upto: int) -> None:
+        """Judge deadlines up to `upto` when the reactor has gone round so often and what it read is decided."""
+        if turns:
+            self._turning = self._clock.callLater(0, self._turn, turns - 1, upto)
+        else:
+            self._turning = None
+            self._monitor.journal.decided().addCallback(lambda _: self._judge(upto))
+
+    def _judge(self, upto: int) -> None:
+        self._judging = False
+        if self._ticker.running:
+            with self.log.failuresHandled("while judging deadlines that passed"):
+                self._expire(upto)
+                self._monitor.heard_until = upto
+                self._judged_at = self._monitor.time.steady()
+
+    def _expire(self, upto: int) -> None:
+        upto = min(upto, self._monitor.now())  # the clock may have been set back meanwhile
+        self._due_until = upto
         self._busy = True
         try:
-            self._expire_due(now)
+            self._expire_due(upto)
         finally:
             self._busy = False
 

@@ -158,7 +158,7 @@ def _outbox(
         base, world = base_url(), monitor.world
         if isinstance(subject, Site):
             return site_json(subject, SiteView(f"{base}/api/v3/sites/{subject.id}", now, world.host_of(subject)))
-        return check_json(subject, View(3, False, base, base + config.http.ping_url, now, world.daemon.deaf))
+        return check_json(subject, View(3, False, base, base + config.http.ping_url, now))
 
     kinds = {"webhook": Webhook(egress, shown, last_body)}
     return Outbox(monitor, kinds, reactor, random.random, max_parallel=config.outgoing.parallel)

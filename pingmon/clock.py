@@ -37,11 +37,16 @@ def steadied(reactor: Any) -> Any:
     return reactor
 
 
+def busy_seconds() -> float:
+    """Seconds of processor time that the calling thread has used: a process that is kept from running uses none."""
+    return time.thread_time()
+
+
 class Timekeeper:
     """Reads the wall clock and notices when it was set.
 
     `stepped` is called with the step in microseconds before the first reading after it is returned, so whatever
-    depends on older instants can be moved first.
+    depends on older instants can be moved first. `busy`: processor time in seconds, of the thread that asks.
     """
 
     def __init__(
@@ -49,8 +54,10 @@ class Timekeeper:
         wall: Callable[[], float],
         steady: Callable[[], float],
         stepped: Callable[[int], object] = lambda by: None,
+        busy: Callable[[], float] = busy_seconds,
     ) -> None:
         self._wall = wall
+        self.busy = busy
         self._steady = steady
         self.stepped = stepped
         self._offset = wall() - steady()

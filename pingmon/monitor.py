@@ -71,6 +71,7 @@ class Journal(Protocol):
     def derive(self, flip: FlipRow) -> None: ...
     def snapshot(self, seq: int, rows: Iterable[StateRow], alive: int) -> Deferred[None]: ...
     def touch(self, now: int) -> Deferred[None]: ...
+    def decided(self) -> Deferred[None]: ...
     def health(self) -> JournalHealth: ...
     def stop(self) -> Deferred[None]: ...
 
@@ -86,13 +87,15 @@ class Monitor:
         self.time = time
         self.deaf_since: int | None = None
         self._deaf_cause: DeafCause = "disk"
+        self.heard_until: int | None = None
+        """All that had arrived by then is decided. A ping that fails may have arrived at any time since."""
         self._trying = False
         self._step_owed = 0
         self._hold = round(hold_s * SECOND)
         self._listeners: list[Listener] = []
         self._saving = False
         self._tried_to_save = 0
-        time.stepped = self._clock_stepped
+        time.stepped = self._clock_set
 
     def now(self) -> int:
         """Microseconds since the epoch, UTC."""
@@ -142,7 +145,7 @@ class Monitor:
         alive_at, now = self.journal.alive_at, self.now()
         self.journal.start(self._deliver)
         if alive_at is not None and now < alive_at:
-            self._clock_stepped(now - alive_at)
+            self._clock_set(now - alive_at)
         return alive_at
 
     def stop(self) -> Deferred[None]:
@@ -242,7 +245,8 @@ class Monitor:
         Until `try_to_listen` has succeeded, `deaf_since` is set and no silence must be told.
         """
         if self.deaf_since is None:
-            self.deaf_since, self._deaf_cause = since, cause
+            self.deaf_since = since if self.heard_until is None else min(since, self.heard_until)
+            self._deaf_cause = cause
             if cause == "disk":
                 self.log.error("the journal takes no events: pings are answered 503 and silence is not told")
 
@@ -262,7 +266,7 @@ class Monitor:
 
     def _log_owed_step(self) -> Deferred[None]:
         step, self._step_owed = self._step_owed, 0
-        return self._clock_stepped(step)
+        return self._log_step(step)
 
     def _listening(self, _: Outcome) -> None:
         since, self.deaf_since, self._trying = self.deaf_since, None, False
@@ -277,9 +281,13 @@ class Monitor:
         self._trying = False
         failure.trap(JournalFull, JournalUnavailable)
 
-    def _clock_stepped(self, by: int) -> Deferred[None]:
+    def _clock_set(self, by: int) -> None:
         self.log.warn("the wall clock was set by {seconds:.1f} s; deadlines move along", seconds=by / SECOND)
+        if self.heard_until is not None:
+            self.heard_until += by
+        self._log_step(by)
 
+    def _log_step(self, by: int) -> Deferred[None]:
         def not_logged(failure: Failure) -> None:
             failure.trap(JournalFull, JournalUnavailable)
             self._step_owed += by

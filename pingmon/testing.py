@@ -66,6 +66,7 @@ class FakeTime:
         self.clock = Clock()
         self._set_by = 0.0
         self._slept = 0.0
+        self._worked = 0.0
 
     def wall(self) -> float:
         """Seconds since the epoch, as the wall clock shows them."""
@@ -85,9 +86,18 @@ class FakeTime:
         """Set the wall clock by `by` seconds."""
         self._set_by += by
 
+    def busy(self) -> float:
+        """Seconds of processor time used; only `work` uses any."""
+        return self._worked
+
     def sleep(self, seconds: float) -> None:
         """Suspend the machine: time passes, nothing runs."""
         self._slept += seconds
+
+    def work(self, seconds: float) -> None:
+        """Keep the loop busy: time passes, nothing else runs."""
+        self._slept += seconds
+        self._worked += seconds
 
 
 class Rig:
@@ -104,7 +114,7 @@ class Rig:
         self.time = time or FakeTime()
         self.memory = memory or Memory()
         self.journal: MemoryJournal[Outcome] = MemoryJournal(memory=self.memory)
-        self.keeper = Timekeeper(self.time.wall, self.time.steady)
+        self.keeper = Timekeeper(self.time.wall, self.time.steady, busy=self.time.busy)
         self.monitor = Monitor(self.journal, self.keeper, hold_s=hold_s)
         self.alarms = Alarms(self.monitor, self.time.clock)
         self.flips: list[Flip] = []

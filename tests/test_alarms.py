@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from pingmon.alarms import ALIVE_EVERY_S, MAX_EXPIRING
-from pingmon.core.events import CheckChanged, CheckDeleted, SpecChanges
+from pingmon.alarms import ALIVE_EVERY_S, MAX_EXPIRING, TURNS
+from pingmon.core.events import CheckChanged, CheckDeleted, PingReceived, SpecChanges
 from pingmon.core.times import SECOND
 from pingmon.journal import JournalUnavailable
 from pingmon.testing import Rig, result
@@ -225,6 +225,93 @@ def test_a_suspended_machine_holds_back_the_silence_of_that_time(rig: Rig) -> No
     assert rig.world.daemon.deaf[-1].cause == "suspended"
 
 
+def queued(rig: Rig, check: str, turns: int) -> None:
+    """A ping that lies in the kernel's queues until the reactor has gone round so often."""
+    if turns:
+        rig.time.clock.callLater(0, queued, rig, check, turns - 1)
+    else:
+        rig.monitor.submit(check, PingReceived()).addErrback(lambda failure: failure.trap(JournalUnavailable))
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3, 8, 9.9, 25])
+@pytest.mark.parametrize("turns", [1, 2, TURNS - 1])
+def test_a_ping_that_waited_while_the_process_stood_still_is_heard_before_deadlines_are_judged(
+    rig: Rig, seconds: float, turns: int
+) -> None:
+    """However short or long it stood still, and however long the queue is."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    rig.advance(119.6)
+    rig.time.sleep(seconds)
+    queued(rig, check, turns)
+    rig.advance(20)
+    assert [flip.new for flip in rig.flips] == ["up"]
+
+
+def test_what_was_heard_is_decided_before_deadlines_are_judged(rig: Rig) -> None:
+    """A ping that the journal could not take makes pingmon deaf, and its silence proves nothing."""
+    check, silent = rig.check(1, timeout=60, grace=60), rig.check(2, timeout=60, grace=60)
+    rig.ping(check)
+    rig.ping(silent)
+    rig.advance(119.6)
+    rig.journal.at_once = False
+    rig.time.sleep(5)
+    queued(rig, check, 3)
+    rig.advance(2)
+    assert downs(rig) == []
+    rig.journal.fail_next()
+    rig.journal.flush()
+    assert rig.monitor.deaf_since is not None
+    rig.journal.at_once = True
+    rig.advance(2)
+    assert downs(rig) == []
+
+
+def test_one_judgement_is_made_at_a_time_and_each_is_made(rig: Rig) -> None:
+    """A loop that is always late still judges: what was due at a tick does not wait for a quiet moment."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    rig.advance(118)
+    rig.journal.at_once = False
+    rig.monitor.submit(check, PingReceived("log"))
+    for _ in range(5):
+        rig.time.work(4)
+        rig.advance(1)
+    assert downs(rig) == []
+    rig.journal.at_once = True
+    rig.journal.flush()
+    rig.advance(1)
+    assert len(downs(rig)) == 1
+
+
+def test_a_loop_that_is_kept_busy_cannot_hold_alerts_back(rig: Rig) -> None:
+    """Whoever floods pingmon for half a minute at a time, again and again, does not silence it."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    for _ in range(5):
+        rig.time.work(30)
+        rig.advance(1)
+    assert [down for down, _ in downs(rig)] == [check]
+    assert rig.world.daemon.deaf == ()
+
+
+def test_deadlines_are_not_judged_by_a_clock_that_was_set_back_meanwhile(rig: Rig) -> None:
+    """The time of the tick is of no more use when the clock shows less."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    rig.advance(10)
+    rig.journal.at_once = False
+    rig.monitor.submit(check, PingReceived("log"))
+    rig.advance(1)
+    rig.time.set_wall(-3600)
+    rig.journal.at_once = True
+    rig.journal.flush()
+    rig.advance(100)
+    assert downs(rig) == []
+    rig.advance(10)
+    assert [down for down, _ in downs(rig)] == [check]
+
+
 def test_while_the_disk_is_full_nothing_expires_and_afterwards_silence_is_held(rig: Rig) -> None:
     """503 for pings means that silence proves nothing."""
     check = rig.check(timeout=60, grace=60)
@@ -349,6 +436,26 @@ class Truth(RuleBasedStateMachine):
     def set_clock(self, by: float) -> None:
         self.rig.time.set_wall(by)
         self.rig.keeper.now()
+
+    @rule(seconds=st.floats(0.1, 40), index=st.integers(0, 2), turns=st.integers(1, TURNS - 1), busy=st.booleans())
+    def stall_with_a_ping_in_the_queue(self, seconds: float, index: int, turns: int, busy: bool) -> None:
+        """The ping was sent before the stall; whoever is silent for longer than that may not be heard of."""
+        check, sent = self.checks[index], self.true_time()
+        (self.rig.time.work if busy else self.rig.time.sleep)(seconds)
+        queued(self.rig, check, turns)
+        self.rig.advance(1)
+        assert self.rig.world.checks[check].last_ping is not None
+        self.spoken[check] = max(sent, self.true_time() - 1)
+        self.alarmed.discard(check)
+        self.alarmed_in_the_queue(check)
+        if seconds > 9 and not busy:
+            self.deaf_until = self.true_time()
+
+    def alarmed_in_the_queue(self, check: str) -> None:
+        """While its ping lay in the queue the check was not told."""
+        limit = 60 * (self.checks.index(check) + 1) + 60
+        for flip in self.rig.flips[self.seen :]:
+            assert flip.subject != check or flip.new != "down", f"a false alarm within {limit} s"
 
     @rule(seconds=st.integers(11, 500))
     def suspend(self, seconds: float) -> None:

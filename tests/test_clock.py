@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from threading import Event
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.clock import STEP_S, Timekeeper, steady_seconds
+from pingmon.clock import STEP_S, Timekeeper, busy_seconds, steady_seconds
 from pingmon.testing import START_S, FakeTime
 
 
@@ -26,6 +27,16 @@ def test_a_step_is_reported_once_before_the_first_reading_after_it(by: float) ->
     assert time.now() == round((START_S + by) * 1e6)
     time.now()
     assert steps == [round(by * 1e6)]
+
+
+def test_only_a_thread_that_runs_is_busy() -> None:
+    """A process that is kept from running uses no processor time, and one that computes does."""
+    before = busy_seconds()
+    Event().wait(0.05)
+    waited = busy_seconds()
+    while busy_seconds() < waited + 0.05:
+        pass
+    assert waited - before < 0.04
 
 
 def test_time_that_passes_is_no_step_not_even_while_suspended() -> None:

@@ -199,13 +199,12 @@ def fires_at(check: Check, deaf: tuple[Deaf, ...]) -> int | None:
     return fires
 
 
-def shown_status(check: Check, now: int, deaf: tuple[Deaf, ...] = ()) -> ShownStatus:
-    """The status people see: `grace` while the ping is late, `down` from the deadline on, before the flip is logged."""
-    fires = fires_at(check, deaf)
-    if fires is None:
-        return check.status
-    if now >= fires:
-        return "down"
+def shown_status(check: Check, now: int) -> ShownStatus:
+    """The status people see: what is known, and `grace` while the ping is late.
+
+    A check is `down` when the log says so and not when the clock does: silence proves nothing while pingmon is deaf, or
+    has not yet read what arrived.
+    """
     if check.status == "up" and check.expected is not None and now >= check.expected:
         return "grace"
     return check.status

@@ -109,7 +109,7 @@ class Call(Struct, frozen=True, kw_only=True):
     def view(self) -> View:
         """How this client sees checks, at this moment."""
         ping_base = self.base + self.settings.ping_path
-        return View(self.version, self.readonly, self.base, ping_base, self.monitor.now(), self.world.daemon.deaf)
+        return View(self.version, self.readonly, self.base, ping_base, self.monitor.now())
 
     def submit(self, stream: Id, event: Event) -> Deferred[Outcome]:
         """Have `event` logged; fires when it is durable."""

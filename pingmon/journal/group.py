@@ -59,6 +59,8 @@ class GroupCommit(Generic[T]):
         self._committing = 0
         self._busy = False
         self._idle: list[Deferred[None]] = []
+        self._appended = self._ended = 0
+        self._deciding: deque[tuple[int, Deferred[None]]] = deque()
 
     @property
     def buffered(self) -> int:
@@ -76,6 +78,7 @@ class GroupCommit(Generic[T]):
         done: Deferred[T] = Deferred()
         self._buffer.append((draft, row, done))
         self._bytes += len(row.canon)
+        self._appended += 1
         if not self._busy:
             self._busy = True
             self._soon(self._next)  # not at once: what else arrives in this turn of the reactor shares the commit
@@ -88,6 +91,18 @@ class GroupCommit(Generic[T]):
         waiter: Deferred[None] = Deferred()
         self._idle.append(waiter)
         return waiter
+
+    def decided(self) -> Deferred[None]:
+        """Fires when all drafts that were appended by now are delivered or refused."""
+        if self._ended == self._appended:
+            return succeed(None)
+        self._deciding.append((self._appended, Deferred()))
+        return self._deciding[-1][1]
+
+    def _decide(self, count: int) -> None:
+        self._ended += count
+        while self._deciding and self._deciding[0][0] <= self._ended:
+            self._deciding.popleft()[1].callback(None)
 
     def _next(self) -> None:
         batch = self._taken()
@@ -118,9 +133,11 @@ class GroupCommit(Generic[T]):
         self._next()  # first, so that the disk works while the entries are delivered
         for seq, (draft, _, done) in enumerate(batch, last - len(batch) + 1):
             deliver_one(self._deliver, Entry(seq, draft.at, draft.stream, draft.event, draft.payload), done)
+        self._decide(len(batch))
 
     def _refused(self, failure: Failure, batch: list[Waiting[T]]) -> None:
         self._next()
         cause = failure.value.cause if isinstance(failure.value, JournalUnavailable) else str(failure.value)
         for _, _, done in batch:
             done.errback(JournalUnavailable(cause))
+        self._decide(len(batch))

@@ -77,6 +77,7 @@ class MemoryJournal(Generic[T]):
         self._retention = retention
         self._max_buffered = max_buffered
         self._buffer: deque[tuple[Draft, Row, Deferred[T]]] = deque()
+        self._deciding: list[Deferred[None]] = []
         self._flips: dict[tuple[int, Id], FlipRow] = {}
         self._deliver: Callable[[Entry], T] | None = None
         self._running = False
@@ -136,6 +137,9 @@ class MemoryJournal(Generic[T]):
                 self._commit(batch)
         finally:
             self._flushing = False
+        waiters, self._deciding = self._deciding, []
+        for waiter in waiters:
+            waiter.callback(None)
 
     def _commit(self, batch: list[tuple[Draft, Row, Deferred[T]]]) -> None:
         self._now = max(draft.at for draft, _, _ in batch)
@@ -164,6 +168,13 @@ class MemoryJournal(Generic[T]):
         self._flips.clear()
         self._condition.wrote(now)
         return None
+
+    def decided(self) -> Deferred[None]:
+        """As in `SqliteJournal.decided`."""
+        if not self._buffer:
+            return succeed(None)
+        self._deciding.append(Deferred())
+        return self._deciding[-1]
 
     def derive(self, flip: FlipRow) -> None:
         """As in `SqliteJournal.derive`."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -119,6 +119,10 @@ class SqliteJournal(Generic[T]):
         if self._group is None or self._stopping is not None:
             return fail(JournalUnavailable(STOPPED))
         return self._group.append(draft)
+
+    def decided(self) -> Deferred[None]:
+        """Fires when all that was appended by now is delivered or refused; it does not fail."""
+        return succeed(None) if self._group is None else self._group.decided()
 
     def derive(self, flip: FlipRow) -> None:
         """Keep a flip; it is written with the next commit, heartbeat or snapshot, unless its key is there already."""

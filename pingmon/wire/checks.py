@@ -16,7 +16,6 @@ from uuid import UUID
 from msgspec import Struct
 
 from pingmon.core.check import Check, next_ping, shown_status, watched_since
-from pingmon.core.flip import Deaf
 from pingmon.core.ids import Id
 from pingmon.core.site import Site
 from pingmon.core.times import SECOND
@@ -41,7 +40,6 @@ class View(Struct, frozen=True):
     base: str
     ping_base: str
     now: int
-    deaf: tuple[Deaf, ...] = ()
 
     def check_url(self, id: Id) -> str:
         """The address of the check in this version of the API."""
@@ -105,7 +103,7 @@ def _addresses(check: Check, view: View) -> Json:
 
 def status(check: Check, view: View) -> str:
     """The status as this version of the API calls it."""
-    shown = shown_status(check, view.now, view.deaf)
+    shown = shown_status(check, view.now)
     if view.version not in STARTED_STATUS:
         return shown
     start = watched_since(check)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pingmon.core.events import CheckCreated, CheckSpec, PingReceived
+from pingmon.core.events import CheckCreated, CheckExpired, CheckSpec, PingReceived
 from pingmon.http.api import ApiSettings
 from tests.http.api_house import PROJECT, House
 
@@ -153,8 +153,21 @@ def test_what_pings_do_is_shown() -> None:
     assert shown["next_ping"] == "2023-11-14T22:14:25+00:00"
     house.time += 61
     assert house.get(CHECKS + id).json["status"] == "grace"
+    check = house.monitor.world.checks[id]
     house.time += 60
+    house.submit(id, CheckExpired(check.deadline or 0, check.armed_by))
     assert house.get(CHECKS + id).json["status"] == "down"
+
+
+def test_while_pingmon_is_deaf_no_silent_check_is_called_down() -> None:
+    """Whoever polls the API is not paged by pingmon's own outage: the API knows no more than the flips do."""
+    house = House()
+    id = house.create(timeout=60, grace=60)
+    house.ping(id)
+    house.monitor.deaf(house.monitor.now(), "disk")
+    house.time += 3600
+    assert house.get(CHECKS + id).json["status"] == "grace"
+    assert house.get(f"{CHECKS}{id}/flips/").json["flips"][0]["up"] == 1
 
 
 def test_a_list_of_many_checks() -> None:

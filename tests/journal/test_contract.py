@@ -47,6 +47,19 @@ async def test_a_deferred_fires_just_after_its_own_entry_was_delivered(house: Ho
 
 
 @ensureDeferred
+async def test_decided_fires_when_all_that_was_appended_before_is_delivered(house: House, ping: Ping) -> None:
+    journal = house.journal()
+    await journal.decided()
+    for n in range(9):
+        journal.append(ping(BEGIN + n))
+    decided = journal.decided()
+    assert not decided.called
+    house.settle(journal)
+    await decided
+    assert len(house.delivered) == 9
+
+
+@ensureDeferred
 async def test_what_is_appended_from_a_callback_comes_after_what_was_appended_before(house: House, ping: Ping) -> None:
     journal = house.journal()
     inner: list[Deferred[int]] = []

@@ -83,9 +83,9 @@ def test_status_started_in_version_1_only() -> None:
     assert status(running, replace(VIEW, version=1)) == "started"
     assert status(running, VIEW) == "down"
     assert check_json(running, VIEW)["started"] is True
-    overran = check(runs=(Run(None, NOW - grace),), deadline=NOW, status="up")
+    overran = check(runs=(Run(None, NOW - grace, overdue=False),), deadline=NOW, status="down")
     assert status(overran, replace(VIEW, version=1)) == "down"
-    late = check(runs=(Run(None, NOW - 5),), deadline=NOW - 1, expected=NOW - 1 - grace, status="up")
+    late = check(runs=(Run(None, NOW - 5),), deadline=NOW - 1, expected=NOW - 1 - grace, status="down")
     assert status(late, VIEW) == "down"
     assert status(late, replace(VIEW, version=1)) == "started"
     assert status(check(status="paused"), replace(VIEW, version=1)) == "paused"
