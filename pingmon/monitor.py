@@ -26,31 +26,21 @@ from pingmon.core.events import (
     Id,
     ListeningEnded,
     ListeningResumed,
-    SiteSpec,
 )
-from pingmon.core.flip import Cause, Flip
+from pingmon.core.flip import Flip
 from pingmon.core.fold import fold
 from pingmon.core.parts import Outcome, StateRow, Subject
-from pingmon.core.site import Site
 from pingmon.core.times import SECOND
 from pingmon.core.world import World, encoded
 from pingmon.journal import FlipRow, JournalFormatError, JournalFull, JournalHealth, JournalUnavailable
 from pingmon.wire.looks import witnesses
+from pingmon.wire.message import REASONS, kind, name, printable
 
 SNAPSHOT_EVERY: Final = 50_000
 """Entries after which the world is saved; replaying as many takes about a second."""
 
 log = Logger()
 _listening_fails = log.failureHandler("while following an entry")
-
-_CAUSES: Final[dict[Cause, str]] = {
-    "": "",
-    "silence": ": no ping came in time",
-    "run": ": a run took too long",
-    "signal": ": it reported a failure",
-    "verdict": "",
-    "ended": "",
-}
 
 DeafCause: TypeAlias = Literal["stopped", "suspended", "disk"]
 Listener: TypeAlias = Callable[[Entry, Outcome], None]
@@ -74,6 +64,18 @@ class Journal(Protocol):
     def decided(self) -> Deferred[None]: ...
     def health(self) -> JournalHealth: ...
     def stop(self) -> Deferred[None]: ...
+
+
+def derived(outcome: Outcome) -> Iterator[FlipRow]:
+    """What is kept beside the log of what an entry did: a flip, and what became of messages about flips.
+
+    A message has the place of its flip, under the id of its channel: each channel is told of a flip once.
+    """
+    if (flip := outcome.flip) is not None:
+        yield FlipRow(flip.seq, flip.subject, flip.at, msgspec.json.encode(flip))
+    for ended in outcome.ended:
+        owed, body = ended.owed, msgspec.json.encode(ended)
+        yield FlipRow(owed.flip.seq, owed.channel, owed.created, body, ended.after_all)
 
 
 class Monitor:
@@ -184,8 +186,8 @@ class Monitor:
     def _deliver(self, entry: Entry) -> Outcome:
         outcome = fold(self.world, entry)
         subject = outcome.check or outcome.site
+        self._derive(outcome)
         if outcome.flip is not None and subject is not None:
-            self._derive(outcome)
             self._log_flip(subject, outcome.flip)
         for listener in self._listeners:
             with _listening_fails:
@@ -195,23 +197,24 @@ class Monitor:
         return outcome
 
     def _derive(self, outcome: Outcome) -> None:
-        flip = outcome.flip
-        if flip is not None:
-            self.journal.derive(FlipRow(flip.seq, flip.subject, flip.at, msgspec.json.encode(flip)))
+        for row in derived(outcome):
+            self.journal.derive(row)
 
     def _log_flip(self, subject: Subject, flip: Flip) -> None:
-        spec = subject.spec
         # Of what keeps pingmon from seeing anything at all, the operator is told elsewhere, and once.
         disputed = flip.new == "unknown" and any(look.counts for look in flip.looks)
-        log = self.log.warn if disputed else self.log.info
+        silent = flip.new == "down" and not subject.spec.channels
+        log = self.log.warn if disputed or silent else self.log.info
+        why = witnesses(flip.looks) if flip.cause == "verdict" else REASONS[flip.cause]
         log(
-            "{what} {id} ({name}) went {new}, was {old}{cause}",
-            what="site" if isinstance(subject, Site) else "check",
+            "{what} {id} ({name}) went {new}, was {old}{cause}{nobody}",
+            what=kind(subject),
             id=subject.id[:8],  # a check's whole id is as good as its ping URL
-            name=_printable(spec.name or (spec.url if isinstance(spec, SiteSpec) else spec.slug) or "no name"),
+            name=printable(called if (called := name(subject)) != subject.id else "no name"),
             new=flip.new,
             old=flip.old,
-            cause=f": {witnesses(flip.looks)}" if flip.cause == "verdict" else _CAUSES[flip.cause],
+            cause=why and f": {why}",
+            nobody="; nobody is told: it has no channels" if silent else "",
         )
 
     # --- saving ---------------------------------------------------------------------------------------------------
@@ -293,8 +296,3 @@ class Monitor:
             self._step_owed += by
 
         return self.submit(DAEMON, ClockStepped(by)).addCallbacks(lambda _: None, not_logged)
-
-
-def _printable(name: str) -> str:
-    """A name that somebody chose, so that it cannot make up lines of the log."""
-    return "".join(char if char.isprintable() else "?" for char in name)

@@ -30,6 +30,7 @@ from msgspec.structs import replace
 from pingmon.core.events import CheckSpec, PingReceived
 from pingmon.core.flip import Cause, Deaf, Flip
 from pingmon.core.ids import Id
+from pingmon.core.notify import Audience
 from pingmon.core.schedule import next_expected
 from pingmon.core.times import SECOND
 
@@ -52,8 +53,9 @@ class Check(Struct, frozen=True, omit_defaults=True, gc=False):
     """A check as the log has made it. `last_duration` is in microseconds; `since` is when `status` began.
 
     `born` is the log entry (`seq`) that created the check, `armed_by` the one that set its deadline: an expiry that
-    names another one is void. `relayed` are channels that were told of the current down in another's stead. `ended`:
-    people were told that the schedule has run out.
+    names another one is void. `relayed` are channels that were told of the current down in another's stead, `audience`
+    are all who were to be told of the newest flip that people are told of (None: nobody ever, or an older pingmon).
+    `ended`: people were told that the schedule has run out.
     """
 
     id: Id
@@ -76,6 +78,7 @@ class Check(Struct, frozen=True, omit_defaults=True, gc=False):
     armed_by: int = 0
     relayed: tuple[Id, ...] = ()
     ended: bool = False
+    audience: Audience | None = None
 
 
 def pinged(check: Check, seq: int, at: int, ping: PingReceived) -> tuple[Check, Flip | None]:

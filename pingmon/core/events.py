@@ -340,25 +340,61 @@ class ChannelCreated(Event, frozen=True):
     most: int = 0
 
 
+class ChannelChanged(Event, frozen=True):
+    """The settings that are given are set; the others stay as they are."""
+
+    name: str | UnsetType = UNSET
+    value: dict[str, object] | UnsetType = UNSET
+
+
+class ChannelSecretRenewed(Event, frozen=True):
+    """From now on `secret` signs; until `old_until` (microseconds since the epoch) the one before does as well."""
+
+    secret: str
+    old_until: int = 0
+
+
+class ChannelDeleted(Event, frozen=True):
+    pass
+
+
+class ChannelTested(Event, frozen=True):
+    """Somebody had a test message sent. Without an `error` the receiver took it."""
+
+    took_ms: int
+    status: int | None = None
+    error: str = ""
+
+
 class NotificationDelivered(Event, frozen=True):
-    """The receiver took it. `took_ms`: duration of the last attempt. `status`: the answer's, where there is one."""
+    """The receiver took it. `took_ms`: duration of the last attempt. `status`: the answer's, where there is one.
+
+    `nothing`: the channel wants no message of this kind, and none was sent.
+    """
 
     id: str
     took_ms: int
     status: int | None = None
+    nothing: bool = False
 
 
 class NotificationFailed(Event, frozen=True):
-    """An attempt failed; the next is due at `retry_at` (microseconds since the epoch)."""
+    """An attempt failed; the channel's next is due at `retry_at` (microseconds since the epoch).
+
+    `held`: the receiver itself has asked to be left alone until then. All messages to the channel that fell due at or
+    before `given_up` will not be tried again.
+    """
 
     id: str
     took_ms: int
     error: str
     retry_at: int
+    held: bool = False
+    given_up: int = 0
 
 
 class NotificationAbandoned(Event, frozen=True):
-    """No further attempt will be made."""
+    """No further attempt will be made: there is something wrong with this message, whoever is to receive it."""
 
     id: str
     took_ms: int

@@ -11,14 +11,16 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from pingmon.core import channel as channels
 from pingmon.core import check as checks
-from pingmon.core import events, fold_projects, fold_sites, notify
+from pingmon.core import events, fold_projects, fold_sites, notify, owing
 from pingmon.core import site as sites
+from pingmon.core.channel import Channel
 from pingmon.core.check import Check
 from pingmon.core.events import CheckSpec, Entry
 from pingmon.core.flip import Deaf, Flip
-from pingmon.core.notify import Channel, Notification
-from pingmon.core.owing import owe, owe_beside
+from pingmon.core.ids import Id
+from pingmon.core.notify import Attempted
 from pingmon.core.parts import Daemon, Outcome, is_full
 from pingmon.core.world import World
 
@@ -29,7 +31,10 @@ MAX_DEAF_SPANS: Final = 32
 def fold(world: World, entry: Entry) -> Outcome:
     """Take the next entry of the log into `world`, and say what it did."""
     world.seq = entry.seq
-    return FOLDS[type(entry.event)](world, entry, entry.event)
+    outcome = FOLDS[type(entry.event)](world, entry, entry.event)
+    if world.ended:
+        outcome, world.ended = replace(outcome, ended=tuple(world.ended)), []
+    return outcome
 
 
 def _about_check(body: Callable[[World, Entry, Any, Check], Outcome]) -> Callable[[World, Entry, Any], Outcome]:
@@ -80,11 +85,13 @@ def _check_created(world: World, entry: Entry, event: events.CheckCreated) -> Ou
 
 
 def _check_changed(world: World, entry: Entry, event: events.CheckChanged, check: Check) -> Outcome:
-    return _changed(world, entry, checks.respecified(check, entry.seq, event.changes.applied_to(check.spec)), None)
+    after = checks.respecified(check, entry.seq, event.changes.applied_to(check.spec))
+    owing.unowe(world, entry.at, check, after)
+    return _changed(world, entry, after, None)
 
 
 def _check_deleted(world: World, entry: Entry, event: events.CheckDeleted, check: Check) -> Outcome:
-    world.drop_check(check)
+    world.drop_check(check, entry.at)
     return Outcome("done", check.id, check)
 
 
@@ -107,7 +114,7 @@ def _check_expired(world: World, entry: Entry, event: events.CheckExpired, check
 def _schedule_ended(world: World, entry: Entry, event: events.ScheduleEnded, check: Check) -> Outcome:
     after, news = checks.schedule_ended(check, entry.seq, entry.at)
     world.keep_check(after)
-    return Outcome("done", check.id, after, channels=owe_beside(world, entry.at, after, news) if news else ())
+    return Outcome("done", check.id, after, channels=owing.owe_beside(world, entry.at, after, news) if news else ())
 
 
 def _channel_created(world: World, entry: Entry, event: events.ChannelCreated) -> Outcome:
@@ -121,42 +128,71 @@ def _channel_created(world: World, entry: Entry, event: events.ChannelCreated) -
     return Outcome("created", entry.stream)
 
 
-def _delivered(world: World, entry: Entry, event: events.NotificationDelivered) -> Outcome:
-    channel = world.channels.get(entry.stream)
-    if channel is not None:
-        world.put_channel(replace(channel, last_delivered=entry.at, last_error=""))
+def _about_channel(body: Callable[[World, Entry, Any, Channel], Outcome]) -> Callable[[World, Entry, Any], Outcome]:
+    """What an entry does to the channel that it is about: nothing, if there is none."""
+
+    def folded(world: World, entry: Entry, event: events.Event) -> Outcome:
+        channel = world.channels.get(entry.stream)
+        return Outcome("unknown", entry.stream) if channel is None else body(world, entry, event, channel)
+
+    return folded
+
+
+def _channel_changed(world: World, entry: Entry, event: events.ChannelChanged, channel: Channel) -> Outcome:
+    world.put_channel(channels.answers(events.applied(event, channel)))
+    return Outcome("done", channel.id)
+
+
+def _channel_secret_renewed(
+    world: World, entry: Entry, event: events.ChannelSecretRenewed, channel: Channel
+) -> Outcome:
+    world.put_channel(channels.renewed(channel, event.secret, event.old_until))
+    return Outcome("done", channel.id)
+
+
+def _channel_deleted(world: World, entry: Entry, event: events.ChannelDeleted, channel: Channel) -> Outcome:
+    world.drop_channel(channel, entry.at)
+    return Outcome("done", channel.id)
+
+
+def _channel_tested(world: World, entry: Entry, event: events.ChannelTested, channel: Channel) -> Outcome:
+    """A test that fails says no more than itself: what is owed is tried when it is due."""
+    if not event.error:
+        world.put_channel(channels.answers(channel))
+    return Outcome("done", channel.id)
+
+
+def _delivered(world: World, entry: Entry, event: events.NotificationDelivered, channel: Channel) -> Outcome:
+    attempt = None if event.nothing else Attempted(entry.at, event.took_ms, event.status)
+    if attempt is not None:
+        world.put_channel(replace(channels.answers(channel), last_delivered=entry.at))
     owed = world.owed.get(event.id)
     if owed is not None:
-        world.settle(owed)
-        if owed.relays is not None and owed.flip.new == "down":
-            subject = world.subject(owed.flip.subject)
-            world.keep(replace(subject, relayed=(*subject.relayed, owed.channel)))
-        return Outcome("done", entry.stream)
-    for waiting in world.outbox.get(entry.stream, {}).values():
-        if waiting.replaces == event.id:
-            world.owe(notify.delivered_after_all(waiting))
-            break
-    return Outcome("unknown", entry.stream)
+        owing.delivered(world, owed, attempt, entry.at)
+        return Outcome("done", channel.id)
+    owing.arrived_after_all(world, channel.id, event.id, attempt, entry.at)
+    return Outcome("unknown", channel.id)
 
 
-def _failed(world: World, entry: Entry, event: events.NotificationFailed) -> Outcome:
-    owed = _unsent(world, entry, event.id, event.error)
+def _failed(world: World, entry: Entry, event: events.NotificationFailed, channel: Channel) -> Outcome:
+    world.put_channel(channels.failed(channel, entry.at, event.error, event.retry_at, held=event.held))
+    owed = world.owed.get(event.id)
+    if owed is not None:
+        world.owe(notify.attempted(owed, Attempted(entry.at, event.took_ms, error=event.error)))
+    told: dict[Id, None] = {}
+    for lost in list(world.outbox.get(channel.id, {}).values()) if event.given_up else ():
+        if lost.created <= event.given_up:
+            told |= dict.fromkeys(owing.given_up(world, lost, event.error, entry.at))
+    return Outcome("unknown" if owed is None else "done", channel.id, channels=tuple(told))
+
+
+def _abandoned(world: World, entry: Entry, event: events.NotificationAbandoned, channel: Channel) -> Outcome:
+    world.put_channel(replace(channel, last_error=event.error))
+    owed = world.owed.get(event.id)
     if owed is None:
-        return Outcome("unknown", entry.stream)
-    world.owe(replace(owed, attempts=owed.attempts + 1, error=event.error, next_at=event.retry_at))
-    return Outcome("done", entry.stream)
-
-
-def _abandoned(world: World, entry: Entry, event: events.NotificationAbandoned) -> Outcome:
-    lost = _unsent(world, entry, event.id, event.error)
-    if lost is None:
-        return Outcome("unknown", entry.stream)
-    world.settle(lost)
-    project = world.channels[entry.stream].project
-    relays = notify.relayed(lost, event.error, world.members[project].channels, entry.at)
-    for relay in relays:
-        world.owe(relay)
-    return Outcome("done", entry.stream, channels=tuple(relay.channel for relay in relays))
+        return Outcome("unknown", channel.id)
+    lost = notify.attempted(owed, Attempted(entry.at, event.took_ms, error=event.error))
+    return Outcome("done", channel.id, channels=owing.given_up(world, lost, event.error, entry.at))
 
 
 def _listening_resumed(world: World, entry: Entry, event: events.ListeningResumed) -> Outcome:
@@ -176,11 +212,10 @@ def _clock_stepped(world: World, entry: Entry, event: events.ClockStepped) -> Ou
         world.keep_check(checks.shifted(check, entry.seq, by))
     for site in list(world.sites.values()):
         world.put_site(sites.shifted(site, by))
+    for channel in list(world.channels.values()):
+        world.put_channel(channels.shifted(channel, by))
     for owed in list(world.owed.values()):
-        flip = replace(owed.flip, at=owed.flip.at + by, since=owed.flip.since + by)
-        down_from = None if owed.down_from is None else owed.down_from + by
-        created, next_at = owed.created + by, owed.next_at + by
-        world.owe(replace(owed, flip=flip, down_from=down_from, created=created, next_at=next_at))
+        world.owe(notify.shifted(owed, by))
     spans = tuple(
         replace(span, since=span.since + by, until=span.until + by, hold_until=span.hold_until + by)
         for span in world.daemon.deaf
@@ -195,14 +230,8 @@ def _changed(world: World, entry: Entry, after: Check, flip: Flip | None) -> Out
     world.keep_check(after)
     if flip is None:
         return Outcome("done", after.id, after)
-    return Outcome("done", after.id, after, flip=flip, channels=owe(world, entry.at, after, flip))
-
-
-def _unsent(world: World, entry: Entry, id: str, error: str) -> Notification | None:
-    channel = world.channels.get(entry.stream)
-    if channel is not None:
-        world.put_channel(replace(channel, last_error=error))
-    return world.owed.get(id)
+    told = owing.owe(world, entry.at, after, flip)
+    return Outcome("done", after.id, world.checks[after.id], flip=flip, channels=told)
 
 
 FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] = {
@@ -215,9 +244,13 @@ FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] =
     events.CheckExpired: _about_check(_check_expired),
     events.ScheduleEnded: _about_check(_schedule_ended),
     events.ChannelCreated: _channel_created,
-    events.NotificationDelivered: _delivered,
-    events.NotificationFailed: _failed,
-    events.NotificationAbandoned: _abandoned,
+    events.ChannelChanged: _about_channel(_channel_changed),
+    events.ChannelSecretRenewed: _about_channel(_channel_secret_renewed),
+    events.ChannelDeleted: _about_channel(_channel_deleted),
+    events.ChannelTested: _about_channel(_channel_tested),
+    events.NotificationDelivered: _about_channel(_delivered),
+    events.NotificationFailed: _about_channel(_failed),
+    events.NotificationAbandoned: _about_channel(_abandoned),
     events.ListeningEnded: _listening_ended,
     events.ListeningResumed: _listening_resumed,
     events.ClockStepped: _clock_stepped,

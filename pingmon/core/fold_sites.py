@@ -18,7 +18,7 @@ from pingmon.core.events import Entry
 from pingmon.core.flip import Flip
 from pingmon.core.ids import Id
 from pingmon.core.notify import matters
-from pingmon.core.owing import owe
+from pingmon.core.owing import owe, unowe
 from pingmon.core.partner import Partner
 from pingmon.core.parts import Outcome, is_full
 from pingmon.core.site import Round, Site, Word
@@ -55,12 +55,13 @@ def _site_created(world: World, entry: Entry, event: events.SiteCreated) -> Outc
 
 def _site_changed(world: World, entry: Entry, event: events.SiteChanged, site: Site) -> Outcome:
     after = sites.respecified(site, entry.seq, event.changes.applied_to(site.spec))
+    unowe(world, entry.at, site, after)
     channels = _told(world, entry, *telling.called_off(site, after))
     return Outcome("done", site.id, site=world.sites[site.id], channels=channels)
 
 
 def _site_deleted(world: World, entry: Entry, event: events.SiteDeleted, site: Site) -> Outcome:
-    world.drop_site(site)
+    world.drop_site(site, entry.at)
     return Outcome("done", site.id, site=site)
 
 

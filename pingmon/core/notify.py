@@ -1,16 +1,19 @@
-"""Who is told what after a flip, and when a delivery is tried again.
+"""Who is told what after a flip, and what became of each message.
 
-A notification is one message to one channel about one check or site. It lives in the folded state until the log says
-that it was delivered or abandoned, so it survives every restart; its id is derived from the flip and never changes.
+A notification is one message to one channel about one flip; no channel is owed two about the same one. It lives in the
+folded state until the log says that it was delivered or given up, so it survives every restart; its id is derived from
+the flip and never changes. How it ended is kept beside the flips (`Delivery`).
 
-A newer flip of the same subject overtakes: the older message is dropped, and the newer one says from when on it was
-down. If the older one turns out to have arrived after all, the newer one says no more than its own.
+A newer flip of the same subject overtakes: the older message is dropped, and the newer one makes up for it. Whoever has
+not heard of an outage hears of both its ends in one message, `was down from … to …`: in the way up, or, if that was
+overtaken too, in the next way down (`missed`). If the older one turns out to have arrived after all, the newer one says
+no more than its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,47 +22,76 @@ from pingmon.core.flip import Flip
 from pingmon.core.ids import Id
 from pingmon.core.times import SECOND
 
-RETRY_AFTER_S: Final = (5, 30, 120, 600, 1800, 3600)
-"""Seconds between attempts; the last one repeats until `GIVE_UP_AFTER_S` have passed since the first was due."""
-GIVE_UP_AFTER_S: Final = 24 * 3600
-JITTER: Final = 0.1
-"""A wait is stretched by up to this share, so that retries of many channels do not march in step."""
+GIVE_UP_AFTER: Final = 24 * 3600 * SECOND
+"""Microseconds after which a message that cannot be delivered is given up."""
+TRIED_MAX: Final = 32
+"""Attempts of a message that are remembered, the newest ones; a day has about as many."""
+
+Became: TypeAlias = Literal["delivered", "nothing to send", "given up", "replaced", "void"]
 
 
-class Channel(Struct, frozen=True, omit_defaults=True, gc=False):
-    """A place where people or programs are told. `value` holds the kind's own settings, `secret` signs messages."""
+class Attempted(Struct, frozen=True, omit_defaults=True, gc=False):
+    """One attempt: when it ended, how long it took, the answer's status if it has one, and the error if it failed."""
 
-    id: Id
-    project: Id
-    kind: str
-    name: str
-    value: dict[str, object]
-    secret: str
-    born: int
-    created: int
-    last_delivered: int | None = None
-    last_error: str = ""
+    at: int
+    took_ms: int
+    status: int | None = None
+    error: str = ""
+
+
+class Missed(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Outages that were over before the channel could be told of any: how many, from when to when."""
+
+    since: int
+    until: int
+    count: int = 1
 
 
 class Notification(Struct, frozen=True, omit_defaults=True, gc=False):
-    """A message that is owed to `channel`. `attempts` counts the failed ones, `next_at` is when the next is due.
+    """A message that is owed to `channel` since `created`. `attempts` counts those that failed.
 
-    `down_from`: for an up whose down was never delivered, when the check had gone down. `replaces`: id of the
-    undelivered message this one overtook. `relays`: id of the channel that could not be told, when this message goes
-    elsewhere in its stead, and `relays_error` why. `error`: why the last attempt failed (of the lost one, at first).
+    `down_from`: for an up whose down never arrived, when the check had gone down; `missed` are outages before that.
+    `replaces`: id of the undelivered message this one overtook, which is kept in `overtook`. `relays`: id of the
+    channel that could not be told, when this message goes elsewhere in its stead, and `relays_error` why. `error`: why
+    the last attempt failed (of the lost one, at first).
     """
 
     id: str
     channel: Id
     flip: Flip
     created: int
-    next_at: int
     attempts: int = 0
     error: str = ""
     down_from: int | None = None
     replaces: str | None = None
     relays: Id | None = None
     relays_error: str = ""
+    tried: tuple[Attempted, ...] = ()
+    missed: Missed | None = None
+    overtook: Notification | None = None
+
+
+class Delivery(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What became of a message, and when; `by` is the id of the newer one that took its place, `why` says more.
+
+    `after_all`: it was said to be replaced, and has arrived nevertheless.
+    """
+
+    owed: Notification
+    became: Became
+    at: int
+    by: str = ""
+    why: str = ""
+    after_all: bool = False
+
+
+class Audience(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Who was to be told of the flip `seq` of a check or site, by whichever way, and who has heard of it."""
+
+    seq: int
+    new: Literal["up", "down"]
+    owed: tuple[Id, ...]
+    heard: tuple[Id, ...] = ()
 
 
 def matters(flip: Flip) -> bool:
@@ -67,52 +99,76 @@ def matters(flip: Flip) -> bool:
     return flip.new == "down" or (flip.old == "down" and flip.new == "up")
 
 
-def notification(flip: Flip, channel: Id, now: int, pending: Notification | None) -> Notification:
-    """What `channel` is owed after `flip`; `pending` is its undelivered message about the same check, if any."""
-    fresh = Notification(id=f"{channel}.{flip.seq}", channel=channel, flip=flip, created=now, next_at=now)
+def notification(
+    flip: Flip, channel: Id, now: int, pending: Notification | None, *, heard: bool = True
+) -> Notification:
+    """What `channel` is owed after `flip`; `pending` is its undelivered message about the same check, if any.
+
+    `heard`: the channel has heard of what was before, as far as that is not pending.
+    """
+    fresh = Notification(id=f"{channel}.{flip.seq}", channel=channel, flip=flip, created=now)
     if pending is None:
-        return fresh
-    down_from = pending.flip.at if flip.new == "up" and pending.flip.new == "down" else None
-    return replace(fresh, down_from=down_from, replaces=pending.id)
+        return fresh if heard or flip.new == "down" else replace(fresh, down_from=flip.since)
+    fresh = replace(fresh, replaces=pending.id, overtook=replace(pending, overtook=None), missed=pending.missed)
+    if flip.new == "up" and pending.flip.new == "down":
+        return replace(fresh, down_from=pending.flip.at)
+    if flip.new == "down" and pending.down_from is not None:
+        return replace(fresh, missed=_also(pending.missed, pending.down_from, pending.flip.at))
+    return fresh
+
+
+def _also(missed: Missed | None, since: int, until: int) -> Missed:
+    return Missed(since, until) if missed is None else Missed(missed.since, until, missed.count + 1)
 
 
 def delivered_after_all(waiting: Notification) -> Notification:
     """`waiting`, once the message it overtook has arrived nevertheless."""
-    return replace(waiting, down_from=None, replaces=None)
+    return replace(waiting, down_from=None, replaces=None, missed=None, overtook=None)
+
+
+def attempted(owed: Notification, attempt: Attempted) -> Notification:
+    """`owed` after one more attempt."""
+    owed = replace(owed, tried=(*owed.tried, attempt)[-TRIED_MAX:])
+    if not attempt.error:
+        return owed
+    return replace(owed, attempts=owed.attempts + 1, error=attempt.error)
 
 
 def relayed(lost: Notification, error: str, others: Iterable[Id], now: int) -> list[Notification]:
-    """The messages that tell the project's other channels of one that was abandoned. A relay is not relayed again."""
+    """The messages that tell `others` of one that was given up. A relay is not relayed again.
+
+    They have heard nothing of what was before, so a way up tells them from when on it was down.
+    """
     if lost.relays is not None:
         return []
+    down_from = lost.down_from
+    if down_from is None and lost.flip.new == "up" and matters(lost.flip):
+        down_from = lost.flip.since
     return [
-        replace(
-            lost,
+        Notification(
             id=f"{lost.id}.{channel}",
             channel=channel,
+            flip=lost.flip,
             created=now,
-            next_at=now,
-            attempts=0,
             error=error,
-            replaces=None,
+            down_from=down_from,
             relays=lost.channel,
             relays_error=error,
+            missed=lost.missed,
         )
         for channel in others
-        if channel != lost.channel
     ]
 
 
-def retry_at(owed: Notification, now: int, *, spread: float, asked_s: float | None) -> int | None:
-    """When to try again after a failed attempt at `now`; None when it is time to give up.
-
-    `spread` in [0, 1) places the attempt within its jitter; `asked_s` is the receiver's `Retry-After`, in seconds,
-    which may lengthen the wait but never past the end.
-    """
-    end = owed.created + GIVE_UP_AFTER_S * SECOND
-    step = RETRY_AFTER_S[min(owed.attempts, len(RETRY_AFTER_S) - 1)]
-    wait = max(step * (1 + JITTER * spread), asked_s or 0.0)
-    due = now + round(wait * SECOND)
-    if now >= end:
-        return None
-    return min(due, max(end, now + SECOND))
+def shifted(owed: Notification, by: int) -> Notification:
+    """The message after the wall clock was set by `by`: what was measured on the old clock moves along."""
+    flip, missed, overtook = owed.flip, owed.missed, owed.overtook
+    return replace(
+        owed,
+        flip=replace(flip, at=flip.at + by, since=flip.since + by),
+        created=owed.created + by,
+        down_from=None if owed.down_from is None else owed.down_from + by,
+        tried=tuple(replace(attempt, at=attempt.at + by) for attempt in owed.tried),
+        missed=None if missed is None else replace(missed, since=missed.since + by, until=missed.until + by),
+        overtook=None if overtook is None else shifted(overtook, by),
+    )

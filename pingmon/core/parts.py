@@ -11,6 +11,7 @@ from pingmon.core import events
 from pingmon.core.check import Check
 from pingmon.core.flip import Deaf, Flip
 from pingmon.core.ids import Id
+from pingmon.core.notify import Delivery
 from pingmon.core.partner import Partner
 from pingmon.core.site import Site
 
@@ -56,7 +57,8 @@ class Outcome(Struct, frozen=True, gc=False):
     `exists`: nothing, because the check wanted is `id`; `ambiguous`: nothing, several checks have the slug;
     `full`: nothing, the project has as many as it may; `unknown`: nothing, what the entry is about is not there.
     `check`, `site`, `partner`, `project` and `key` are what the entry was about, afterwards; `channels` those that are
-    owed something new; `everything` tells that deadlines of all checks have moved.
+    owed something new; `ended` says of messages that are owed no more what became of them; `everything` tells that
+    deadlines of all checks have moved.
     """
 
     result: Result = "done"
@@ -66,6 +68,7 @@ class Outcome(Struct, frozen=True, gc=False):
     partner: Partner | None = None
     flip: Flip | None = None
     channels: tuple[Id, ...] = ()
+    ended: tuple[Delivery, ...] = ()
     everything: bool = False
     project: Project | None = None
     key: Key | None = None

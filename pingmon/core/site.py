@@ -38,6 +38,7 @@ from pingmon.core.events import SiteSpec
 from pingmon.core.flip import Cause, Flip
 from pingmon.core.ids import Id
 from pingmon.core.look import Look
+from pingmon.core.notify import Audience
 from pingmon.core.partner import Hosting
 from pingmon.core.times import SECOND
 
@@ -114,9 +115,9 @@ class Site(Struct, frozen=True, omit_defaults=True, gc=False):
     `failures` and `successes` count looks in a row that lead to a verdict, `rounds` those without one. `last` is the
     newest round that was logged. `moved` is the entry that brought it to its present address; 0 if it was always there.
 
-    `told`: users were told that it is down, and not yet that it is back. `partner_told` is the partner that was asked
-    about this outage, `inquiry` what it is being asked now, `silence` what it once answered (see `telling`).
-    `word` is the last of its answers. `relayed` are channels that were told of the current outage in another's stead.
+    `told`: it was decided that users hear that it is down, and not yet that it is back. `partner_told` is the partner
+    that was asked about this outage, `inquiry` what it is being asked now, `silence` what it once answered (see
+    `telling`). `word` is the last of its answers. `relayed` and `audience` are as those of a check.
     """
 
     id: Id
@@ -139,6 +140,7 @@ class Site(Struct, frozen=True, omit_defaults=True, gc=False):
     word: Word | None = None
     relayed: tuple[Id, ...] = ()
     moved: int = 0
+    audience: Audience | None = None
 
 
 def verdict(seen: Round) -> Verdict:

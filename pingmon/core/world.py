@@ -14,9 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pingmon.core import events
+from pingmon.core.channel import Channel
 from pingmon.core.check import Check
 from pingmon.core.events import CheckSpec, Id
-from pingmon.core.notify import Channel, Notification
+from pingmon.core.notify import Became, Delivery, Notification
 from pingmon.core.partner import Partner, host_of
 from pingmon.core.parts import Daemon, Key, Members, Project, StateRow, Subject
 from pingmon.core.site import Site
@@ -43,6 +44,8 @@ class World:
         self.channels: dict[Id, Channel] = {}
         self.owed: dict[str, Notification] = {}
         self.outbox: dict[Id, dict[str, Notification]] = {}
+        self.ended: list[Delivery] = []
+        """What became of messages that the present entry has ended."""
         self._owed_about: dict[tuple[Id, Id], tuple[str, ...]] = {}
         self._dirty: dict[str, set[str]] = {kind: set() for kind in _TABLES}
 
@@ -74,15 +77,6 @@ class World:
         channels = self.members[subject.project].channels
         return [self.owed[id] for channel in channels for id in self._owed_about.get((channel, subject.id), ())]
 
-    def forget_owed(self, subject: Subject) -> dict[Id, Notification]:
-        """Owe nothing about `subject` any more; what was owed, by channel, relays left out."""
-        forgotten = {}
-        for owed in self.owed_about(subject):
-            self.settle(owed)
-            if owed.relays is None:
-                forgotten[owed.channel] = owed
-        return forgotten
-
     def owe(self, owed: Notification) -> None:
         """Keep a message that is owed, new or changed."""
         if owed.id not in self.owed:
@@ -91,8 +85,9 @@ class World:
         self.outbox.setdefault(owed.channel, {})[owed.id] = owed
         self._dirty["notification"].add(owed.id)
 
-    def settle(self, owed: Notification) -> None:
-        """Owe a message no more."""
+    def settle(self, owed: Notification, became: Became, at: int, *, by: str = "", why: str = "") -> None:
+        """Owe a message no more, from `at` on; see `Delivery` for what became of it."""
+        self.ended.append(Delivery(replace(owed, overtook=None), became, at, by, why))
         del self.owed[owed.id]
         _unlist(self._owed_about, (owed.channel, owed.flip.subject), owed.id)
         queue = self.outbox[owed.channel]
@@ -126,13 +121,17 @@ class World:
         self._name(check)
         self._dirty["check"].add(check.id)
 
-    def drop_check(self, check: Check) -> None:
+    def drop_check(self, check: Check, at: int) -> None:
         """Forget a check and all that is owed about it."""
+        self._void(self.owed_about(check), at, "the check was deleted")
         del self.checks[check.id]
         del self.members[check.project].checks[check.id]
         self._unname(check)
         self._dirty["check"].add(check.id)
-        self.forget_owed(check)
+
+    def _void(self, messages: Iterable[Notification], at: int, why: str) -> None:
+        for owed in messages:
+            self.settle(owed, "void", at, why=why)
 
     def _name(self, check: Check) -> None:
         """Let the check be found by its slug, if it has one; namesakes stand in the order of their birth."""
@@ -157,13 +156,13 @@ class World:
             self.inquiring[site.id] = None
         self._dirty["site"].add(site.id)
 
-    def drop_site(self, site: Site) -> None:
+    def drop_site(self, site: Site, at: int) -> None:
         """Forget a site and all that is owed about it."""
+        self._void(self.owed_about(site), at, "the site was deleted")
         del self.sites[site.id]
         del self.members[site.project].sites[site.id]
         self.inquiring.pop(site.id, None)
         self._dirty["site"].add(site.id)
-        self.forget_owed(site)
 
     def put_partner(self, partner: Partner) -> None:
         """Keep a partner, new or changed."""
@@ -201,6 +200,17 @@ class World:
         """Keep a channel, new or changed."""
         self.channels[channel.id] = channel
         self.members[channel.project].channels[channel.id] = None
+        self._dirty["channel"].add(channel.id)
+
+    def drop_channel(self, channel: Channel, at: int) -> None:
+        """Forget a channel and all that is owed to it. No check and no site of the project has it any more."""
+        self._void(list(self.outbox.get(channel.id, {}).values()), at, "the channel was deleted")
+        members = self.members[channel.project]
+        for subject in map(self.subject, (*members.checks, *members.sites)):
+            if channel.id in subject.spec.channels or channel.id in subject.relayed:
+                self.keep(_without(subject, channel.id))
+        del self.channels[channel.id]
+        del members.channels[channel.id]
         self._dirty["channel"].add(channel.id)
 
     def put_daemon(self, daemon: Daemon) -> None:
@@ -276,6 +286,15 @@ def _sharing(check: Check, common: dict[Any, Any]) -> Check:
             channels=common.setdefault(spec.channels, spec.channels),
         ),
     )
+
+
+def _without(subject: Subject, channel: Id) -> Subject:
+    """The check or site as it is once nobody is told of it by `channel`."""
+    left = tuple(id for id in subject.spec.channels if id != channel)
+    relayed = tuple(id for id in subject.relayed if id != channel)
+    if isinstance(subject, Check):
+        return replace(subject, spec=replace(subject.spec, channels=left), relayed=relayed)
+    return replace(subject, spec=replace(subject.spec, channels=left), relayed=relayed)
 
 
 def _list(index: dict[K, tuple[str, ...]], name: K, id: str) -> None:

@@ -20,19 +20,22 @@ log = Logger()
 
 
 class Delivered(Struct, frozen=True):
-    """The receiver took it, or there was nothing to tell it. `status` is the answer's, where there is one."""
+    """The receiver took it, or there was `nothing` to tell it. `status` is the answer's, where there is one."""
 
     status: int | None = None
+    nothing: bool = False
 
 
 class NotDelivered(Struct, frozen=True):
     """It did not work. `error` is short and may be shown to users.
 
-    `permanent`: trying again is pointless. `retry_after_s`: for how many seconds the receiver asked to be left alone.
+    `permanent`: trying this message again is pointless. `gone`: so is all that waits for this receiver, which wants no
+    more. `retry_after_s`: for how many seconds the receiver asked to be left alone.
     """
 
     error: str
     permanent: bool = False
+    gone: bool = False
     retry_after_s: float | None = None
 
 

@@ -18,7 +18,11 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pingmon.core.channel import Channel, retry_at
 from pingmon.core.events import (
+    ChannelChanged,
+    ChannelDeleted,
+    ChannelTested,
     Entry,
     Event,
     Id,
@@ -26,7 +30,7 @@ from pingmon.core.events import (
     NotificationDelivered,
     NotificationFailed,
 )
-from pingmon.core.notify import Notification, retry_at
+from pingmon.core.notify import GIVE_UP_AFTER, Delivery, Notification
 from pingmon.core.parts import Outcome
 from pingmon.core.times import SECOND
 from pingmon.delivery.attempt import ATTEMPT_S, Deliver, Delivered, NotDelivered, Result, attempt
@@ -34,7 +38,7 @@ from pingmon.delivery.insist import insist
 from pingmon.delivery.turns import Turns
 from pingmon.monitor import Monitor
 from pingmon.ticker import Ticker
-from pingmon.wire.message import Letter
+from pingmon.wire.message import Letter, called, duration_text
 
 TICK_S: Final = 1.0
 STOP_S: Final = 1.0
@@ -74,7 +78,7 @@ class Outbox:
     def start(self) -> None:
         """Take up what the loaded world owes, and begin to deliver."""
         self._running = True
-        self._turns.take_up(self._monitor.now())
+        self._turns.take_up()
         self._monitor.listen(self.heard)
         self._ticker.start()
         self._go_soon()
@@ -115,20 +119,46 @@ class Outbox:
     # --- what is due ----------------------------------------------------------------------------------------------
 
     def heard(self, entry: Entry, outcome: Outcome) -> None:
-        """Follow what an entry did to what is owed."""
-        event = entry.event
+        """Follow what an entry did to channels and to what is owed."""
+        event, turns = entry.event, self._turns
+        for ended in outcome.ended:
+            turns.forget(ended.owed.id)
+            self._log_overtaken(ended)
         if isinstance(event, NotificationFailed):
             owed = self._monitor.world.owed.get(event.id)
             if owed is not None:
-                self._turns.plan(owed, entry.at)
-        elif isinstance(event, NotificationDelivered | NotificationAbandoned):
-            self._turns.forget(event.id)
+                turns.plan(owed)
+            turns.close(entry.stream, event.retry_at)
+        elif isinstance(event, NotificationDelivered | ChannelChanged | ChannelTested):
+            self._opened(entry.stream)
+        elif isinstance(event, ChannelDeleted) and (task := self._tasks.get(entry.stream)) is not None:
+            task.cancel()
         if outcome.everything:
-            self._turns.take_up(entry.at)
+            turns.take_up()
         for channel in outcome.channels:
-            self._turns.plan_newest(channel, entry.at)
+            turns.plan_newest(channel, entry.at)
         if outcome.channels or outcome.everything:
             self._go_soon()
+
+    def _opened(self, id: Id) -> None:
+        channel = self._monitor.world.channels.get(id)
+        if channel is not None and channel.failing is None:
+            self._turns.open(id)
+            self._go_soon()
+
+    def _log_overtaken(self, ended: Delivery) -> None:
+        """A message that is never sent leaves a line; what is delivered or given up is told where that is seen."""
+        owed = ended.owed
+        channel = self._monitor.world.channels.get(owed.channel)
+        if ended.became not in ("replaced", "void") or channel is None:
+            return
+        self.log.info(
+            "message {id} ({new}) was not delivered to channel {channel} and will not be: {why}",
+            id=owed.id,
+            new=owed.flip.new,
+            channel=called(channel),
+            why=f"message {ended.by} takes its place" if ended.by else ended.why,
+        )
 
     def _go_soon(self) -> None:
         """Send after this turn of the reactor: what the same commit overtakes is then not sent at all."""
@@ -165,18 +195,18 @@ class Outbox:
         """Try to deliver `owed`, and log how it went."""
         began = self._monitor.time.steady()
         self.log.debug("delivering {id}, attempt {n}", id=owed.id, n=owed.attempts + 1)
+        channel = self._monitor.world.channels[owed.channel]
         try:
-            result = await self._attempt(owed)
+            result = await self._attempt(owed, channel)
         finally:
             self._turns.landed(owed.channel)
             self._go_soon()
         took_ms = round((self._monitor.time.steady() - began) * 1000)
-        event = self._event(owed, result, took_ms)
+        event = self._event(owed, channel, result, took_ms)
         await insist(self._monitor, self._clock, owed.channel, event, f"what became of message {owed.id}")
 
-    async def _attempt(self, owed: Notification) -> Result:
+    async def _attempt(self, owed: Notification, channel: Channel) -> Result:
         world = self._monitor.world
-        channel = world.channels[owed.channel]
         deliver = self._kinds.get(channel.kind)
         if deliver is None:
             # Not for good: an operator may install what is missing.
@@ -186,21 +216,64 @@ class Outbox:
         letter = Letter(owed, subject, channel, self._monitor.now(), "" if lost is None else lost.name)
         return await attempt(deliver, letter, self._clock, self._attempt_s)
 
-    def _event(self, owed: Notification, result: Result, took_ms: int) -> Event:
-        """What to log of an attempt at `owed`."""
+    def _event(self, owed: Notification, channel: Channel, result: Result, took_ms: int) -> Event:
+        """What to log of an attempt at `owed`; the operator is told once for each attempt, and of nothing else."""
+        channel = self._monitor.world.channels.get(channel.id, channel)  # its times have moved if the clock was set
+        waiting = self._monitor.world.outbox.get(channel.id, {})
         if isinstance(result, Delivered):
+            if channel.failing is not None and not result.nothing:
+                _log_answers(channel, self._monitor.now(), len(waiting) - 1)
             self.log.debug("delivered {id} in {ms} ms", id=owed.id, ms=took_ms)
-            return NotificationDelivered(owed.id, took_ms, result.status)
-        now, error = self._monitor.now(), result.error[:ERROR_MAX]
-        current = self._monitor.world.owed.get(owed.id, owed)  # its times have moved if the clock was set meanwhile
-        again = retry_at(current, now, spread=self._random(), asked_s=result.retry_after_s)
-        if result.permanent or again is None:
-            self.log.error("channel {channel} was not told: {error}", channel=owed.channel, error=error)
+            return NotificationDelivered(owed.id, took_ms, result.status, result.nothing)
+        error = result.error[:ERROR_MAX]
+        if result.permanent:
+            self.log.error(
+                "channel {channel} was not told, and will not be: {error} (message {id})",
+                channel=called(channel),
+                error=error,
+                id=owed.id,
+            )
             return NotificationAbandoned(owed.id, took_ms, error)
-        self.log.warn(
-            "channel {channel} was not told: {error}; will try again in {wait:.0f} s",
-            channel=owed.channel,
-            error=error,
-            wait=(again - now) / SECOND,
-        )
-        return NotificationFailed(owed.id, took_ms, error, again)
+        return self._failed(owed, channel, list(waiting.values()) or [owed], result, took_ms)
+
+    def _failed(
+        self, owed: Notification, channel: Channel, waiting: list[Notification], result: NotDelivered, took_ms: int
+    ) -> NotificationFailed:
+        now, error = self._monitor.now(), result.error[:ERROR_MAX]
+        given_up = now if result.gone else now - GIVE_UP_AFTER
+        lost = sum(each.created <= given_up for each in waiting)
+        last_call = min((each.created for each in waiting if each.created > given_up), default=now) + GIVE_UP_AFTER
+        asked_s = result.retry_after_s
+        again = retry_at(channel, now, spread=self._random(), asked_s=asked_s, last_call=last_call)
+        if lost:
+            self.log.error(
+                "channel {channel} was not told: {error}; {lost} given up, others are told instead; {left} left",
+                channel=called(channel),
+                error=error,
+                lost=_messages(lost),
+                left=_messages(len(waiting) - lost),
+            )
+        else:
+            self.log.warn(
+                "channel {channel} was not told: {error}; will try again in {wait:.0f} s, {left}",
+                channel=called(channel),
+                error=error,
+                wait=(again - now) / SECOND,
+                left="one message waits" if len(waiting) == 1 else f"{len(waiting)} messages wait",
+            )
+        held = asked_s is not None and again >= now + round(asked_s * SECOND)
+        return NotificationFailed(owed.id, took_ms, error, again, held, given_up if lost else 0)
+
+
+def _messages(count: int) -> str:
+    return "one message" if count == 1 else f"{count} messages"
+
+
+def _log_answers(channel: Channel, now: int, waiting: int) -> None:
+    assert channel.failing is not None
+    Outbox.log.info(
+        "channel {channel} answers again, after {lasted}; {left} now",
+        channel=called(channel),
+        lasted=duration_text((now - channel.failing.since) // SECOND),
+        left="nothing waits for it" if not waiting else f"{_messages(waiting)} go",
+    )

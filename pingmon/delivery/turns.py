@@ -1,11 +1,15 @@
 """Whose turn it is: the order in which owed messages leave, and how many may be on their way.
 
-In a channel the message that is due first goes first, one at a time. Channels take turns. Those whose last attempt
-failed get at most half of the places, so that endpoints that swallow their whole deadline cannot keep the others
-waiting. Messages that wait for their next attempt lie in one heap, so looking costs what is due and not what is owed.
+In a channel the message that is due first goes first, one at a time. Those that have failed go behind the others: if
+it is the message that is refused, it holds up none. Channels take turns. One that fails has a turn when its next
+attempt is due, and those get at most half of the places, so that endpoints that swallow their whole deadline cannot
+keep the others waiting. What waits is not looked at, so a tick costs what is due and not what is owed.
 
-Entries that the world has moved on from are dropped when they come up: a place in a heap counts only while the
-message is still owed and due at that very time.
+After a start all channels may be tried at once, whatever failed before: the operator may have mended it. Only a
+receiver that has itself asked to be left alone is.
+
+Entries that the world has moved on from are dropped when they come up: a place in a queue counts only while the
+message is still owed and has failed no more often.
 """
 
 from __future__ import annotations
@@ -13,8 +17,10 @@ from __future__ import annotations
 from collections import deque
 from heapq import heappop, heappush
 
+from pingmon.core.channel import NEWS_S
 from pingmon.core.ids import Id
 from pingmon.core.notify import Notification
+from pingmon.core.times import SECOND
 from pingmon.core.world import World
 
 
@@ -26,9 +32,11 @@ class Turns:
         self._max_parallel = max_parallel
         self._max_ailing = max(1, max_parallel // 2)
         self._flying = {False: 0, True: 0}
-        self._later: list[tuple[int, str]] = []
-        self._due: dict[Id, list[tuple[int, int, str]]] = {}
+        self._queues: dict[Id, list[tuple[int, int, str]]] = {}
         self._planned: dict[str, int] = {}
+        self._closed: dict[Id, int] = {}
+        """Channels that are not to be tried before an instant."""
+        self._openings: list[tuple[int, Id]] = []
         self._lines: dict[bool, deque[Id]] = {False: deque(), True: deque()}
         self._lined: set[Id] = set()
         self._busy: dict[Id, bool | None] = {}
@@ -36,36 +44,55 @@ class Turns:
 
     # --- what is due --------------------------------------------------------------------------------------------------
 
-    def take_up(self, now: int) -> None:
+    def take_up(self) -> None:
         """Plan everything anew: at the start, and when all times have moved."""
-        self._later.clear()
-        self._due.clear()
+        known, self._closed = set(self._closed), {}
+        self._queues.clear()
         self._planned.clear()
+        self._openings.clear()
+        for channel in self._world.outbox:
+            failing = self._world.channels[channel].failing
+            if failing is not None and (failing.held or channel in known):
+                self.close(channel, failing.retry_at)
         for owed in self._world.owed.values():
-            self.plan(owed, now)
+            self.plan(owed)
 
     def plan_newest(self, channel: Id, now: int) -> None:
-        """Plan what has become owed to `channel`. The world keeps a channel's newest messages last."""
-        for owed in reversed(self._world.outbox.get(channel, {}).values()):
-            if self._planned.get(owed.id) == owed.next_at:
-                break
-            self.plan(owed, now)
+        """Plan what has become owed to `channel`. The world keeps a channel's newest messages last.
 
-    def plan(self, owed: Notification, now: int) -> None:
-        """Plan the next attempt at a message."""
-        self._planned[owed.id] = owed.next_at
-        if owed.next_at > now:
-            heappush(self._later, (owed.next_at, owed.id))
-        else:
-            self._ripe(owed)
+        It is a reason to try a channel that fails sooner, but not much: else each message would cost an attempt.
+        """
+        failing = self._world.channels[channel].failing
+        if channel in self._closed and failing is not None and not failing.held:
+            self.close(channel, min(self._closed[channel], max(now, failing.tried_at + NEWS_S * SECOND)))
+        for owed in reversed(self._world.outbox.get(channel, {}).values()):
+            if self._planned.get(owed.id) == owed.attempts:
+                break
+            self.plan(owed)
+
+    def plan(self, owed: Notification) -> None:
+        """Give a message its place in the queue of its channel."""
+        self._planned[owed.id] = owed.attempts
+        heappush(self._queues.setdefault(owed.channel, []), (owed.attempts, owed.created, owed.id))
+        self._line_up(owed.channel)
+
+    def close(self, channel: Id, until: int) -> None:
+        """Try `channel` no more until an instant."""
+        if self._closed.get(channel) != until:
+            self._closed[channel] = until
+            heappush(self._openings, (until, channel))
+
+    def open(self, channel: Id) -> None:
+        """Try `channel` as soon as it is its turn."""
+        self._closed.pop(channel, None)
+        self._line_up(channel)
 
     def ripen(self, now: int) -> None:
-        """Let what is due by now take its turn."""
-        while self._later and self._later[0][0] <= now:
-            at, id = heappop(self._later)
-            owed = self._current(id, at)
-            if owed is not None:
-                self._ripe(owed)
+        """Let the channels whose next attempt is due by now take their turn."""
+        while self._openings and self._openings[0][0] <= now:
+            at, channel = heappop(self._openings)
+            if self._closed.get(channel) == at:
+                self.open(channel)
 
     def forget(self, id: str) -> None:
         """A message has been settled."""
@@ -77,21 +104,8 @@ class Turns:
         What waits behind an attempt of its own channel, or is due to a channel that fails, is not pingmon's delay.
         """
         return max(
-            (now - self._due[channel][0][0] for channel in self._lines[False] if channel in self._due), default=0
+            (now - self._queues[channel][0][1] for channel in self._lines[False] if channel in self._queues), default=0
         )
-
-    def _ripe(self, owed: Notification) -> None:
-        heappush(self._due.setdefault(owed.channel, []), (owed.next_at, owed.created, owed.id))
-        self._line_up(owed.channel)
-
-    def _current(self, id: str, at: int) -> Notification | None:
-        """The message, if it is still owed and its attempt is still due at `at`."""
-        owed = self._world.owed.get(id)
-        if owed is not None and owed.next_at == at:
-            return owed
-        if self._planned.get(id) == at:
-            del self._planned[id]
-        return None
 
     # --- who is next ----------------------------------------------------------------------------------------------
 
@@ -102,7 +116,7 @@ class Turns:
             while self._lines[ailing] and self._has_place(ailing):
                 channel = self._lines[ailing].popleft()
                 self._lined.discard(channel)
-                owed = self._first(channel)
+                owed = None if channel in self._closed else self._first(channel)
                 if owed is not None:
                     self._busy[channel] = ailing
                     self._flying[ailing] += 1
@@ -130,19 +144,21 @@ class Turns:
         return self.in_flight < self._max_parallel and (not ailing or self._flying[True] < self._max_ailing)
 
     def _line_up(self, channel: Id) -> None:
-        if channel in self._due and channel not in self._lined and channel not in self._busy:
+        if channel in self._queues and not (channel in self._lined or channel in self._busy or channel in self._closed):
             known = self._world.channels.get(channel)
             self._lined.add(channel)
-            self._lines[known is not None and known.last_error != ""].append(channel)
+            self._lines[known is not None and known.failing is not None].append(channel)
 
     def _first(self, channel: Id) -> Notification | None:
-        """The channel's first message that is still owed, taken out of its heap."""
-        heap = self._due.pop(channel, [])
-        while heap:
-            at, _, id = heappop(heap)
-            owed = self._current(id, at)
-            if owed is not None:
-                if heap:
-                    self._due[channel] = heap
+        """The channel's first message that is still owed, taken out of its queue."""
+        queue = self._queues.pop(channel, [])
+        while queue:
+            attempts, _, id = heappop(queue)
+            owed = self._world.owed.get(id)
+            if owed is not None and owed.attempts == attempts:
+                if queue:
+                    self._queues[channel] = queue
                 return owed
+            if self._planned.get(id) == attempts:
+                del self._planned[id]
         return None

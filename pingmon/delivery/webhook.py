@@ -54,7 +54,7 @@ class Webhook:
         except Unsendable as error:
             return NotDelivered(str(error), permanent=True)
         if asked is None:
-            return Delivered()
+            return Delivered(nothing=True)
         try:
             reply = await exchange(self._egress, asked, BODY_MAX)
         except NoReply as error:
@@ -76,4 +76,4 @@ def judged(status: int, retry_after: bytes | None, now: int) -> Result:
     if 200 <= status < 300:
         return Delivered(status)
     wait = retry_after_s(retry_after, now) if status in PATIENCE else None
-    return NotDelivered(f"status {status}", permanent=status == GONE, retry_after_s=wait)
+    return NotDelivered(f"status {status}", gone=status == GONE, retry_after_s=wait)

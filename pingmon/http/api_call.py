@@ -12,10 +12,10 @@ from typing import Final, Protocol
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 
+from pingmon.core.channel import Channel
 from pingmon.core.check import Check
 from pingmon.core.events import Entry, Event, Id
 from pingmon.core.look import Look
-from pingmon.core.notify import Channel
 from pingmon.core.partner import Partner
 from pingmon.core.parts import Outcome, Project
 from pingmon.core.site import Site

@@ -1,5 +1,7 @@
 """What the fold derived from the log and the journal keeps beside it: the snapshot's rows and the flips.
 
+Among the flips of checks and sites lies what became of messages about them: by the same `seq`, under the channel's id.
+
 Each row carries its own checksum; `meta` carries how many there are and the sum of their checksums, so that a lost
 row is seen too.
 """
@@ -33,15 +35,17 @@ def flip_crc(seq: int, stream: bytes, at: int, body: bytes) -> int:
 
 
 def write_flips(db: sqlite3.Connection, meta: Meta, flips: Iterable[FlipRow]) -> Meta:
-    """Insert the flips that are not there yet; the meta that counts them. Belongs into a transaction."""
+    """Keep flips, unless their keys are taken, see `FlipRow`; the meta that counts them. Belongs into a transaction."""
     count, total = meta.flip_count, meta.flip_sum
     for flip in flips:
         stream = packed_id(flip.stream)
+        old = db.execute("SELECT crc FROM flip WHERE seq = ? AND stream = ?", (flip.seq, stream)).fetchone()
+        if old and not flip.anew:
+            continue
         crc = flip_crc(flip.seq, stream, flip.at, flip.body)
+        count, total = count + (old is None), total + crc - (old[0] if old else 0)
         row = (flip.seq, stream, flip.at, flip.body.decode(), crc)
-        if db.execute("INSERT OR IGNORE INTO flip (seq, stream, at, body, crc) VALUES (?, ?, ?, ?, ?)", row).rowcount:
-            count += 1
-            total += crc
+        db.execute("INSERT OR REPLACE INTO flip (seq, stream, at, body, crc) VALUES (?, ?, ?, ?, ?)", row)
     return msgspec.structs.replace(meta, flip_count=count, flip_sum=total)
 
 

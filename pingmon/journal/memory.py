@@ -6,7 +6,7 @@ It keeps what a real one would keep: events go through their JSON, so that one w
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -164,7 +164,8 @@ class MemoryJournal(Generic[T]):
             self._condition.failed(now, cause)
             return cause
         for key, flip in self._flips.items():
-            self.memory.flips.setdefault(key, flip)
+            if flip.anew or key not in self.memory.flips:
+                self.memory.flips[key] = flip
         self._flips.clear()
         self._condition.wrote(now)
         return None
@@ -275,6 +276,11 @@ class MemoryJournal(Generic[T]):
         """As in `SqliteJournal.flips`."""
         window = Window(stream, newest_seq(upto, before), start, end)
         return succeed(window.newest([*self.memory.flips.values(), *self._flips.values()], limit))
+
+    def flips_at(self, seqs: Collection[int]) -> Deferred[list[FlipRow]]:
+        """As in `SqliteJournal.flips_at`."""
+        kept = (self.memory.flips | self._flips).values()
+        return succeed(sorted((flip for flip in kept if flip.seq in seqs), key=lambda flip: (flip.seq, flip.stream)))
 
     def entries(self, stream: Id | None, *, after: int = 0, limit: int = 100) -> Deferred[list[Entry]]:
         """As in `SqliteJournal.entries`."""

@@ -7,7 +7,7 @@ They raise sqlite3.Error, ValueError and TypeError for what cannot be read; the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, TypeAlias
 
 from msgspec import Struct
@@ -161,6 +161,13 @@ def read_flips(db: sqlite3.Connection, window: Window, limit: int | None) -> lis
         values.append(window.end)
     values.append(-1 if limit is None else limit)
     return [flip_of(*row) for row in db.execute(f"{sql} ORDER BY seq DESC LIMIT ?", values).fetchall()]
+
+
+def read_flips_at(db: sqlite3.Connection, seqs: Collection[int]) -> list[FlipRow]:
+    """All that was derived under these entries."""
+    places = ",".join("?" * len(seqs))
+    sql = f"SELECT seq, stream, at, body, crc FROM flip WHERE seq IN ({places})"
+    return [flip_of(*row) for row in db.execute(sql, tuple(seqs)).fetchall()]
 
 
 def read_entries(db: sqlite3.Connection, stream: Id | None, after: int, limit: int) -> list[Entry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
@@ -19,7 +19,7 @@ from pingmon.journal.condition import Condition
 from pingmon.journal.errors import JournalUnavailable, translated
 from pingmon.journal.group import GroupCommit
 from pingmon.journal.readers import JournalThreads, Reactor, Readers, in_thread
-from pingmon.journal.reading import Head, read_entries, read_events, read_flips, read_pings, replayed
+from pingmon.journal.reading import Head, read_entries, read_events, read_flips, read_flips_at, read_pings, replayed
 from pingmon.journal.values import (
     DEFAULT_RETENTION,
     STOPPED,
@@ -125,7 +125,7 @@ class SqliteJournal(Generic[T]):
         return succeed(None) if self._group is None else self._group.decided()
 
     def derive(self, flip: FlipRow) -> None:
-        """Keep a flip; it is written with the next commit, heartbeat or snapshot, unless its key is there already."""
+        """Keep a flip; it is written with the next commit, heartbeat or snapshot, unless its key is taken already."""
         self._flips[flip.seq, flip.stream] = flip
 
     def snapshot(self, seq: int, rows: Iterable[StateRow], alive: int) -> Deferred[None]:
@@ -221,6 +221,19 @@ class SqliteJournal(Generic[T]):
         found = self._readers.run(lambda db: read_flips(db, window, limit))
         return found.addCallback(lambda rows: window.newest([*rows, *waiting], limit))
 
+    def flips_at(self, seqs: Collection[int]) -> Deferred[list[FlipRow]]:
+        """All that was derived under these entries, whatever its stream, in order of entry and stream.
+
+        At most 1,000 entries may be asked for. Errbacks with JournalUnavailable or JournalDamaged.
+        """
+        waiting = {key: flip for key, flip in self._flips.items() if flip.seq in seqs}
+
+        def whole(rows: list[FlipRow]) -> list[FlipRow]:
+            kept = {(row.seq, row.stream): row for row in rows} | waiting
+            return [kept[key] for key in sorted(kept)]
+
+        return self._readers.run(lambda db: read_flips_at(db, seqs)).addCallback(whole)
+
     def entries(self, stream: Id | None, *, after: int = 0, limit: int = 100) -> Deferred[list[Entry]]:
         """Up to `limit` entries with seq > `after`, in order, of one stream or of all (None).
 
@@ -245,7 +258,9 @@ class SqliteJournal(Generic[T]):
 
         def wrote(result: R) -> R:
             for flip in flips:
-                self._flips.pop((flip.seq, flip.stream), None)
+                key = (flip.seq, flip.stream)
+                if self._flips.get(key) is flip:  # not if it was derived anew meanwhile
+                    del self._flips[key]
             self._condition.wrote(self._now())
             return result
 

@@ -18,12 +18,17 @@ STOPPED: Final = "the journal is not running"
 
 
 class FlipRow(Struct, frozen=True, gc=False):
-    """A flip that the fold derived from entry `seq`. `at`: microseconds since the epoch; `body`: JSON, opaque here."""
+    """A flip that the fold derived from entry `seq`, or what became of a message about it (`stream`: the channel).
+
+    `at`: microseconds since the epoch; `body`: JSON, opaque here. The first one with a key (`seq`, `stream`) is kept,
+    so that no replay changes what was, unless a later one says that it is known better now (`anew`).
+    """
 
     seq: int
     stream: Id
     at: int
     body: bytes
+    anew: bool = False
 
 
 class Retention(Struct, frozen=True):

@@ -14,8 +14,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from pingmon.core.channel import Channel
 from pingmon.core.events import CheckSpec, Id, SpecChanges
-from pingmon.core.notify import Channel
 from pingmon.core.schedule import BadSchedule, kind_of, next_expected, validated
 from pingmon.wire.slugs import slugify
 from pingmon.wire.timezones import canonical

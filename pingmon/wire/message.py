@@ -10,6 +10,7 @@ The JSON object, which is also the default body of a webhook:
     flip      at, old, new; reason: silence, run, signal, verdict or ended; exit_status; since: when `old` began;
               down_seconds (up only); code and looks (sites only): who saw what, "" is pingmon itself
     down_from only if the message about the way down was never delivered: when the check or site went down
+    missed    only if there were more outages before of which none could be told: count, since, until
     known_until  only if the host knew of the outage, and users are told when its silence is over: its end
     deaf      only if pingmon itself heard nothing when the ping was due: since, until, cause
     relay     only if another channel could not be told: channel, name, error
@@ -24,9 +25,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from pingmon.core.channel import Channel
 from pingmon.core.events import SiteSpec
 from pingmon.core.flip import Cause, Deaf
-from pingmon.core.notify import Channel, Notification
+from pingmon.core.notify import Notification
 from pingmon.core.parts import Subject
 from pingmon.core.site import Site
 from pingmon.core.times import SECOND
@@ -84,6 +86,16 @@ def name(subject: Subject) -> str:
     return spec.name or spec.slug or subject.id
 
 
+def called(channel: Channel) -> str:
+    """What a channel is called in the log: its name, and enough of its id to tell it from another of that name."""
+    return f"{printable(channel.name or channel.kind)} ({channel.id[:8]})"
+
+
+def printable(name: str) -> str:
+    """A name that somebody chose, so that it cannot make up lines of the log."""
+    return "".join(char if char.isprintable() else "?" for char in name)
+
+
 def kind(subject: Subject) -> str:
     """What it is: `check` or `site`."""
     return "site" if isinstance(subject, Site) else "check"
@@ -92,6 +104,9 @@ def kind(subject: Subject) -> str:
 def text(letter: Letter) -> str:
     """The whole message in one line."""
     sentences = [_news(letter)]
+    if (missed := letter.owed.missed) is not None:
+        often = "" if missed.count == 1 else f"{missed.count} times "
+        sentences.append(f"it was down {often}before, from {_moment(missed.since)} to {_moment(missed.until)}")
     if letter.owed.flip.known_until is not None:
         sentences.append(f"its host knew of it until {_moment(letter.owed.flip.known_until)}, and that is over")
     if letter.owed.flip.deaf is not None:
@@ -126,6 +141,9 @@ def object_of(letter: Letter, shown: Mapping[str, object]) -> dict[str, object]:
     }
     if owed.down_from is not None:
         said["down_from"] = seconds_text(owed.down_from)
+    if (missed := owed.missed) is not None:
+        since, until = seconds_text(missed.since), seconds_text(missed.until)
+        said["missed"] = {"count": missed.count, "since": since, "until": until}
     if flip.known_until is not None:
         said["known_until"] = seconds_text(flip.known_until)
     if (deaf := flip.deaf) is not None:

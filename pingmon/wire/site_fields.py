@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
+from pingmon.core.channel import Channel
 from pingmon.core.events import SiteChanges, SiteSpec
-from pingmon.core.notify import Channel
 from pingmon.core.partner import AUTO
 from pingmon.wire.fields import Given, Invalid, Rule, channel_ids
 from pingmon.wire.webhook import Unsendable, target

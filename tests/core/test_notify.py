@@ -1,21 +1,22 @@
-"""When a message is tried again, and what overtaking does to it."""
+"""What a message makes up for when it overtakes another, and who is told of one that was given up."""
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pingmon.core.check import Status
 from pingmon.core.flip import Flip
 from pingmon.core.notify import (
-    GIVE_UP_AFTER_S,
-    RETRY_AFTER_S,
+    TRIED_MAX,
+    Attempted,
+    Missed,
     Notification,
+    attempted,
     delivered_after_all,
     matters,
     notification,
     relayed,
-    retry_at,
+    shifted,
 )
 from pingmon.core.times import SECOND
 
@@ -27,7 +28,7 @@ def flip(old: Status, new: Status, seq: int = 5, at: int = T0) -> Flip:
 
 
 def owed(attempts: int = 0) -> Notification:
-    return Notification("c1.5", "c1", flip("up", "down"), T0, T0, attempts)
+    return Notification("c1.5", "c1", flip("up", "down"), T0, attempts)
 
 
 def test_people_are_told_of_every_way_down_and_of_the_way_back_up_only() -> None:
@@ -50,34 +51,64 @@ def test_an_undelivered_down_is_told_once_by_the_up_that_overtook_it() -> None:
 
 def test_an_abandoned_message_goes_to_the_other_channels_once() -> None:
     """They learn which channel could not be told; a relay that is lost too ends there."""
-    relays = relayed(owed(3), "status 500", ["c1", "c2", "c3"], T0 + 9)
+    relays = relayed(owed(3), "status 500", ["c2", "c3"], T0 + 9)
     assert [(relay.id, relay.channel, relay.relays, relay.attempts) for relay in relays] == [
         ("c1.5.c2", "c2", "c1", 0),
         ("c1.5.c3", "c3", "c1", 0),
     ]
-    assert relayed(relays[0], "status 500", ["c1", "c2", "c3"], T0) == []
+    assert relayed(relays[0], "status 500", ["c2", "c3"], T0) == []
 
 
-def test_waits_grow_as_the_ladder_says() -> None:
-    """5 s, 30 s, 2 min, 10 min, 30 min, then hourly."""
-    waits = [retry_at(owed(attempt), T0, spread=0.0, asked_s=None) for attempt in range(8)]
-    assert [(due - T0) // SECOND for due in waits if due is not None] == [*RETRY_AFTER_S, 3600, 3600]
+def test_whoever_hears_of_a_way_up_in_anothers_stead_hears_from_when_on_it_was_down() -> None:
+    """They were told of nothing before, so it would be a bare "up"; a schedule that has run out was never down."""
+    up = replace(owed(), flip=Flip(9, "check", T0 + 7, "down", "up", since=T0))
+    (relay,) = relayed(up, "status 500", ["c2"], T0)
+    assert relay.down_from == T0
+    (late,) = relayed(replace(up, down_from=T0 - 5), "status 500", ["c2"], T0)
+    assert late.down_from == T0 - 5
+    (notice,) = relayed(replace(up, flip=Flip(9, "check", T0, "up", "up", "ended", T0)), "e", ["c2"], T0)
+    assert notice.down_from is None
 
 
-def test_the_receiver_may_ask_for_a_longer_wait_but_not_a_shorter_one() -> None:
-    """`Retry-After` is honoured up to the time of giving up."""
-    assert retry_at(owed(), T0, spread=0.0, asked_s=60) == T0 + 60 * SECOND
-    assert retry_at(owed(3), T0, spread=0.0, asked_s=1) == T0 + 600 * SECOND
-    assert retry_at(owed(), T0, spread=0.0, asked_s=1e9) == T0 + GIVE_UP_AFTER_S * SECOND
+def test_an_outage_of_which_neither_end_was_told_is_told_by_the_next_way_down() -> None:
+    """And all of them by the way up, if that one was not delivered either."""
+    first = notification(flip("up", "down", 5, T0), "c1", T0, None)
+    up = notification(flip("down", "up", 6, T0 + 1), "c1", T0, first)
+    second = notification(flip("up", "down", 7, T0 + 2), "c1", T0, up)
+    assert (second.down_from, second.missed) == (None, Missed(T0, T0 + 1))
+    up = notification(flip("down", "up", 8, T0 + 3), "c1", T0, second)
+    assert (up.down_from, up.missed) == (T0 + 2, Missed(T0, T0 + 1))
+    third = notification(flip("up", "down", 9, T0 + 4), "c1", T0, up)
+    assert third.missed == Missed(T0, T0 + 3, 2)
+    assert third.overtook == replace(up, overtook=None)
+    assert delivered_after_all(third).missed is None
 
 
-@given(attempts=st.integers(0, 100), late=st.integers(0, 2 * GIVE_UP_AFTER_S), spread=st.floats(0, 0.999))
-def test_every_wait_is_positive_and_ends_within_a_day(attempts: int, late: int, spread: float) -> None:
-    """No message is tried for ever, and none in a tight loop."""
-    now = T0 + late * SECOND
-    due = retry_at(owed(attempts), now, spread=spread, asked_s=None)
-    if late >= GIVE_UP_AFTER_S:
-        assert due is None
-    else:
-        assert due is not None
-        assert now < due <= max(T0 + GIVE_UP_AFTER_S * SECOND, now + SECOND)
+def test_a_way_up_after_a_way_down_that_was_given_up_tells_both_ends() -> None:
+    """Nobody gets a bare "up" of an outage that they never heard of; a way down needs no such thing."""
+    up = replace(flip("down", "up"), since=T0 - 9)
+    assert notification(up, "c1", T0, None, heard=False).down_from == T0 - 9
+    assert notification(up, "c1", T0, None).down_from is None
+    assert notification(flip("up", "down"), "c1", T0, None, heard=False).down_from is None
+
+
+def test_a_message_remembers_its_newest_attempts() -> None:
+    """And counts those that failed."""
+    message = owed()
+    for second in range(TRIED_MAX + 3):
+        message = attempted(message, Attempted(T0 + second, 9, error="status 500"))
+    assert (message.attempts, message.error) == (TRIED_MAX + 3, "status 500")
+    assert [attempt.at for attempt in message.tried] == [T0 + second for second in range(3, TRIED_MAX + 3)]
+    assert attempted(owed(), Attempted(T0 + 5, 9, 200)).attempts == 0
+
+
+def test_a_set_clock_moves_all_times_of_a_message() -> None:
+    """Those of what it makes up for too."""
+    down = attempted(notification(flip("up", "down", 5, T0), "c1", T0, None), Attempted(T0, 1, error="e"))
+    up = replace(notification(flip("down", "up", 9, T0), "c1", T0, down), missed=Missed(T0, T0))
+    moved = shifted(up, 7)
+    assert (moved.flip.at, moved.created, moved.down_from) == (T0 + 7,) * 3
+    assert moved.missed == Missed(T0 + 7, T0 + 7)
+    assert moved.overtook is not None
+    assert moved.overtook.tried[0].at == T0 + 7
+    assert shifted(moved, -7) == up

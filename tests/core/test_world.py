@@ -131,7 +131,7 @@ def test_a_delivered_message_is_owed_no_more(log: Log) -> None:
     log.ping(signal="fail")
     (id,) = log.world.owed
     log.add(H1, e.NotificationFailed(id, 10, "status 500", T0 + 5 * SECOND))
-    assert (log.world.owed[id].attempts, log.world.owed[id].next_at) == (1, T0 + 5 * SECOND)
+    assert log.world.owed[id].attempts == 1
     assert log.world.channels[H1].last_error == "status 500"
     assert log.add(H1, e.NotificationDelivered(id, 10, 200), T0 + 6).result == "done"
     assert log.world.owed == {} == log.world.outbox
@@ -196,7 +196,7 @@ def test_an_abandoned_message_is_owed_to_the_other_channels_of_the_project(log: 
     log.add(C1, e.CheckChanged(e.SpecChanges(channels=(H2,))))
     log.ping(at=T0 + 1)
     (up,) = log.world.owed.values()
-    assert (up.channel, up.flip.new, up.down_from) == (H2, "up", None)
+    assert (up.channel, up.flip.new, up.down_from) == (H2, "up", T0)
 
 
 def test_a_relay_that_was_not_sent_is_overtaken_by_the_recovery(log: Log) -> None:
@@ -309,7 +309,7 @@ def test_a_set_clock_moves_checks_messages_and_deafness_alike(log: Log) -> None:
     assert log.add(e.DAEMON, e.ClockStepped(-SECOND)).everything
     assert before.deadline is not None
     assert log.world.checks[C2].deadline == before.deadline - SECOND
-    assert log.world.owed[owed.id].next_at == owed.next_at - SECOND
+    assert log.world.owed[owed.id].created == owed.created - SECOND
     assert log.world.daemon.deaf[0].hold_until == T0 + 5 - SECOND
 
 
@@ -341,7 +341,9 @@ EVENTS = st.one_of(
     st.tuples(st.just(e.DAEMON), st.builds(e.ClockStepped, st.sampled_from([-SECOND, SECOND]))),
     st.tuples(st.just(e.DAEMON), st.just(e.ListeningEnded())),
     st.tuples(st.just(e.DAEMON), st.builds(e.ListeningResumed, st.just(T0), st.just(T0 + SECOND))),
-    st.tuples(st.sampled_from([H1, H2]), st.sampled_from(["deliver", "fail", "abandon"])),
+    st.tuples(st.sampled_from([H1, H2]), st.sampled_from(["deliver", "fail", "abandon", "give up"])),
+    st.tuples(st.sampled_from([H1, H2]), st.sampled_from([e.ChannelTested(1), e.ChannelDeleted()])),
+    st.tuples(STREAMS, st.builds(lambda channels: e.CheckChanged(e.SpecChanges(channels=channels)), CHANNELS)),
 )
 
 
@@ -356,6 +358,7 @@ def acted(log: Log, stream: str, act: Any, at: int) -> None:
                 "deliver": e.NotificationDelivered(id, 1, 200),
                 "fail": e.NotificationFailed(id, 1, "no", at + SECOND),
                 "abandon": e.NotificationAbandoned(id, 1, "no"),
+                "give up": e.NotificationFailed(id, 1, "no", at + SECOND, given_up=at),
             }[act]
             log.add(stream, event, at)
     else:

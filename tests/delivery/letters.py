@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pingmon.core.channel import Channel
 from pingmon.core.check import Check
 from pingmon.core.events import CheckSpec
 from pingmon.core.flip import Flip
-from pingmon.core.notify import Channel, Notification
+from pingmon.core.notify import Notification
 from pingmon.core.times import SECOND
 from pingmon.testing import PROJECT, uuid
 from pingmon.wire.message import Letter
@@ -21,4 +22,4 @@ def letter(value: dict[str, object], *, now: int = NOW, **spec: Any) -> Letter:
     check = Check(uuid(1), PROJECT, CheckSpec(**spec), 3, NOW, NOW, "down")
     channel = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", value, SECRET, 1, NOW)
     flip = Flip(7, check.id, NOW, "up", "down", "silence", NOW)
-    return Letter(Notification(f"{channel.id}.7", channel.id, flip, NOW, NOW), check, channel, now)
+    return Letter(Notification(f"{channel.id}.7", channel.id, flip, NOW), check, channel, now)

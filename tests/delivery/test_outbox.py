@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import pytest
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, formatEvent
 
-from pingmon.core.events import CheckDeleted, NotificationAbandoned, NotificationDelivered, NotificationFailed
-from pingmon.core.notify import GIVE_UP_AFTER_S, RETRY_AFTER_S
+from pingmon.core.channel import NEWS_S, RETRY_AFTER_S
+from pingmon.core.events import (
+    ChannelChanged,
+    ChannelDeleted,
+    ChannelTested,
+    CheckDeleted,
+    Event,
+    NotificationAbandoned,
+    NotificationDelivered,
+    NotificationFailed,
+)
+from pingmon.core.notify import GIVE_UP_AFTER
 from pingmon.core.times import SECOND
 from pingmon.delivery.attempt import Delivered, NotDelivered
 from pingmon.delivery.insist import LOG_AGAIN_S
@@ -19,6 +29,11 @@ from pingmon.testing import result, uuid
 from tests.delivery.post import Post
 
 REFUSED = NotDelivered("connection refused")
+
+
+def lines(logged: Sequence[dict[str, Any]], level: str) -> list[str]:
+    """What was logged at this level."""
+    return [str(formatEvent(event)) for event in logged if event["log_level"].name == level]
 
 
 @pytest.fixture
@@ -53,9 +68,9 @@ def test_a_delivered_message_is_logged_with_status_and_duration_and_owed_no_more
 
 def test_a_message_that_has_nowhere_to_go_is_settled(post: Post) -> None:
     channel = post.rig.channel()
-    post.receivers.at_once[channel] = Delivered()
+    post.receivers.at_once[channel] = Delivered(nothing=True)
     post.flip(post.rig.check(channels=(channel,)))
-    assert post.events() == [NotificationDelivered(f"{channel}.4", 0)]
+    assert post.events() == [NotificationDelivered(f"{channel}.4", 0, nothing=True)]
 
 
 def test_a_failed_message_is_tried_again_with_the_same_id_after_growing_waits(post: Post) -> None:
@@ -103,10 +118,10 @@ def test_an_attempt_that_takes_too_long_is_ended(post: Post) -> None:
     assert (failed.error, failed.took_ms) == ("timed out after 30 s", 30_000)
 
 
-def test_a_permanent_answer_ends_it_at_once_and_the_other_channels_hear_of_it(post: Post) -> None:
+def test_a_receiver_that_wants_no_more_ends_it_at_once_and_the_other_channels_hear_of_it(post: Post) -> None:
     lost, other = post.rig.channel(1), post.rig.channel(2)
     post.flip(post.rig.check(channels=(lost,)))
-    post.answer(lost, NotDelivered("status 410", permanent=True))
+    post.answer(lost, NotDelivered("status 410", gone=True))
     assert [letter.channel.id for letter in post.receivers.sent] == [lost, other]
     relay = post.receivers.sent[-1]
     assert (relay.lost, relay.owed.relays, relay.owed.relays_error) == ("hook 1", lost, "status 410")
@@ -119,12 +134,28 @@ def test_after_a_day_of_failures_a_message_is_abandoned(post: Post) -> None:
     channel = post.rig.channel()
     post.receivers.at_once[channel] = REFUSED
     post.flip(post.rig.check(channels=(channel,)))
-    post.rig.time.advance(GIVE_UP_AFTER_S + 60, step=30)
+    post.rig.time.advance(GIVE_UP_AFTER / SECOND + 60, step=30)
     *failed, last = post.events()
-    assert all(isinstance(event, NotificationFailed) for event in failed)
-    assert isinstance(last, NotificationAbandoned)
+    assert all(isinstance(event, NotificationFailed) and not event.given_up for event in failed)
+    assert isinstance(last, NotificationFailed)
+    assert last.given_up
     assert 25 <= len(failed) <= 32
     assert post.rig.world.owed == {}
+
+
+def test_a_message_that_nobody_could_send_is_given_up_and_its_channel_is_well(post: Post) -> None:
+    """Its settings make no request for this check; the next message goes at once."""
+    channel = post.rig.channel()
+    post.receivers.at_once[channel] = NotDelivered("the URL has no valid host and port", permanent=True)
+    with capturedLogs() as logged:
+        post.flip(post.rig.check(channels=(channel,)))
+    assert post.events() == [NotificationAbandoned(f"{channel}.4", 0, "the URL has no valid host and port")]
+    assert lines(logged, "error") == [
+        "channel hook 1 (dddddddd) was not told, and will not be: the URL has no valid host and port "
+        f"(message {channel}.4)"
+    ]
+    post.flip(post.rig.check(2, channels=(channel,)))
+    assert len(post.receivers.sent) == 2
 
 
 def test_a_long_error_is_cut(post: Post) -> None:
@@ -171,13 +202,50 @@ def test_a_channel_gets_one_message_at_a_time_in_the_order_they_fell_due(post: P
         post.answer(channel, Delivered(200))
 
 
-def test_a_newer_message_does_not_wait_for_the_retry_of_an_older_one(post: Post) -> None:
+def test_a_newer_message_waits_no_longer_than_a_minute_for_a_channel_that_fails(post: Post) -> None:
+    """It may be the older message that is refused, or the receiver is back: news is a reason to try."""
     channel = post.rig.channel()
     first, second = (post.rig.check(number, channels=(channel,)) for number in (1, 2))
     post.flip(first)
+    for wait in (6, 31, 121, 601):
+        post.answer(channel, REFUSED)
+        post.rig.advance(wait)
     post.answer(channel, REFUSED)
+    post.rig.advance(10)
+    assert len(post.receivers.sent) == 5
     post.flip(second)
-    assert [letter.subject.id for letter in post.receivers.sent] == [first, second]
+    post.rig.advance(NEWS_S - 11)
+    assert len(post.receivers.sent) == 5
+    post.rig.advance(2)
+    assert post.receivers.sent[-1].subject.id == second
+    post.answer(channel, Delivered(200))
+    assert post.receivers.sent[-1].subject.id == first
+
+
+def test_news_is_tried_at_once_if_the_last_attempt_is_long_ago(post: Post) -> None:
+    channel = post.rig.channel()
+    first, second = (post.rig.check(number, channels=(channel,)) for number in (1, 2))
+    post.flip(first)
+    for wait in (6, 31, 121, 601):
+        post.answer(channel, REFUSED)
+        post.rig.advance(wait)
+    post.answer(channel, REFUSED)
+    post.rig.advance(2 * NEWS_S)
+    post.flip(second)
+    post.rig.advance(1)
+    assert post.receivers.sent[-1].subject.id == second
+
+
+def test_news_does_not_disturb_a_receiver_that_has_asked_to_be_left_alone(post: Post) -> None:
+    channel = post.rig.channel()
+    post.flip(post.rig.check(1, channels=(channel,)))
+    post.answer(channel, NotDelivered("status 429", retry_after_s=600))
+    post.rig.advance(2 * NEWS_S)
+    post.flip(post.rig.check(2, channels=(channel,)))
+    post.rig.advance(600 - 2 * NEWS_S - 2)
+    assert len(post.receivers.sent) == 1
+    post.rig.advance(3)
+    assert len(post.receivers.sent) == 2
 
 
 def test_an_up_overtakes_a_down_that_waits_for_its_retry(post: Post) -> None:
@@ -189,6 +257,7 @@ def test_an_up_overtakes_a_down_that_waits_for_its_retry(post: Post) -> None:
     post.answer(channel, REFUSED)
     post.rig.advance(2)
     post.flip(check, down=False)
+    post.rig.advance(4)
     post.answer(channel, Delivered(200))
     post.rig.advance(7200)
     assert post.receivers.told == [(channel, "down"), (channel, "up")]
@@ -262,6 +331,154 @@ def test_a_dead_endpoint_keeps_no_other_channel_waiting(post: Post) -> None:
     assert len([letter for letter in post.receivers.sent if letter.channel.id == dead]) == 1
 
 
+# --- a channel that fails -----------------------------------------------------------------------------------------
+
+
+def stormed(post: Post, checks: int, **receiver: object) -> str:
+    """A dead channel to which messages about so many checks are due."""
+    channel = post.rig.channel()
+    post.receivers.at_once[channel] = NotDelivered("connection refused")
+    for number in range(1, checks + 1):
+        post.flip(post.rig.check(number, channels=(channel,)))
+    return channel
+
+
+def test_a_dead_receiver_costs_one_attempt_one_entry_and_one_line_a_round(post: Post) -> None:
+    """However many messages wait for it."""
+    with capturedLogs() as logged:
+        stormed(post, 300)
+        post.rig.advance(5 + 30 + 120 + 60)
+    rounds = 1 + 3
+    assert len(post.receivers.sent) == len(post.events()) == rounds
+    assert lines(logged, "warn") == [
+        "channel hook 1 (dddddddd) was not told: connection refused; will try again in 5 s, one message waits",
+        "channel hook 1 (dddddddd) was not told: connection refused; will try again in 30 s, 300 messages wait",
+        "channel hook 1 (dddddddd) was not told: connection refused; will try again in 120 s, 300 messages wait",
+        "channel hook 1 (dddddddd) was not told: connection refused; will try again in 600 s, 300 messages wait",
+    ]
+
+
+def test_each_round_tries_another_message(post: Post) -> None:
+    """One that is always refused holds up no others."""
+    channel = stormed(post, 3)
+    post.rig.advance(5 + 30 + 1)
+    assert len({letter.id for letter in post.receivers.sent}) == 3
+    assert len(post.receivers.sent) == 3
+    assert post.rig.world.channels[channel].failing is not None
+
+
+def test_when_a_channel_answers_again_all_that_waits_goes(post: Post) -> None:
+    """At once, in one go, with one line that says so."""
+    channel = stormed(post, 50)
+    post.rig.advance(5 + 30 + 1)
+    post.receivers.at_once[channel] = Delivered(200)
+    with capturedLogs() as logged:
+        post.rig.advance(121)
+    assert post.rig.world.owed == {}
+    assert lines(logged, "info") == ["channel hook 1 (dddddddd) answers again, after 2 min 35 s; 49 messages go now"]
+
+
+def test_a_receiver_that_wants_no_more_is_given_up_with_all_that_waits_for_it(post: Post) -> None:
+    """In one attempt, one entry and one line; each message is told elsewhere."""
+    other = post.rig.channel(2)
+    channel = stormed(post, 20)
+    post.receivers.at_once[other] = Delivered(200)
+    post.receivers.at_once[channel] = NotDelivered("status 410", gone=True)
+    with capturedLogs() as logged:
+        post.rig.advance(6)
+    assert post.rig.world.owed == {}
+    assert len([letter for letter in post.receivers.sent if letter.channel.id == other]) == 20
+    assert lines(logged, "error") == [
+        "channel hook 1 (dddddddd) was not told: status 410; 20 messages given up, others are told instead; "
+        "0 messages left"
+    ]
+
+
+def test_what_has_waited_for_a_day_is_given_up_also_if_another_message_was_tried(post: Post) -> None:
+    channel = stormed(post, 3)
+    post.rig.time.advance(GIVE_UP_AFTER / SECOND + 60, step=30)
+    assert post.rig.world.owed == {}
+    given_up = [event for event in post.events() if isinstance(event, NotificationFailed) and event.given_up]
+    assert len(given_up) <= 2
+    assert post.rig.world.channels[channel].failing is not None
+
+
+@pytest.mark.parametrize("event", [ChannelChanged(name="ops"), ChannelTested(5, 200)])
+def test_a_changed_or_well_tested_channel_is_tried_at_once(post: Post, event: Event) -> None:
+    channel = stormed(post, 3)
+    post.rig.advance(36)
+    post.receivers.at_once[channel] = Delivered(200)
+    post.rig.submit(channel, event)
+    post.clock.advance(0)
+    assert post.rig.world.owed == {}
+
+
+def test_a_test_that_failed_changes_nothing(post: Post) -> None:
+    channel = stormed(post, 3)
+    post.rig.submit(channel, ChannelTested(5, error="status 500"))
+    post.rig.advance(1)
+    assert len(post.receivers.sent) == 1
+
+
+def test_after_a_restart_what_waits_is_tried_at_once(post: Post) -> None:
+    """The operator may have mended what was wrong."""
+    channel = stormed(post, 3)
+    post.rig.advance(5 + 30 + 1)
+    after = post.killed()
+    after.receivers.at_once[channel] = Delivered(200)
+    after.clock.advance(0)
+    assert after.rig.world.owed == {}
+    after.close()
+
+
+def test_a_receiver_that_asked_to_be_left_alone_is_also_after_a_restart(post: Post) -> None:
+    channel = post.rig.channel()
+    post.flip(post.rig.check(channels=(channel,)))
+    post.answer(channel, NotDelivered("status 503", retry_after_s=600))
+    after = post.killed()
+    after.rig.advance(500)
+    assert after.receivers.sent == []
+    after.rig.advance(101)
+    assert len(after.receivers.sent) == 1
+    after.close()
+
+
+def test_nothing_is_sent_to_a_channel_that_was_deleted(post: Post) -> None:
+    """Not even what is just on its way."""
+    channel, other = post.rig.channel(1), post.rig.channel(2)
+    post.flip(post.rig.check(1, channels=(channel,)))
+    post.flip(post.rig.check(2, channels=(channel, other)))
+    post.rig.submit(channel, ChannelDeleted())
+    post.clock.advance(0)
+    assert list(post.receivers.open) == [other]
+    assert post.outbox.in_flight == 1
+    post.rig.submit(channel, ChannelDeleted())
+    post.answer(other, Delivered(200))
+    assert post.rig.world.owed == {}
+
+
+def test_a_message_that_is_overtaken_leaves_a_line(post: Post) -> None:
+    """So does one that is void; of what is deleted with its channel nobody asks."""
+    channel, other = post.rig.channel(1), post.rig.channel(2)
+    check = post.rig.check(channels=(channel, other))
+    with capturedLogs() as logged:
+        post.flip(check)
+        post.flip(check, down=False)
+        post.rig.submit(other, ChannelDeleted())
+        post.rig.submit(check, CheckDeleted())
+    assert [line for line in lines(logged, "info") if line.startswith("message")] == [
+        f"message {id}.5 (down) was not delivered to channel {name} (dddddddd) and will not be: message {id}.6 takes "
+        "its place"
+        for id, name in ((channel, "hook 1"), (other, "hook 2"))
+    ] + [
+        f"message {channel}.6 (up) was not delivered to channel hook 1 (dddddddd) and will not be: the check was "
+        "deleted"
+    ]
+
+
+# --- many channels, again -----------------------------------------------------------------------------------------
+
+
 def test_no_more_than_max_parallel_messages_are_in_flight_and_channels_take_turns() -> None:
     post = Post(max_parallel=2)
     channels = [post.rig.channel(number) for number in range(1, 6)]
@@ -298,6 +515,7 @@ def test_the_cost_of_a_tick_does_not_grow_with_what_waits(post: Post) -> None:
     post.receivers.at_once[channel] = NotDelivered("status 503", retry_after_s=3600)
     for number in range(1, 1001):
         post.flip(post.rig.check(number, channels=(channel,)))
+    assert len(post.receivers.sent) == 1
     looked = 0
 
     class Counted(dict[str, object]):

@@ -94,7 +94,9 @@ async def test_the_log_names_the_host_and_nothing_else_of_the_url(server: Server
 
 @pytest_twisted.ensureDeferred
 async def test_no_url_for_the_direction_is_nothing_to_do(server: Server) -> None:
-    assert await attempt(LOOPBACK, letter({"url_up": "http://127.0.0.1:1/"}), cast(Any, reactor)) == Delivered()
+    assert await attempt(LOOPBACK, letter({"url_up": "http://127.0.0.1:1/"}), cast(Any, reactor)) == Delivered(
+        nothing=True
+    )
 
 
 @pytest_twisted.ensureDeferred
@@ -127,7 +129,7 @@ async def test_a_last_ping_that_cannot_be_read_does_not_hold_up_the_message(serv
         (b"HTTP/1.1 299 Whatever\r\nContent-Length: 0\r\n\r\n", Delivered(299)),
         (b"HTTP/1.0 200 OK\r\n\r\nuntil the end", Delivered(200)),
         (b"HTTP/1.1 500 No\r\nContent-Length: 6\r\n\r\nsecret", NotDelivered("status 500")),
-        (b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n", NotDelivered("status 410", permanent=True)),
+        (b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n", NotDelivered("status 410", gone=True)),
         (
             b"HTTP/1.1 429 Slow\r\nRetry-After: 77\r\nContent-Length: 0\r\n\r\n",
             NotDelivered("status 429", retry_after_s=77.0),

@@ -275,6 +275,46 @@ async def test_a_flip_that_is_derived_again_by_a_replay_is_kept_once_as_it_was(
 
 
 @ensureDeferred
+async def test_what_is_known_better_now_takes_the_place_of_what_was_derived_before(
+    house: House, ping: Ping, stream: Stream
+) -> None:
+    """Before it is written, after that, and over a restart; and the journal stays sound."""
+    journal = house.journal()
+    waiting = [journal.append(ping()) for _ in range(2)]
+    house.settle(journal)
+    await gatherResults(waiting)
+    for seq in (1, 2):
+        journal.derive(FlipRow(seq, stream(1), BEGIN, b'{"sure":false}'))
+    journal.derive(FlipRow(1, stream(1), BEGIN, b'{"sure":true}', anew=True))
+    await journal.touch(BEGIN)
+    journal.derive(FlipRow(2, stream(1), BEGIN, b'{"sure":true}', anew=True))
+    for moment in ("buffered", "written", "reopened"):
+        if moment == "written":
+            await journal.touch(BEGIN)
+        if moment == "reopened":
+            await journal.stop()
+            journal = house.journal()
+        assert [flip.body for flip in await journal.flips(stream(1), upto=2)] == [b'{"sure":true}'] * 2, moment
+
+
+@ensureDeferred
+async def test_all_that_was_derived_under_an_entry_is_found(house: House, ping: Ping, stream: Stream) -> None:
+    """Flips and what became of messages about them, whether or not they are written yet."""
+    journal = house.journal()
+    waiting = [journal.append(ping()) for _ in range(3)]
+    house.settle(journal)
+    await gatherResults(waiting)
+    rows = [FlipRow(seq, stream(n), BEGIN, b"{}") for seq in (1, 2, 3) for n in (1, 2)]
+    for row in rows:
+        journal.derive(row)
+    for moment in ("buffered", "written"):
+        if moment == "written":
+            await journal.touch(BEGIN)
+        assert await journal.flips_at({1, 3}) == [*rows[:2], *rows[4:]], moment
+        assert await journal.flips_at(set()) == []
+
+
+@ensureDeferred
 async def test_entries_are_read_in_order_by_stream_or_all(house: House, ping: Ping, stream: Stream) -> None:
     journal = house.journal()
     waiting = [journal.append(ping(BEGIN + n, n % 2)) for n in range(8)]

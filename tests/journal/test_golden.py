@@ -11,6 +11,7 @@ import pytest
 from pingmon.core.events import KINDS
 from pingmon.core.flip import Flip
 from pingmon.core.fold import fold
+from pingmon.core.notify import Audience, Delivery
 from pingmon.core.partner import Attribution
 from pingmon.core.site import Silence
 from pingmon.core.world import World
@@ -29,6 +30,8 @@ CHECK = "22222222-2222-4222-8222-222222222222"
 PROJECT = "11111111-1111-4111-8111-111111111111"
 SITE = "77777777-7777-4777-8777-777777777777"
 PAUSED = "88888888-8888-4888-8888-888888888888"
+CHANNEL = "33333333-3333-4333-8333-333333333333"
+OTHER = "cccccccc-cccc-4ccc-8ccc-cccccccccccc"
 PARTNER = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
 
 
@@ -111,6 +114,37 @@ def test_the_sites_of_format_1_are_told_of_as_they_were(tmp_path: Path, from_sna
     assert shop.inquiry is not None
     assert (shop.inquiry.question.id, shop.inquiry.question.code) == (f"{SITE}_23", 204)
     assert (list(world.inquiring), world.owed) == ([SITE], {})
+
+
+@pytest.mark.parametrize("from_snapshot", [False, True])
+def test_the_channels_of_format_1_stand_as_they_did(tmp_path: Path, from_snapshot: bool) -> None:
+    """One that works again, with a secret of late; one that was told in its stead; and none that was deleted."""
+    path = Path(shutil.copy(GOLDEN / "format-1-channels" / "journal.sqlite3", tmp_path))
+    world = folded(path, from_snapshot=from_snapshot)
+    ops, chat = world.channels[CHANNEL], world.channels[OTHER]
+    assert list(world.channels) == [CHANNEL, OTHER]
+    assert (ops.name, ops.secrets(BEGIN), ops.failing) == ("On call", ("whsec_BB==", "whsec_AA=="), None)
+    assert chat.last_delivered == BEGIN + 164_000_001
+    assert world.checks[CHECK].audience == Audience(18, "down", (CHANNEL,))
+    assert [owed.id for owed in world.owed.values()] == [f"{CHANNEL}.18"]
+
+
+def test_what_became_of_messages_is_read_from_format_1(tmp_path: Path) -> None:
+    """It stands with the flips, under the channel."""
+    path = Path(shutil.copy(GOLDEN / "format-1-channels" / "journal.sqlite3", tmp_path))
+    writer = Writer(path, Retention(), print)
+    writer.open(BEGIN)
+    ended = {
+        channel: [msgspec.json.decode(row.body, type=Delivery) for row in read_flips(writer.reader(), window, None)]
+        for channel, window in ((CHANNEL, Window(CHANNEL, 99)), (OTHER, Window(OTHER, 99)))
+    }
+    writer.close()
+    assert [(each.owed.flip.seq, each.became) for each in ended[CHANNEL]] == [(16, "delivered"), (11, "given up")]
+    assert [attempt.error for attempt in ended[CHANNEL][1].owed.tried] == ["status 503", "status 410", "status 410"]
+    assert [(each.owed.relays, each.became) for each in ended[OTHER]] == [
+        (None, "nothing to send"),
+        (CHANNEL, "delivered"),
+    ]
 
 
 def test_the_flips_of_format_1_of_sites_are_read(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pingmon.core.channel import Channel
 from pingmon.core.events import CheckSpec, SpecChanges
-from pingmon.core.notify import Channel
 from pingmon.core.schedule import next_expected
 from pingmon.wire.fields import FIELDS, Invalid, Rule, changes, channel_ids, fault, judged, unique_fields
 

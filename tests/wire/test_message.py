@@ -8,11 +8,12 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from pingmon.core.channel import Channel
 from pingmon.core.check import Check, Status
 from pingmon.core.events import CheckSpec, SiteSpec
 from pingmon.core.flip import Cause, Deaf, Flip, FlipStatus
 from pingmon.core.look import Look
-from pingmon.core.notify import Channel, Notification
+from pingmon.core.notify import Notification
 from pingmon.core.site import Site
 from pingmon.core.times import SECOND
 from pingmon.testing import PROJECT, bad, good, uuid
@@ -29,7 +30,7 @@ def letter(new: Status, cause: Cause = "", *, exitstatus: int | None = None, dea
     since = T0 - (3600 if new == "down" else 90) * SECOND
     check = Check(uuid(1), PROJECT, CheckSpec(name="nightly backup"), 3, T0, T0, new)
     flip = Flip(7, check.id, T0, old, new, cause, since, exitstatus, deaf)
-    owed = Notification(f"{CHANNEL.id}.7", CHANNEL.id, flip, T0, T0)
+    owed = Notification(f"{CHANNEL.id}.7", CHANNEL.id, flip, T0)
     return Letter(owed, check, CHANNEL, T0 + SECOND)
 
 
@@ -144,7 +145,7 @@ def of_site(new: Status, looks: tuple[Look, ...] = SAW_IT, **spec: Any) -> Lette
     since = T0 if new == "down" else T0 - 90 * SECOND
     site = Site(uuid(1, "5"), PROJECT, SiteSpec(**{"name": "Shop", "url": "https://shop.example/"} | spec), 3, T0, T0)
     flip = Flip(7, site.id, T0, old, new, "verdict", since, code=503 if new == "down" else 200, looks=looks)
-    return Letter(Notification(f"{CHANNEL.id}.7", CHANNEL.id, flip, T0, T0), site, CHANNEL, T0 + SECOND)
+    return Letter(Notification(f"{CHANNEL.id}.7", CHANNEL.id, flip, T0), site, CHANNEL, T0 + SECOND)
 
 
 @pytest.mark.parametrize(

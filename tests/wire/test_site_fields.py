@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pingmon.core.channel import Channel
 from pingmon.core.events import SiteSpec
-from pingmon.core.notify import Channel
 from pingmon.probes.target import target
 from pingmon.wire.fields import Invalid, fault, judged
 from pingmon.wire.site_fields import FIELDS, changes, created

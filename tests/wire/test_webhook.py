@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from standardwebhooks import Webhook
 
+from pingmon.core.channel import Channel
 from pingmon.core.check import Check, Status
 from pingmon.core.events import CheckSpec, SiteSpec
 from pingmon.core.flip import Flip
-from pingmon.core.notify import Channel, Notification
+from pingmon.core.notify import Notification
 from pingmon.core.site import Site
 from pingmon.core.times import SECOND
 from pingmon.testing import PROJECT, bad, uuid
@@ -41,7 +42,7 @@ def letter(
     check = Check(uuid(1), PROJECT, CheckSpec(**spec), 3, T0, T0, new, exitstatus=last_exit)
     channel = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", value, secret, 1, T0)
     flip = Flip(7, check.id, T0, "up" if new == "down" else "down", new, "", T0 - 90 * SECOND, exitstatus)
-    return Letter(Notification(f"{channel.id}.7", channel.id, flip, T0, T0), check, channel, T0 + 1_500_000)
+    return Letter(Notification(f"{channel.id}.7", channel.id, flip, T0), check, channel, T0 + 1_500_000)
 
 
 def made(value: dict[str, object], body: bytes = b"", **more: Any) -> Request:

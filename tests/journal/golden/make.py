@@ -2,7 +2,7 @@
 
 Which one the directory's name says: `format-1` has all that concerns checks, `format-1-sites` sites and partners,
 `format-1-ended` a schedule that has run out, `format-1-keys` what can become of projects and keys, and a daemon
-that was killed.
+that was killed, `format-1-channels` channels, and what became of messages to them.
 Golden journals are added when the format or the events grow, never edited: each is what some pingmon once wrote.
 """
 
@@ -11,13 +11,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import msgspec
 from msgspec.structs import replace
 
 from pingmon.core.answer import Answer
 from pingmon.core.events import (
     DAEMON,
+    ChannelChanged,
     ChannelCreated,
+    ChannelDeleted,
+    ChannelSecretRenewed,
+    ChannelTested,
     CheckChanged,
     CheckCreated,
     CheckDeleted,
@@ -68,6 +71,7 @@ from pingmon.journal.codec import encoded
 from pingmon.journal.lines import line
 from pingmon.journal.offline import entries_after
 from pingmon.journal.writer import Writer
+from pingmon.monitor import derived
 
 BEGIN = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
 PROJECT = "11111111-1111-4111-8111-111111111111"
@@ -203,7 +207,50 @@ KEY_EVENTS: list[list[tuple[int, str, Event]]] = [
     [(63, DAEMON, KeyRevoked(LOST))],
 ]
 
-FOLDED = {"format-1-sites": (SITE_EVENTS, 2), "format-1-ended": (ENDED_EVENTS, 1), "format-1-keys": (KEY_EVENTS, 2)}
+OTHER = "cccccccc-cccc-4ccc-8ccc-cccccccccccc"
+SPARE = "dddddddd-dddd-4ddd-8ddd-dddddddddddd"
+CHANNEL_EVENTS: list[list[tuple[int, str, Event]]] = [
+    [
+        (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
+        (1, CHANNEL, ChannelCreated(PROJECT, "webhook", "Ops", WEBHOOK, "whsec_AA==")),
+        (1, OTHER, ChannelCreated(PROJECT, "webhook", "Chat", WEBHOOK, "whsec_AA==")),
+        (1, SPARE, ChannelCreated(PROJECT, "webhook", "Spare", WEBHOOK, "whsec_AA==")),
+        (2, CHECK, CheckCreated(PROJECT, CheckSpec(slug="backup", channels=(CHANNEL,)))),
+        (3, CHANNEL, ChannelChanged("On call", {**WEBHOOK, "method_up": "PUT"})),
+        (4, CHANNEL, ChannelSecretRenewed("whsec_BB==", BEGIN + 86_400_000_000)),
+        (5, CHANNEL, ChannelTested(30, 200)),
+        (6, CHANNEL, ChannelTested(30, error="status 500")),
+        (7, SPARE, ChannelDeleted()),
+    ],
+    [
+        (100, CHECK, PingReceived("fail")),
+        (101, CHANNEL, NotificationFailed(f"{CHANNEL}.11", 40, "status 503", BEGIN + 161_000_000, held=True)),
+        (
+            162,
+            CHANNEL,
+            NotificationFailed(f"{CHANNEL}.11", 41, "status 410", BEGIN + 200_000_000, False, BEGIN + 50_000_000),
+        ),
+        (
+            163,
+            CHANNEL,
+            NotificationFailed(f"{CHANNEL}.11", 42, "status 410", BEGIN + 200_000_000, False, BEGIN + 120_000_000),
+        ),
+        (164, OTHER, NotificationDelivered(f"{CHANNEL}.11.{OTHER}", 80, 204)),
+    ],
+    [
+        (200, CHECK, PingReceived()),
+        (201, OTHER, NotificationDelivered(f"{OTHER}.16", 0, nothing=True)),
+        (202, CHECK, PingReceived("fail")),
+        (203, CHANNEL, NotificationDelivered(f"{CHANNEL}.16", 80, 204)),
+    ],
+]
+
+FOLDED = {
+    "format-1-sites": (SITE_EVENTS, 2),
+    "format-1-ended": (ENDED_EVENTS, 1),
+    "format-1-keys": (KEY_EVENTS, 2),
+    "format-1-channels": (CHANNEL_EVENTS, 1),
+}
 """What is folded, and after which commit a snapshot is saved."""
 
 
@@ -237,14 +284,13 @@ def make_folded(place: Path, events: list[list[tuple[int, str, Event]]], snapsho
     place.mkdir(parents=True)
     writer = Writer(place / "journal.sqlite3", Retention(), lambda found: None)
     writer.open(BEGIN)
-    world, flips = World(), []
+    world = World()
+    flips: list[FlipRow] = []
     for number, commit in enumerate(events):
         drafts = [Draft(BEGIN + after_s * 1_000_000 + 1, stream, event) for after_s, stream, event in commit]
         writer.commit((), [encoded(draft) for draft in drafts])
         for seq, draft in enumerate(drafts, world.seq + 1):
-            flip = fold(world, Entry(seq, draft.at, draft.stream, draft.event)).flip
-            if flip is not None:
-                flips.append(FlipRow(flip.seq, flip.subject, flip.at, msgspec.json.encode(flip)))
+            flips += derived(fold(world, Entry(seq, draft.at, draft.stream, draft.event)))
         if number == snapshot_after:
             parts, _ = world.changed()
             writer.snapshot(flips, world.seq, list(encoded_parts(parts)), drafts[-1].at)
