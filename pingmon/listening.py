@@ -18,6 +18,10 @@ BACKLOG: Final = 4096
 """Connections that the kernel keeps until the daemon takes them; it lowers this to its own limit (`somaxconn`). With
 Twisted's 50 a burst of callers overflows the queue, and each one left out waits a second before it tries again."""
 
+PROXIED: Final = "haproxy:"
+PLAIN: Final = ("tcp:", "tcp4:", "tcp6:", "unix:", "systemd:")
+"""Endpoints without TLS."""
+
 
 class Refused(SystemExit):
     """The daemon cannot do its work. The message is one line for the operator; the process exits with status 1."""
@@ -29,14 +33,19 @@ class Listener:
     A `backlog=` in it is kept, and so is that of a socket that systemd hands over; else it is `BACKLOG`.
     """
 
-    def __init__(self, description: str, endpoint: IStreamServerEndpoint, program: str) -> None:
+    def __init__(
+        self, description: str, endpoint: IStreamServerEndpoint, program: str, *, behind_proxy: bool = False
+    ) -> None:
         self.description = description
+        self._behind_proxy = behind_proxy
         self._endpoint = endpoint
         self._program = program
         self.port: IListeningPort | None = None
 
-    def listen(self, factory: IProtocolFactory) -> None:
+    def listen(self, factory: Any) -> None:
         """Bind. Raises `Refused` if that is not possible."""
+        if self._behind_proxy:
+            factory = factory.behind_proxy()
         failed: list[BaseException] = []
         self._endpoint.listen(factory).addCallbacks(self._bound, lambda failure: failed.append(failure.value))
         if failed:
@@ -61,11 +70,20 @@ class Listener:
 def listener(reactor: Any, description: str, program: str = "pingmon") -> Listener:
     """The listener that an endpoint string of the operator's describes. Raises `Refused`."""
     try:
-        return Listener(description, serverFromString(reactor, description), program)
+        endpoint = _after_proxy(description)
+        return Listener(description, serverFromString(reactor, endpoint), program, behind_proxy=endpoint != description)
     except Exception as error:
         # Endpoint parsers are plugins and raise whatever they like at text that they cannot read.
         why = error or type(error).__name__
         raise Refused(f"{program}: cannot listen on {description}: {why}") from error
+
+
+def _after_proxy(description: str) -> str:
+    """The endpoint behind `haproxy:`, whose header is read by us (`http.proxied`). Raises ValueError."""
+    endpoint = description.removeprefix(PROXIED)
+    if endpoint != description and not endpoint.startswith(PLAIN):
+        raise ValueError("a PROXY header comes before all else, so the proxy ends TLS; write haproxy:tcp:8000")
+    return endpoint
 
 
 class Listening(Service):

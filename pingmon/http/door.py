@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 from twisted.internet.protocol import Protocol
 from twisted.web import server
 
@@ -19,6 +19,7 @@ from pingmon.http.connections import Connection, Refused
 from pingmon.http.dates import Dates
 from pingmon.http.peers import group_of, host_of
 from pingmon.http.places import Places, affordable
+from pingmon.http.proxied import Proxied
 from pingmon.http.root import Root
 from pingmon.http.watch import DoorSettings, Watch
 
@@ -74,13 +75,21 @@ class Door(server.Site):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:  # type: ignore[override]
         """A connection, or one that closes at once. (Twisted's own would build its channel before it is needed.)"""
-        host = "" if addr is None else host_of(addr)
-        group = "" if self.watch.trusted.trusts(host) else group_of(host)
+        group = self.group(addr)
         if not self.places.take(group):
             return Refused()
         connection = Connection(self, self.watch, self.places, group)
         connection.factory = self
         return connection
+
+    def behind_proxy(self) -> IProtocolFactory:
+        """The factory to give to an endpoint that only proxies connect to, which speak the PROXY protocol."""
+        return Proxied(self)
+
+    def group(self, addr: IAddress | None) -> str:
+        """For whom a connection's place is counted."""
+        host = "" if addr is None else host_of(addr)
+        return "" if self.watch.trusted.trusts(host) else group_of(host)
 
     def drain(self, timeout_s: float) -> Deferred[None]:
         """Fires when requests in flight are answered and all connections are closed, at the latest after `timeout_s`.

@@ -47,6 +47,7 @@ class TrustedProxies:
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
         self._networks: tuple[IPv4Network | IPv6Network, ...] = tuple(map(ip_network, networks))
+        self.named = bool(self._networks)
         self.trusts = lru_cache(maxsize=1024)(self._trusts)
 
     def caller(self, host: str, scheme: str, headers: Headers) -> Caller:

@@ -22,6 +22,7 @@ from pingmon.http.peers import TrustedProxies
 
 if TYPE_CHECKING:
     from pingmon.http.connections import Connection
+    from pingmon.http.proxied import Awaiting
     from pingmon.http.request import Request
 
 LOOKS: Final = 8
@@ -75,7 +76,7 @@ class Watch:
         self.reactor = reactor
         self.settings = settings
         self.trusted = TrustedProxies(settings.trusted_proxies)
-        self.connections: set[Connection] = set()
+        self.connections: set[Connection | Awaiting] = set()
         self.draining = False
         self.tick = 1
         self.interval_s = min(1.0, min(settings.request_deadline_s, settings.idle_timeout_s) / LOOKS)

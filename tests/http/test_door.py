@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from twisted.web.resource import Resource
 
+from pingmon.http.connections import Connection
 from pingmon.http.door import DoorSettings
 from pingmon.http.http1 import Channel
 from pingmon.http.ping import PingSettings
@@ -290,6 +291,7 @@ def test_bodies_stay_in_memory() -> None:
         for _ in range(90):
             line.send(b"x" * 10_000)
         (connection,) = house.door.watch.connections
+        assert isinstance(connection, Connection)
         assert isinstance(connection.channel, Channel)
         assert len(connection.channel.requests[-1].content.getvalue()) == 10_000
         line.hang_up()

@@ -8,6 +8,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamEnded, StreamReset
 
+from pingmon.http.connections import Connection
 from pingmon.http.door import DoorSettings
 from pingmon.http.ping import PingSettings
 from tests.http.door_house import CHECK, KEY, Broken, House, Line
@@ -279,6 +280,7 @@ def test_client_resets_what_is_no_ping() -> None:
         client.h2.reset_stream(stream)
         client.flush()
         (connection,) = house.door.watch.connections
+        assert isinstance(connection, Connection)
         assert connection.arriving == set()
 
 

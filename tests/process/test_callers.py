@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import select
 import shutil
+import signal
+import socket
 import subprocess
+from ipaddress import IPv6Address
 from pathlib import Path
 
 import pytest
 
-from tests.process.daemons import Running, Starter
+from tests.process.daemons import Running, Starter, free_port
 
 pytestmark = pytest.mark.process
 
@@ -74,3 +79,67 @@ def test_urls_behind_a_proxy_that_ends_tls(start: Starter) -> None:
         (check,) = daemon.ask("GET", "/api/v3/checks/", headers=keyed).json["checks"]
     assert check["ping_url"].startswith("http://mon.example/ping/")
     assert daemon.log.read_text().count("clients come by https://mon.example, but [http] base_url is") == 1
+
+
+V2_LOCAL = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
+V2_IPV6 = b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24" + IPv6Address("2001:db8::7").packed * 2 + b"\x9c\x40\0\x50"
+
+
+def through(port: int, *pieces: bytes) -> bytes:
+    """What comes back on a connection whose client sends these pieces one by one, and then no more."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            client.sendall(piece)
+            select.select([client], [], [], 0.02)
+        came = b""
+        with contextlib.suppress(OSError):  # of who was turned away
+            client.shutdown(socket.SHUT_WR)
+            while more := client.recv(65_536):
+                came += more
+        return came
+
+
+def test_behind_a_proxy_that_speaks_the_proxy_protocol(start: Starter) -> None:
+    """The client that the header names is the caller, in both versions; strangers cause one line, and no traceback."""
+    plain, proxied = free_port(), free_port()
+    listen = (f"tcp:{plain}:interface=127.0.0.1", f"haproxy:tcp:{proxied}:interface=127.0.0.1")
+    daemon = start(port=plain, listen=listen)
+    daemon.ping("job", "?create=1")
+    ping = f"GET /ping/{daemon.keys['ping_key']}/job HTTP/1.1\r\n\r\n".encode()
+    text = b"PROXY TCP4 198.51.100.9 192.0.2.1 40000 80\r\n"
+    for pieces in (
+        [bytes([byte]) for byte in text] + [ping],
+        [V2_IPV6 + ping],
+        [b"PROXY UNKNOWN\r\n", ping],
+        [V2_LOCAL, ping],
+    ):
+        assert through(proxied, *pieces).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert [ping["remote_addr"] for ping in pings(daemon)][:4] == [
+        "127.0.0.1",
+        "127.0.0.1",
+        "2001:db8::7",
+        "198.51.100.9",
+    ]
+    before = daemon.log.read_text()
+    for sent in (
+        ping,
+        b"PROXY TCP4 a b c d\r\n" + ping,
+        text.replace(b"40000", b"x") + ping,
+        text[:-3],
+        b"",
+        b"\0\xff",
+    ):
+        assert through(proxied, sent) == b""
+    assert through(proxied, text + ping).startswith(b"HTTP/1.1 200 OK\r\n")
+    said = daemon.log.read_text().removeprefix(before).splitlines()
+    assert len(said) == 1
+    assert f"the proxies' port {proxied}" in said[0]
+    assert daemon.stop() == -signal.SIGTERM
+
+
+def test_tls_below_the_proxy_protocol_is_refused(start: Starter) -> None:
+    """No proxy sends its header inside TLS."""
+    daemon = start(listen=(f"haproxy:ssl:{free_port()}:privateKey=x.pem",), wait=False)
+    assert daemon.process.wait(30) == 1
+    assert "so the proxy ends TLS; write haproxy:tcp:8000" in daemon.log.read_text()
