@@ -212,6 +212,7 @@ def _door(reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Out
         journal,
         api_settings,
         health=lambda: problems(parts),
+        clock=reactor,
         probes=parts.rounds,
         random_bytes=os.urandom,
     )

@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 from klein import Klein
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
@@ -62,6 +63,7 @@ class Api:
         settings: ApiSettings,
         *,
         health: Health,
+        clock: IReactorTime,
         probes: Probes | None = None,
         random_bytes: RandomBytes = os.urandom,
     ) -> None:
@@ -69,6 +71,7 @@ class Api:
         self._history = history
         self._settings = settings
         self._health = health
+        self._clock = clock
         self._url = ShownUrl(settings.base_url)
         self._probes = probes
         self._random_bytes = random_bytes
@@ -116,6 +119,7 @@ class Api:
         self._url.compare(request)
         call = Call(
             monitor=self._monitor,
+            clock=self._clock,
             history=self._history,
             probes=self._probes,
             probe_rates=self._probe_rates,

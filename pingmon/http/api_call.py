@@ -6,11 +6,14 @@ Routes are functions from a call to an answer. They read the world freely and ch
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol, TypeVar
 
+import msgspec
 from msgspec import Struct
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 
 from pingmon.core.channel import Channel
 from pingmon.core.check import Check
@@ -20,13 +23,17 @@ from pingmon.core.partner import Partner
 from pingmon.core.parts import Outcome, Project
 from pingmon.core.site import Site
 from pingmon.core.world import World
-from pingmon.http.answers import ApiError, not_found
+from pingmon.http.answers import Answer, ApiError, not_found
 from pingmon.http.keys import RandomBytes
 from pingmon.http.rates import Rates
 from pingmon.journal import FlipRow
 from pingmon.monitor import Monitor
-from pingmon.wire.checks import View, unique_key
+from pingmon.wire.checks import Json, View, unique_key
 
+SLICE: Final = 250
+"""Items of a list that are made into JSON in one turn of the loop (about 1 ms), so that pings need not wait for all."""
+
+_Item = TypeVar("_Item")
 _NUMBER: Final = re.compile("[0-9]{1,18}")
 
 
@@ -89,6 +96,7 @@ class Call(Struct, frozen=True, kw_only=True):
     """
 
     monitor: Monitor
+    clock: IReactorTime
     history: History
     probes: Probes | None
     probe_rates: Rates
@@ -114,6 +122,22 @@ class Call(Struct, frozen=True, kw_only=True):
     def submit(self, stream: Id, event: Event) -> Deferred[Outcome]:
         """Have `event` logged; fires when it is durable."""
         return self.monitor.submit(stream, event)
+
+    async def listed(
+        self, name: str, items: Sequence[_Item], shown: Callable[[_Item], Json], wanted: Callable[[_Item], bool]
+    ) -> Answer:
+        """The JSON of those of `items` that are `wanted`, under `name`; a slice a turn, so the loop is not held up.
+
+        What is listed are values that do not change, so the list is that of the moment in which it was asked for.
+        """
+        slices = []
+        for start in range(0, len(items), SLICE):
+            if start:
+                await deferLater(self.clock, 0)
+            found = [msgspec.json.encode(shown(item)) for item in items[start : start + SLICE] if wanted(item)]
+            if found:
+                slices.append(b",".join(found))
+        return Answer(200, b'{"%s":[%s]}' % (name.encode("ascii"), b",".join(slices)))
 
     # --- what is the project's own --------------------------------------------------------------------------------
 

@@ -20,15 +20,14 @@ from pingmon.wire.fields import Given, changes, judged, unique_fields
 
 async def list_checks(call: Call) -> Answer:
     """The project's checks; `tag` (several: all of them) and `slug` narrow the list."""
-    checks = call.checks()
     tags = frozenset(call.asked("tag"))
     slug = (call.asked("slug") or [""])[-1]
-    if tags:
-        checks = [check for check in checks if tagged(check, tags)]
-    if slug:
-        checks = [check for check in checks if check.spec.slug == slug]
     view = call.view()
-    return json_answer({"checks": [check_json(check, view) for check in checks]})
+
+    def wanted(check: Check) -> bool:
+        return (not tags or tagged(check, tags)) and slug in ("", check.spec.slug)
+
+    return await call.listed("checks", call.checks(), lambda check: check_json(check, view), wanted)
 
 
 async def create_check(call: Call) -> Answer:

@@ -32,16 +32,14 @@ STATUSES: Final[tuple[SiteStatus, ...]] = get_args(SiteStatus)
 
 async def list_sites(call: Call) -> Answer:
     """The project's sites; `tag` (several: all of them) and `status` (several: any of them) narrow the list."""
-    sites = call.sites()
     tags, statuses = frozenset(call.asked("tag")), frozenset(call.asked("status"))
     if not statuses <= frozenset(STATUSES):
         raise ApiError(400, f"status must be one of {', '.join(STATUSES)}")
-    if tags:
-        sites = [site for site in sites if tagged(site, tags)]
-    if statuses:
-        sites = [site for site in sites if site.status in statuses]
-    shown = _showing(call)
-    return json_answer({"sites": [shown(site) for site in sites]})
+
+    def wanted(site: Site) -> bool:
+        return (not tags or tagged(site, tags)) and (not statuses or site.status in statuses)
+
+    return await call.listed("sites", call.sites(), _showing(call), wanted)
 
 
 async def create_site(call: Call) -> Answer:

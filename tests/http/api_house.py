@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 from treq.testing import StubTreq
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.web.iweb import IResponse
@@ -62,6 +63,7 @@ class House:
         probes: Probes | None = None,
     ) -> None:
         self.time = float(START)
+        self.turns = Clock()
         self.health: Callable[[], list[Problem]] = list
         chance = count()
         self.random_bytes: Callable[[int], bytes] = lambda n: b"".join(
@@ -77,6 +79,7 @@ class House:
             history or self.journal,
             settings,
             health=lambda: self.health(),
+            clock=self.turns,
             probes=probes,
             random_bytes=lambda n: self.random_bytes(n),
         )
@@ -171,6 +174,9 @@ class House:
         )
         asked.addCallback(replies.append)
         self.treq.flush()
+        while not replies and self.turns.getDelayedCalls():  # a long list is made in several turns
+            self.turns.advance(0)
+            self.treq.flush()
         assert replies, "no answer"
         raw: list[bytes] = []
         self.treq.content(replies[0]).addCallback(raw.append)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from twisted.web.iweb import IResponse
 
 from pingmon.core.events import CheckCreated, CheckExpired, CheckSpec, PingReceived
 from pingmon.http.api import ApiSettings
+from pingmon.http.api_call import SLICE
 from tests.http.api_house import PROJECT, House
 
 CHECKS = "/api/v3/checks/"
@@ -176,6 +179,28 @@ def test_a_list_of_many_checks() -> None:
     for n in range(1000):
         house.submit(f"22222222-0000-4000-8000-{n:012d}", CheckCreated(PROJECT, CheckSpec(name=str(n))))
     assert [check["name"] for check in house.get(CHECKS).json["checks"]] == [str(n) for n in range(1000)]
+
+
+def test_a_long_list_leaves_turns_to_others_and_is_still_that_of_one_moment() -> None:
+    """What is asked while it is made does not wait for it, and it shows no ping that came meanwhile."""
+    house = House()
+    ids = [house.create(name=str(n)) for n in range(2 * SLICE + 1)]
+    replies: list[IResponse] = []
+    listing = house.treq.get(f"http://pingmon.example{CHECKS}", headers={"X-Api-Key": house.rw})
+    listing.addCallback(replies.append)
+    house.treq.flush()
+    house.ping(ids[-1])
+    assert house.get(f"{CHECKS}{ids[-1]}").json["n_pings"] == 1
+    assert not replies
+    for _ in range(2):
+        house.turns.advance(0)
+    house.treq.flush()
+    bodies: list[bytes] = []
+    house.treq.content(replies[0]).addCallback(bodies.append)
+    house.treq.flush()
+    shown = json.loads(bodies[0])["checks"]
+    assert [check["uuid"] for check in shown] == ids
+    assert shown[-1]["n_pings"] == 0
 
 
 # --- changing -----------------------------------------------------------------------------------------------------
