@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from twisted.logger import Logger
 
 from pingmon.http.dates import Dates
+from pingmon.http.keys import PING_KEY_LENGTH
 
 if TYPE_CHECKING:
     from pingmon.http.request import Request
@@ -29,7 +30,7 @@ DECODINGS: Final = 3
 """How many layers of percent-encoding are looked through."""
 
 _uuid: Final = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
-_after_ping: Final = re.compile(r"(/ping/+)[^/?#&\s]+")
+_after_ping: Final = re.compile(r"(/ping/*)[^/?#&\s]+")
 _api_key: Final = re.compile(r"hc[wro]_[A-Za-z0-9]+")
 _separator: Final = re.compile(r"([?&;#])")
 _word: Final = re.compile(r"[-A-Za-z0-9_]+")
@@ -46,7 +47,13 @@ def redacted(text: str, is_key: Callable[[str], bool]) -> str:
     text = "".join(map(_without_value, _separator.split(text)))
     for pattern, hidden in ((_after_ping, rf"\1{HIDDEN}"), (_uuid, HIDDEN), (_api_key, HIDDEN)):
         text = pattern.sub(hidden, text)
-    return _word.sub(lambda word: HIDDEN if is_key(word[0]) else word[0], text)
+    return _word.sub(lambda word: HIDDEN if _has_key(word[0], is_key) else word[0], text)
+
+
+def _has_key(word: str, is_key: Callable[[str], bool]) -> bool:
+    """Whether a word is a ping key, or has one glued to something: a slash or a blank is soon forgotten."""
+    pieces = range(len(word) - PING_KEY_LENGTH + 1)
+    return is_key(word) or any(is_key(word[start : start + PING_KEY_LENGTH]) for start in pieces)
 
 
 def _without_value(piece: str) -> str:

@@ -52,7 +52,7 @@ _PLACEHOLDER: Final = re.compile(
 )
 _HOST: Final = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]+")
 _KEPT_IN_URL: Final = "!$%&'()*+,;=:@/?[]~"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pingmon.http.access_log import AccessLog, redacted
 from pingmon.http.dates import Dates
+from pingmon.http.keys import PING_KEY_LENGTH
 from tests.http.door_house import CHECK, KEY, RID, House
 
 
@@ -48,6 +49,9 @@ def test_combined_format(tmp_path: Path) -> None:
         f"/ping%252F{KEY}%252Fbackup",
         f"/api/v3/checks/{CHECK.replace('-', '')}",
         f"/api?api_key={KEY}x&x=y&Token={KEY}y",
+        f"/ping{KEY}/backup",
+        f"/pings{KEY}backup/fail",
+        f"/ping{CHECK}",
     ],
 )
 def test_secrets_are_hidden(tmp_path: Path, target: str) -> None:
@@ -66,6 +70,15 @@ def test_redaction_never_fails(before: str, secret: str, after: str) -> None:
     """Whatever surrounds it, a secret that stands by itself is hidden."""
     shown = redacted(f"{before}/{secret}/{after}", {KEY}.__contains__)
     assert f"/{secret}/" not in shown or re.search(r"%", before + after)
+
+
+@pytest.mark.parametrize("text", ["/{}backup", "/my-{}/x", "GET/{}", "/pin/{}x", "see:{}{}"])
+def test_a_ping_key_is_hidden_though_it_is_glued_to_something(text: str) -> None:
+    """A slash is soon forgotten."""
+    key = "k3y5that4re22charslong"
+    assert len(key) == PING_KEY_LENGTH
+    assert key not in redacted(text.format(key, key), {key}.__contains__)
+    assert redacted("/no-key-is-as-long-as-this-word", {key}.__contains__) == "/no-key-is-as-long-as-this-word"
 
 
 def test_rotation(tmp_path: Path) -> None:

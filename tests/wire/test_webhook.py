@@ -345,6 +345,7 @@ def test_requests_say_which_program_sends_them_unless_the_user_says_otherwise() 
         ("a\r\nX-Evil: $TAG1", b"a X-Evil: x y"),
         ("\ttab\tinside ", b"tab\tinside"),
         ("nul\x00del\x7f", b"nul del"),
+        ("nel\x85csi\x9bnbsp\xa0end", b"nel csi nbsp\xa0end"),
     ],
 )
 def test_header_values_are_latin_1_and_one_line(template: str, sent: bytes) -> None:

@@ -63,6 +63,10 @@ def test_a_json_string_is_as_good() -> None:
         ({"url_up": URL, "headers_up": {"": "x"}}, "a header in 'headers_up' has an invalid name"),
         ({"url_up": URL, "headers_up": {"A B": "x"}}, "a header in 'headers_up' has an invalid name"),
         ({"url_up": URL, "headers_up": {"A\n": "x"}}, "a header in 'headers_up' has an invalid name"),
+        (
+            {"url_up": URL, "headers_up": {"A": "x\x85y"}},
+            "a header in 'headers_up' contains characters that cannot be sent",
+        ),
         ({"url_up": URL, "headers_up": {"A": 1}}, "a header in 'headers_up' is not a string"),
         ({"url_up": URL, "headers_up": {"A": "y" * 1001}}, "a header in 'headers_up' is too long"),
         (
