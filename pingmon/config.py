@@ -41,6 +41,12 @@ class Network(str):
     __slots__ = ()
 
 
+class Proxies(str):
+    """Where proxies are: a `Network`, or `unix` for whoever comes over a Unix socket."""
+
+    __slots__ = ()
+
+
 class Url(str):
     """An `http://` or `https://` address with a host, and perhaps a port and a path; empty is allowed."""
 
@@ -84,7 +90,7 @@ class Http(Struct, frozen=True):
 
     base_url: Url = Url("")
     ping_url: Literal["/ping/", "/"] = "/ping/"
-    trusted_proxies: tuple[Network, ...] = ()
+    trusted_proxies: tuple[Proxies, ...] = ()
     access_log: str = ""
     max_connections: Count = 10_000
     request_deadline: Annotated[float, Meta(ge=1, le=3600)] = 30.0
@@ -375,7 +381,12 @@ def _network(value: Any) -> Network:
     return Network(value)
 
 
+def _proxies(value: Any) -> Proxies:
+    return Proxies(value if value == "unix" else _network(value))
+
+
 _FORMS: Final[dict[type, Callable[[Any], Any]]] = {
+    Proxies: _proxies,
     Network: _network,
     Url: _url,
     Page: _page,

@@ -28,7 +28,7 @@ listen = ["tcp:80", 'tls:/etc/letsencrypt/live:443']
 [http]
 base_url = "https://ping.example.org"
 ping_url = "/"
-trusted_proxies = ["127.0.0.1", "fd00::/8"]
+trusted_proxies = ["127.0.0.1", "fd00::/8", "unix"]
 access_log = "/var/log/pingmon/access.log"
 max_connections = 500
 request_deadline = 10
@@ -86,7 +86,7 @@ def test_a_file_may_set_everything(tmp_path: Path) -> None:
     path.write_text(EVERYTHING)
     config = load(path)
     assert config.listen == ("tcp:80", "tls:/etc/letsencrypt/live:443")
-    assert config.http.trusted_proxies == ("127.0.0.1", "fd00::/8")
+    assert config.http.trusted_proxies == ("127.0.0.1", "fd00::/8", "unix")
     assert config.http.idle_timeout == 20.5
     assert config.outgoing.allow == ("192.168.0.0/16",)
     assert config.sites.canaries == ("https://www.example.org/up?from=here", "http://192.0.2.1")

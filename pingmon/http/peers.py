@@ -20,6 +20,8 @@ Address: TypeAlias = IPv4Address | IPv6Address
 Caller: TypeAlias = tuple[str, str]
 """An address (empty: none, as on a Unix socket) and `http` or `https`."""
 
+UNIX: Final = "unix"
+"""Names all who come over a Unix socket: they have no address, and the socket's file says who may."""
 HOPS_MAX: Final = 32
 """Hops that are looked at; no chain of proxies is as long."""
 
@@ -43,11 +45,16 @@ def group_of(host: str) -> str:
 
 
 class TrustedProxies:
-    """The networks that the operator's own proxies are in. Raises ValueError for what is no network."""
+    """Where the operator's own proxies are: networks, and `unix` for those that come over a Unix socket.
 
-    def __init__(self, networks: Iterable[str] = ()) -> None:
-        self._networks: tuple[IPv4Network | IPv6Network, ...] = tuple(map(ip_network, networks))
-        self.named = bool(self._networks)
+    Raises ValueError for what is neither.
+    """
+
+    def __init__(self, places: Iterable[str] = ()) -> None:
+        named = frozenset(places)
+        self._unix = UNIX in named
+        self._networks: tuple[IPv4Network | IPv6Network, ...] = tuple(map(ip_network, named - {UNIX}))
+        self.named = bool(named)
         self.trusts = lru_cache(maxsize=1024)(self._trusts)
 
     def caller(self, host: str, scheme: str, headers: Headers) -> Caller:
@@ -62,6 +69,8 @@ class TrustedProxies:
         return host, asked(headers)[0] or scheme
 
     def _trusts(self, host: str) -> bool:
+        if not host:
+            return self._unix
         address = _address(host)
         return address is not None and any(address in network for network in self._networks)
 

@@ -43,7 +43,7 @@ class DoorSettings(Struct, frozen=True, kw_only=True):
 
     `request_deadline_s`: from the first byte of a request to its last. `idle_timeout_s`: between two requests, and
     for reading an answer. `body_cap`: bytes of a ping's body after which the connection is closed (the ping counts);
-    `api_body_limit`: bytes of any other body. `trusted_proxies`: networks whose `X-Forwarded-For` is believed.
+    `api_body_limit`: bytes of any other body. `trusted_proxies`: see `peers.TrustedProxies`.
     `other_files`: how many of the process's files may be open for probes and the like.
     """
 

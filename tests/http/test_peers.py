@@ -124,6 +124,17 @@ def test_only_trusted_proxies_are_believed() -> None:
             assert (house.last.addr, house.last.scheme) == expected
 
 
+def test_proxies_that_come_over_a_unix_socket() -> None:
+    """They have no address, and are believed if the word for them is in the list."""
+    headers = Headers()
+    headers.addRawHeader("X-Forwarded-For", CLIENT)
+    headers.addRawHeader("X-Forwarded-Proto", "https")
+    assert TrustedProxies(("unix", "192.0.2.0/24")).caller("", "http", headers) == (CLIENT, "https")
+    assert TrustedProxies(("unix",)).trusts("")
+    assert not TrustedProxies(("unix",)).trusts(PROXY)
+    assert not OURS.trusts("")
+
+
 def test_peers() -> None:
     """An IPv4 caller is written as such however it came; a Unix socket has no address."""
     assert host_of(IPv4Address("TCP", "192.0.2.1", 1)) == "192.0.2.1"

@@ -143,3 +143,26 @@ def test_tls_below_the_proxy_protocol_is_refused(start: Starter) -> None:
     daemon = start(listen=(f"haproxy:ssl:{free_port()}:privateKey=x.pem",), wait=False)
     assert daemon.process.wait(30) == 1
     assert "so the proxy ends TLS; write haproxy:tcp:8000" in daemon.log.read_text()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_behind_a_proxy_on_a_unix_socket(start: Starter, tmp_path: Path) -> None:
+    """`unix` in `trusted_proxies` names it, and the PROXY protocol is spoken there too."""
+    port, sockets = free_port(), (tmp_path / "http.sock", tmp_path / "proxy.sock")
+    listen = (f"tcp:{port}:interface=127.0.0.1", f"unix:{sockets[0]}", f"haproxy:unix:{sockets[1]}")
+    daemon = start(port=port, listen=listen, config='[http]\ntrusted_proxies = ["unix"]\n')
+    daemon.ping("job", "?create=1")
+    url = f"http://mon.example/ping/{daemon.keys['ping_key']}/job"
+    headers = ("-H", "X-Forwarded-For: 198.51.100.9", "-H", "X-Forwarded-Proto: https")
+    assert run("curl", "-sS", "--unix-socket", str(sockets[0]), *headers, url) == "OK"
+    with socket.socket(socket.AF_UNIX) as proxy:
+        proxy.connect(str(sockets[1]))
+        ping = f"GET /ping/{daemon.keys['ping_key']}/job HTTP/1.0\r\n\r\n".encode()
+        proxy.sendall(b"PROXY TCP6 2001:db8::7 2001:db8::1 40000 80\r\n" + ping)
+        assert proxy.recv(4096).startswith(b"HTTP/1.0 200 OK\r\n")
+    assert [(ping["remote_addr"], ping["scheme"]) for ping in pings(daemon)][:2] == [
+        ("2001:db8::7", "http"),
+        ("198.51.100.9", "https"),
+    ]
+    front = run("curl", "-sS", "--unix-socket", str(sockets[0]), *headers, "http://mon.example/")
+    assert "https://mon.example/api/v3/" in front
