@@ -26,7 +26,7 @@ from pingmon.config import Config
 from pingmon.core.addresses import AddressPolicy
 from pingmon.core.parts import Outcome, Subject
 from pingmon.core.site import Site
-from pingmon.datadir import DataDir
+from pingmon.datadir import DataDir, FirstRun
 from pingmon.delivery.egress import Egress
 from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.partners import Partners
@@ -46,7 +46,7 @@ from pingmon.http.places import RESERVE
 from pingmon.http.root import Root
 from pingmon.http.shown_url import ShownUrl
 from pingmon.journal import Retention, SqliteJournal
-from pingmon.listening import Listener, Refused
+from pingmon.listening import Listener
 from pingmon.monitor import Monitor
 from pingmon.outgoing.trust import Trust
 from pingmon.probes import origins
@@ -57,6 +57,7 @@ from pingmon.probes.prober import Prober
 from pingmon.probes.resolver import Resolver
 from pingmon.probes.verifiers import Peer, Verifiers
 from pingmon.problems import Parts, problems
+from pingmon.refusal import Refused
 from pingmon.services import Daemon
 from pingmon.sites.health import Health
 from pingmon.sites.hosts import Hosts
@@ -75,8 +76,13 @@ BaseUrl: TypeAlias = Callable[[], str]
 log = Logger()
 
 
-def assembled(reactor: Any, config: Config, data: DataDir, listeners: Sequence[Listener]) -> Daemon:
-    """The daemon, not yet started. `reactor` is asked for timers, sockets, threads and the time. Raises `Refused`."""
+def assembled(
+    reactor: Any, config: Config, data: DataDir, listeners: Sequence[Listener], started: Callable[[], object]
+) -> Daemon:
+    """The daemon, not yet started; it calls `started` when it is. Raises `Refused`.
+
+    `reactor` is asked for timers, sockets, threads and the time.
+    """
     sys.setswitchinterval(SWITCH_S)
     retention = Retention(config.retention.pings, config.retention.days or None, config.retention.probes)
     journal: SqliteJournal[Outcome] = SqliteJournal(data.journal, reactor=reactor, retention=retention)
@@ -84,7 +90,14 @@ def assembled(reactor: Any, config: Config, data: DataDir, listeners: Sequence[L
     configured = config.http.base_url.rstrip("/")
     parts = _parts(reactor, config, monitor, journal, lambda: configured or base_url_of(listeners))
     door = _door(reactor, config, parts, journal)
+    first = _FirstStart(monitor, data, lambda: configured or base_url_of(listeners))
+
+    def begun() -> None:
+        first.tell()
+        started()
+
     return Daemon(
+        reactor=reactor,
         data=data,
         monitor=monitor,
         watchers=(parts.housekeeping, parts.alarms, parts.hosts, parts.rounds),
@@ -93,7 +106,8 @@ def assembled(reactor: Any, config: Config, data: DataDir, listeners: Sequence[L
         factory=door,
         listeners=listeners,
         drain_s=config.http.drain,
-        started=lambda bound: _greeted(config, monitor, data, bound),
+        prepare=first.prepare,
+        started=begun,
     )
 
 
@@ -171,7 +185,7 @@ def _verifiers(config: Config, caller: Caller, now: Callable[[], int]) -> Verifi
             secrets = tuple(map(secret, each.secret))
             peers.append(Peer(each.name, each.url, secrets, each.region))
         except (BadSecret, ValueError) as error:
-            raise Refused(f"pingmon: verifier[{number}]: {error}") from error
+            raise Refused(f"verifier[{number}]: {error}") from error
     if not peers:
         return None
     ask, quorum = config.sites.ask or None, config.quorum
@@ -185,7 +199,7 @@ def _origins(config: Config, resolver: Resolver) -> Origins | None:
     try:
         return origins.load(Path(source))
     except (OSError, ValueError) as error:
-        raise Refused(f"pingmon: sites.as_numbers: {source}: {error}") from error
+        raise Refused(f"sites.as_numbers: {source}: {error}") from error
 
 
 # --- the door -----------------------------------------------------------------------------------------------------
@@ -240,11 +254,29 @@ def _access_log(config: Config, monitor: Monitor, dates: Dates) -> AccessLog | N
     return AccessLog(Path(config.http.access_log), monitor.world.ping_keys.__contains__, dates)
 
 
-def _greeted(config: Config, monitor: Monitor, data: DataDir, listeners: Sequence[Listener]) -> Deferred[None]:
-    for listener in listeners:
-        log.info("listening on {endpoint}", endpoint=listener.description)
-    base_url = config.http.base_url.rstrip("/") or base_url_of(listeners)
-    return Deferred.fromCoroutine(first_run(monitor, data, base_url, os.urandom))
+class _FirstStart:
+    """Makes the first project and its keys before anybody can call, and says how to ping when somebody can."""
+
+    def __init__(self, monitor: Monitor, data: DataDir, base_url: BaseUrl) -> None:
+        self._monitor = monitor
+        self._data = data
+        self._base_url = base_url
+        self._made: FirstRun | None = None
+
+    def prepare(self) -> Deferred[None]:
+        """Errbacks as `first_run` does."""
+        making = Deferred.fromCoroutine(first_run(self._monitor, self._data, self._base_url(), os.urandom))
+        return making.addCallback(self._keep)
+
+    def _keep(self, made: FirstRun | None) -> None:
+        self._made = made
+
+    def tell(self) -> None:
+        """A line to paste that works."""
+        if self._made is not None:
+            log.info("first start: the keys are in {path}", path=self._data.first_run)
+            url = f"{self._made.base_url}/ping/{self._made.ping_key}/my-first-job?create=1"
+            log.info("try it: curl -fsS '{url}'", url=url)
 
 
 def base_url_of(listeners: Sequence[Listener]) -> str:

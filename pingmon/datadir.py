@@ -43,6 +43,7 @@ class DataDir:
 
     def __init__(self, path: Path, owner: tuple[int, int] | None = None) -> None:
         self.path = path
+        self._made = not path.exists()
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             ours = all(name in _OURS or name.startswith(JOURNAL) for name in os.listdir(path))
@@ -66,6 +67,11 @@ class DataDir:
         """Where the journal's database file is."""
         return self.path / JOURNAL
 
+    @property
+    def first_run(self) -> Path:
+        """Where the first start leaves its keys."""
+        return self.path / FIRST_RUN
+
     def claim(self) -> None:
         """Write this process's id into the lock file, for people to read; once more after a daemon has forked."""
         with suppress(OSError):  # a full disk must not keep the daemon from starting
@@ -75,6 +81,14 @@ class DataDir:
     def release(self) -> None:
         """Let another daemon have the directory."""
         os.close(self._lock)
+
+    def abandon(self) -> None:
+        """The start has come to nothing: let go, and leave no directory that was made for it."""
+        if self._made:
+            with suppress(OSError):  # whatever else is in it by now stays
+                (self.path / LOCK).unlink()
+                self.path.rmdir()
+        self.release()
 
     def drafted(self) -> FirstRun | None:
         """The keys of a first start that was cut short, if there are any. Raises `DataDirError`."""
@@ -100,15 +114,13 @@ class DataDir:
         except OSError as error:
             raise DataDirError(f"cannot write {path}: {error.strerror}") from error
 
-    def publish(self) -> Path:
-        """Now the keys work: give the draft its name, and return that. Raises `DataDirError`."""
-        path = self.path / FIRST_RUN
+    def publish(self) -> None:
+        """Now the keys work: give the draft its name. Raises `DataDirError`."""
         try:
-            (self.path / DRAFT).replace(path)
+            (self.path / DRAFT).replace(self.first_run)
             self._sync()
         except OSError as error:
-            raise DataDirError(f"cannot write {path}: {error.strerror}") from error
-        return path
+            raise DataDirError(f"cannot write {self.first_run}: {error.strerror}") from error
 
     def _sync(self) -> None:
         """Make the names in the directory durable."""

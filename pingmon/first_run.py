@@ -1,4 +1,4 @@
-"""The first start: a project, its keys, and a line to paste that works.
+"""The first start: a project, and its keys.
 
 The keys are written to the data directory before the log learns their hashes, and the project enters the log last.
 So a crash in between leaves keys that the next start makes real, and never a daemon whose keys nobody has. The file
@@ -7,27 +7,23 @@ gets its name when the keys work, so whoever waits for it may use them at once.
 
 from __future__ import annotations
 
-from twisted.logger import Logger
-
 from pingmon.core.events import DAEMON, ProjectCreated, Role
 from pingmon.datadir import DataDir, FirstRun
 from pingmon.http.keys import RandomBytes, find_key, key_created, new_id, new_key, new_ping_key
 from pingmon.monitor import Monitor
 
-log = Logger()
 
-
-async def first_run(monitor: Monitor, data: DataDir, base_url: str, random_bytes: RandomBytes) -> None:
-    """Make the first project and its keys if there is none yet, and say how to ping.
+async def first_run(monitor: Monitor, data: DataDir, base_url: str, random_bytes: RandomBytes) -> FirstRun | None:
+    """Make the first project and its keys if there is none yet; what was made, or None if this is no first start.
 
     Raises `DataDirError`, `JournalFull` or `JournalUnavailable`; the next start then tries again.
     """
     made = data.drafted()
     if made is None and monitor.world.projects:
-        return
+        return None
     if made is not None and made.project in monitor.world.projects:
         data.publish()
-        return
+        return made
     if made is None:
         made = FirstRun(
             project=new_id(random_bytes),
@@ -47,9 +43,5 @@ async def first_run(monitor: Monitor, data: DataDir, base_url: str, random_bytes
         if find_key(monitor.world, key) is None:
             await monitor.submit(stream, key_created(key, role, random_bytes, "first run"))
     await monitor.submit(made.project, ProjectCreated("My project", made.ping_key))
-    log.info("first start: the keys are in {path}", path=data.publish())
-    log.info(
-        "try it: curl -fsS '{base_url}/ping/{ping_key}/my-first-job?create=1'",
-        base_url=made.base_url,
-        ping_key=made.ping_key,
-    )
+    data.publish()
+    return made

@@ -1,81 +1,153 @@
-"""Listening: the ports of a service, bound at its start, closed at its end, and one line when that cannot be."""
+"""Listening: the ports of a service, bound before all else and opened after all else, and words when that cannot be.
+
+A port is bound while the process may still bind low ones, and before anything is read or written: another daemon's is
+found out at once. Nobody can connect to it until it is opened, and then whoever does is served.
+"""
 
 from __future__ import annotations
 
+import errno
+import re
 import signal
-from collections.abc import Sequence
+import socket
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.abstract import isIPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
-from twisted.internet.tcp import Port
 from twisted.logger import Logger
+from zope.interface import implementer
+
+from pingmon.refusal import Refused
 
 BACKLOG: Final = 4096
 """Connections that the kernel keeps until the daemon takes them; it lowers this to its own limit (`somaxconn`). With
 Twisted's 50 a burst of callers overflows the queue, and each one left out waits a second before it tries again."""
+PORT_MAX: Final = 65_535
 
 PROXIED: Final = "haproxy:"
 PLAIN: Final = ("tcp:", "tcp4:", "tcp6:", "unix:", "systemd:")
 """Endpoints without TLS."""
 
+_CURES: Final = {
+    errno.EADDRINUSE: "; end what listens there, or choose another port with --listen, such as tcp:8001",
+    errno.EACCES: "; ports below 1024 need root or a socket of systemd's (docs/operations.md)",
+    errno.EADDRNOTAVAIL: "; this machine has no such address",
+}
+"""What to do about what the system says."""
 
-class Refused(SystemExit):
-    """The daemon cannot do its work. The message is one line for the operator; the process exits with status 1."""
+_unknown: Final = re.compile(r"unexpected keyword argument '(\w+)'").search
+_bare: Final = re.compile(r"(?:(?P<host>\[[0-9A-Fa-f:.]+\]|[^:/=\\]+):)?(?P<port>[0-9]+)").fullmatch
 
 
 class Listener:
-    """One endpoint that the daemon listens on; `description` is the string that the operator gave.
+    """One endpoint that the daemon listens on; `description` is the string that the operator gave."""
 
-    A `backlog=` in it is kept, and so is that of a socket that systemd hands over; else it is `BACKLOG`.
-    """
-
-    def __init__(
-        self, description: str, endpoint: IStreamServerEndpoint, program: str, *, behind_proxy: bool = False
-    ) -> None:
+    def __init__(self, description: str, endpoint: IStreamServerEndpoint, *, behind_proxy: bool = False) -> None:
         self.description = description
+        self.port: Any = None
         self._behind_proxy = behind_proxy
         self._endpoint = endpoint
-        self._program = program
-        self.port: IListeningPort | None = None
 
-    def listen(self, factory: Any) -> None:
-        """Bind. Raises `Refused` if that is not possible."""
+    def bind(self, factory: Any) -> None:
+        """Take the port, and no connections yet. Raises `Refused`."""
         if self._behind_proxy:
             factory = factory.behind_proxy()
         failed: list[BaseException] = []
         self._endpoint.listen(factory).addCallbacks(self._bound, lambda failure: failed.append(failure.value))
         if failed:
-            raise Refused(f"{self._program}: cannot listen on {self.description}: {_reason(failed[0])}")
+            raise _cannot(self.description, failed[0])
 
-    def _bound(self, port: IListeningPort) -> None:
+    def _bound(self, port: Any) -> None:
         self.port = port
-        if (
-            isinstance(port, Port)
-            and "backlog=" not in self.description
-            and not self.description.startswith("systemd:")
-        ):
-            port.socket.listen(BACKLOG)
+        if not isinstance(port, BoundPort):  # a socket of systemd's, or a UNIX socket: the kernel keeps who connects
+            port.stopReading()
+
+    def open(self) -> None:
+        """Take connections. Raises `Refused`."""
+        try:
+            (self.port.startListening if isinstance(self.port, BoundPort) else self.port.startReading)()
+        except OSError as error:
+            raise _cannot(self.description, error) from error
 
     async def stop(self) -> None:
-        """Accept no more connections."""
+        """Take no more connections."""
         port, self.port = self.port, None
         if port is not None:
             await maybe(port.stopListening())
 
 
-def listener(reactor: Any, description: str, program: str = "pingmon") -> Listener:
+@implementer(IListeningPort)
+class BoundPort:
+    """A TCP port that is bound: nobody can connect until `startListening`. Raises `CannotListenError`."""
+
+    def __init__(self, reactor: Any, port: int, factory: IProtocolFactory, backlog: int, interface: str) -> None:
+        self._reactor, self._factory, self._backlog = reactor, factory, backlog
+        self._family = socket.AF_INET6 if isIPv6Address(interface) else socket.AF_INET
+        self._port: IListeningPort | None = None
+        if not 0 <= port <= PORT_MAX:
+            raise CannotListenError(interface, port, ValueError())
+        self._socket = socket.socket(self._family, socket.SOCK_STREAM)
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            address: Any = (interface, port)
+            if self._family == socket.AF_INET6:
+                address = socket.getaddrinfo(interface, port, self._family, socket.SOCK_STREAM)[0][4]
+            self._socket.bind(address)
+        except OSError as error:
+            self._socket.close()
+            raise CannotListenError(interface, port, error) from error
+
+    def startListening(self) -> None:
+        """Open it. Raises OSError if somebody else opened it since it was bound."""
+        self._socket.listen(self._backlog)
+        self._port = self._reactor.adoptStreamPort(self._socket.fileno(), self._family, self._factory)
+        self._socket.close()
+
+    def stopListening(self) -> Deferred[None]:
+        """Give it back."""
+        self._socket.close()
+        stopped = None if self._port is None else self._port.stopListening()
+        return stopped or succeed(None)
+
+    def getHost(self) -> IPv4Address | IPv6Address:
+        """Where it is, with the number that the system chose if it was asked to."""
+        if self._port is not None:
+            return self._port.getHost()  # type: ignore[return-value]
+        name = self._socket.getsockname()
+        return IPv6Address("TCP", *name) if self._family == socket.AF_INET6 else IPv4Address("TCP", *name)
+
+
+class _Binding:
+    """A reactor whose TCP ports are bound only. A backlog that the operator did not ask for is `BACKLOG`."""
+
+    def __init__(self, reactor: Any, description: str) -> None:
+        self._reactor = reactor
+        self._asked = "backlog=" in description
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 0, interface: str = "") -> BoundPort:
+        """As the reactor's."""
+        return BoundPort(self._reactor, port, factory, backlog if self._asked else BACKLOG, interface)
+
+
+def listener(reactor: Any, description: str) -> Listener:
     """The listener that an endpoint string of the operator's describes. Raises `Refused`."""
     try:
         endpoint = _after_proxy(description)
-        return Listener(description, serverFromString(reactor, endpoint), program, behind_proxy=endpoint != description)
+        bound = serverFromString(_Binding(reactor, description), endpoint)
+        return Listener(description, bound, behind_proxy=endpoint != description)
     except Exception as error:
         # Endpoint parsers are plugins and raise whatever they like at text that they cannot read.
-        why = error or type(error).__name__
-        raise Refused(f"{program}: cannot listen on {description}: {why}") from error
+        raise _cannot(description, error) from error
 
 
 def _after_proxy(description: str) -> str:
@@ -87,26 +159,57 @@ def _after_proxy(description: str) -> str:
 
 
 class Listening(Service):
-    """A service with ports. They are bound before all else, while the process may still be allowed to bind low ones."""
+    """A service with ports. What else it begins with is `begin`'s, which subclasses have; `reload` is called at SIGHUP.
+
+    `soon` calls a function in the reactor's next turn, `started` is called when all has begun.
+    """
 
     log = Logger()
 
-    def __init__(self, factory: IProtocolFactory, listeners: Sequence[Listener]) -> None:
+    def __init__(
+        self,
+        factory: IProtocolFactory,
+        listeners: Sequence[Listener],
+        *,
+        soon: Callable[[Callable[[], None]], object],
+        started: Callable[[], object],
+    ) -> None:
         self._factory = factory
         self._listeners = listeners
+        self._soon = soon
+        self._started = started
         self._bound = False
+        self._hangup: Any = signal.SIG_DFL
+
+    def begin(self) -> None:
+        """Begin all that is needed to serve whoever connects. Raises `Refused`."""
+
+    def reload(self) -> None:
+        """Read again what can be read again."""
 
     def privilegedStartService(self) -> None:
         """Bind the ports. Raises `Refused`."""
         for each in self._listeners:
-            each.listen(self._factory)
+            each.bind(self._factory)
         self._bound = True
 
     def startService(self) -> None:
-        """Bind the ports if that has not been done: `twist` knows no privileged start."""
-        super().startService()
+        """Begin, and open the ports last. Raises `Refused`. (`twist` knows no privileged start.)"""
+        self._hangup = signal.signal(signal.SIGHUP, lambda number, frame: self._soon(self.reload))
         if not self._bound:
             self.privilegedStartService()
+        self.begin()
+        for each in self._listeners:
+            each.open()
+            self.log.info("listening on {endpoint}", endpoint=each.description)
+        super().startService()
+        self._started()
+
+    def stopService(self) -> Deferred[None] | None:
+        """Heed no SIGHUP any more. Subclasses close the ports in their turn."""
+        super().stopService()
+        signal.signal(signal.SIGHUP, self._hangup)
+        return None
 
     async def close_ports(self) -> None:
         """Accept no more connections."""
@@ -115,11 +218,41 @@ class Listening(Service):
                 await each.stop()
 
 
-def _reason(error: BaseException) -> str:
+# --- in words -----------------------------------------------------------------------------------------------------
+
+
+def _cannot(description: str, error: BaseException) -> Refused:
+    return Refused(f"cannot listen on {description}: {_reason(description, error)}")
+
+
+def _reason(description: str, error: BaseException) -> str:
+    """What is wrong, and what to write or to do instead, for people who do not know Twisted's endpoints."""
     if isinstance(error, CannotListenError):
         error = error.socketError
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return text[:1].lower() + text[1:]
+    kind, _, rest = description.partition(":")
+    port = rest.partition(":")[0]
+    if isinstance(error, OSError):
+        text = error.strerror or str(error)
+        return f"{text[:1].lower()}{text[1:]}{_CURES.get(error.errno or 0, '')}"
+    if isinstance(error, Refused):
+        return str(error)
+    if bare := _bare(description):
+        return f"write {_endpoint(bare['host'], bare['port'])}"
+    if kind in ("tcp", "ssl") and not (port.isascii() and port.isdigit() and int(port) <= PORT_MAX):
+        return f"{port!r} is no port; write {kind}:8000" if port else f"write {kind}:8000"
+    if kind == "systemd" and isinstance(error, LookupError):
+        return "no such socket was handed over; is the daemon started by systemd, with a socket unit that names it?"
+    text = str(error) or type(error).__name__
+    if isinstance(error, TypeError) and (unknown := _unknown(text)):
+        return f"{kind} takes no {unknown[1]}"
+    return f"{text[:1].lower()}{text[1:]}; write tcp:8000, or see docs/operations.md"
+
+
+def _endpoint(host: str | None, port: str) -> str:
+    if host is None:
+        return f"tcp:{port}"
+    bare = host.strip("[]").replace(":", r"\:")
+    return f"tcp:{port}:interface={bare}"
 
 
 def stopping_once(reactor: Any) -> None:

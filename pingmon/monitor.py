@@ -122,14 +122,14 @@ class Monitor:
         for entry in self.journal.replay():
             self._derive(fold(self.world, entry))
 
-    def start(self) -> None:
-        """Begin to take events. The first ones say how long pingmon was away."""
+    def start(self) -> Deferred[None]:
+        """Begin to take events. Fires when it is logged, or could not be, for how long pingmon was away."""
         alive_at = self._take_events()
         if alive_at is None:
-            return
+            return succeed(None)
         ended = alive_at if self.world.daemon.ended is None else self.world.daemon.ended
         self.deaf(min(alive_at, ended, self.now()), "stopped")
-        self.try_to_listen()
+        return self.try_to_listen()
 
     def start_deaf(self) -> Deferred[None]:
         """Begin to take events of a daemon that is stopped and stays so: nobody pings, and no silence is judged.

@@ -1,19 +1,20 @@
 """The daemon as a Twisted service: what is started in which order, and stopped in the reverse one.
 
-    bind ports ─▶ load the world ─▶ journal ─▶ watchers ─▶ tellers ─▶ (the reactor runs: connections are served)
+    bind ports ─▶ load the world ─▶ journal ─▶ first start ─▶ watchers ─▶ tellers ─▶ open ports
     watchers ─▶ stop listening ─▶ finish requests in flight ─▶ tellers ─▶ save the world, close the journal
 
 Watchers find things out (deadlines that pass, sites that fail), tellers pass them on (to partners, to channels).
 
-Ports are bound before the world is loaded, so the kernel keeps connections that arrive meanwhile. What cannot be
-served at all ends the process at once with one line (`Refused`), never a daemon that runs but does not listen.
+The start is over when `startService` returns, though the reactor does not run yet: whoever starts a daemon learns from
+its exit status whether it serves. What cannot be served at all ends the process with words (`Refused`), never in a
+daemon that runs but does not listen.
 """
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IProtocolFactory
@@ -21,8 +22,15 @@ from twisted.python.failure import Failure
 
 from pingmon.datadir import DataDir, DataDirError
 from pingmon.journal import JournalDamaged, JournalFormatError, JournalFull, JournalUnavailable
-from pingmon.listening import Listener, Listening, Refused, maybe
+from pingmon.listening import Listener, Listening, maybe
 from pingmon.monitor import Monitor
+from pingmon.refusal import Refused
+
+T = TypeVar("T")
+
+PATIENCE_S: Final = 60.0
+"""How long a start, or its undoing, waits for the disk."""
+TURN_S: Final = 0.05
 
 
 class Part(Protocol):
@@ -39,11 +47,12 @@ class Door(Protocol):
 
 
 class Daemon(Listening):
-    """All of pingmon. `started` is called once the journal runs (first start, greetings)."""
+    """All of pingmon. `prepare` is called when the journal runs and must be done before anybody is let in."""
 
     def __init__(
         self,
         *,
+        reactor: Any,
         data: DataDir,
         monitor: Monitor,
         watchers: Sequence[Part],
@@ -52,39 +61,62 @@ class Daemon(Listening):
         factory: IProtocolFactory,
         listeners: Sequence[Listener],
         drain_s: float,
-        started: Callable[[Sequence[Listener]], Deferred[None]],
+        prepare: Callable[[], Deferred[None]],
+        started: Callable[[], object],
     ) -> None:
-        super().__init__(factory, listeners)
+        super().__init__(factory, listeners, soon=reactor.callFromThread, started=started)
         self.setName("pingmon")
+        self._reactor = reactor
         self._data = data
         self._monitor = monitor
         self._watchers = watchers
         self._tellers = tellers
         self._door = door
         self._drain_s = drain_s
-        self._started = started
+        self._prepare = prepare
 
-    def startService(self) -> None:
-        """Load the world and begin. Raises `Refused`, before anything has been served."""
+    def privilegedStartService(self) -> None:
+        """Bind the ports. Raises `Refused`, and leaves no data directory that was made in vain."""
+        try:
+            super().privilegedStartService()
+        except Refused:
+            self._data.abandon()
+            raise
+
+    def begin(self) -> None:
+        """Load the world and begin. Raises `Refused`."""
         self._data.claim()
-        super().startService()
         try:
             self._monitor.open()
         except (JournalDamaged, JournalFormatError, JournalUnavailable) as error:
-            raise Refused(f"pingmon: {error}") from error
+            raise Refused(str(error)) from error
         # The loaded world lives as long as the process: let no garbage collection ever walk over it.
         gc.collect()
         gc.freeze()
-        self._monitor.start()
+        try:
+            self._waited_for(self._monitor.start())
+            self._waited_for(self._prepare())
+        except BaseException as error:
+            self._waited_for(self._monitor.stop())  # its threads would keep the process from ending
+            if isinstance(error, DataDirError | JournalUnavailable | JournalFull):
+                raise Refused(f"the first start is not complete: {error}; start again when that is mended") from error
+            raise
         for part in (*self._watchers, *self._tellers):
             part.start()
-        self._started(self._listeners).addErrback(self._not_greeted)
 
-    def _not_greeted(self, failure: Failure) -> None:
-        if failure.check(DataDirError, JournalUnavailable, JournalFull):
-            self.log.error("the first start is not complete, start again: {why}", why=failure.getErrorMessage())
-        else:
-            self.log.failure("while greeting on the first start", failure)
+    def _waited_for(self, work: Deferred[T]) -> T:
+        """The result of `work`, waited for although the reactor does not run yet. Raises `Refused` after a minute."""
+        results: list[T | Failure] = []
+        work.addBoth(results.append)
+        end = self._reactor.seconds() + PATIENCE_S
+        while not results:
+            if self._reactor.seconds() > end:
+                raise Refused(f"{self._data.path}: the disk has taken nothing for {PATIENCE_S:.0f} s")
+            self._reactor.iterate(TURN_S)
+        (result,) = results
+        if isinstance(result, Failure):
+            result.raiseException()
+        return result
 
     def stopService(self) -> Deferred[None]:
         """Fires when nothing is in flight any more and everything is on disk; no part's trouble keeps another up."""

@@ -52,20 +52,20 @@ def makeService(options: Options) -> IService:
     from pingmon.assembly import assembled
     from pingmon.clock import steadied
     from pingmon.datadir import DataDir, DataDirError
-    from pingmon.listening import Refused, listener, stopping_once
+    from pingmon.listening import listener, stopping_once
+    from pingmon.refusal import Refused, Told
 
     clock = steadied(reactor)
-    try:
-        config = load(Path(options["config"])) if options["config"] else Config()
-        endpoints = options["listen"] or config.listen or default_endpoints()
-        listeners = [listener(clock, text) for text in endpoints]
-        data = DataDir(Path(options["data"] or config.data).absolute(), owner=_owner(options))
-    except BadConfig as error:
-        raise Refused("\n".join(f"pingmon: {problem}" for problem in error.problems)) from error
-    except DataDirError as error:
-        raise Refused(f"pingmon: {error}") from error
-    stopping_once(reactor)
-    return assembled(clock, config, data, listeners)
+    with Told("pingmon", options) as told:
+        try:
+            config = load(Path(options["config"])) if options["config"] else Config()
+            endpoints = options["listen"] or config.listen or default_endpoints()
+            listeners = [listener(clock, text) for text in endpoints]
+            data = DataDir(Path(options["data"] or config.data).absolute(), owner=_owner(options))
+        except (BadConfig, DataDirError) as error:
+            raise Refused(str(error)) from error
+        stopping_once(reactor)
+        return assembled(clock, config, data, listeners, told.started)
 
 
 def _owner(options: Options) -> tuple[int, int] | None:

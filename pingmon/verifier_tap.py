@@ -6,7 +6,6 @@ daemons that may ask it. As in `tap`, the parts are imported inside functions.
 
 from __future__ import annotations
 
-import signal
 import socket
 import stat
 from collections.abc import Callable, Sequence
@@ -17,7 +16,8 @@ from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.python import usage
 
-from pingmon.listening import Listener, Listening, Refused, listener, stopping_once
+from pingmon.listening import Listener, Listening, listener, stopping_once
+from pingmon.refusal import Refused, Told
 
 if TYPE_CHECKING:
     from pingmon.core.addresses import AddressPolicy
@@ -83,23 +83,23 @@ def makeService(options: Options) -> IService:
     from pingmon.probes.verifier import PROBES_MAX, Verifier
 
     clock = steadied(reactor)
-    if not options["secret-file"]:
-        raise _refused("--secret-file is needed")
-    if not options["listen"]:
-        raise _refused("--listen is needed")
-    path = Path(options["secret-file"]).absolute()
-    secrets = read_secrets(path)
-    policy = _policy(options["allow"])
-    listeners = [listener(clock, text, PROGRAM) for text in options["listen"]]
-    probes = options["probes"] or PROBES_MAX
-    name = (options["name"] or socket.gethostname())[:255]
 
     def now() -> int:
         return int(wall_seconds() * SECOND)
 
-    verifier = Verifier(_looker(clock, policy, now, probes), secrets, name, clock, now=now, max_probes=probes)
-    stopping_once(reactor)
-    return VerifierService(verifier, _door(verifier, clock), listeners, path, clock.callFromThread)
+    with Told(PROGRAM, options) as told:
+        for needed in ("secret-file", "listen"):
+            if not options[needed]:
+                raise Refused(f"--{needed} is needed")
+        path = Path(options["secret-file"]).absolute()
+        secrets = read_secrets(path)
+        policy = _policy(options["allow"])
+        listeners = [listener(clock, text) for text in options["listen"]]
+        probes = options["probes"] or PROBES_MAX
+        name = (options["name"] or socket.gethostname())[:255]
+        verifier = Verifier(_looker(clock, policy, now, probes), secrets, name, clock, now=now, max_probes=probes)
+        stopping_once(reactor)
+        return VerifierService(verifier, _door(verifier, clock), listeners, path, clock.callFromThread, told.started)
 
 
 def read_secrets(path: Path) -> tuple[Secret, ...]:
@@ -109,17 +109,17 @@ def read_secrets(path: Path) -> tuple[Secret, ...]:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise _refused(f"{path}: is not a file")
+            raise Refused(f"{path}: is not a file")
         if stat.S_IMODE(status.st_mode) & ~MODE_MAX:
-            raise _refused(f"{path}: others may read or change it; chmod 0600 (0640 at most)")
+            raise Refused(f"{path}: others may read or change it; chmod 0600 (0640 at most)")
         with path.open("rb") as file:
             return secrets_of(file.read(FILE_MAX).decode())
     except OSError as error:
-        raise _refused(f"{path}: {error.strerror}") from error
+        raise Refused(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise _refused(f"{path}: is not text") from error
+        raise Refused(f"{path}: is not text") from error
     except BadSecret as error:
-        raise _refused(f"{path}: {error}") from error
+        raise Refused(f"{path}: {error}") from error
 
 
 class VerifierService(Listening):
@@ -132,21 +132,13 @@ class VerifierService(Listening):
         listeners: Sequence[Listener],
         secret_file: Path,
         soon: Callable[[Callable[[], None]], object],
+        started: Callable[[], object],
     ) -> None:
-        super().__init__(door, listeners)
+        super().__init__(door, listeners, soon=soon, started=started)
         self.setName(PROGRAM)
         self._verifier = verifier
         self._door = door
         self._secret_file = secret_file
-        self._soon = soon
-        self._before: Any = signal.SIG_DFL
-
-    def startService(self) -> None:
-        """Begin. Raises `Refused`."""
-        super().startService()
-        self._before = signal.signal(signal.SIGHUP, lambda number, frame: self._soon(self.reload))
-        for each in self._listeners:
-            self.log.info("listening on {endpoint}", endpoint=each.description)
 
     def reload(self) -> None:
         """Read the secrets again."""
@@ -160,7 +152,6 @@ class VerifierService(Listening):
     def stopService(self) -> Deferred[None]:
         """Fires when probes under way are answered, at the latest after `DRAIN_S`."""
         super().stopService()
-        signal.signal(signal.SIGHUP, self._before)
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
@@ -213,8 +204,4 @@ def _policy(networks: Sequence[str]) -> AddressPolicy:
     try:
         return allowing(networks, ON_THE_COMMAND_LINE)
     except ValueError as error:
-        raise _refused(f"--allow: {error}") from error
-
-
-def _refused(why: str) -> SystemExit:
-    return Refused(f"{PROGRAM}: {why}")
+        raise Refused(f"--allow: {error}") from error

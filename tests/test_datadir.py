@@ -22,7 +22,8 @@ def test_a_new_directory_belongs_to_its_owner_alone(tmp_path: Path) -> None:
     data = DataDir(tmp_path / "deep" / "data")
     assert mode(data.path) == 0o700
     data.draft(MADE)
-    assert mode(data.publish()) == 0o600
+    data.publish()
+    assert mode(data.first_run) == 0o600
     assert mode(data.path / "lock") == 0o600
     data.release()
 
@@ -68,3 +69,16 @@ def test_keys_that_cannot_be_read_or_written_are_said_so(tmp_path: Path) -> None
     with pytest.raises(DataDirError, match=r"cannot write .*first-run.draft"):
         data.draft(MADE)
     data.release()
+
+
+def test_a_directory_that_was_made_in_vain_goes_again(tmp_path: Path) -> None:
+    """One that was there before stays, and so does one in which something lies by now."""
+    DataDir(tmp_path / "new").abandon()
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "old").mkdir()
+    DataDir(tmp_path / "old").abandon()
+    assert (tmp_path / "old").is_dir()
+    used = DataDir(tmp_path / "used")
+    used.draft(MADE)
+    used.abandon()
+    assert (tmp_path / "used" / "first-run.draft").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import random
 import re
 import shlex
 import signal
@@ -9,6 +11,7 @@ import socket
 import stat
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -97,8 +100,7 @@ def test_a_busy_port_ends_the_start_with_one_line(start: Starter, tmp_path: Path
         busy.listen()
         port = busy.getsockname()[1]
         daemon = start(listen=(f"tcp:{port}:interface=127.0.0.1",), wait=False)
-        line = f"pingmon: cannot listen on tcp:{port}:interface=127.0.0.1: address already in use"
-        assert refused(daemon).endswith(line)
+        assert f"cannot listen on tcp:{port}:interface=127.0.0.1: address already in use" in refused(daemon)
 
 
 @pytest.mark.parametrize("endpoint", ["tcp:notaport", "carrierpigeon:8000", "tcp"])
@@ -169,19 +171,53 @@ def test_a_client_that_stalls_cannot_keep_the_daemon_from_ending(start: Starter)
     connection.close()
 
 
-def test_daemonized_it_tells_the_terminal_why_it_will_not_start(start: Starter, tmp_path: Path) -> None:
-    """Also without `-n`: the reason stands where the user typed."""
-    first = start()
-    ran = subprocess.run(
-        [str(BIN / "twistd"), "--pidfile", str(tmp_path / "x.pid"), "pingmon", "--data", str(first.data)],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        cwd=tmp_path,
-        check=False,
-    )
-    assert ran.returncode == 1
-    assert "is in use by another pingmon" in ran.stderr + ran.stdout
+def test_whoever_finds_the_port_open_is_served_and_finds_the_keys(start: Starter) -> None:
+    """The port opens when everything runs, and not before."""
+    port = free_port()
+    daemon = start(port=port, wait=False)
+    end = time.monotonic() + 30
+    while not accepting(port):
+        assert time.monotonic() < end
+    assert daemon.keys["api_key"]
+    assert daemon.ask("GET", "/api/v3/status/").status == 200
+
+
+def test_two_daemons_that_bind_a_port_at_the_same_time_do_not_share_it(start: Starter) -> None:
+    """Whoever opens it second is refused, at whatever moment that is found out."""
+    port = free_port()
+    both = [start(start.tmp_path / name, port=port, wait=False) for name in ("a", "b")]
+    until(lambda: any(each.process.poll() is not None for each in both), "one of them to give up")
+    (left,) = [each for each in both if each.process.poll() is None]
+    (gone,) = [each for each in both if each is not left]
+    assert "address already in use" in refused(gone)
+    until(left.listening, "the other one to serve")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_a_start_that_is_ended_at_any_moment_logs_no_error(start: Starter, ended_by: signal.Signals) -> None:
+    """And the next one works, with the keys that the first has left, if it came that far."""
+    chance = random.Random(8)
+    for round in range(8):
+        data = start.tmp_path / f"data-{round % 2}"
+        daemon = start(data, wait=False)
+        # Until Python has found its way to pingmon, an interrupt is Python's own.
+        if ended_by == signal.SIGINT:
+            until(functools.partial(started_up, daemon), "Python")
+        threading.Event().wait(chance.uniform(0.0, 0.9 if ended_by == signal.SIGTERM else 0.4))
+        daemon.process.send_signal(ended_by)
+        daemon.process.wait(30)
+        said = text(daemon)
+        assert not re.search(r"Traceback|#error|#critical|#warn|Unhandled", said), said
+    for round in range(2):
+        again = start(start.tmp_path / f"data-{round}")
+        assert again.ping("job", "?create=1").status in (200, 201)
+        again.stop()
+
+
+def started_up(daemon: Running) -> bool:
+    """Whether `twistd` has begun its log."""
+    return "starting up" in text(daemon)
 
 
 def accepting(port: int) -> bool:
