@@ -144,6 +144,8 @@ class Alarms:
         gap = steady - self._ticker.last
         if self._used() < BUSY * gap > BUSY * SUSPENDED_S:
             monitor.deaf(now - round(gap * SECOND), "suspended")
+        if hangs_s := monitor.journal.health().hangs_s:
+            monitor.deaf(now - hangs_s * SECOND, "disk")
         if monitor.deaf_since is not None:
             self._judged_at = steady
             monitor.try_to_listen()

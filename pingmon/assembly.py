@@ -85,7 +85,9 @@ def assembled(
     """
     sys.setswitchinterval(SWITCH_S)
     retention = Retention(config.retention.pings, config.retention.days or None, config.retention.probes)
-    journal: SqliteJournal[Outcome] = SqliteJournal(data.journal, reactor=reactor, retention=retention)
+    journal: SqliteJournal[Outcome] = SqliteJournal(
+        data.journal, reactor=reactor, retention=retention, begun=data.begun
+    )
     monitor = Monitor(journal, Timekeeper(wall_seconds, steady_seconds), hold_s=config.monitor.hold)
     configured = config.http.base_url.rstrip("/")
     parts = _parts(reactor, config, monitor, journal, lambda: configured or base_url_of(listeners))

@@ -72,6 +72,11 @@ class DataDir:
         """Where the first start leaves its keys."""
         return self.path / FIRST_RUN
 
+    @property
+    def begun(self) -> bool:
+        """Whether a first start was complete here, so that there must be a journal."""
+        return (self.path / FIRST_RUN).exists()
+
     def claim(self) -> None:
         """Write this process's id into the lock file, for people to read; once more after a daemon has forked."""
         with suppress(OSError):  # a full disk must not keep the daemon from starting

@@ -35,7 +35,7 @@ class Trimming(Protocol):
 class Housekeeping:
     """Runs from `start` to `stop`. A failure is logged and tried again; nothing depends on it for being right.
 
-    `damage` says what is wrong with the log, if trimming has come upon it; then nothing is trimmed any more.
+    Nothing is trimmed from a log that was found to be damaged.
     """
 
     log = Logger()
@@ -49,7 +49,6 @@ class Housekeeping:
         self._resting = True
         self._rested_seq = 0
         self._found = 0
-        self.damage: str | None = None
 
     def start(self) -> None:
         """Begin the rounds, one a second."""
@@ -71,7 +70,7 @@ class Housekeeping:
         if now - self._saved_at >= SAVE_EVERY_S:
             self._saved_at = now
             return self._monitor.save()
-        if self.damage is not None or self._rests(now):
+        if self._monitor.journal.health().damage is not None or self._rests(now):
             return succeed(None)
         return Deferred.fromCoroutine(self._trim(now))
 
@@ -92,8 +91,5 @@ class Housekeeping:
                 return
 
     def _failed(self, failure: Failure) -> None:
-        if failure.check(JournalDamaged):
-            self.damage = failure.getErrorMessage()
-            self.log.error("nothing is trimmed any more: {why}", why=self.damage)
-        elif not failure.check(JournalUnavailable):
+        if not failure.check(JournalDamaged, JournalUnavailable):  # which the journal itself reports
             self.log.failure("while keeping house", failure)

@@ -93,6 +93,8 @@ class Monitor:
         """All that had arrived by then is decided. A ping that fails may have arrived at any time since."""
         self._trying = False
         self._step_owed = 0
+        self._lost_steps: set[int] = set()
+        """The times of steps that were not logged, as far as is known; a failed disk may have kept one all the same."""
         self._hold = round(hold_s * SECOND)
         self._listeners: list[Listener] = []
         self._saving = False
@@ -110,9 +112,18 @@ class Monitor:
     # --- life -----------------------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Load the world, synchronously. Raises what the journal's `open`, `load` and `replay` raise."""
-        now = self.now()
-        self.journal.open(now)
+        """Load the world, synchronously; nothing on disk changes.
+
+        Raises what the journal's `open`, `load` and `replay` raise; it is then closed.
+        """
+        self.journal.open(self.now())
+        try:
+            self._load()
+        except BaseException:
+            self.journal.stop()
+            raise
+
+    def _load(self) -> None:
         try:
             self.world.restore(self.journal.snapshot_seq, self.journal.load())
         except ValueError as error:
@@ -166,17 +177,21 @@ class Monitor:
     def submit(self, stream: Id, event: Event, payload: bytes | None = None) -> Deferred[Outcome]:
         """Put `event` into the log; fires with what it did, when it is durable.
 
-        Errback: `JournalFull` or `JournalUnavailable`, and then nothing has changed. Cancelling does not undo it.
+        Errback: `JournalFull`, and nothing has happened; `JournalUnavailable`, and nothing has happened so far: a disk
+        that fails or hangs may have kept the event, which is folded when that is known. Cancelling undoes nothing.
         """
         now = self.time.now()
-        if self._step_owed and not isinstance(event, ClockStepped):
+        if self._step_owed:
             self._log_owed_step()  # in the same commit at the latest, and before this event
+        return self._append(Draft(now, stream, event, payload))
+
+    def _append(self, draft: Draft) -> Deferred[Outcome]:
         try:
-            durable = self.journal.append(Draft(now, stream, event, payload))
+            durable = self.journal.append(draft)
         except JournalFull as full:
-            self.deaf(now, "disk")
+            self.deaf(draft.at, "disk")
             return fail(full)
-        return durable.addErrback(self._append_failed, now)
+        return durable.addErrback(self._append_failed, draft.at)
 
     def _append_failed(self, failure: Failure, now: int) -> Failure:
         if failure.check(JournalUnavailable):
@@ -185,6 +200,9 @@ class Monitor:
 
     def _deliver(self, entry: Entry) -> Outcome:
         outcome = fold(self.world, entry)
+        if isinstance(entry.event, ClockStepped) and entry.at in self._lost_steps:
+            self._lost_steps.discard(entry.at)
+            self._step_owed -= entry.event.by
         subject = outcome.check or outcome.site
         self._derive(outcome)
         if outcome.flip is not None and subject is not None:
@@ -291,8 +309,11 @@ class Monitor:
         self._log_step(by)
 
     def _log_step(self, by: int) -> Deferred[None]:
+        at = self.now()
+
         def not_logged(failure: Failure) -> None:
             failure.trap(JournalFull, JournalUnavailable)
             self._step_owed += by
+            self._lost_steps.add(at)
 
-        return self.submit(DAEMON, ClockStepped(by)).addCallbacks(lambda _: None, not_logged)
+        return self._append(Draft(at, DAEMON, ClockStepped(by))).addCallbacks(lambda _: None, not_logged)

@@ -55,13 +55,18 @@ def problems(parts: Parts) -> list[Problem]:
 
 def _of_the_journal(parts: Parts) -> Iterator[Problem]:
     health = parts.monitor.journal.health()
-    if health.failing_since is not None:
-        then = "pings are answered 503, silence is not told; once that is mended, pingmon goes on by itself"
-        yield Problem("the journal takes no events", f"{health.last_error}; {then}")
+    then = "pings are answered 503, silence is not told; once that is mended, pingmon goes on by itself"
+    if health.hangs_s:
+        yield Problem(f"the disk has not answered the journal for {health.hangs_s} s", then)
+    elif health.failing_since is not None:
+        gist = f": {health.gist}" if health.gist else ""
+        yield Problem(f"the journal takes no events{gist}", f"{health.last_error}; {then}")
     elif parts.monitor.deaf_since is not None:
         yield Problem("the journal takes no events", "it could not keep up, or pingmon stood still; it tries again")
-    if parts.housekeeping.damage is not None:
-        yield Problem("the journal is damaged", parts.housekeeping.damage)
+    if health.damage is not None:
+        yield Problem("the journal is damaged", f"{health.damage}; see docs/log-format.md, «When a journal is damaged»")
+    elif health.unreadable is not None:
+        yield Problem("the journal cannot be read", health.unreadable)
 
 
 def _of_loops(parts: Parts) -> Iterator[Problem]:

@@ -312,6 +312,27 @@ def test_deadlines_are_not_judged_by_a_clock_that_was_set_back_meanwhile(rig: Ri
     assert [down for down, _ in downs(rig)] == [check]
 
 
+def test_a_disk_that_hangs_is_a_deafness_and_all_goes_on_by_itself(rig: Rig) -> None:
+    """Nobody is told of a silence that may be pingmon's own, and nothing is judged before it is known what was lost."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    rig.advance(100)
+    rig.journal.hangs_s = 5
+    with pytest.raises(JournalUnavailable):
+        rig.ping(check)
+    rig.advance(60)
+    assert downs(rig) == []
+    assert rig.monitor.deaf_since is not None
+    rig.journal.hangs_s = 0
+    rig.advance(2)
+    assert rig.monitor.deaf_since is None
+    assert rig.world.daemon.deaf[-1].cause == "disk"
+    rig.advance(57)
+    assert downs(rig) == []
+    rig.advance(5)
+    assert [down for down, _ in downs(rig)] == [check]
+
+
 def test_while_the_disk_is_full_nothing_expires_and_afterwards_silence_is_held(rig: Rig) -> None:
     """503 for pings means that silence proves nothing."""
     check = rig.check(timeout=60, grace=60)

@@ -82,3 +82,13 @@ def test_a_directory_that_was_made_in_vain_goes_again(tmp_path: Path) -> None:
     used.draft(MADE)
     used.abandon()
     assert (tmp_path / "used" / "first-run.draft").exists()
+
+
+def test_where_a_first_start_was_complete_there_must_be_a_journal(tmp_path: Path) -> None:
+    """Keys that were only drafted may be made real by the next start; published ones never with another journal."""
+    data = DataDir(tmp_path)
+    data.draft(MADE)
+    assert not data.begun
+    data.publish()
+    assert data.begun
+    data.release()

@@ -81,17 +81,20 @@ def test_a_failure_is_tried_again_the_next_second() -> None:
 
 
 def test_damage_ends_the_trimming_and_is_said_once() -> None:
-    """What is damaged must not be made worse, nor fill the log with complaints."""
+    """What is damaged must not be made worse, nor fill the log with complaints, whoever finds it."""
     rig, trimmer = Rig(), Trimmer()
     trimmer.answer = JournalDamaged("journal.sqlite3", "entry 7 is altered")
     housekeeping = Housekeeping(rig.monitor, trimmer, rig.time.clock)
     housekeeping.start()
     news(rig)
     with capturedLogs() as logged:
+        rig.advance(2)
+        steps = trimmer.steps
+        rig.journal.condition.damaged("entry 7 is altered")
+        rig.journal.condition.damaged("entry 8 is altered")
         rig.advance(5)
-    assert trimmer.steps == 1
-    assert housekeeping.damage is not None
-    assert "entry 7 is altered" in housekeeping.damage
+    assert trimmer.steps == steps
+    assert rig.journal.health().damage == "entry 7 is altered"
     assert len(logged) == 1
 
 

@@ -142,6 +142,32 @@ def test_a_step_of_the_clock_that_could_not_be_logged_goes_before_the_next_event
     assert rig.world.checks[check].last_ping == rig.now
 
 
+def test_a_step_that_a_failing_disk_kept_all_the_same_is_taken_once(rig: Rig) -> None:
+    """It is found when it has been logged once more, and that is undone before any deadline is judged."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    rig.advance(60)
+    rig.journal.fail_next(kept=True)
+    rig.time.set_wall(3600)
+    rig.keeper.now()
+    rig.advance(50)
+    assert [flip.new for flip in rig.flips] == ["up"]
+    assert rig.world.checks[check].deadline == rig.now + 10 * SECOND
+    rig.advance(75)
+    assert [flip.new for flip in rig.flips] == ["up", "down"]
+
+
+def test_a_ping_that_a_failing_disk_kept_all_the_same_counts(rig: Rig) -> None:
+    """Its 503 said that nothing was known."""
+    check = rig.check()
+    rig.journal.fail_next(kept=True)
+    with pytest.raises(JournalUnavailable):
+        rig.ping(check)
+    assert rig.world.checks[check].n_pings == 0
+    rig.advance(1)
+    assert rig.world.checks[check].n_pings == 1
+
+
 def test_a_restart_begins_with_the_saved_world_and_replays_the_rest(rig: Rig) -> None:
     """Saved on a clean stop: nothing to replay. Killed: all of it."""
     check = rig.check()

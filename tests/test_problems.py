@@ -19,7 +19,6 @@ def parts(rig: Rig, **changes: Any) -> Any:
     made: dict[str, Any] = {
         "monitor": rig.monitor,
         "alarms": rig.alarms,
-        "housekeeping": SimpleNamespace(damage=None),
         "outbox": SimpleNamespace(last_tick=now, overdue=lambda now: 0),
         "inquiries": SimpleNamespace(overdue=lambda now: 0),
         "hosts": SimpleNamespace(last_tick=now),
@@ -43,7 +42,6 @@ def test_a_daemon_that_is_well_has_no_problems() -> None:
 @pytest.mark.parametrize(
     ("change", "value", "text", "detail"),
     [
-        ("housekeeping__damage", "entry 7 is gone", "the journal is damaged", "entry 7 is gone"),
         ("outbox__last_tick", -11.0, "notifications are not being looked at", "for 11 s now: a fault in pingmon"),
         ("rounds__last_tick", -11.0, "sites are not being looked at", "a restart may help"),
         ("hosts__last_tick", -11.0, "the hosts of sites are not being looked at", "a restart may help"),
@@ -71,8 +69,31 @@ def test_while_the_disk_takes_nothing_that_is_all_there_is_to_say() -> None:
     rig.monitor.deaf(rig.now, "disk")
     rig.advance(300)
     (problem,) = problems(parts(rig, inquiries__overdue=lambda now: 99 * SECOND))
-    assert problem.text == "the journal takes no events"
+    assert problem.text == "the journal takes no events: the disk is full"
     assert str(rig.journal.health().last_error) in problem.detail
+
+
+def test_a_disk_that_hangs_is_named_and_for_how_long() -> None:
+    """`status/` says it while no ping is answered."""
+    rig = Rig()
+    rig.journal.hangs_s = 7
+    rig.advance(1)
+    (problem,) = problems(parts(rig))
+    assert problem.text == "the disk has not answered the journal for 7 s"
+
+
+def test_what_readers_meet_is_named() -> None:
+    """Damage stays; a read that failed is forgotten when one succeeds."""
+    rig = Rig()
+    rig.journal.condition.read("an I/O error")
+    assert [problem.text for problem in problems(parts(rig))] == ["the journal cannot be read"]
+    rig.journal.condition.read(None)
+    assert problems(parts(rig)) == []
+    rig.journal.condition.damaged("entry 7 is altered")
+    rig.journal.condition.read(None)
+    (problem,) = problems(parts(rig))
+    assert problem.text == "the journal is damaged"
+    assert problem.detail.startswith("entry 7 is altered")
 
 
 def test_a_daemon_that_stood_still_takes_no_events_although_its_disk_is_well() -> None:

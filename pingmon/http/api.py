@@ -33,7 +33,7 @@ from pingmon.http.api_sites import PROBE_EVERY_S
 from pingmon.http.keys import RandomBytes, find_key
 from pingmon.http.rates import Rates
 from pingmon.http.shown_url import ShownUrl
-from pingmon.journal import JournalFull, JournalUnavailable
+from pingmon.journal import JournalDamaged, JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 from pingmon.wire.fields import Invalid
 from pingmon.wire.status import Problem, for_anybody, for_keys
@@ -101,6 +101,8 @@ class Api:
             return json_answer({"error": str(error)}, 400)
         except (JournalFull, JournalUnavailable):
             return try_again().answer()
+        except JournalDamaged:  # the journal says so once, in the log and in `status/`
+            return ApiError(503, "the journal is damaged").answer()
         except CancelledError:  # nobody cancels this coroutine but a reactor that is going away
             return try_again().answer()
         except Exception:  # noqa: BLE001 -- a bug of ours: the client gets an answer, the log the traceback

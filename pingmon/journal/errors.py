@@ -38,11 +38,15 @@ class JournalFull(Exception):
 
 
 class JournalUnavailable(Exception):
-    """This write (or read) failed and changed nothing; a later one may succeed. `cause` is a short human reason."""
+    """This write (or read) failed; a later one may succeed. `cause` is a short human reason.
 
-    def __init__(self, cause: str) -> None:
+    `gist` is the part of it that strangers may read: it names no path.
+    """
+
+    def __init__(self, cause: str, gist: str = "") -> None:
         super().__init__(cause)
         self.cause = cause
+        self.gist = gist
 
 
 class JournalDamaged(Exception):
@@ -66,10 +70,10 @@ def primary_code(error: sqlite3.Error) -> int | None:
 def explained(path: Path | str, error: sqlite3.Error | OSError) -> JournalUnavailable | JournalDamaged:
     """Our exception for `error`. What is neither the disk's nor a neighbour's fault is damage."""
     if isinstance(error, OSError):
-        return JournalUnavailable(f"{path}: {error.strerror or error}")
+        return JournalUnavailable(f"{path}: {error.strerror or error}", error.strerror or "")
     code = primary_code(error)
     if code in CAUSES:
-        return JournalUnavailable(f"{path}: {CAUSES[code]} ({error})")
+        return JournalUnavailable(f"{path}: {CAUSES[code]} ({error})", CAUSES[code])
     return JournalDamaged(path, f"SQLite cannot read it ({error})")
 
 

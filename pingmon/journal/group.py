@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
@@ -26,6 +26,7 @@ Waiting: TypeAlias = tuple[Draft, Row, Deferred[T]]
 BATCH_ROWS: Final = 2_000
 BATCH_BYTES: Final = 4 * 1024 * 1024
 BUFFER_BYTES: Final = 64 * 1024 * 1024
+HANGS: Final = "the disk does not answer"
 
 
 def deliver_one(deliver: Callable[[Entry], T], entry: Entry, done: Deferred[T]) -> None:
@@ -37,6 +38,11 @@ def deliver_one(deliver: Callable[[Entry], T], entry: Entry, done: Deferred[T]) 
         done.errback(Failure())
     else:
         done.callback(result)
+
+
+def _unheard() -> Deferred[Any]:
+    """A Deferred for which nobody waits any more."""
+    return Deferred().addErrback(lambda failure: None)
 
 
 class GroupCommit(Generic[T]):
@@ -59,6 +65,7 @@ class GroupCommit(Generic[T]):
         self._committing = 0
         self._busy = False
         self._idle: list[Deferred[None]] = []
+        self._batch: list[Waiting[T]] = []
         self._appended = self._ended = 0
         self._deciding: deque[tuple[int, Deferred[None]]] = deque()
 
@@ -84,6 +91,16 @@ class GroupCommit(Generic[T]):
             self._soon(self._next)  # not at once: what else arrives in this turn of the reactor shares the commit
         return done
 
+    def give_up(self) -> None:
+        """Refuse all who wait. What is being written may become durable yet, and is then delivered; the rest is not."""
+        given_up, dropped = [*self._batch, *self._buffer], len(self._buffer)
+        self._batch[:] = [(draft, row, _unheard()) for draft, row, _ in self._batch]
+        self._buffer.clear()
+        self._bytes = 0
+        for _, _, done in given_up:
+            done.errback(JournalUnavailable(HANGS, HANGS))
+        self._decide(dropped)
+
     def idle(self) -> Deferred[None]:
         """Fires when nothing is buffered or being written any more."""
         if not self._busy:
@@ -105,7 +122,7 @@ class GroupCommit(Generic[T]):
             self._deciding.popleft()[1].callback(None)
 
     def _next(self) -> None:
-        batch = self._taken()
+        self._batch = batch = self._taken()
         self._committing = len(batch)
         if batch:
             self._commit([row for _, row, _ in batch]).addCallbacks(
@@ -137,7 +154,9 @@ class GroupCommit(Generic[T]):
 
     def _refused(self, failure: Failure, batch: list[Waiting[T]]) -> None:
         self._next()
-        cause = failure.value.cause if isinstance(failure.value, JournalUnavailable) else str(failure.value)
+        cause, gist = str(failure.value), ""
+        if isinstance(failure.value, JournalUnavailable):
+            cause, gist = failure.value.cause, failure.value.gist
         for _, _, done in batch:
-            done.errback(JournalUnavailable(cause))
+            done.errback(JournalUnavailable(cause, gist))
         self._decide(len(batch))

@@ -2,7 +2,8 @@
 
 SQLite cannot tell a write-ahead log that was deleted or cut off from one that was never written: after either, the
 log just ends earlier. So each commit, once durable, notes its last seq here, without waiting for the disk. The note is
-never ahead of the log, unless the log has lost something. A clean stop empties it: then all is in the database file.
+never ahead of the log, unless the log has lost something. It stays when the daemon stops: a journal that is missing at
+the next start, or an older copy in its place, is seen too.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Lock:
         self.path = path.with_name(path.name + "-lock")
         self._journal = path
         self._fd: int | None = None
+        self._made = False
 
     @property
     def held(self) -> bool:
@@ -36,16 +38,27 @@ class Lock:
 
     def acquire(self) -> None:
         """Take the lock. JournalUnavailable if another process has it, or if the file cannot be made."""
+        self._made = not self.path.exists()
         try:
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise JournalUnavailable(f"{self.path}: {error.strerror}") from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.path.samestat(os.fstat(fd), self.path.stat())  # FileNotFoundError: its owner has just taken it away
         except OSError as error:
             os.close(fd)
             raise JournalUnavailable(f"{self._journal} is in use by another pingmon") from error
         self._fd = fd
+
+    def check_new(self) -> None:
+        """Refuse a journal to be begun where one has been. JournalDamaged."""
+        noted = self._noted()
+        if noted is not None:
+            remedy = "Put it back, or restore a backup; to begin anew, take another directory."
+            raise JournalDamaged(
+                self._journal, f"the file is missing, but entry {noted} was once durable in it", remedy
+            )
 
     def check(self, last: int) -> None:
         """Compare the log's end with the note. Raises JournalDamaged if entries were lost that were once durable."""
@@ -68,14 +81,11 @@ class Lock:
         except OSError:
             return  # the note in the file is then an older one, which is always true
 
-    def release(self, *, clean: bool) -> None:
-        """Let go. `clean`: the log is wholly in the database file, so that there is no end to be lost."""
-        if self._fd is None:
-            return
-        try:
-            if clean:
-                os.ftruncate(self._fd, 0)
-        finally:
+    def release(self, *, unused: bool = False) -> None:
+        """Let go. `unused`: nothing came of it, so a file that `acquire` has made goes too."""
+        if self._fd is not None:
+            if unused and self._made:
+                self.path.unlink(missing_ok=True)
             os.close(self._fd)
             self._fd = None
 

@@ -17,7 +17,7 @@ from pingmon.core.parts import StateRow
 from pingmon.journal.codec import Row, decoded, encoded
 from pingmon.journal.condition import Condition
 from pingmon.journal.errors import JournalFull, JournalUnavailable
-from pingmon.journal.group import deliver_one
+from pingmon.journal.group import HANGS, deliver_one
 from pingmon.journal.values import (
     DEFAULT_RETENTION,
     MEASUREMENTS,
@@ -59,7 +59,8 @@ class MemoryJournal(Generic[T]):
     """See `SqliteJournal` for the interface.
 
     With `at_once`, an append is committed and delivered before it returns (or, from within a delivery, after that).
-    Otherwise `flush` commits what is buffered. `fail_next` lets the next writes fail. `memory` is the disk.
+    Otherwise `flush` commits what is buffered. `fail_next` lets the next writes fail; while `hangs_s` is set, nothing
+    is taken. `memory` is the disk.
     """
 
     def __init__(
@@ -82,8 +83,10 @@ class MemoryJournal(Generic[T]):
         self._deliver: Callable[[Entry], T] | None = None
         self._running = False
         self._flushing = False
-        self._failures: deque[str | None] = deque()
-        self._condition = Condition()
+        self._failures: deque[tuple[str | None, bool]] = deque()
+        self._kept: list[int] = []
+        self.condition = Condition()
+        self.hangs_s = 0
         self._now = 0
 
     def open(self, now: int) -> None:
@@ -109,14 +112,21 @@ class MemoryJournal(Generic[T]):
         self._deliver = deliver
         self._running = True
 
-    def fail_next(self, writes: int = 1, cause: str = "the disk is full", *, after: int = 0) -> None:
-        """Let `writes` writes (a commit is one, however many entries it has) fail with `cause`, `after` so many."""
-        self._failures.extend([None] * after + [cause] * writes)
+    def fail_next(
+        self, writes: int = 1, cause: str = "the disk is full", *, after: int = 0, kept: bool = False
+    ) -> None:
+        """Let `writes` writes (a commit is one, however many entries it has) fail with `cause`, `after` so many.
+
+        `kept`: their entries are in the log all the same, and are found and delivered with the next write.
+        """
+        self._failures.extend([(None, False)] * after + [(cause, kept)] * writes)
 
     def append(self, draft: Draft) -> Deferred[T]:
         """As in `SqliteJournal.append`."""
         if not self._running:
             return fail(JournalUnavailable(STOPPED))
+        if self.hangs_s:
+            return fail(JournalUnavailable(HANGS, HANGS))
         if len(self._buffer) >= self._max_buffered:
             raise JournalFull(f"{len(self._buffer)} entries wait")
         done: Deferred[T] = Deferred()
@@ -143,31 +153,38 @@ class MemoryJournal(Generic[T]):
 
     def _commit(self, batch: list[tuple[Draft, Row, Deferred[T]]]) -> None:
         self._now = max(draft.at for draft, _, _ in batch)
+        kept = bool(self._failures) and self._failures[0][1]
         cause = self._write(self._now)
-        if cause is not None:
-            for _, _, done in batch:
-                done.errback(JournalUnavailable(cause))
-            return
         first = self.memory.last_seq + 1
-        self.memory.rows.update(enumerate((row for _, row, _ in batch), first))
-        self.last_seq = self.memory.last_seq = first + len(batch) - 1
-        self.alive_at = self.memory.alive_at = self._now
-        self._condition.committed(self._now, 0.0)
+        if cause is None or kept:
+            self.memory.rows.update(enumerate((row for _, row, _ in batch), first))
+            self.last_seq = self.memory.last_seq = first + len(batch) - 1
+            self.alive_at = self.memory.alive_at = self._now
+        if cause is not None:
+            self._kept += range(first, self.last_seq + 1) if kept else ()
+            for _, _, done in batch:
+                done.errback(JournalUnavailable(cause, cause))
+            return
+        self.condition.committed(self._now, 0.0)
         assert self._deliver is not None
         for seq, (draft, _, done) in enumerate(batch, first):
             deliver_one(self._deliver, Entry(seq, draft.at, draft.stream, draft.event, draft.payload), done)
 
     def _write(self, now: int) -> str | None:
         """Take the waiting flips into the memory; or the cause, if this write is to fail."""
-        cause = self._failures.popleft() if self._failures else None
+        cause, _ = self._failures.popleft() if self._failures else (None, False)
         if cause is not None:
-            self._condition.failed(now, cause)
+            self.condition.failed(now, cause, cause)
             return cause
+        found, self._kept = self._kept, []
+        for seq in found:
+            assert self._deliver is not None
+            deliver_one(self._deliver, self.memory.entry(seq), Deferred())
         for key, flip in self._flips.items():
             if flip.anew or key not in self.memory.flips:
                 self.memory.flips[key] = flip
         self._flips.clear()
-        self._condition.wrote(now)
+        self.condition.wrote(now)
         return None
 
     def decided(self) -> Deferred[None]:
@@ -238,7 +255,7 @@ class MemoryJournal(Generic[T]):
 
     def health(self) -> JournalHealth:
         """As in `SqliteJournal.health`; times are those of the drafts."""
-        return self._condition.health(buffered=len(self._buffer), entries_total=self.last_seq)
+        return self.condition.health(buffered=len(self._buffer), entries_total=self.last_seq, hangs_s=self.hangs_s)
 
     def stop(self) -> Deferred[None]:
         """Commit what is buffered; take nothing any more."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, LifoQueue
 from threading import Thread
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
@@ -31,6 +34,9 @@ class Reactor(Protocol):
 
     def seconds(self) -> float:
         """The time, in seconds since the epoch."""
+
+    def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> IDelayedCall:
+        """Call it so many seconds later."""
 
 
 class _Thread(Thread):
@@ -60,13 +66,18 @@ def in_thread(
 
 
 class Readers:
-    """Runs queries from `start` to `stop`. A connection that met an error is closed, and not used again."""
+    """Runs queries from `start` to `stop`. A connection that met an error is closed, and not used again.
 
-    def __init__(self, path: Path, reactor: Reactor) -> None:
+    `renewals` tells how often the writer has opened the files: a connection from before may know another write-ahead
+    log, and what it reads proves nothing.
+    """
+
+    def __init__(self, path: Path, reactor: Reactor, renewals: Callable[[], int]) -> None:
         self._path = path
         self._reactor = reactor
+        self._renewals = renewals
         self._pool = JournalThreads(0, READERS, "pingmon-journal-read")
-        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._idle: LifoQueue[tuple[int, sqlite3.Connection]] = LifoQueue()
         self._running = False
 
     def start(self) -> None:
@@ -83,18 +94,31 @@ class Readers:
         return in_thread(self._reactor, self._pool, self._queried, query)
 
     def _queried(self, query: Callable[[sqlite3.Connection], R]) -> R:
+        age = self._renewals()
         with translated(self._path):
-            try:
-                db = self._idle.get_nowait()
-            except Empty:
-                db = connect(self._path, write=False)
-            try:
-                result = query(db)
-            except BaseException:
+            if (kept := self._kept(age)) is not None:
+                with suppress(sqlite3.Error, ValueError, TypeError, OverflowError, struct.error):  # ask a new one
+                    return self._asked(query, age, kept)
+            return self._asked(query, age, connect(self._path, write=False))
+
+    def _kept(self, age: int) -> sqlite3.Connection | None:
+        """An idle connection of this age; those of another are closed."""
+        with suppress(Empty):
+            while True:
+                its_age, db = self._idle.get_nowait()
+                if its_age == age:
+                    return db
                 db.close()
-                raise
-            self._idle.put(db)
-            return result
+        return None
+
+    def _asked(self, query: Callable[[sqlite3.Connection], R], age: int, db: sqlite3.Connection) -> R:
+        try:
+            result = query(db)
+        except BaseException:
+            db.close()
+            raise
+        self._idle.put((age, db))
+        return result
 
     def stop(self) -> None:
         """Refuse further queries, finish those under way (each is short), close. Blocks for that time."""
@@ -103,4 +127,4 @@ class Readers:
         self._running = False
         self._pool.stop()
         while not self._idle.empty():
-            self._idle.get_nowait().close()
+            self._idle.get_nowait()[1].close()

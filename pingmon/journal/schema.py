@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from pingmon.journal.errors import JournalDamaged, JournalFormatError, JournalUnavailable, translated
+from pingmon.journal.files import check_length
 from pingmon.journal.meta import FORMAT, Meta, insert_meta, read_meta
 
 SCHEMA: Final = files("pingmon.journal").joinpath("schema.sql").read_text("utf-8")
@@ -91,7 +92,10 @@ def create(path: Path, now: int) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is no journal of this format before SQLite sees it. Raises JournalFormatError, JournalDamaged."""
+    """Refuse what is no journal of this format before SQLite sees it. Raises JournalFormatError, JournalDamaged.
+
+    Not while this process has the file open: to close it here would take SQLite's locks away.
+    """
     with translated(path), path.open("rb") as file:
         header = file.read(100)
     if not header:
@@ -103,10 +107,15 @@ def check_file(path: Path) -> None:
         )
     if len(header) < 100:
         raise JournalDamaged(path, "the file is cut off in its header")
+    with translated(path):
+        check_length(path, header)
 
 
-def check_new(path: Path) -> None:
-    """Refuse to begin a new journal beside the remains of another. Raises JournalDamaged."""
+def check_new(path: Path, *, begun: bool = False) -> None:
+    """Refuse to begin a new journal where one was `begun`, or beside the remains of one. Raises JournalDamaged."""
+    if begun:
+        remedy = "Put it back, or restore a backup; to begin anew, take another directory."
+        raise JournalDamaged(path, "the file is missing, but the first start was complete here", remedy)
     for suffix in ("-wal", "-journal"):
         rest = path.with_name(path.name + suffix)
         if rest.exists() and rest.stat().st_size:

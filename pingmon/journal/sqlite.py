@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Concatenate, Generic, ParamSpec, TypeVar
+from typing import Concatenate, Final, Generic, ParamSpec, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -16,8 +18,8 @@ from pingmon.core.parts import StateRow
 from pingmon.core.times import SECOND
 from pingmon.journal.codec import Row
 from pingmon.journal.condition import Condition
-from pingmon.journal.errors import JournalUnavailable, translated
-from pingmon.journal.group import GroupCommit
+from pingmon.journal.errors import JournalDamaged, JournalUnavailable, translated
+from pingmon.journal.group import HANGS, GroupCommit
 from pingmon.journal.readers import JournalThreads, Reactor, Readers, in_thread
 from pingmon.journal.reading import Head, read_entries, read_events, read_flips, read_flips_at, read_pings, replayed
 from pingmon.journal.values import (
@@ -39,10 +41,19 @@ R = TypeVar("R")
 P = ParamSpec("P")
 
 
+BEAT_S: Final = 1.0
+HANGS_BEATS: Final = 5
+"""Beats of a write that is under way from which nothing more is taken: the disk does not answer."""
+GIVE_UP_BEATS: Final = 10
+"""Beats from which nobody waits for it any more. They are counted, and not seconds: while the process is stopped, the
+disk owes it no answer."""
+
+
 class SqliteJournal(Generic[T]):
     """A journal in the file `path`. `T` is what the delivery of an entry returns.
 
-    Nothing is read or written before `open`. At most `max_buffered` drafts (and 64 MB of them) wait for a commit.
+    Nothing is read or written before `open`. `begun`: there has been one here, so that none is begun if it is missing.
+    At most `max_buffered` drafts (and 64 MB of them) wait for a commit.
     All methods belong to the reactor's thread. Cancelling a Deferred drops its result, never the work: an entry
     whose Deferred was cancelled is committed and delivered in its turn.
     """
@@ -55,21 +66,30 @@ class SqliteJournal(Generic[T]):
     """The last sign of life on disk, in microseconds since the epoch: a commit, heartbeat or snapshot. None: never."""
 
     def __init__(
-        self, path: Path, *, reactor: Reactor, retention: Retention = DEFAULT_RETENTION, max_buffered: int = 20_000
+        self,
+        path: Path,
+        *,
+        reactor: Reactor,
+        retention: Retention = DEFAULT_RETENTION,
+        max_buffered: int = 20_000,
+        begun: bool = False,
     ) -> None:
         self.snapshot_seq = self.last_seq = 0
         self.alive_at = None
         self._path = path
+        self._begun = begun
         self._reactor = reactor
         self._max_buffered = max_buffered
         self._writer = Writer(path, retention, self._found)
         self._thread = JournalThreads(1, 1, "pingmon-journal-write")
-        self._readers = Readers(path, reactor)
+        self._readers = Readers(path, reactor, lambda: self._writer.renewals)
         self._condition = Condition()
         self._group: GroupCommit[T] | None = None
         self._deliver: Callable[[Entry], T] | None = None
         self._flips: dict[tuple[int, Id], FlipRow] = {}
         self._stopping: Deferred[None] | None = None
+        self._under_way = self._beats = 0
+        self._beating: IDelayedCall | None = None
 
     # --- before the first write -----------------------------------------------------------------------------------
 
@@ -78,9 +98,10 @@ class SqliteJournal(Generic[T]):
 
         To be called after the daemon has forked: a SQLite connection does not survive a fork.
 
-        Raises JournalDamaged, JournalFormatError or JournalUnavailable; the file is then as it was.
+        Raises JournalDamaged, JournalFormatError or JournalUnavailable. All files are then as they were, also if it is
+        stopped before it was started.
         """
-        self._writer.open(now)
+        self._writer.open(now, begun=self._begun)
         self.snapshot_seq = self._writer.meta.snapshot_seq
         self.last_seq = self._writer.head.last
         self.alive_at = self._writer.alive_at
@@ -107,17 +128,21 @@ class SqliteJournal(Generic[T]):
         )
         self._thread.start()
         self._readers.start()
+        self._beating = self._reactor.callLater(BEAT_S, self._beat)
 
     # --- writing --------------------------------------------------------------------------------------------------
 
     def append(self, draft: Draft) -> Deferred[T]:
         """Add a draft to the log. Fires, in the log's order, with what the delivery of its entry returned.
 
-        Raises JournalFull at once if the buffer is full. Errbacks with JournalUnavailable if the commit failed or the
-        journal is stopped, or with what the delivery raised.
+        Raises JournalFull at once if the buffer is full. Errbacks with JournalUnavailable if the commit failed, if the
+        disk does not answer or if the journal is stopped, or with what the delivery raised. After JournalUnavailable
+        the entry may still be found in the log, or become durable when the disk answers; then it is delivered.
         """
         if self._group is None or self._stopping is not None:
             return fail(JournalUnavailable(STOPPED))
+        if self._beats >= HANGS_BEATS:
+            return fail(JournalUnavailable(HANGS, HANGS))
         return self._group.append(draft)
 
     def decided(self) -> Deferred[None]:
@@ -159,12 +184,13 @@ class SqliteJournal(Generic[T]):
         """
         if not self._running:
             return fail(JournalUnavailable(STOPPED))
-        return in_thread(self._reactor, self._thread, self._writer.trim, now, budget_rows)
+        return in_thread(self._reactor, self._thread, self._writer.trim, now, budget_rows).addErrback(self._damaged)
 
     def health(self) -> JournalHealth:
         """How the journal is, as known on the reactor's thread."""
         buffered = self._group.buffered if self._group is not None else 0
-        return self._condition.health(buffered=buffered, entries_total=self.last_seq)
+        hangs_s = round(self._beats * BEAT_S) if self._beats >= HANGS_BEATS else 0
+        return self._condition.health(buffered=buffered, entries_total=self.last_seq, hangs_s=hangs_s)
 
     def stop(self) -> Deferred[None]:
         """Write what is buffered, close the file, end the threads. Fires when that is true; it does not fail."""
@@ -172,7 +198,7 @@ class SqliteJournal(Generic[T]):
             self._stopping = Deferred()
             if self._group is None:
                 with log.failuresHandled("closing the journal"):
-                    self._writer.close()
+                    self._writer.abandon()
                 self._stopping.callback(None)
             else:
                 self._group.idle().addCallback(self._close, self._stopping)
@@ -190,7 +216,7 @@ class SqliteJournal(Generic[T]):
         Positions count every ping; `skip` passes over that many positions; `signals` then chooses what is given, at
         most `limit`. Errbacks with JournalUnavailable or JournalDamaged.
         """
-        return self._readers.run(lambda db: read_pings(db, stream, upto, skip, limit, signals))
+        return self._read(lambda db: read_pings(db, stream, upto, skip, limit, signals))
 
     def events(
         self, stream: Id, kind: type[Event], *, upto: int, before: int | None = None, limit: int = 100
@@ -200,7 +226,7 @@ class SqliteJournal(Generic[T]):
         At most `limit`. Errbacks with JournalUnavailable or JournalDamaged.
         """
         last = newest_seq(upto, before)
-        return self._readers.run(lambda db: read_events(db, stream, kind, last, limit))
+        return self._read(lambda db: read_events(db, stream, kind, last, limit))
 
     def flips(
         self,
@@ -218,7 +244,7 @@ class SqliteJournal(Generic[T]):
         """
         window = Window(stream, newest_seq(upto, before), start, end)
         waiting = list(self._flips.values())
-        found = self._readers.run(lambda db: read_flips(db, window, limit))
+        found = self._read(lambda db: read_flips(db, window, limit))
         return found.addCallback(lambda rows: window.newest([*rows, *waiting], limit))
 
     def flips_at(self, seqs: Collection[int]) -> Deferred[list[FlipRow]]:
@@ -232,14 +258,33 @@ class SqliteJournal(Generic[T]):
             kept = {(row.seq, row.stream): row for row in rows} | waiting
             return [kept[key] for key in sorted(kept)]
 
-        return self._readers.run(lambda db: read_flips_at(db, seqs)).addCallback(whole)
+        return self._read(lambda db: read_flips_at(db, seqs)).addCallback(whole)
 
     def entries(self, stream: Id | None, *, after: int = 0, limit: int = 100) -> Deferred[list[Entry]]:
         """Up to `limit` entries with seq > `after`, in order, of one stream or of all (None).
 
         Errbacks with JournalUnavailable, JournalDamaged, or JournalFormatError for an event of a newer pingmon.
         """
-        return self._readers.run(lambda db: read_entries(db, stream, after, limit))
+        return self._read(lambda db: read_entries(db, stream, after, limit))
+
+    def _read(self, query: Callable[[sqlite3.Connection], R]) -> Deferred[R]:
+        """The result of `query`; its end is kept in mind."""
+
+        def well(result: R) -> R:
+            self._condition.read(None)
+            return result
+
+        def badly(failure: Failure) -> Failure:
+            if failure.check(JournalUnavailable):
+                self._condition.read(failure.getErrorMessage())
+            return self._damaged(failure)
+
+        return self._readers.run(query).addCallbacks(well, badly) if self._running else self._readers.run(query)
+
+    def _damaged(self, failure: Failure) -> Failure:
+        if isinstance(failure.value, JournalDamaged):
+            self._condition.damaged(failure.value.damage)
+        return failure
 
     # --- the writer's thread ----------------------------------------------------------------------------------------
 
@@ -255,6 +300,12 @@ class SqliteJournal(Generic[T]):
     ) -> Deferred[R]:
         """Hand one write, with the flips that wait, to the writer's thread, and keep an eye on its end."""
         flips = tuple(self._flips.values())
+        self._under_way += 1
+
+        def ended(result: T) -> T:
+            self._under_way -= 1
+            self._beats = 0
+            return result
 
         def wrote(result: R) -> R:
             for flip in flips:
@@ -266,10 +317,21 @@ class SqliteJournal(Generic[T]):
 
         def failed(failure: Failure) -> Failure:
             if not failure.check(CancelledError):
-                self._condition.failed(self._now(), failure.getErrorMessage())
-            return failure
+                gist = failure.value.gist if isinstance(failure.value, JournalUnavailable) else ""
+                self._condition.failed(self._now(), failure.getErrorMessage(), gist)
+            return self._damaged(failure)
 
-        return in_thread(self._reactor, self._thread, work, flips, *args, **kw).addCallbacks(wrote, failed)
+        done = in_thread(self._reactor, self._thread, work, flips, *args, **kw).addBoth(ended)
+        return done.addCallbacks(wrote, failed)
+
+    def _beat(self) -> None:
+        """Each second: see for how long the disk has kept a write waiting."""
+        self._beating = self._reactor.callLater(BEAT_S, self._beat)
+        self._beats = self._beats + 1 if self._under_way else 0
+        if self._beats == HANGS_BEATS:
+            log.error("the disk has not answered the journal for {seconds} s", seconds=round(HANGS_BEATS * BEAT_S))
+        if self._beats == GIVE_UP_BEATS and self._group is not None:
+            self._group.give_up()
 
     def _commit(self, rows: list[Row]) -> Deferred[int]:
         started = self._reactor.seconds()
@@ -300,4 +362,6 @@ class SqliteJournal(Generic[T]):
             log.warn("the journal was not closed in full: {error}", error=result.getErrorMessage())
         self._thread.stop()
         self._readers.stop()
+        if self._beating is not None:
+            self._beating.cancel()
         stopping.callback(None)

@@ -72,12 +72,19 @@ class Trimmed(Struct, frozen=True):
 class JournalHealth(Struct, frozen=True):
     """The journal's own report. Instants are microseconds by the reactor's clock, whatever that counts from.
 
-    `failing_since` is None while writes succeed; `last_error` stays after recovery. `entries_total` counts all
-    entries ever written. `commit_s` is the mean duration, in seconds, of the last commits (0.0 before the first).
+    `failing_since` is None while writes succeed; `last_error` stays after recovery, and so does its `gist`, which names
+    no path. `damage`: what was read or trimmed and is not what was written; it stays. `unreadable`: why the last read
+    failed, if it did. `hangs_s`: for how many seconds a write has been under way, once that is too long, else 0.
+    `entries_total` counts all entries ever written. `commit_s` is the mean duration, in seconds, of the last commits
+    (0.0 before the first).
     """
 
     failing_since: int | None
     last_error: str | None
+    gist: str
+    damage: str | None
+    unreadable: str | None
+    hangs_s: int
     buffered: int
     entries_total: int
     last_commit_at: int | None

@@ -1,14 +1,15 @@
 """The one that writes: synchronous, called by one thread at a time, never by two.
 
-Every method is one transaction, and leaves this object as it was if that fails. After most errors the file is opened
-anew for the next one, for after an I/O error the old descriptors may be of no more use.
+`open` only reads; the first write opens the files for writing. Every method is one transaction, and leaves this object
+as it was if that fails. After most errors the file is opened anew for the next one, for after an I/O error the old
+descriptors may be of no more use; and nothing counts then that was not written anew.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -23,8 +24,9 @@ from pingmon.journal.chain import content_digest, link
 from pingmon.journal.codec import Row, decoded
 from pingmon.journal.derived import drop_state, read_state, write_flips, write_state
 from pingmon.journal.errors import JournalDamaged, JournalUnavailable, explained, primary_code, translated
+from pingmon.journal.files import OpenFiles, log_of, write_anew
 from pingmon.journal.lock import Lock
-from pingmon.journal.meta import FORMAT, Meta, update_meta
+from pingmon.journal.meta import FORMAT, Meta, read_meta, update_meta
 from pingmon.journal.reading import Head, commit_fault, commits, read_head
 from pingmon.journal.retention import Sweep
 from pingmon.journal.schema import transaction
@@ -43,7 +45,8 @@ LASTING: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQ
 class Writer:
     """`found` is told, on the calling thread, of entries that are in the log although their commit was called failed.
 
-    That happens when a disk refuses to confirm a commit that it has kept: the log decides, so they count.
+    That happens when a disk refuses to confirm a commit that it has kept: the log decides, so they count. `renewals`
+    counts how often the files were opened for writing: a connection that is older may know another write-ahead log.
     """
 
     def __init__(self, path: Path, retention: Retention, found: Callable[[list[Entry]], None]) -> None:
@@ -51,29 +54,44 @@ class Writer:
         self._sweep = Sweep(retention)
         self._found = found
         self._lock = Lock(path)
+        self._reading: sqlite3.Connection | None = None
         self._db: sqlite3.Connection | None = None
+        self._index = path.with_name(path.name + "-shm")
+        self._makes_index = False
+        self._unsound: Exception | None = None
+        self.renewals = 0
         self.meta = Meta(FORMAT, 0)
         self.head = Head(0, None, b"")
 
-    def open(self, now: int) -> None:
-        """Open the journal, or begin a new one at `now`. Raises all but JournalFull; the file is then as it was."""
+    # --- before the first write -----------------------------------------------------------------------------------
+
+    def open(self, now: int, *, begun: bool = False) -> None:
+        """Open the journal for reading, or begin a new one at `now`, unless one was `begun` here before.
+
+        Raises all but JournalFull; every file is then as it was.
+        """
         self._lock.acquire()
         try:
             with translated(self.path):
-                self._open(now)
+                self._makes_index = not self._index.exists()
+                self._open(now, begun)
         except BaseException:
-            self.forget_connection()
-            self._lock.release(clean=False)
+            self.abandon()
             raise
 
-    def _open(self, now: int) -> None:
+    def _open(self, now: int, begun: bool) -> None:
         if not self.path.exists():
-            schema.check_new(self.path)
+            self._lock.check_new()
+            schema.check_new(self.path, begun=begun)
             schema.create(self.path, now)
-        self._db, self.meta, self.head = self._connected()
+        schema.check_file(self.path)
+        # A connection that may write copies the log into the database when it is closed, also after a refusal.
+        self._reading = schema.connect(self.path, write=not log_of(self.path).exists())
+        self.meta = schema.check_schema(self.path, self._reading)
+        self.head = read_head(self._reading, self.meta)
         self._lock.check(self.head.last)
         if self.meta.whole:
-            self._check_snapshot(self._db)
+            self._check_snapshot(self._reading)
 
     def state(self) -> Iterator[StateRow]:
         """The snapshot's rows. JournalDamaged, perhaps only after the last of them, if they are not what was written.
@@ -81,6 +99,8 @@ class Writer:
         So nothing of them may be used before all were read. While the log could replace the snapshot, `open` has
         already read it once; a trimmed log's is read here only, for at a million checks that takes more than a second.
         """
+        if self._unsound is not None:
+            return
         try:
             yield from read_state(self.reader(), self.meta)
         except (ValueError, TypeError) as error:
@@ -89,30 +109,113 @@ class Writer:
             ) from error
 
     def _check_snapshot(self, db: sqlite3.Connection) -> None:
+        """Do without a snapshot that is damaged; it is dropped before the first write."""
         try:
             for _ in read_state(db, self.meta):
                 pass
         except (ValueError, TypeError) as error:
-            self._forget_snapshot(db, error)
+            log.warn("{path}: {error}; the state is rebuilt from the log", path=str(self.path), error=str(error))
+            self._unsound = error
+            self.meta = msgspec.structs.replace(self.meta, snapshot_seq=0)
 
-    def _forget_snapshot(self, db: sqlite3.Connection, error: Exception) -> None:
-        log.warn("{path}: {error}; the state is rebuilt from the log", path=str(self.path), error=str(error))
-        with transaction(db):
-            self.meta = drop_state(db, self.meta)
-            update_meta(db, self.meta)
+    def reader(self) -> sqlite3.Connection:
+        """The connection, for reading before the first write. JournalUnavailable if it is not open."""
+        db = self._reading or self._db
+        if db is None:
+            raise JournalUnavailable(f"{self.path} is not open")
+        return db
 
-    def _connected(self) -> tuple[sqlite3.Connection, Meta, Head]:
-        schema.check_file(self.path)
+    def _close_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
+
+    # --- a connection that works -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection that works, as far as can be known, for one transaction.
+
+        Opens the file anew for the first, if the last error called for it, or if the write-ahead log was taken away.
+        """
+        with translated(self.path):
+            if self._db is not None:
+                self._look(self._db)
+            if self._db is None:
+                self._reconnect()
+        try:
+            yield self.reader()
+        except sqlite3.Error as error:
+            if primary_code(error) not in LASTING:
+                self.forget_connection()
+                if error.sqlite_errorcode == sqlite3.SQLITE_IOERR_FSYNC:
+                    self._files.take_back()
+            raise explained(self.path, error) from error
+
+    def _look(self, db: sqlite3.Connection) -> None:
+        """See whether the open files are still those of the journal; mend what can be."""
+        state = self._files.look()
+        if state == "gone":
+            log.warn("{path}: its write-ahead log was taken away; it is brought into the file", path=str(self.path))
+            if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                raise JournalUnavailable(f"{self.path}: somebody reads the write-ahead log that was taken away")
+            self.forget_connection()
+        elif state == "cut":
+            self._check_end()
+            self._files.accept()
+
+    def _check_end(self) -> None:
+        """See whether a shorter log lost its end: another program may have copied it into the file. JournalDamaged."""
+        try:
+            with closing(schema.connect(self.path, write=False)) as db:
+                whole = read_head(db, read_meta(db)) == self.head
+        except (sqlite3.Error, ValueError, TypeError):
+            whole = False
+        if not whole:
+            raise JournalDamaged(self.path, "its write-ahead log was cut off while it was in use")
+
+    def _reconnect(self) -> None:
+        self._close_reading()
         db = schema.connect(self.path, write=True)
         try:
             meta = schema.check_schema(self.path, db)
             (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
             if mode != b"wal":
                 raise JournalUnavailable(f"{self.path}: SQLite cannot use its write-ahead log here (mode {mode!r})")
-            return db, meta, read_head(db, meta)
+            self._files = OpenFiles(self.path)
+            with transaction(db):
+                write_anew(self.path)
+            meta = self._without_snapshot(db, meta) if self._unsound is not None else meta
+            head = read_head(db, meta)
+            surplus = self._surplus(db, head)
         except BaseException:
             db.close()
             raise
+        self._db, self.meta, self.head = db, meta, head
+        self.renewals += 1
+        if surplus:
+            log.warn("{count} entries of a failed commit are in the log", count=len(surplus))
+            self._found(surplus)
+
+    def _surplus(self, db: sqlite3.Connection, head: Head) -> list[Entry]:
+        """The entries that are in the log although their commit was called failed. JournalDamaged, ValueError."""
+        if head.last < self.head.last:
+            raise JournalDamaged(self.path, f"the log ends at entry {head.last}, but {self.head.last} was durable")
+        surplus: list[Entry] = []
+        previous, chain = self.head.last, self.head.chain
+        for batch, rows in commits(db, previous):
+            if fault := commit_fault(previous, chain, batch, rows):
+                raise JournalDamaged(self.path, fault)
+            surplus.extend(decoded(*row) for row in rows)
+            previous, chain = batch[0], batch[4]
+        return surplus
+
+    def _without_snapshot(self, db: sqlite3.Connection, meta: Meta) -> Meta:
+        with transaction(db):
+            meta = drop_state(db, meta)
+            update_meta(db, meta)
+        self._unsound = None
+        return meta
 
     def forget_connection(self) -> None:
         """Close the file; the next write opens it anew, and looks at what is in it."""
@@ -120,42 +223,7 @@ class Writer:
             self._db.close()
             self._db = None
 
-    def reader(self) -> sqlite3.Connection:
-        """The connection, for reading before the first write. JournalUnavailable if it is not open."""
-        if self._db is None:
-            raise JournalUnavailable(f"{self.path} is not open")
-        return self._db
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """A connection that works, as far as can be known; opens the file anew if the last error called for it."""
-        if self._db is None:
-            with translated(self.path):
-                self._reconnect()
-        try:
-            yield self.reader()
-        except sqlite3.Error as error:
-            if primary_code(error) not in LASTING:
-                self.forget_connection()
-            raise explained(self.path, error) from error
-
-    def _reconnect(self) -> None:
-        db, meta, head = self._connected()
-        if head.last < self.head.last:
-            db.close()
-            raise JournalDamaged(self.path, f"the log ends at entry {head.last}, but {self.head.last} was durable")
-        surplus: list[Entry] = []
-        previous, chain = self.head.last, self.head.chain
-        for batch, rows in commits(db, previous):
-            if fault := commit_fault(previous, chain, batch, rows):
-                db.close()
-                raise JournalDamaged(self.path, fault)
-            surplus.extend(decoded(*row) for row in rows)
-            previous, chain = batch[0], batch[4]
-        self._db, self.meta, self.head = db, meta, head
-        if surplus:
-            log.warn("{count} entries of a failed commit are in the log", count=len(surplus))
-            self._found(surplus)
+    # --- writing --------------------------------------------------------------------------------------------------
 
     @property
     def alive_at(self) -> int | None:
@@ -209,17 +277,36 @@ class Writer:
         """Write what is left, bring the log wholly into the database file, let go. JournalUnavailable still closes."""
         if not self._lock.held:
             return
-        clean = False
         try:
+            if flips:
+                with self._writing() as db, transaction(db):
+                    self.meta = write_flips(db, self.meta, flips)
+                    update_meta(db, self.meta)
             with self._writing() as db:
-                if flips:
-                    with transaction(db):
-                        self.meta = write_flips(db, self.meta, flips)
-                        update_meta(db, self.meta)
-                clean = not db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        finally:
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except BaseException:
+            self.abandon()
+            raise
+        self.forget_connection()
+        self._lock.release()
+
+    def abandon(self) -> None:
+        """Let go, and leave the files as they are: nothing is copied from a log that may be damaged.
+
+        SQLite would copy it as its last connection is closed. Only one that may not write is the last to be closed here
+        (Python 3.11 knows no SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE).
+        """
+        self._close_reading()
+        if self._db is not None:
+            with suppress(sqlite3.Error, JournalUnavailable), closing(schema.connect(self.path, write=False)) as last:
+                with suppress(sqlite3.Error):
+                    last.execute("BEGIN")
+                    last.execute("SELECT 1 FROM sqlite_schema").fetchone()
+                self.forget_connection()
             self.forget_connection()
-            self._lock.release(clean=clean)
+        elif self._makes_index and not self.renewals:
+            self._index.unlink(missing_ok=True)
+        self._lock.release(unused=not self.renewals)
 
 
 @lru_cache(maxsize=CHUNK)
