@@ -89,6 +89,7 @@ class Daemon(Listening):
         try:
             self._monitor.open()
         except (JournalDamaged, JournalFormatError, JournalUnavailable) as error:
+            self._data.abandon()
             raise Refused(str(error)) from error
         # The loaded world lives as long as the process: let no garbage collection ever walk over it.
         gc.collect()

@@ -6,6 +6,7 @@ Each case is told three times: what a running daemon does, what the next one fin
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -235,6 +236,18 @@ def test_a_start_that_is_refused_by_what_is_replayed_leaves_the_log_where_it_is(
     with pytest.raises(JournalDamaged, match="are not what was written"):
         entries(path)
     assert files(path.parent) == before
+
+
+def test_a_first_start_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    """Not even the draft of a journal."""
+    held = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, held[1]))
+    try:
+        with pytest.raises(JournalUnavailable):
+            Writer(tmp_path / "journal.sqlite3", Retention(), lambda found: None).open(0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, held)
+    assert list(tmp_path.iterdir()) == []
 
 
 @ensureDeferred
