@@ -1,30 +1,40 @@
 """Our rule, through `pingmon.core.site` itself: this module only decides when probes are made, as the daemon would.
 
-A first bad probe makes a site suspect; the round follows at once. `Manner` holds what the sweep varies.
+A first bad probe makes a site suspect; the round follows at once. `Manner` holds what the tables vary.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal
 
-from verdict_rules import TIMEOUT_S, VERIFIERS, Notice, phase
-from verdict_world import DAEMON, SiteWorld
+from verdict_rules import TIMEOUT_S, VERIFIERS, Notice, next_on_grid, phase
+from verdict_world import DAEMON, SiteWorld, World, chance
 
 from pingmon.core.events import SiteSpec
 from pingmon.core.look import Fault, Look
 from pingmon.core.site import (
     LOCAL_FAILURES,
     LOCAL_PACE_S,
-    Round,
     Site,
+    in_doubt,
     looked,
     next_probe,
     remarkable,
     wants_round,
 )
 from pingmon.core.times import SECOND
+from pingmon.core.verdict import Place, Round, verdict
+from pingmon.sites.rounds import AGAIN_S
+from pingmon.sites.stand_ins import STAND_INS
 
 ID = "5174e000-0000-4000-8000-000000000001"
+CANARIES: Final = (1_000_001, 1_000_002, 1_000_003)
+"""Numbers of sites that are always well."""
+OTHERS: Final = range(2_000_000, 2_000_050)
+"""Numbers of sites like any other, which can be asked in place of canaries."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,8 @@ class Manner:
     `looks` is how many bad looks of the daemon in a row lead to a verdict, `pace_s` the time between their starts (they
     never overlap). `good_rounds` is how many good looks of the daemon in a row are needed before an outage can end;
     `core.site` decides from the last of them on. `patience` is the site's; without verifiers `core.site` then paces all
-    looks, and `looks` and `pace_s` do not matter. `canary`: the daemon knows that it is sick; its looks are void then.
+    looks, and `looks` and `pace_s` do not matter. `asks`: who says whether the daemon's own place is well, the other
+    sites if nothing else is said. `before`: rounds are judged as they were before anybody was asked that.
     """
 
     verifiers: tuple[int, ...] = VERIFIERS
@@ -43,7 +54,8 @@ class Manner:
     pace_s: float = 0.0
     good_rounds: int = 1
     patience: int = 0
-    canary: bool = False
+    asks: Literal["sites", "canaries", "nobody"] = "sites"
+    before: bool = False
 
     def __call__(self, site: SiteWorld, interval: float) -> list[Notice]:
         """What users are told about the site."""
@@ -65,6 +77,7 @@ class Watch:
         self.notices: list[Notice] = []
         self._since = 0.0
         self._good = 0
+        self._place: Place = "" if manner.before else "unsure"
 
     def run(self) -> list[Notice]:
         """Probe until the world ends."""
@@ -76,7 +89,9 @@ class Watch:
                 return self.notices
             planned, status = now, self.site.status
             own, ended = self._own(now)
-            if status == "up":
+            if self.manner.verifiers and in_doubt(self.site):
+                ended = self._round(own, ended, asked_at=now)
+            elif status == "up":
                 if own.counts and not own.good:
                     self._since = now
                     ended = self._suspected(own, now, ended)
@@ -86,7 +101,10 @@ class Watch:
                 ended = self._round(own, ended)
             elif remarkable(self.site, own):
                 self._told((own,))
-            now = max(ended, next_probe(self.site, round(planned * SECOND)) / SECOND)
+            due = next_probe(self.site, round(planned * SECOND)) / SECOND
+            if self.site.status == "up":
+                due = next_on_grid(phase(self.world, self.interval), self.interval, ended)
+            now = max(ended, due if own.counts else min(due, planned + AGAIN_S))
 
     def _calm(self, own: Look) -> bool:
         """Whether there were enough good looks in a row for the end of an outage to be thought of."""
@@ -115,24 +133,49 @@ class Watch:
         """Ask the verifiers, at the end of the daemon's own look or together with it."""
         at = ended if asked_at is None else asked_at
         looks = [self._look(place, at) for place in self.manner.verifiers]
-        self._told((own, *(look for look, _ in looks)))
-        return max([ended, *(end for _, end in looks)])
+        ended = max([ended, *(end for _, end in looks)])
+        seen = (own, *(look for look, _ in looks))
+        found = Round(seen, len(looks), self.manner.quorum, "unsure")
+        if not found.unanimous and verdict(found) != "up":
+            own, ended = self._believed(own, ended)
+        self._told((own, *seen[1:]))
+        return ended
 
     def _own(self, at: float) -> tuple[Look, float]:
-        if self.manner.canary and self.world.daemon_sick(at):
-            return Look("", round(at * SECOND), fault="void"), at
-        return self._look(DAEMON, at)
+        own, ended = self._look(DAEMON, at)
+        if self.manner.asks == "canaries" or (not self.manner.verifiers and self.site.status != "down"):
+            return self._believed(own, ended)
+        return own, ended
+
+    def _believed(self, own: Look, at: float) -> tuple[Look, float]:
+        """The daemon's own look, once those have been asked who know how its place is; and when they were."""
+        if self.manner.asks == "nobody" or self.manner.before or own.good or not own.counts:
+            return own, at
+        seen = [site.probe(DAEMON, at, TIMEOUT_S) for site in self._asked(at)]
+        fail = sum(not each.good for each in seen) > len(seen) / 2
+        self._place = "unsure" if fail else "well"
+        sick = fail and own.fault != "status"
+        return (Look("", own.at, fault="void") if sick else own), max(each.end for each in seen)
+
+    def _asked(self, at: float) -> Sequence[SiteWorld]:
+        world = self.world.world
+        if self.manner.asks == "canaries":
+            return [_canary(world, number) for number in CANARIES]
+        first = int(chance(world.seed, self.world.number, int(at * 1000)) * len(OTHERS))
+        return [_other(world, OTHERS[(first + step) % len(OTHERS)]) for step in range(STAND_INS)]
 
     def _look(self, place: int, at: float) -> tuple[Look, float]:
         seen = self.world.probe(place, at, TIMEOUT_S)
         name = "" if place == DAEMON else str(place)
-        fault: Fault = "void" if seen.void else "" if seen.good else "connect"
-        return Look(name, round(seen.end * SECOND), 200 if seen.good else 0, fault), seen.end
+        failed: Fault = "status" if seen.status else "timeout" if seen.end - at >= TIMEOUT_S else "connect"
+        fault: Fault = "void" if seen.void else "" if seen.good else failed
+        code = 200 if seen.good else 503 if seen.status else 0
+        return Look(name, round(seen.end * SECOND), code, fault), seen.end
 
     def _told(self, looks: tuple[Look, ...]) -> None:
         alone = len(looks) == 1 and self.site.status == "up"
         asked = len(self.manner.verifiers) if not alone else 0
-        seen = Round(looks, asked, self.manner.quorum if asked else 0)
+        seen = Round(looks, asked, self.manner.quorum if asked else 0, self._place)
         before = self.site.status
         self.site, flip = looked(self.site, 2, seen)
         if flip is not None:
@@ -140,3 +183,13 @@ class Watch:
         if flip is None or "down" not in (flip.new, before):
             return
         self.notices.append(Notice(seen.at / SECOND, "down" if flip.new == "down" else "up", self._since))
+
+
+@lru_cache(maxsize=8)
+def _canary(world: World, number: int) -> SiteWorld:
+    return SiteWorld(world, number, ())
+
+
+@lru_cache(maxsize=200)
+def _other(world: World, number: int) -> SiteWorld:
+    return SiteWorld(world, number)

@@ -20,6 +20,10 @@ DAY: Final = 86_400.0
 PLACES: Final = 5
 DAEMON: Final = 0
 SICK_VERIFIER: Final = 1
+GONE_VERIFIER: Final = 3
+"""The one of three that is gone where one is."""
+SLACK_S: Final = 5.0
+"""Beyond a probe's timeout, until nobody waits for a verifier any more."""
 ANSWER_S: Final = 0.2
 """How long an answer takes when all is well; also a refusal."""
 STALLS_S: Final = (7.0, 15.0, 31.0, 63.0, 127.0)
@@ -29,7 +33,8 @@ OUTAGE_S: Final = (120.0, 21_600.0)
 APART_S: Final = 900.0
 """Least time between two disturbances of a site itself, so that an alert belongs to one of them."""
 
-Kind: TypeAlias = Literal["refuse", "hang", "flaky", "slow", "lossy", "congested"]
+Kind: TypeAlias = Literal["refuse", "status", "hang", "flaky", "slow", "lossy", "congested"]
+Absence: TypeAlias = Literal["", "one", "hour", "day", "dark"]
 
 
 class Fault(NamedTuple):
@@ -41,11 +46,12 @@ class Fault(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What one probe saw; `void` if its place could not look. `end` is when it ended."""
+    """What one probe saw; `void` if its place could not look, `status` if the site sent one. `end` is when it ended."""
 
     good: bool
     end: float
     void: bool = False
+    status: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,13 +118,14 @@ class World:
     days: float
     odds: Odds
     daemon: Track
+    absence: Absence = ""
 
     @classmethod
-    def of(cls, seed: int, days: float, odds: Odds) -> World:
+    def of(cls, seed: int, days: float, odds: Odds, absence: Absence = "") -> World:
         """The world that grows from `seed`."""
         rng = random.Random(f"{seed}/daemon")
         sick = drawn(rng, days * DAY, odds.sick_daemon, (60.0, 1_800.0), ("refuse", "hang"))
-        return cls(seed, days, odds, Track(sick))
+        return cls(seed, days, odds, Track(sick), absence)
 
     @property
     def end(self) -> float:
@@ -128,6 +135,13 @@ class World:
     def verifier_mood(self, at: float) -> float:
         """Below 1 if the sick verifier is sick on that day: in the first third bad, then void, then anything."""
         return chance(self.seed, SICK_VERIFIER, int(at / DAY), 7) / (self.odds.sick_verifier or 1e-9)
+
+    def gone(self, place: int, at: float) -> bool:
+        """Whether the daemon cannot reach the verifier: it is gone, or the daemon is cut off."""
+        hour, day = at % DAY // 3_600, at // DAY
+        away = {"one": place == GONE_VERIFIER, "hour": hour == 12, "day": day % 5 == 2}.get(self.absence, False)
+        sick = self.daemon.at(at)
+        return away or (sick is not None and sick.kind == "hang")
 
     def sick_days(self) -> int:
         """On how many days it is."""
@@ -154,7 +168,9 @@ class SiteWorld:
 
     @staticmethod
     def _truth(rng: random.Random, last: float, odds: Odds) -> tuple[list[Fault], list[Fault]]:
-        outages = drawn(rng, last, odds.outage, OUTAGE_S, ("refuse",) * 5 + ("hang",) * 4 + ("flaky",))
+        outages = drawn(
+            rng, last, odds.outage, OUTAGE_S, ("refuse",) * 2 + ("status",) * 3 + ("hang",) * 4 + ("flaky",)
+        )
         blips: list[Fault] = []
         for blip in drawn(rng, last, odds.blip, BLIP_S, ("refuse", "hang")):
             if all(blip.start > out.end + APART_S or blip.end < out.start - APART_S for out in outages):
@@ -188,17 +204,22 @@ class SiteWorld:
 
     def probe(self, place: int, at: float, timeout: float) -> Seen:
         """Look at the site from `place`."""
+        if place != DAEMON and self.world.gone(place, at):
+            return Seen(False, at + timeout + SLACK_S, void=True)
+        if place != DAEMON and self.world.absence == "dark":
+            return Seen(False, at + ANSWER_S)
         if place == SICK_VERIFIER and (lie := self._lie(at)) is not None:
             return lie
-        waits = ANSWER_S
+        waits, status = ANSWER_S, False
         for track in self._tracks[place]:
             fault = track.at(at)
             if fault is not None:
                 waits = max(waits, self._delay(fault, place, at))
+                status = fault.kind in ("status", "flaky") if waits == math.inf else status
         if self._loses(place, at):
             waits = max(waits, self._stall(place, at))
         if waits == math.inf:
-            return Seen(False, at + ANSWER_S)
+            return Seen(False, at + ANSWER_S, status=status)
         return Seen(waits < timeout, at + min(waits, timeout))
 
     def _delay(self, fault: Fault, place: int, at: float) -> float:
@@ -210,7 +231,7 @@ class SiteWorld:
             return 7.0 * math.exp(0.35 * math.sqrt(-2 * math.log(first)) * math.cos(2 * math.pi * second))
         if fault.kind == "congested":
             return self._stall(place, at) if self.luck(place, at, 3) < 0.3 else ANSWER_S
-        return math.inf if fault.kind == "refuse" or self.luck(place, at, 4) < 0.7 else ANSWER_S
+        return math.inf if fault.kind in ("refuse", "status") or self.luck(place, at, 4) < 0.7 else ANSWER_S
 
     def _loses(self, place: int, at: float) -> bool:
         if place == DAEMON:

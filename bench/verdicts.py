@@ -11,10 +11,16 @@ same table. What the model assumes, for each site unless it says otherwise:
   likely as the one before. Congestion of a path: every 10 days, 2 to 20 min, this happens to 3 probes of 10.
 * Slow answers: every 3 days, for 1 to 15 min, a probe takes about 7 s (log-normal, sigma 0.35: 15 % take over 10 s).
 * Regional faults: every 15 days, 1 to 30 min, one place cannot reach the site.
-* The daemon is sick every 5 days for 1 to 30 min: its own probes fail for all sites at once, at once or by hanging.
+* The daemon is sick every 5 days for 1 to 30 min: its own probes fail for all sites. In half of these times they fail
+  at once, in the other half they hang, and then it reaches no verifier either.
 * Verifier 1 is sick on 60 % of days: on a third of those it says "bad" of everything, on a third "void" (it could not
   look; a rule without that word receives no answer), and on a third any of bad, void and good at random.
-* Places fail independently of each other. Verifiers have no delay of their own. All that is not listed is perfect.
+* Places fail independently of each other. Verifiers have no delay of their own, but one that cannot be reached is
+  waited for until 5 s after the timeout. All that is not listed is perfect.
+* Where ours asks others about the daemon's own place: 5 sites like any other, or 3 canaries that are always well.
+
+`--verifiers` has the verifiers fail: one of three gone for all the time, all of them from 12 to 13 o'clock each day,
+all of them every fifth day, or all of them saying "bad" of everything. `--candidates` shows rules that were considered.
 
 How rules are read: timeouts are 10 s, but 20 (local) and 30 s (verifliers) for Jetmon v1, and 0.8 intervals for Uptime
 Kuma. Jetmon v2 has PEER_OFFLINE_LIMIT 3. Pingdom's second probe is from a random verifier, its first always from
@@ -29,20 +35,33 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 
+from verdict_candidates import CANDIDATES
 from verdict_ours import LOCAL, Manner
 from verdict_rules import OTHERS, Rule
 from verdict_tally import HEAD, Tally, row
-from verdict_world import Odds, SiteWorld, World
+from verdict_world import Absence, Odds, SiteWorld, World
 
 INTERVALS = (60.0, 300.0)
 
 RULES: dict[str, Rule] = {
     "**ours**, 3 verifiers, quorum 2": Manner(),
-    "**ours**, no verifiers": LOCAL,
+    "ours before: any quorum at once": Manner(before=True),
+    "**ours**, no verifiers; other sites speak for the daemon": LOCAL,
+    "**ours**, no verifiers; canaries do": replace(LOCAL, asks="canaries"),
+    "**ours**, no verifiers, one site; nobody does": replace(LOCAL, asks="nobody"),
     "**ours**, 3 verifiers, patience 90 s": Manner(patience=90),
-    "**ours**, no verifiers, patience 90 s": Manner((), 0, patience=90),
+    "**ours**, no verifiers, patience 90 s": replace(LOCAL, patience=90),
     **OTHERS,
+}
+VERIFIED = [name for name in RULES if not any(word in name for word in ("no verifiers", "Kuma", "Gatus", "patience"))]
+ABSENCES: dict[Absence, str] = {
+    "": "all there",
+    "one": "one of three gone",
+    "hour": "all gone for an hour a day",
+    "day": "all gone one day in five",
+    "dark": "all say bad of everything",
 }
 
 
@@ -64,8 +83,6 @@ def swept() -> dict[str, Rule]:
         )
     for looks, pace in ((3, 10), (3, 20), (4, 20), (3, 30), (4, 30), (3, 45), (5, 30)):
         rules[f"no verifiers, {looks} looks {pace} s apart"] = Manner((), 0, looks, pace)
-    rules["no verifiers, 3 looks 10 s apart, canary"] = Manner((), 0, 3, 10, canary=True)
-    rules["no verifiers, 4 looks 30 s apart, canary"] = Manner((), 0, 4, 30, canary=True)
     return rules
 
 
@@ -103,15 +120,35 @@ def table(world: World, sites: int, rules: Mapping[str, Rule], intervals: tuple[
     return "\n".join(lines[1:])
 
 
+def absences(seed: int, days: float, sites: int) -> str:
+    """What rules that ask verifiers do when these fail, every 60 s: false alerts, outages missed, and median delay."""
+    rules = {name: RULES[name] for name in VERIFIED}
+    columns = [measured(World.of(seed, days, Odds(), absence), sites, rules, INTERVALS[:1]) for absence in ABSENCES]
+    lines = ["| rule | " + " | ".join(ABSENCES.values()) + " |", "|---|" + "---:|" * len(ABSENCES)]
+    for name, *cells in zip(rules, *columns, strict=True):
+        shown = (f"{each.sick_daemon + each.noise:,} / {each.missed:,} / {each.quantile(0.5):,.0f}" for each in cells)
+        lines.append(f"| {name} | " + " | ".join(shown) + " |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Simulate and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sites", type=int, default=200)
     parser.add_argument("--days", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--sweep", action="store_true", help="vary our own parameters")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--sweep", action="store_true", help="vary our own parameters")
+    what.add_argument("--candidates", action="store_true", help="show what else might be done when places disagree")
+    what.add_argument("--verifiers", action="store_true", help="have the verifiers fail")
     wanted = parser.parse_args()
+    if wanted.verifiers:
+        print(absences(wanted.seed, wanted.days, wanted.sites))
+        return
     world = World.of(wanted.seed, wanted.days, Odds())
+    if wanted.candidates:
+        print(table(world, wanted.sites, CANDIDATES, INTERVALS[:1]))
+        return
     print(table(world, wanted.sites, swept() if wanted.sweep else RULES))
 
 

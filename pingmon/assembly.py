@@ -63,6 +63,7 @@ from pingmon.sites.health import Health
 from pingmon.sites.hosts import Hosts
 from pingmon.sites.inquiries import Inquiries
 from pingmon.sites.rounds import ROUNDS, Rounds
+from pingmon.sites.stand_ins import StandIns
 from pingmon.wire.checks import View, check_json
 from pingmon.wire.signed import BadSecret, secret
 from pingmon.wire.sites import SiteView, site_json
@@ -142,6 +143,7 @@ def _parts(reactor: Any, config: Config, monitor: Monitor, journal: SqliteJourna
         prober,
         Health(prober, config.sites.canaries, monitor.time.steady),
         reactor,
+        stand_ins=StandIns(prober, random.Random()),
         verifiers=verifiers,
         quorum=config.quorum,
         address_seen=hosts.address_seen,

@@ -20,6 +20,7 @@ from pingmon.core.ids import DAEMON as DAEMON
 from pingmon.core.ids import Id as Id
 from pingmon.core.look import Look, Method, Methods, methods
 from pingmon.core.partner import Attribution, Kind, PartnerChanges, PartnerSpec
+from pingmon.core.verdict import Place
 
 Signal: TypeAlias = Literal["success", "start", "fail", "log", "ign"]
 Schedule: TypeAlias = Literal["simple", "cron", "oncalendar"]
@@ -286,13 +287,14 @@ class SiteProbed(Event, frozen=True):
     """Probes of a site: what was seen at one time, or, with `hour`, the sum of an hour that has ended.
 
     `looks` are the daemon's own (`node` is "") and the verifiers'; `asked` counts the verifiers that were asked and
-    `quorum` how many of them must agree on a failure.
+    `quorum` how many of them must agree on a failure. `place` is what was known of the daemon's own (`core.verdict`).
     """
 
     looks: tuple[Look, ...] = ()
     asked: int = 0
     quorum: int = 0
     hour: Hour | None = None
+    place: Place = ""
 
 
 class SiteHostSeen(Event, frozen=True):

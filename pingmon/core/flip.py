@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from pingmon.core.ids import Id
 from pingmon.core.look import Look
+from pingmon.core.verdict import Place
 
 FlipStatus: TypeAlias = Literal["new", "up", "down", "paused", "suspect", "unknown"]
 Cause: TypeAlias = Literal["", "silence", "run", "signal", "verdict", "ended"]
@@ -31,7 +32,7 @@ class Flip(Struct, frozen=True, omit_defaults=True, gc=False):
 
     `code` and `looks` belong to verdicts: the highest HTTP status among the looks that agree with it (0: none of them
     received one), and who saw what. `known_until`: when the silence ended in which the host knew of an outage that is
-    only told now.
+    only told now. `place`: nobody elsewhere could look, and so much was known of the daemon's own place.
     """
 
     seq: int
@@ -46,3 +47,4 @@ class Flip(Struct, frozen=True, omit_defaults=True, gc=False):
     code: int = 0
     looks: tuple[Look, ...] = ()
     known_until: int | None = None
+    place: Place = ""

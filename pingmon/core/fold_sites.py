@@ -21,7 +21,8 @@ from pingmon.core.notify import matters
 from pingmon.core.owing import owe, unowe
 from pingmon.core.partner import Partner
 from pingmon.core.parts import Outcome, is_full
-from pingmon.core.site import Round, Site, Word
+from pingmon.core.site import Site, Word
+from pingmon.core.verdict import Round
 from pingmon.core.world import World
 
 GONE: Final = Answer("no answer", detail="the partner was deleted")
@@ -74,7 +75,7 @@ def _site_resumed(world: World, entry: Entry, event: events.SiteResumed, site: S
 
 
 def _site_probed(world: World, entry: Entry, event: events.SiteProbed, site: Site) -> Outcome:
-    seen = Round(event.looks, event.asked, event.quorum)
+    seen = Round(event.looks, event.asked, event.quorum, event.place)
     after, flip = sites.looked(site, entry.seq, seen)
     news = flip
     if flip is None and telling.overdue(after, world.host_of(after), entry.at):

@@ -9,15 +9,25 @@
     paused     ignored                ignored                 ignored        refused    → new
 
 A look is one probe from one place (`core.look`). The first bad one makes a site suspect; the incident began then. A
-*round* asks again at once, here and from the verifiers, and its verdict is
+*round* asks again at once, here and from the verifiers. What it says (`core.verdict`) leads to
 
-    down         the daemon's own look is bad, and so are those of at least `quorum` verifiers
-    up           the daemon's own look is good, or those of most verifiers that were asked: a false alarm
-    unknown      anything else: too few answered, or they disagree; tried again, told to nobody but the operator
+    round says   the site is
+    up           up: a false alarm
+    torn         up after `AGREEING` such rounds
+    down         down
+    failing      down after `AGREEING` such rounds
+    alone        down after `LOCAL_FAILURES` bad looks in a row, if no verifier is asked
+                 down after one more, if this place is known to be well, or sent an HTTP status by the site itself
+                 unknown, if not
+    unknown      unknown
 
-Without verifiers a site is down after `LOCAL_FAILURES` bad looks in a row. None is down before it has failed for as
-long as its `patience`; until then rounds are repeated, and one is made at the very end of it. A down site is up again
-after `RECOVERY_SUCCESSES` good looks, one of them a verifier's if there are any.
+and to nothing yet before so many. A site that is unknown is tried again, less and less often, and told to nobody but
+the operator. But that ends: once it has failed here for `UNOPPOSED_S` and nobody elsewhere has seen it well, it is
+down, whoever is absent. None is down before it has failed for as long as its `patience`; until then rounds are
+repeated, and one is made at the very end of it.
+
+A down site is up again after `RECOVERY_SUCCESSES` good looks, one of them a verifier's if any of them can look; and
+after `LONE_SUCCESSES` of the daemon's own, whatever others see.
 
 Looks that saw nothing (`void`) count for nothing, and never against a site. But of a site that nobody could see nobody
 knows that it is well: a round of such looks alone, which is only logged after several in a row, makes it unknown. No
@@ -41,49 +51,28 @@ from pingmon.core.look import Look
 from pingmon.core.notify import Audience
 from pingmon.core.partner import Hosting
 from pingmon.core.times import SECOND
+from pingmon.core.verdict import NOTHING_SEEN, Round, Verdict, verdict
 
 SiteStatus: TypeAlias = Literal["new", "up", "suspect", "down", "unknown", "paused"]
-Verdict: TypeAlias = Literal["down", "up", "unknown"]
 
 LOCAL_FAILURES: Final = 3
 """Bad looks in a row after which a site is down where there are no verifiers to ask."""
 LOCAL_PACE_S: Final = 10
 """Seconds between them."""
+AGREEING: Final = 2
+"""Rounds of an incident that must say the same if places disagree: one place may err twice, three hardly do."""
+UNOPPOSED_S: Final = 240
+"""Seconds for which a site may fail here, seen well by nobody, until it is down.
+
+Its users are told within five minutes of the first failure: the look that decides begins then, and takes up to 30 s.
+"""
 RECOVERY_SUCCESSES: Final = 2
+LONE_SUCCESSES: Final = 10
+"""Good looks here in a row, 30 s apart, that end an outage although all verifiers that can look see a failure."""
 DOWN_PACE_S: Final = 30
 """Seconds between probes of a site that is down."""
 UNKNOWN_PACE_S: Final = (10, 30, 60, 120, 300)
 """Seconds until a round without a verdict is repeated; the last wait repeats."""
-
-
-class Round(Struct, frozen=True, omit_defaults=True, gc=False):
-    """What was seen at one time, and from how many places it was asked for.
-
-    `looks` are the daemon's own (`node` is "") and the verifiers'; `asked` counts the verifiers that were asked and
-    `quorum` how many of them must agree on a failure.
-    """
-
-    looks: tuple[Look, ...]
-    asked: int = 0
-    quorum: int = 0
-
-    @property
-    def own(self) -> Look | None:
-        """The daemon's newest look that saw anything."""
-        return next((look for look in reversed(self.looks) if look.node == "" and look.counts), None)
-
-    @property
-    def others(self) -> tuple[Look, ...]:
-        """The verifiers' looks that saw anything, one for each verifier."""
-        return tuple({look.node: look for look in self.looks if look.node != "" and look.counts}.values())
-
-    @property
-    def at(self) -> int:
-        """When the last look of the round ended."""
-        return max((look.at for look in self.looks), default=0)
-
-
-NOTHING_SEEN: Final = Round(())
 
 
 class Inquiry(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -112,8 +101,10 @@ class Silence(Struct, frozen=True, omit_defaults=True, gc=False):
 class Site(Struct, frozen=True, omit_defaults=True, gc=False):
     """A site as the log has made it. `since` is when `status` began, `incident` when the first failure was seen.
 
-    `failures` and `successes` count looks in a row that lead to a verdict, `rounds` those without one. `last` is the
-    newest round that was logged. `moved` is the entry that brought it to its present address; 0 if it was always there.
+    `failures` and `successes` count looks in a row that lead to a verdict, `agreed` the rounds of the incident that
+    said `failing`, `rounds` those in a row without a verdict. `unopposed`: since when it fails here and nobody
+    elsewhere has seen it well. `last` is the newest round that was logged. `moved` is the entry that brought it to its
+    present address; 0 if it was always there.
 
     `told`: it was decided that users hear that it is down, and not yet that it is back. `partner_told` is the partner
     that was asked about this outage, `inquiry` what it is being asked now, `silence` what it once answered (see
@@ -141,19 +132,8 @@ class Site(Struct, frozen=True, omit_defaults=True, gc=False):
     relayed: tuple[Id, ...] = ()
     moved: int = 0
     audience: Audience | None = None
-
-
-def verdict(seen: Round) -> Verdict:
-    """What a round of the daemon and its verifiers says about a site."""
-    own, others = seen.own, seen.others
-    failing = sum(not look.good for look in others)
-    if own is not None and own.good:
-        return "up"
-    if seen.asked and len(others) - failing > seen.asked / 2:
-        return "up"
-    if own is not None and seen.asked and failing >= max(1, seen.quorum):
-        return "down"
-    return "unknown"
+    agreed: int = 0
+    unopposed: int | None = None
 
 
 def looked(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
@@ -196,7 +176,7 @@ def respecified(site: Site, seq: int, spec: SiteSpec) -> Site:
     """
     if spec.url == site.spec.url:
         return replace(site, spec=spec)
-    fresh = replace(site, spec=spec, moved=seq, hosting=Hosting(), failures=0, successes=0, rounds=0)
+    fresh = replace(_uncounted(site), spec=spec, moved=seq, hosting=Hosting())
     return replace(fresh, partner_told=None, inquiry=None, silence=None, word=None)
 
 
@@ -216,6 +196,7 @@ def shifted(site: Site, by: int) -> Site:
         site,
         since=site.since + by,
         incident=None if site.incident is None else site.incident + by,
+        unopposed=None if site.unopposed is None else site.unopposed + by,
         last=last,
         inquiry=inquiry,
         hosting=replace(
@@ -249,7 +230,12 @@ def wants_round(site: Site, own: Look, *, overdue: bool = False) -> bool:
         return False
     if site.status == "down":
         return own.good or overdue
-    return not own.good or (site.status in ("suspect", "unknown") and site.incident is not None)
+    return not own.good or in_doubt(site)
+
+
+def in_doubt(site: Site) -> bool:
+    """Whether the site was seen failing and others are asked whatever is seen next."""
+    return site.status in ("suspect", "unknown") and site.incident is not None
 
 
 def next_probe(site: Site, planned: int) -> int:
@@ -283,14 +269,15 @@ def flip_of(site: Site, seq: int, new: SiteStatus, at: int, seen: Round) -> Flip
     """What becomes of `site` by what was `seen`: a change of its status, or news of the one it has."""
     code = 0 if new == "unknown" else code_of(seen.looks, good=new == "up")
     cause: Cause = "verdict" if seen.looks else ""
-    return Flip(seq, site.id, at, site.status, new, cause, site.since, code=code, looks=seen.looks)
+    place = seen.place if new == "down" and seen.asked and not seen.others else ""
+    return Flip(seq, site.id, at, site.status, new, cause, site.since, code=code, looks=seen.looks, place=place)
 
 
 def _unseen(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
     """After a round in which nobody saw anything. (The sum of an hour has no looks at all.)"""
     if not seen.looks or site.status not in ("new", "up", "suspect"):
         return site, None
-    return _flipped(replace(site, last=seen), seq, "unknown", seen.at, seen)
+    return _flipped(replace(site, last=seen, unopposed=None), seq, "unknown", seen.at, seen)
 
 
 def _first_look(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
@@ -299,28 +286,70 @@ def _first_look(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
         return site, None
     if own.good:
         return _flipped(_calm(site), seq, "up", seen.at, seen)
-    suspect = replace(site, incident=own.at, failures=1, successes=0, rounds=0)
+    suspect = replace(_uncounted(site), incident=own.at, failures=1, unopposed=own.at)
     return _flipped(suspect, seq, "suspect", own.at, seen)
 
 
 def _judged(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
     """A round about a site that is suspect or unknown."""
-    own = seen.own
-    found, sure = verdict(seen), True
-    if own is not None and not own.good:
-        site = site if site.incident is not None else replace(site, incident=own.at)
-        if not seen.asked:
-            site = replace(site, failures=site.failures + 1)
-            found, sure = "down", site.failures >= LOCAL_FAILURES
-        # The daemon's own look counts: what a verifier calls the end of its look is the time on another clock.
-        sure = sure and own.at >= _patience_ends(site)
-    if found == "down" and not sure:
+    says = verdict(seen)
+    site = _counted(site, seen, says)
+    found = _follows(site, seen, says)
+    if found == "":
         return replace(site, rounds=0), None
     if found == "unknown":
         return _flipped(replace(site, rounds=site.rounds + 1), seq, "unknown", seen.at, seen)
     at = seen.at if found == "up" else (site.incident or seen.at)
     after = _calm(site) if found == "up" else replace(site, rounds=0, successes=0)
     return _flipped(after, seq, found, at, seen)
+
+
+def _counted(site: Site, seen: Round, says: Verdict) -> Site:
+    """The site with a round counted that `says` so."""
+    own = seen.own
+    if says == "torn":
+        return replace(site, failures=0, successes=site.successes + 1, unopposed=None)
+    if own is None or own.good:
+        return site
+    site = replace(site, incident=own.at if site.incident is None else site.incident)
+    if seen.asked and not seen.place:
+        return site
+    if seen.seen_well:
+        site = replace(site, failures=0, unopposed=None)
+    else:
+        began = own.at if site.unopposed is None else site.unopposed
+        site = replace(site, failures=site.failures + 1, unopposed=began)
+    return replace(site, agreed=site.agreed + (says == "failing"))
+
+
+def _follows(site: Site, seen: Round, says: Verdict) -> Literal["", "up", "down", "unknown"]:
+    """What follows from a round that is counted already; "" if nothing does yet."""
+    own = seen.own
+    if own is None or own.good or says == "up":
+        enough = says == "up" or site.successes >= AGREEING
+        return "unknown" if says == "unknown" else "up" if enough else ""
+    # The daemon's own look counts: what a verifier calls the end of its look is the time on another clock.
+    patient = own.at < _patience_ends(site)
+    if says == "alone":
+        trusted = not seen.asked or seen.place == "well" or own.fault == "status"
+        sure = trusted and site.failures >= LOCAL_FAILURES + (seen.asked > 0)
+    else:
+        trusted = says != "unknown"
+        sure = says == "down" or (says == "failing" and site.agreed >= AGREEING)
+    if sure or _told_anyway(site, seen, own.at):
+        return "" if patient else "down"
+    return "" if trusted else "unknown"
+
+
+def _told_anyway(site: Site, seen: Round, now: int) -> bool:
+    """Whether the site has failed for long enough without anybody having seen it well, whoever could not look."""
+    known = site.unopposed is not None and site.failures >= LOCAL_FAILURES
+    return known and bool(seen.place) and now >= _unopposed_ends(site)
+
+
+def _unopposed_ends(site: Site) -> int:
+    """When a site that is seen well nowhere is down; 0 if it is not such a one."""
+    return 0 if site.unopposed is None else site.unopposed + UNOPPOSED_S * SECOND
 
 
 def _patience_ends(site: Site) -> int:
@@ -331,17 +360,19 @@ def _patience_ends(site: Site) -> int:
 def _next_in_doubt(site: Site, planned: int) -> int:
     """When to look at a site again that is suspect or unknown.
 
-    With patience the look that decides begins exactly when that ends, so that it ends no sooner. Others keep away from
-    it, or they would end just before and be made in vain.
+    The look that decides, at the end of its patience or of having been unknown, begins exactly then, so that it ends no
+    sooner. Others keep away from it, or they would end just before and be made in vain.
     """
     if site.incident is None:  # nobody could see it, and nothing is known against it: there is no hurry
         return planned + min(UNKNOWN_PACE_S[-1], site.spec.interval) * SECOND
     pace = max(LOCAL_PACE_S, site.spec.patience // 2)
     if site.rounds:
         pace = UNKNOWN_PACE_S[min(site.rounds, len(UNKNOWN_PACE_S)) - 1]
-    due = planned + min(pace, site.spec.interval) * SECOND
-    ends, least = _patience_ends(site), LOCAL_PACE_S * SECOND
-    return due if ends <= planned or due <= ends - least else max(ends, planned + least)
+    due, least = planned + min(pace, site.spec.interval) * SECOND, LOCAL_PACE_S * SECOND
+    for ends in sorted((_patience_ends(site), _unopposed_ends(site) if site.rounds else 0)):
+        if planned < ends < due + least:
+            return max(ends, planned + least)
+    return due
 
 
 def _recovering(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
@@ -350,15 +381,21 @@ def _recovering(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
         return site, None
     if not own.good:
         return replace(site, successes=0), None
-    confirmed = any(look.good for look in seen.others)
-    successes = site.successes + 1 + confirmed
-    if successes < RECOVERY_SUCCESSES or (seen.asked and not confirmed):
-        return replace(site, successes=min(successes, RECOVERY_SUCCESSES - 1 if seen.asked else successes)), None
+    successes = site.successes + 1 + seen.seen_well
+    if seen.asked and not seen.place and not seen.seen_well:
+        return replace(site, successes=RECOVERY_SUCCESSES - 1), None
+    alone = seen.others and not seen.seen_well
+    if successes < (LONE_SUCCESSES if alone else RECOVERY_SUCCESSES):
+        return replace(site, successes=successes), None
     return _flipped(_calm(site), seq, "up", seen.at, seen)
 
 
 def _calm(site: Site) -> Site:
-    return replace(site, incident=None, failures=0, successes=0, rounds=0)
+    return replace(_uncounted(site), incident=None)
+
+
+def _uncounted(site: Site) -> Site:
+    return replace(site, failures=0, successes=0, rounds=0, agreed=0, unopposed=None)
 
 
 def _flipped(site: Site, seq: int, new: SiteStatus, at: int, seen: Round) -> tuple[Site, Flip | None]:

@@ -21,7 +21,8 @@ from msgspec.structs import replace
 from pingmon.core.answer import Answer, question
 from pingmon.core.flip import Flip
 from pingmon.core.partner import Partner
-from pingmon.core.site import Inquiry, Round, Silence, Site, flip_of, verdict
+from pingmon.core.site import Inquiry, Silence, Site, flip_of
+from pingmon.core.verdict import Round, verdict
 
 
 def silent_until(site: Site, partner: Partner | None) -> int:
@@ -108,8 +109,8 @@ def still_down(site: Site, seq: int, seen: Round, partner: Partner | None) -> Fl
     verifiers that see nothing, now as ever, must not keep it from the users.
     """
     own = seen.own
-    uncontradicted = own is not None and not own.good and not any(look.good for look in seen.others)
-    if not uncontradicted and verdict(seen) != "down":
+    uncontradicted = own is not None and not own.good and not seen.seen_well
+    if not uncontradicted and verdict(seen) not in ("down", "failing"):
         return None
     flip = flip_of(site, seq, "down", site.since, seen)
     until = silent_until(site, partner)

@@ -1,8 +1,9 @@
 """Waits for the looks of several until what is missing can change nothing any more, and a moment longer.
 
-The verdict is certain (`core.site.verdict`) when more than half of those asked found the site well, or when at least
-`quorum` found it failing and the rest cannot make up that half. Those that come within `GRACE_S` after that are kept,
-for they are evidence; the others are called off. Looks that saw nothing decide nothing.
+The verdict (`core.verdict`) is certain when more than half of those asked found the site well, or when at least
+`quorum` found it failing and the rest cannot make up that half. As long as nobody found it well, one that did could
+still have the round repeated: whoever may be expected to answer is waited for then. Those that come within `GRACE_S`
+after that are kept, for they are evidence; the others are called off. Looks that saw nothing decide nothing.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ GRACE_S: Final = 1.0
 class Poll:
     """Waits for `calls`, which fail only by being cancelled. `quorum`: 0 waits for all of them.
 
-    `patient(missing)` is asked once, when the verdict is certain: whether those, by number, are to be waited for all
-    the same. `left_out(number)` is the look of one that was called off. `done` fires with a look of each, in their
-    order, and does not fail; cancelling it cancels all.
+    `awaited(number, unanimous)`: whether one that is missing is to be waited for although the verdict is certain;
+    `unanimous` if nobody yet has found the site well. `left_out(number)` is the look of one that was called off. `done`
+    fires with a look of each, in their order, and does not fail; cancelling it cancels all.
     """
 
     def __init__(
@@ -34,17 +35,16 @@ class Poll:
         quorum: int,
         clock: IReactorTime,
         *,
-        patient: Callable[[Sequence[int]], bool],
+        awaited: Callable[[int, bool], bool],
         left_out: Callable[[int], Look],
     ) -> None:
         self.done: Deferred[tuple[Look, ...]] = Deferred(lambda _: self._call_off())
         self._calls = tuple(calls)
         self._quorum = quorum
         self._clock = clock
-        self._patient = patient
+        self._awaited = awaited
         self._left_out = left_out
         self._looks: dict[int, Look] = {}
-        self._certain = False
         self._over = False
         self._grace: IDelayedCall | None = None
         for number, call in enumerate(self._calls):
@@ -58,9 +58,9 @@ class Poll:
         self._looks[number] = look
         if len(self._looks) == len(self._calls):
             self._end()
-        elif not self._certain and certain(tuple(self._looks.values()), len(self._calls), self._quorum):
-            self._certain = True
-            if not self._patient(self._missing()):
+        elif self._grace is None and certain(tuple(self._looks.values()), len(self._calls), self._quorum):
+            unanimous = not any(look.counts and look.good for look in self._looks.values())
+            if not any(self._awaited(number, unanimous) for number in self._missing()):
                 self._grace = self._clock.callLater(GRACE_S, self._end)
 
     def _failed(self, failure: Failure) -> None:

@@ -112,15 +112,17 @@ class Verifiers:
         self._turn += 1
         calls = [self._bounded(peer, url, timeout_s, methods) for peer in peers]
 
-        def patient(missing: Sequence[int]) -> bool:
-            due = [self._standings[peers[number].name].due() for number in missing]
-            return any(due)
+        standings = [self._standings[peer.name] for peer in peers]
+        due = [standing.due() for standing in standings]
+
+        def awaited(number: int, unanimous: bool) -> bool:
+            return due[number] or (unanimous and not standings[number].trouble)
 
         def left_out(number: int) -> Look:
-            self._standings[peers[number].name].passed_over()
+            standings[number].passed_over()
             return self._void(peers[number], "not waited for: what the others saw was enough")
 
-        return Poll(calls, self._quorum, self._caller.reactor, patient=patient, left_out=left_out).done
+        return Poll(calls, self._quorum, self._caller.reactor, awaited=awaited, left_out=left_out).done
 
     def health(self) -> tuple[PeerHealth, ...]:
         """How each of them has done, in the order of the configuration."""

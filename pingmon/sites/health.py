@@ -1,21 +1,30 @@
 """Whether the daemon's own looks at sites can be trusted. While they cannot, they are void: they page nobody.
 
-Two signs that it is pingmon's place that is sick, and not the sites:
+Three signs that it is pingmon's place that is sick, and not the sites:
 
-    canaries  of some sites of the operator's choosing that never fail, most fail now
-    breaker   of at least `MANY` sites looked at within a minute, more than half fail here and are up for the verifiers
+    canaries     of some sites of the operator's choosing that never fail, most fail now
+    other sites  where there are no canaries and nobody elsewhere looks: of some other sites, in other networks than the
+                 one that fails and than each other, most fail too
+    breaker      of at least `MANY` sites looked at within a minute, more than half fail here and are up for the
+                 verifiers
 
 Canaries are looked at when a site fails, at once, and one answer serves all who ask within `FRESH_S`; else every
 `CANARIES_EVERY_S`, so that one that is no good is noticed before an outage, and every `CANARIES_AGAIN_S` while they
-fail. The breaker holds for `WINDOW_S`, then looks count again: if they still contradict the verifiers, it trips anew,
-and as long as that goes on the operator is told once.
+fail. Other sites are only asked when one fails and while they fail too. As nobody has said of them that they never do,
+they are believed for `OTHERS_MAX_S` and no longer: else an outage of all sites would be told to nobody.
+
+A site that sent an HTTP status itself was reached, whatever canaries do; unless they are answered with a status too,
+perhaps by somebody on the way.
+
+The breaker holds for `WINDOW_S`, then looks count again: if they still contradict the verifiers, it trips anew. As long
+as any of this goes on the operator is told once.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from msgspec.structs import replace
 from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults, succeed
@@ -24,6 +33,7 @@ from twisted.python.failure import Failure
 
 from pingmon.core.ids import Id
 from pingmon.core.look import ASKED, Look, Methods
+from pingmon.core.verdict import Place
 
 MANY: Final = 10
 WINDOW_S: Final = 60.0
@@ -33,8 +43,15 @@ CANARIES_AGAIN_S: Final = 10.0
 CANARIES_EVERY_S: Final = 600.0
 CANARY_S: Final = 10.0
 """Seconds that a canary gets to answer."""
+OTHERS_MAX_S: Final = 3_600.0
+VOUCHED_S: Final = 60.0
+"""Seconds for which it is known that a place is well: as long as a round may take in which no verifier answers."""
 
 log = Logger()
+
+
+Looks: TypeAlias = Callable[[], "list[Deferred[Look]]"]
+"""Begins to look at some sites."""
 
 
 class Prober(Protocol):
@@ -54,24 +71,34 @@ class Health:
         self._contradicted = _LastMinute()
         self._void_until = self._watched_until = steady()
         self._contradiction = ""
-        self._canaries_fail = False
+        self._looks: Looks | None = self._look_at_canaries if self._canaries else None
+        self._witnesses = _Witnesses()
+        self._failing_since: float | None = None
+        self._vouched_at = float("-inf")
         self._asked_at = float("-inf")
-        self._asking: Deferred[bool] | None = None
-        self._waiting: list[Deferred[bool]] = []
+        self._asking: Deferred[None] | None = None
+        self._waiting: list[Deferred[None]] = []
         self._told = False
 
     @property
     def trouble(self) -> str:
         """What is wrong with the daemon's own place; empty if nothing is known to be."""
-        if self._canaries_fail:
-            return f"most of the {len(self._canaries)} canaries fail"
+        if self._failing_since is not None:
+            what = "canaries" if self._canaries else "other sites that were looked at"
+            return f"most of the {self._witnesses.number} {what} fail"
         return self._contradiction if self._steady() < self._watched_until else ""
 
+    @property
+    def place(self) -> Place:
+        """What is known of the daemon's own place, for the log (`core.verdict`)."""
+        return "well" if self._steady() - self._vouched_at < VOUCHED_S else "unsure"
+
     def tick(self) -> None:
-        """See to the canaries. To be called often."""
-        every = CANARIES_AGAIN_S if self._canaries_fail else CANARIES_EVERY_S
-        if self._canaries and self._asking is None and self._steady() - self._asked_at >= every:
-            self._ask_canaries()
+        """See to canaries, and to other sites while they fail. To be called often."""
+        every = CANARIES_AGAIN_S if self._failing_since is not None else CANARIES_EVERY_S
+        wanted = self._canaries or self._failing_since is not None
+        if wanted and self._looks and self._asking is None and self._steady() - self._asked_at >= every:
+            self._ask(self._looks)
         self._tell()
 
     def stop(self) -> None:
@@ -105,44 +132,64 @@ class Health:
             self._seen, self._contradicted = _LastMinute(), _LastMinute()
             self._tell()
 
-    # --- the canaries ---------------------------------------------------------------------------------------------
+    # --- canaries and other sites ----------------------------------------------------------------------------------
 
-    def confirmed(self, own: Look) -> Deferred[Look]:
+    def confirmed(self, own: Look, others: Looks | None = None) -> Deferred[Look]:
         """`own`, which is bad, once the canaries have said whether it can be believed. Never fails.
 
-        Cancelling ends only this waiting.
+        `others` looks at other sites instead, if there are no canaries; None if nobody but the canaries is to be
+        asked. Cancelling ends only this waiting.
         """
-        if not own.counts or own.good or not self._canaries:
+        looks = self._looks if self._canaries else others
+        if not own.counts or own.good or looks is None:
             return succeed(own)
         if self._asking is None and self._steady() - self._asked_at < FRESH_S:
-            return succeed(_voided(own, self.trouble) if self._canaries_fail else own)
-        answer: Deferred[bool] = Deferred()
+            return succeed(self._believed(own))
+        answer: Deferred[None] = Deferred()
         self._waiting.append(answer)
         if self._asking is None:
-            self._ask_canaries()
-        return answer.addCallback(lambda fail: _voided(own, self.trouble) if fail else own)
+            self._ask(looks)
+        return answer.addCallback(lambda _: self._believed(own))
 
-    def _ask_canaries(self) -> None:
-        looks = gatherResults([self._prober.look(url, CANARY_S) for url in self._canaries])
-        self._asking = looks.addCallbacks(_most_fail, self._not_looked)
+    def _believed(self, own: Look) -> Look:
+        since = self._failing_since
+        if since is None or (own.fault == "status" and not self._witnesses.answered):
+            return own
+        if not self._canaries and self._steady() - since >= OTHERS_MAX_S:
+            return own
+        return _voided(own, self.trouble)
+
+    def _look_at_canaries(self) -> list[Deferred[Look]]:
+        return [self._prober.look(url, CANARY_S) for url in self._canaries]
+
+    def _ask(self, looks: Looks) -> None:
+        self._looks = looks
+        self._asking = gatherResults(looks()).addCallbacks(self._testified, self._not_looked)
         self._asking.addCallback(self._answered)
 
-    def _answered(self, fail: bool) -> bool:
+    def _testified(self, looks: list[Look]) -> None:
+        self._witnesses = witnesses = _Witnesses.of(looks)
+        now = self._asked_at = self._steady()
+        if witnesses.well:
+            self._failing_since, self._vouched_at = None, now
+        elif witnesses.number > 1 or self._canaries:
+            self._failing_since = now if self._failing_since is None else self._failing_since
+            self._vouched_at = float("-inf")
+
+    def _answered(self, _: None) -> None:
         self._asking, waiting, self._waiting = None, self._waiting, []
-        self._asked_at = self._steady()
-        self._canaries_fail = fail
         self._tell()
         for answer in waiting:
             if not answer.called:
-                answer.callback(fail)
-        return fail
+                answer.callback(None)
 
-    def _not_looked(self, failure: Failure) -> bool:
+    def _not_looked(self, failure: Failure) -> None:
+        self._asked_at = self._steady()
         error = failure.value
         if isinstance(error, FirstError) and error.subFailure.check(CancelledError):
-            return self._canaries_fail
+            return
         log.failure("while looking at the canaries", failure)
-        return True
+        self._testified([Look(fault="void")] * max(2, len(self._canaries)))
 
     # --- what the operator hears ----------------------------------------------------------------------------------
 
@@ -154,6 +201,22 @@ class Health:
         elif self._told and not trouble:
             log.info("probes from here count again")
         self._told = bool(trouble)
+
+
+class _Witnesses(NamedTuple):
+    """What `number` canaries or other sites were like: whether most are `well`, and whether one that is not `answered`.
+
+    Nothing seen is as bad as a failure here: whoever cannot look can say nothing of others.
+    """
+
+    number: int = 0
+    well: bool = False
+    answered: bool = False
+
+    @classmethod
+    def of(cls, looks: Sequence[Look]) -> _Witnesses:
+        bad = [look for look in looks if not (look.counts and look.good)]
+        return cls(len(looks), bool(looks) and len(bad) <= len(looks) / 2, any(look.code for look in bad))
 
 
 class _LastMinute:
@@ -174,11 +237,6 @@ class _LastMinute:
         while self._noted and now - next(iter(self._noted.values())) >= WINDOW_S:
             self._noted.popitem(last=False)
         return len(self._noted)
-
-
-def _most_fail(looks: list[Look]) -> bool:
-    """Nothing seen is as bad as a failure here: whoever cannot look can say nothing of others."""
-    return sum(not (look.counts and look.good) for look in looks) > len(looks) / 2
 
 
 def _voided(own: Look, why: str) -> Look:

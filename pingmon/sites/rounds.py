@@ -3,8 +3,9 @@
     due ─▶ own look ─▶ health: can it be believed? ─▶ nothing new: only counted (`hours`)
                                                   └─▶ first failure: logged (suspect), and at once, in parallel,
                                                       another own look and the verifiers' ─▶ logged, judged by the fold
-                                                  └─▶ suspect, unknown, down and good: verifiers ─▶ logged, judged
+                                                  └─▶ down and good: verifiers ─▶ logged, judged
                                                   └─▶ nothing seen, for the third time: logged (unknown)
+    due and in doubt ─▶ own look and the verifiers', in parallel ─▶ logged, judged
 
 A site that is well is looked at on its own grid (`core.site.phase`), others as `core.site.next_probe` says; one look at
 a site is under way at a time. What was missed while the process did not run is not made up for. A look that saw nothing
@@ -15,7 +16,8 @@ told (`core.telling`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Final, Protocol, cast
 
 from msgspec import Struct
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, DeferredSemaphore, fail, succeed
@@ -27,14 +29,16 @@ from pingmon.core.events import Entry, Hour, SiteChanged, SiteCreated, SiteProbe
 from pingmon.core.ids import Id
 from pingmon.core.look import ASKED, Look, Methods
 from pingmon.core.parts import Outcome
-from pingmon.core.site import Site, next_probe, phase, remarkable, wants_round
+from pingmon.core.site import Site, in_doubt, next_probe, phase, remarkable, wants_round
 from pingmon.core.telling import overdue
 from pingmon.core.times import SECOND
+from pingmon.core.verdict import Round, verdict
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 from pingmon.sites.agenda import Agenda
 from pingmon.sites.health import Health, Prober
 from pingmon.sites.hours import Hours
+from pingmon.sites.stand_ins import StandIns
 from pingmon.ticker import Ticker
 
 TICK_S: Final = 0.25
@@ -97,6 +101,7 @@ class Rounds:
         health: Health,
         clock: IReactorTime,
         *,
+        stand_ins: StandIns,
         verifiers: Verifiers | None = None,
         quorum: int = 2,
         address_seen: Callable[[Id, str], object] = lambda site, address: None,
@@ -104,6 +109,7 @@ class Rounds:
         self._monitor = monitor
         self._prober = prober
         self._health = health
+        self._stand_ins = stand_ins
         self._verifiers = verifiers
         self._quorum = quorum
         self._address_seen = address_seen
@@ -198,6 +204,7 @@ class Rounds:
     def _drop(self, site: Id) -> None:
         self._agenda.drop(site)
         self._latest.pop(site, None)
+        self._stand_ins.forget(site)
         self._blind.pop(site, None)
         under_way = self._looking.get(site)
         if under_way is not None:
@@ -262,54 +269,77 @@ class Rounds:
     # --- one look, and what follows -------------------------------------------------------------------------------
 
     async def _look_at(self, id: Id, spec: SiteSpec, look: _UnderWay) -> None:
-        own = look.seen = await self._own_look(id, spec)
-        self._hours.add(id, own)
         site = self._still(id, spec)
-        if site is None:
-            return
-        if await self._is_blind(site, own):
-            return
-        now = self._monitor.now()
-        late = overdue(site, self._monitor.world.host_of(site), now)
-        if own.good and own.address:
+        if site is not None and self._verified(spec) and in_doubt(site):
+            own = look.seen = await self._round(site, None)
+        else:
+            own = look.seen = await self._own_look(id, spec)
+            site = self._still(id, spec)
+            if site is not None and own.counts:
+                own = look.seen = await self._followed(site, own)
+        if own.good and own.address and self._still(id, spec) is not None:
             self._address_seen(id, own.address)
-        first = site.status in ("new", "up") and own.counts and not own.good
-        if first:
-            await self._log(id, (own,))
-        verified = self._verifiers is not None and not spec.local_only
-        if verified and wants_round(site, own, overdue=late):
-            if self._still(id, spec) is not None:
-                await self._round(id, spec, None if first else own)
-        elif not first and remarkable(site, own, overdue=late):
-            await self._log(id, (own,))
+        self._hours.add(id, own)
+        await self._mark_blindness(id, spec, own)
 
-    async def _is_blind(self, site: Site, own: Look) -> bool:
-        """Whether `own` saw nothing; that is logged when it has gone on for long enough."""
-        if own.counts:
-            self._blind.pop(site.id, None)
-            return False
-        self._blind[site.id] = self._blind.get(site.id, 0) + 1
-        if self._blind[site.id] >= BLIND and site.status in ("new", "up", "suspect"):
+    async def _followed(self, site: Site, own: Look) -> Look:
+        """See to what follows from `own`; the same, or that it cannot be believed after all."""
+        late = overdue(site, self._monitor.world.host_of(site), self._monitor.now())
+        first = site.status in ("new", "up") and not own.good
+        if first:
             await self._log(site.id, (own,))
-        return True
+        if self._verified(site.spec) and wants_round(site, own, overdue=late):
+            if self._still(site.id, site.spec) is not None:
+                return await self._round(site, None if first else own)
+        elif not first and remarkable(site, own, overdue=late):
+            await self._log(site.id, (own,))
+        return own
+
+    async def _mark_blindness(self, id: Id, spec: SiteSpec, own: Look) -> None:
+        """Count looks in a row that saw nothing; that is logged when it has gone on for long enough."""
+        site = self._still(id, spec)
+        if own.counts:
+            self._blind.pop(id, None)
+        elif site is not None:
+            self._blind[id] = self._blind.get(id, 0) + 1
+            if self._blind[id] >= BLIND and site.status in ("new", "up", "suspect"):
+                await self._log(id, (own,))
 
     async def _own_look(self, id: Id, spec: SiteSpec) -> Look:
         """What is seen from here, as far as it can be believed."""
         seen = await self._prober.look(spec.url, spec.timeout, methods=spec.methods)
         own = self._health.saw(id, seen)
         if not own.good:
-            own = await self._health.confirmed(own)
+            alone = not self._verified(spec) and not self._is_told(id)
+            own = await self._health.confirmed(own, partial(self._look_at_others, id) if alone else None)
+        else:
+            self._stand_ins.well(id, own.address)
         self._latest[id] = own
         return own
 
-    async def _round(self, id: Id, spec: SiteSpec, own: Look | None) -> None:
-        """Have the verifiers look, and log what all saw. `own`: None has the daemon look once more meanwhile."""
+    def _look_at_others(self, failing: Id) -> list[Deferred[Look]]:
+        return self._stand_ins.look(failing, self._monitor.world.sites, self._latest)
+
+    def _is_told(self, id: Id) -> bool:
+        """Whether another bad look at the site changes nothing."""
+        site = self._monitor.world.sites.get(id)
+        return site is None or (site.status == "down" and site.told)
+
+    def _verified(self, spec: SiteSpec) -> bool:
+        return self._verifiers is not None and not spec.local_only
+
+    async def _round(self, site: Site, own: Look | None) -> Look:
+        """Have the verifiers look, and log what all saw. `own`: None has the daemon look meanwhile.
+
+        The daemon's own look is returned. Unless the others agree, it must be known whether it can be believed.
+        """
         assert self._verifiers is not None
+        id, spec = site.id, site.spec
         await self._places.acquire()
         try:
-            again = Deferred.fromCoroutine(self._own_look(id, spec)) if own is None else succeed(own)
+            mine = Deferred.fromCoroutine(self._own_look(id, spec)) if own is None else succeed(own)
             asked = self._verifiers.ask(spec.url, spec.timeout, methods=spec.methods)
-            both: list[Deferred[Any]] = [again, asked]
+            both: list[Deferred[Any]] = [mine, asked]
             (ended, seen), (heard, others) = await DeferredList(both, consumeErrors=True)
         finally:
             self._places.release()
@@ -318,11 +348,16 @@ class Rounds:
                 result.raiseException()
         if not seen.good:
             self._health.heard(id, others)
-        if self._still(id, spec) is not None:
+            found = Round((seen, *others), len(others), self._quorum, "unsure")
+            if not found.unanimous and verdict(found) != "up":
+                seen = await self._health.confirmed(seen, partial(self._look_at_others, id))
+        if self._still(id, spec) is not None and any(look.counts for look in (seen, *others)):
             await self._log(id, (seen, *others), asked=len(others))
+        return cast(Look, seen)
 
     async def _log(self, id: Id, looks: tuple[Look, ...], asked: int = 0) -> None:
-        await self._monitor.submit(id, SiteProbed(looks, asked, self._quorum if asked else 0))
+        event = SiteProbed(looks, asked, self._quorum, place=self._health.place) if asked else SiteProbed(looks)
+        await self._monitor.submit(id, event)
 
     def _still(self, id: Id, spec: SiteSpec) -> Site | None:
         """The site, if what was seen of `spec` still says something about it."""

@@ -11,6 +11,8 @@ The JSON object, which is also the default body of a webhook:
               down_seconds (up only); code and looks (sites only): who saw what, "" is pingmon itself
     down_from only if the message about the way down was never delivered: when the check or site went down
     missed    only if there were more outages before of which none could be told: count, since, until
+    alone     only if nobody elsewhere could look at a site that is told to be down: "well" if canaries or other sites
+              say that pingmon's own place is, else "unsure"
     known_until  only if the host knew of the outage, and users are told when its silence is over: its end
     deaf      only if pingmon itself heard nothing when the ping was due: since, until, cause
     relay     only if another channel could not be told: channel, name, error
@@ -32,6 +34,7 @@ from pingmon.core.notify import Notification
 from pingmon.core.parts import Subject
 from pingmon.core.site import Site
 from pingmon.core.times import SECOND
+from pingmon.core.verdict import Place
 from pingmon.wire.checks import seconds_text
 from pingmon.wire.looks import look_json, witnesses
 
@@ -42,6 +45,10 @@ REASONS: Final[dict[Cause, str]] = {
     "signal": "the job reported a failure",
     "verdict": "",
     "ended": "its schedule has no further occurrence",
+}
+ALONE: Final[dict[Place, str]] = {
+    "well": "nobody elsewhere could look, but pingmon sees others well",
+    "unsure": "nobody elsewhere could look, and nobody vouches for pingmon's own connection",
 }
 DEAF_CAUSES: Final = {
     "stopped": "it was not running",
@@ -107,6 +114,8 @@ def text(letter: Letter) -> str:
     if (missed := letter.owed.missed) is not None:
         often = "" if missed.count == 1 else f"{missed.count} times "
         sentences.append(f"it was down {often}before, from {_moment(missed.since)} to {_moment(missed.until)}")
+    if letter.owed.flip.place:
+        sentences.append(ALONE[letter.owed.flip.place])
     if letter.owed.flip.known_until is not None:
         sentences.append(f"its host knew of it until {_moment(letter.owed.flip.known_until)}, and that is over")
     if letter.owed.flip.deaf is not None:
@@ -144,6 +153,8 @@ def object_of(letter: Letter, shown: Mapping[str, object]) -> dict[str, object]:
     if (missed := owed.missed) is not None:
         since, until = seconds_text(missed.since), seconds_text(missed.until)
         said["missed"] = {"count": missed.count, "since": since, "until": until}
+    if flip.place:
+        said["alone"] = flip.place
     if flip.known_until is not None:
         said["known_until"] = seconds_text(flip.known_until)
     if (deaf := flip.deaf) is not None:

@@ -12,7 +12,8 @@ from pingmon.core.answer import Answer
 from pingmon.core.events import SiteSpec
 from pingmon.core.flip import Flip
 from pingmon.core.partner import Partner, PartnerSpec
-from pingmon.core.site import Round, Silence, Site
+from pingmon.core.site import Silence, Site
+from pingmon.core.verdict import Round
 from tests.core.worlds import HOOK, HOUR, MINUTE, S1, T0, URL, A, B, P, bad, good
 
 NOT_SILENT, SILENT, NOBODY = "partner to ask, and not silent", "silent by its word", "none to ask"

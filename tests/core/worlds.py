@@ -78,7 +78,7 @@ class Log:
         return outcome.partner
 
     def probe(self, id: str, *looks: Look, asked: int = 0) -> Outcome:
-        return self.add(id, e.SiteProbed(looks, asked, 2 if asked else 0))
+        return self.add(id, e.SiteProbed(looks, asked, 2 if asked else 0, place="unsure" if asked else ""))
 
     def fails(self, id: str = S1) -> Outcome:
         """The site fails here and for two verifiers: a verdict, if it was suspect; else it is suspect first."""

@@ -117,6 +117,26 @@ def test_the_sites_of_format_1_are_told_of_as_they_were(tmp_path: Path, from_sna
 
 
 @pytest.mark.parametrize("from_snapshot", [False, True])
+def test_the_rounds_of_format_1_lead_to_what_they_did(tmp_path: Path, from_snapshot: bool) -> None:
+    """Down by two rounds that agreed, up again, and down by what pingmon alone could see while its place was well."""
+    path = Path(shutil.copy(GOLDEN / "format-1-rounds" / "journal.sqlite3", tmp_path))
+    shop = folded(path, from_snapshot=from_snapshot).sites[SITE]
+    assert (shop.status, shop.since, shop.failures, shop.last and shop.last.place) == ("down", shop.incident, 4, "well")
+    writer = Writer(path, Retention(), print)
+    writer.open(BEGIN)
+    flips = [msgspec.json.decode(row.body, type=Flip) for row in read_flips(writer.reader(), Window(SITE, 99), None)]
+    writer.close()
+    assert [(flip.seq, flip.new, flip.place) for flip in reversed(flips)] == [
+        (4, "up", ""),
+        (5, "suspect", ""),
+        (7, "down", ""),
+        (8, "up", ""),
+        (9, "suspect", ""),
+        (12, "down", "well"),
+    ]
+
+
+@pytest.mark.parametrize("from_snapshot", [False, True])
 def test_the_channels_of_format_1_stand_as_they_did(tmp_path: Path, from_snapshot: bool) -> None:
     """One that works again, with a secret of late; one that was told in its stead; and none that was deleted."""
     path = Path(shutil.copy(GOLDEN / "format-1-channels" / "journal.sqlite3", tmp_path))

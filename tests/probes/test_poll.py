@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 
 from pingmon.core.look import Look
-from pingmon.core.site import Round, verdict
+from pingmon.core.verdict import Round, verdict
 from pingmon.probes.poll import GRACE_S, Poll, certain
 from pingmon.testing import bad, good, result
 
@@ -21,18 +21,17 @@ KINDS = st.sampled_from(sorted(LOOKS))
 
 
 class Asked:
-    """A poll of `count`, whose calls the test fires. `patience` is whether somebody is to be waited for."""
+    """A poll of `count`, whose calls the test fires. `awaited` are waited for, `hopeful` while nobody contradicts."""
 
-    def __init__(self, count: int, quorum: int, *, patience: bool = False) -> None:
+    def __init__(self, count: int, quorum: int, *, awaited: Sequence[int] = (), hopeful: Sequence[int] = ()) -> None:
         self.clock = Clock()
-        self.patience = patience
-        self.missing: list[Sequence[int]] = []
+        self.awaited = awaited
+        self.hopeful = hopeful
         self.calls: list[Deferred[Look]] = [Deferred() for _ in range(count)]
-        self.poll = Poll(self.calls, quorum, self.clock, patient=self._patient, left_out=left)
+        self.poll = Poll(self.calls, quorum, self.clock, awaited=self._awaited, left_out=left)
 
-    def _patient(self, missing: Sequence[int]) -> bool:
-        self.missing.append(tuple(missing))
-        return self.patience
+    def _awaited(self, number: int, unanimous: bool) -> bool:
+        return number in self.awaited or (unanimous and number in self.hopeful)
 
     def say(self, number: int, kind: str) -> None:
         self.calls[number].callback(look(number, kind))
@@ -68,20 +67,35 @@ def test_what_comes_in_that_moment_is_kept() -> None:
 
 
 def test_somebody_may_be_waited_for_all_the_same() -> None:
-    asked = Asked(4, 2, patience=True)
-    for number in (3, 0, 2):
+    asked = Asked(4, 2, awaited=[1])
+    for number in (3, 0):
         asked.say(number, "bad")
     asked.clock.advance(10 * GRACE_S)
     assert not asked.poll.done.called
-    assert asked.missing == [(1, 2)]
     asked.say(1, "void")
-    assert result(asked.poll.done)[1] == look(1, "void")
+    asked.clock.advance(GRACE_S)
+    assert result(asked.poll.done)[1:3] == (look(1, "void"), left(2))
+
+
+def test_who_could_contradict_a_quorum_is_waited_for_and_not_once_somebody_has() -> None:
+    """A failure that all see is told at once, one that is disputed is looked at again."""
+    asked = Asked(5, 2, hopeful=[1, 2])
+    for number in (3, 0):
+        asked.say(number, "bad")
+    asked.clock.advance(10 * GRACE_S)
+    assert not asked.poll.done.called
+    asked.say(1, "good")
+    asked.clock.advance(GRACE_S)
+    assert not asked.poll.done.called, "the two that are missing could make up a majority of five"
+    asked.say(4, "void")
+    asked.clock.advance(GRACE_S)
+    assert result(asked.poll.done)[1:3] == (look(1, "good"), left(2))
 
 
 def test_who_is_called_off_is_cancelled_and_what_it_says_then_is_dropped() -> None:
     clock = Clock()
     stubborn: Deferred[Look] = Deferred(lambda call: call.callback(good("late")))
-    poll = Poll([succeed(good()), stubborn, succeed(good())], 2, clock, patient=lambda _: False, left_out=left)
+    poll = Poll([succeed(good()), stubborn, succeed(good())], 2, clock, awaited=lambda *_: False, left_out=left)
     clock.advance(GRACE_S)
     assert stubborn.called
     assert result(poll.done) == (good(), left(1), good())
@@ -117,7 +131,9 @@ def test_it_is_certain_only_if_no_answer_that_is_missing_could_change_the_verdic
         return
     for rest in product(LOOKS, repeat=missing):
         more = tuple(look(10 + number, kind) for number, kind in enumerate(rest))
-        assert verdict(Round((bad(), *seen, *more), asked, quorum)) == verdict(Round((bad(), *seen), asked, quorum))
+        says = verdict(Round((bad(), *seen, *more), asked, quorum, "unsure"))
+        before = verdict(Round((bad(), *seen), asked, quorum, "unsure"))
+        assert says == before or (before, says) == ("down", "failing")
 
 
 @given(st.lists(KINDS, max_size=5), st.integers(0, 3))

@@ -457,15 +457,27 @@ def test_those_who_can_change_nothing_are_not_waited_for_and_that_is_not_their_f
     calls, verifiers = quiet("a", "b", "c", quorum=2)
     found = verifiers.ask(SITE, 10.0)
     for number in (2, 1):
-        calls.made[number][2].callback(reply_to(calls.made[number][1], BAD))
+        calls.made[number][2].callback(reply_to(calls.made[number][1]))
     calls.reactor.advance(GRACE_S)
     slow, *others = result(found)
     assert (slow.node, slow.fault, slow.detail) == ("a", "void", "not waited for: what the others saw was enough")
-    assert [look.fault for look in others] == ["tls", "tls"]
+    assert [look.fault for look in others] == ["", ""]
     assert calls.made[0][2].called
     assert calls.reactor.getDelayedCalls() == []
     assert verifiers.health()[0] == PeerHealth("a", "a")
     assert verifiers.trouble() == ""
+
+
+def test_one_that_could_contradict_a_quorum_of_failures_is_waited_for_unless_it_is_in_trouble() -> None:
+    calls, verifiers = quiet("a", "b", "c", quorum=2)
+    for waits in (10 + SLACK_S, GRACE_S):
+        found = verifiers.ask(SITE, 10.0)
+        for _, body, answer in calls.made[-2:]:
+            answer.callback(reply_to(body, BAD))
+        calls.reactor.advance(waits - 0.1)
+        assert not found.called
+        calls.reactor.advance(0.1)
+        assert [look.fault for look in result(found)] == ["void", "tls", "tls"]
 
 
 def test_without_a_quorum_to_decide_everybody_is_waited_for() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -13,6 +14,7 @@ from pingmon.core.look import ASKED, Fault, Look, Methods
 from pingmon.core.site import Site
 from pingmon.sites.health import Health
 from pingmon.sites.rounds import Rounds
+from pingmon.sites.stand_ins import StandIns
 from pingmon.testing import PROJECT, FakeTime, Rig, uuid
 
 
@@ -22,6 +24,7 @@ class FakeProber:
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
         self.faults: dict[str, Fault] = {}
+        self.addresses: dict[str, str] = {}
         self.looked: list[tuple[float, str]] = []
         self.holds = False
         self.broken_after: int | None = None
@@ -41,7 +44,8 @@ class FakeProber:
     def seen(self, url: str) -> Look:
         """What is seen now."""
         fault = self.faults.get(url, "")
-        return Look("", self.rig.now, 503 if fault == "status" else 0 if fault else 200, fault, 7, "192.0.2.1")
+        code = 503 if fault == "status" else 0 if fault else 200
+        return Look("", self.rig.now, code, fault, 7, self.addresses.get(url, "192.0.2.1"))
 
     def let_go(self) -> None:
         """End all looks that are held."""
@@ -83,6 +87,7 @@ class Place:
             self.prober,
             self.node,
             self.rig.time.clock,
+            stand_ins=StandIns(self.prober, Random(1)),
             verifiers=self.verifiers if verified else None,
             quorum=2,
             address_seen=lambda site, address: self.addresses.append((site, address)),

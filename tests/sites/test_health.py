@@ -75,7 +75,7 @@ def test_a_real_outage_of_most_sites_does_not_trip_the_breaker() -> None:
     many(place)
     for number in range(1, 2 * MANY + 1):
         place.fail(number, "timeout", "timeout", "timeout", "timeout")
-    place.rig.advance(62)
+    place.rig.advance(72)
     assert len(downs(place)) == 2 * MANY
     assert place.rounds.health().trouble == ""
 

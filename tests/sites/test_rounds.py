@@ -169,13 +169,13 @@ def test_a_first_failure_is_confirmed_at_once_here_and_by_the_verifiers() -> Non
     place = Place()
     site = place.site(interval=300)
     place.rig.advance(1)
-    place.fail(1, "status", "status", "timeout", "")
+    place.fail(1, "status", "status", "timeout", "status")
     place.rig.advance(300)
     first, suspect, confirmed = rounds_of(place, site)
     assert [look.fault for look in first.looks] == [""]
     assert (len(suspect.looks), suspect.asked) == (1, 0)
     assert [look.node for look in confirmed.looks] == ["", "v0", "v1", "v2"]
-    assert (confirmed.asked, confirmed.quorum) == (3, 2)
+    assert (confirmed.asked, confirmed.quorum, confirmed.place) == (3, 2, "unsure")
     down = place.now(site)
     assert (down.status, down.since) == ("down", suspect.looks[0].at)
 

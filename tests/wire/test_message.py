@@ -16,6 +16,7 @@ from pingmon.core.look import Look
 from pingmon.core.notify import Notification
 from pingmon.core.site import Site
 from pingmon.core.times import SECOND
+from pingmon.core.verdict import Place
 from pingmon.testing import PROJECT, bad, good, uuid
 from pingmon.wire.looks import look_json
 from pingmon.wire.message import REASONS, Letter, duration_text, name, object_of, text
@@ -201,6 +202,21 @@ def test_an_outage_that_is_told_after_a_silence_says_why_it_is_told_so_late() ->
     assert text(late) == text(sent) + "; its host knew of it until 2023-11-14 23:13:20 UTC, and that is over"
     assert object_of(late, {})["known_until"] == "2023-11-14T23:13:20+00:00"
     assert "known_until" not in object_of(sent, {})
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("well", "nobody elsewhere could look, but pingmon sees others well"),
+        ("unsure", "nobody elsewhere could look, and nobody vouches for pingmon's own connection"),
+    ],
+)
+def test_an_outage_that_nobody_elsewhere_could_look_at_says_so_and_what_is_known(place: Place, words: str) -> None:
+    sent = of_site("down")
+    alone = replace(sent, owed=replace(sent.owed, flip=replace(sent.owed.flip, place=place)))
+    assert text(alone) == f"{text(sent)}; {words}"
+    assert object_of(alone, {})["alone"] == place
+    assert "alone" not in object_of(sent, {})
 
 
 def test_a_recovered_site_was_down_since_its_incident() -> None:

@@ -12,8 +12,9 @@ from pingmon.core.answer import Answer
 from pingmon.core.events import SiteSpec
 from pingmon.core.look import Look
 from pingmon.core.partner import Attribution, Hosting, Partner, PartnerSpec
-from pingmon.core.site import Round, Silence, Site, Word
+from pingmon.core.site import Silence, Site, Word
 from pingmon.core.times import SECOND
+from pingmon.core.verdict import Round
 from pingmon.testing import PROJECT, bad, good, uuid
 from pingmon.wire.sites import SiteView, host_json, site_json
 

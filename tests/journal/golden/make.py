@@ -2,7 +2,8 @@
 
 Which one the directory's name says: `format-1` has all that concerns checks, `format-1-sites` sites and partners,
 `format-1-ended` a schedule that has run out, `format-1-keys` what can become of projects and keys, and a daemon
-that was killed, `format-1-channels` channels, and what became of messages to them.
+that was killed, `format-1-channels` channels, and what became of messages to them, `format-1-rounds` rounds of
+verifiers that note how the daemon's own place was.
 Golden journals are added when the format or the events grow, never edited: each is what some pingmon once wrote.
 """
 
@@ -245,7 +246,28 @@ CHANNEL_EVENTS: list[list[tuple[int, str, Event]]] = [
     ],
 ]
 
+ALONE = [replace(HERE, fault="timeout", code=0), replace(BERLIN, fault="void"), TOKYO]
+ROUND_EVENTS: list[list[tuple[int, str, Event]]] = [
+    [
+        (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
+        (1, CHANNEL, ChannelCreated(PROJECT, "webhook", "Ops", WEBHOOK, "whsec_AA==")),
+        (4, SITE, SiteCreated(PROJECT, SHOP)),
+        (100, SITE, SiteProbed((WELL,))),
+    ],
+    [
+        (200, SITE, SiteProbed((HERE,))),
+        (210, SITE, SiteProbed((HERE, BERLIN, replace(WELL, node="tokyo")), 2, 1, place="unsure")),
+    ],
+    [
+        (220, SITE, SiteProbed((HERE, BERLIN, replace(WELL, node="tokyo")), 2, 1, place="well")),
+        (300, SITE, SiteProbed((WELL, replace(WELL, node="berlin")), 2, 1, place="unsure")),
+        (400, SITE, SiteProbed((ALONE[0],))),
+        *((410 + 10 * number, SITE, SiteProbed(tuple(ALONE), 2, 1, place="well")) for number in range(3)),
+    ],
+]
+
 FOLDED = {
+    "format-1-rounds": (ROUND_EVENTS, 1),
     "format-1-sites": (SITE_EVENTS, 2),
     "format-1-ended": (ENDED_EVENTS, 1),
     "format-1-keys": (KEY_EVENTS, 2),
