@@ -30,6 +30,7 @@ from pingmon.datadir import DataDir, FirstRun
 from pingmon.delivery.egress import Egress
 from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.partners import Partners
+from pingmon.delivery.tester import ChannelTester
 from pingmon.delivery.webhook import Webhook
 from pingmon.first_run import first_run
 from pingmon.housekeeping import Housekeeping
@@ -118,7 +119,7 @@ def assembled(
 
 
 def _parts(reactor: Any, config: Config, monitor: Monitor, journal: SqliteJournal[Outcome], base_url: BaseUrl) -> Parts:
-    policy = AddressPolicy(tuple(map(ip_network, config.outgoing.allow)))
+    policy = _policy(config)
     resolver, trust = Resolver(reactor), Trust()
 
     async def addresses(name: str) -> Sequence[str]:
@@ -148,16 +149,22 @@ def _parts(reactor: Any, config: Config, monitor: Monitor, journal: SqliteJourna
         quorum=config.quorum,
         address_seen=hosts.address_seen,
     )
+    outbox, tester = _outbox(reactor, config, monitor, journal, egress, base_url)
     return Parts(
         monitor=monitor,
         alarms=Alarms(monitor, reactor),
         housekeeping=Housekeeping(monitor, journal, reactor),
-        outbox=_outbox(reactor, config, monitor, journal, egress, base_url),
+        outbox=outbox,
+        tester=tester,
         inquiries=Inquiries(monitor, Partners(egress, monitor.now), reactor),
         hosts=hosts,
         rounds=rounds,
         verifiers=verifiers,
     )
+
+
+def _policy(config: Config) -> AddressPolicy:
+    return AddressPolicy(tuple(map(ip_network, config.outgoing.allow)))
 
 
 def _outbox(
@@ -167,7 +174,7 @@ def _outbox(
     journal: SqliteJournal[Outcome],
     egress: Egress,
     base_url: BaseUrl,
-) -> Outbox:
+) -> tuple[Outbox, ChannelTester]:
     async def last_body(check: str) -> bytes:
         newest = await journal.pings(check, upto=monitor.world.seq, limit=1)
         return (newest[0][1].payload or b"") if newest else b""
@@ -179,7 +186,8 @@ def _outbox(
         return check_json(subject, View(3, False, base, base + config.http.ping_url, now))
 
     kinds = {"webhook": Webhook(egress, shown, last_body)}
-    return Outbox(monitor, kinds, reactor, random.random, max_parallel=config.outgoing.parallel)
+    tester = ChannelTester(monitor, kinds, reactor)
+    return Outbox(monitor, kinds, reactor, random.random, max_parallel=config.outgoing.parallel), tester
 
 
 def _verifiers(config: Config, caller: Caller, now: Callable[[], int]) -> Verifiers | None:
@@ -219,6 +227,7 @@ def _door(reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Out
     )
     api_settings = ApiSettings(
         base_url=config.http.base_url.rstrip("/"),
+        outgoing=_policy(config),
         ping_path=config.http.ping_url,
         keys_per_second=config.limits.api_requests,
         keys_at_once=config.limits.api_burst,
@@ -232,6 +241,7 @@ def _door(reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Out
         health=lambda: problems(parts),
         clock=reactor,
         probes=parts.rounds,
+        tests=parts.tester,
         random_bytes=os.urandom,
     )
     settings = DoorSettings(

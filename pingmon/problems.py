@@ -13,6 +13,7 @@ from msgspec import Struct
 from pingmon.alarms import Alarms
 from pingmon.core.times import SECOND
 from pingmon.delivery.outbox import Outbox
+from pingmon.delivery.tester import ChannelTester
 from pingmon.housekeeping import Housekeeping
 from pingmon.monitor import Monitor
 from pingmon.probes.verifiers import Verifiers
@@ -37,6 +38,7 @@ class Parts(Struct, frozen=True):
     alarms: Alarms
     housekeeping: Housekeeping
     outbox: Outbox
+    tester: ChannelTester
     inquiries: Inquiries
     hosts: Hosts
     rounds: Rounds

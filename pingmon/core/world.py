@@ -44,6 +44,8 @@ class World:
         self.channels: dict[Id, Channel] = {}
         self.owed: dict[str, Notification] = {}
         self.outbox: dict[Id, dict[str, Notification]] = {}
+        self.bare: dict[Id, None] = {}
+        """Checks and sites that are down and have no channels, so that nobody is told."""
         self.ended: list[Delivery] = []
         """What became of messages that the present entry has ended."""
         self._owed_about: dict[tuple[Id, Id], tuple[str, ...]] = {}
@@ -112,6 +114,7 @@ class World:
         if before.spec is not check.spec and before.spec.slug != check.spec.slug:
             self._unname(before)
             self._name(check)
+        self._note_bare(check)
         self._dirty["check"].add(check.id)
 
     def put_check(self, check: Check) -> None:
@@ -119,6 +122,7 @@ class World:
         self.members[check.project].checks[check.id] = None
         self.checks[check.id] = check
         self._name(check)
+        self._note_bare(check)
         self._dirty["check"].add(check.id)
 
     def drop_check(self, check: Check, at: int) -> None:
@@ -127,7 +131,14 @@ class World:
         del self.checks[check.id]
         del self.members[check.project].checks[check.id]
         self._unname(check)
+        self.bare.pop(check.id, None)
         self._dirty["check"].add(check.id)
+
+    def _note_bare(self, subject: Subject) -> None:
+        if subject.status == "down" and not subject.spec.channels:
+            self.bare[subject.id] = None
+        elif self.bare:
+            self.bare.pop(subject.id, None)
 
     def _void(self, messages: Iterable[Notification], at: int, why: str) -> None:
         for owed in messages:
@@ -154,6 +165,7 @@ class World:
             self.inquiring.pop(site.id, None)
         else:
             self.inquiring[site.id] = None
+        self._note_bare(site)
         self._dirty["site"].add(site.id)
 
     def drop_site(self, site: Site, at: int) -> None:
@@ -162,6 +174,7 @@ class World:
         del self.sites[site.id]
         del self.members[site.project].sites[site.id]
         self.inquiring.pop(site.id, None)
+        self.bare.pop(site.id, None)
         self._dirty["site"].add(site.id)
 
     def put_partner(self, partner: Partner) -> None:

@@ -26,10 +26,9 @@ from werkzeug.exceptions import HTTPException
 from pingmon import __version__
 from pingmon.core.parts import Key
 from pingmon.http.answers import TEXT, Answer, ApiError, cors, json_answer, not_found, try_again, written
-from pingmon.http.api_call import ApiSettings, Call, History, Probes
+from pingmon.http.api_call import ApiSettings, Call, History, Probes, Tests
 from pingmon.http.api_guard import Guarded
 from pingmon.http.api_routes import MAY, ROUTES, VERSIONS, Operation, Route
-from pingmon.http.api_sites import PROBE_EVERY_S
 from pingmon.http.keys import RandomBytes, find_key
 from pingmon.http.rates import Rates
 from pingmon.http.shown_url import ShownUrl
@@ -37,6 +36,7 @@ from pingmon.journal import JournalDamaged, JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 from pingmon.wire.fields import Invalid
 from pingmon.wire.status import Problem, for_anybody, for_keys
+from pingmon.wire.untold import untold
 
 __all__ = ["Api", "ApiSettings", "History", "Probes"]
 
@@ -47,10 +47,15 @@ PREFIX: Final = f"/<any({', '.join(f'v{version}' for version in VERSIONS)}):vers
 STATUS_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
 
+AT_ONCE_EVERY_S: Final = 5
+"""Seconds between two probes of one site, or tests of one channel, that users ask for."""
+
+
 class Api:
     """The management API of one daemon.
 
-    `history` is the log store that the monitor writes to; without `probes` no site can be probed at once.
+    `history` is the log store that the monitor writes to; without `probes` no site can be probed at once, without
+    `tests` no channel tested.
     """
 
     app = Klein()
@@ -65,6 +70,7 @@ class Api:
         health: Health,
         clock: IReactorTime,
         probes: Probes | None = None,
+        tests: Tests | None = None,
         random_bytes: RandomBytes = os.urandom,
     ) -> None:
         self._monitor = monitor
@@ -74,9 +80,10 @@ class Api:
         self._clock = clock
         self._url = ShownUrl(settings.base_url)
         self._probes = probes
+        self._tests = tests
         self._random_bytes = random_bytes
         self._rates = Rates(settings.keys_per_second, settings.keys_at_once, monitor.time.steady)
-        self._probe_rates = Rates(1 / PROBE_EVERY_S, 1, monitor.time.steady)
+        self._at_once = Rates(1 / AT_ONCE_EVERY_S, 1, monitor.time.steady)
 
     def resource(self) -> IResource:
         """What to mount at `/api`."""
@@ -124,7 +131,8 @@ class Api:
             clock=self._clock,
             history=self._history,
             probes=self._probes,
-            probe_rates=self._probe_rates,
+            tests=self._tests,
+            at_once=self._at_once,
             settings=self._settings,
             random_bytes=self._random_bytes,
             version=version,
@@ -198,11 +206,13 @@ class Api:
 
     def _health_report(self, request: IRequest) -> Answer:
         if shown := request.getHeader(b"x-api-key"):
-            self._in_time(self._known(shown.decode("latin-1")))
+            key = self._known(shown.decode("latin-1"))
+            self._in_time(key)
         found = self._health()
         code = 503 if found else 200
         if shown:
-            return json_answer(for_keys(found, __version__), code)
+            warnings = untold(self._monitor.world, self._monitor.now(), key.project)
+            return json_answer(for_keys(found, warnings, __version__), code)
         return json_answer(for_anybody(found), code) if found else Answer(code, b"OK", TEXT)
 
     @app.handle_errors(HTTPException)

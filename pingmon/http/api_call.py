@@ -6,7 +6,7 @@ Routes are functions from a call to an answer. They read the world freely and ch
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -15,10 +15,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from pingmon.core.addresses import AddressPolicy
 from pingmon.core.channel import Channel
 from pingmon.core.check import Check
 from pingmon.core.events import Entry, Event, Id
 from pingmon.core.look import Look
+from pingmon.core.notify import Attempted
 from pingmon.core.partner import Partner
 from pingmon.core.parts import Outcome, Project
 from pingmon.core.site import Site
@@ -29,6 +31,10 @@ from pingmon.http.rates import Rates
 from pingmon.journal import FlipRow
 from pingmon.monitor import Monitor
 from pingmon.wire.checks import Json, View, unique_key
+
+PAGE: Final = 100
+PAGE_MAX: Final = 1000
+NUMBER_MAX: Final = 10**15
 
 SLICE: Final = 250
 """Items of a list that are made into JSON in one turn of the loop (about 1 ms), so that pings need not wait for all."""
@@ -41,10 +47,12 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     """What an operator may choose. `base_url` "" means the address that the client used; it has no slash at its end.
 
     `ping_path` comes between that and a check's id in its ping URL. `body_limit` is in bytes. A key may ask
-    `keys_per_second` times on the average (0: without limit), and `keys_at_once` times at once.
+    `keys_per_second` times on the average (0: without limit), and `keys_at_once` times at once. `outgoing` says which
+    receivers may be told.
     """
 
     base_url: str = ""
+    outgoing: AddressPolicy = AddressPolicy()
     ping_path: str = "/ping/"
     keys_per_second: int = 200
     keys_at_once: int = 1000
@@ -70,6 +78,7 @@ class History(Protocol):
         before: int | None = None,
         limit: int | None = None,
     ) -> Deferred[list[FlipRow]]: ...
+    def flips_at(self, seqs: Collection[int]) -> Deferred[list[FlipRow]]: ...
     def events(
         self, stream: Id, kind: type[Event], *, upto: int, before: int | None = None, limit: int = 100
     ) -> Deferred[list[Entry]]: ...
@@ -88,18 +97,26 @@ class Probes(Protocol):
         """
 
 
+class Tests(Protocol):
+    """What the API asks of those who deliver."""
+
+    def test(self, channel: Id, *, up: bool) -> Deferred[Attempted]:
+        """Send a test message now; fires with what became of it, within a deadline of its own."""
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """A request after authentication. `base` is the daemon's URL, `body` the JSON object of a POST.
 
     `project` is "" for the operator, whose operations are about the whole daemon. `probes` is None where nobody
-    probes sites; `probe_rates` counts the probes that users ask for, by site.
+    probes sites, `tests` where nobody delivers; `at_once` counts what users ask for of these, by site and channel.
     """
 
     monitor: Monitor
     clock: IReactorTime
     history: History
     probes: Probes | None
-    probe_rates: Rates
+    tests: Tests | None
+    at_once: Rates
     settings: ApiSettings
     random_bytes: RandomBytes
     version: int
@@ -162,6 +179,13 @@ class Call(Struct, frozen=True, kw_only=True):
     def channels(self) -> list[Channel]:
         """All channels of the project, oldest first."""
         return [self.world.channels[id] for id in self.world.members[self.project].channels]
+
+    def channel(self, id: Id) -> Channel:
+        """The channel with this id; 404 if the project has none."""
+        channel = self.world.channels.get(id)
+        if channel is None or channel.project != self.project:
+            raise not_found()
+        return channel
 
     def sites(self) -> list[Site]:
         """All sites of the project, oldest first."""

@@ -15,7 +15,7 @@ from pingmon.http.answers import Answer, ApiError, json_answer, not_found
 from pingmon.http.api_call import Call
 from pingmon.http.keys import new_id
 from pingmon.wire.checks import check_json, tagged
-from pingmon.wire.fields import Given, changes, judged, unique_fields
+from pingmon.wire.fields import Given, changes, channel_ids, judged, unique_fields
 
 
 async def list_checks(call: Call) -> Answer:
@@ -31,9 +31,14 @@ async def list_checks(call: Call) -> Answer:
 
 
 async def create_check(call: Call) -> Answer:
-    """A new check, or, with `unique`, changes to the one that is already there."""
+    """A new check, or, with `unique`, changes to the one that is already there.
+
+    A new one has all channels of the project if the request says nothing of them: an alert too many is better than one
+    that reaches nobody. (The reference server gives it none.)
+    """
     given = judged(call.body)
-    spec = changes(given, CheckSpec(), call.version, call.channels(), call.monitor.now()).applied_to(CheckSpec())
+    plain = CheckSpec(channels=channel_ids("*", call.channels()))
+    spec = changes(given, plain, call.version, call.channels(), call.monitor.now()).applied_to(plain)
     unique = unique_fields(given)
     twin = call.world.twin(call.project, spec, unique)
     if twin is None:

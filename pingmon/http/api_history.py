@@ -12,16 +12,17 @@ import msgspec
 
 from pingmon.core.events import Id, Signal
 from pingmon.core.flip import Flip
+from pingmon.core.notify import Delivery
+from pingmon.core.parts import Subject
 from pingmon.core.times import SECOND
 from pingmon.http.answers import TEXT, Answer, ApiError, json_answer, not_found
-from pingmon.http.api_call import Call
-from pingmon.wire.history import RUN_SIGNALS, flips_json, pings_json
+from pingmon.http.api_call import NUMBER_MAX, PAGE, PAGE_MAX, Call
+from pingmon.wire.channels import delivery_json, waiting_json
+from pingmon.wire.checks import Json
+from pingmon.wire.history import RUN_SIGNALS, flip_json, pings_json
 
-PAGE: Final = 100
-PAGE_MAX: Final = 1000
 LOOK_BACK: Final = 200
 """Pings before a page in which the starts of its runs are looked for."""
-NUMBER_MAX: Final = 10**15
 UNIX_TIME_MAX: Final = 10_000_000_000
 SECONDS_MAX: Final = 31_536_000
 
@@ -63,12 +64,28 @@ async def read_body(call: Call, id: Id, n: str) -> Answer:
 
 async def list_flips(call: Call, id: Id) -> Answer:
     """A check's flips, newest first; `seconds`, `start`, `end`, `before` (a flip's `seq`), `limit` narrow the list."""
-    return json_answer(flips_json(await asked_flips(call, call.check(id).id, PAGE_MAX)))
+    check = call.check(id)
+    return json_answer({"flips": await flips_of(call, check, await asked_flips(call, id, PAGE_MAX))})
 
 
 async def list_flips_by_unique_key(call: Call, key: str) -> Answer:
     """The same, by the name that read-only keys see."""
-    return json_answer(flips_json(await asked_flips(call, call.check_by_unique_key(key).id, PAGE_MAX)))
+    check = call.check_by_unique_key(key)
+    return json_answer({"flips": await flips_of(call, check, await asked_flips(call, check.id, PAGE_MAX))})
+
+
+async def flips_of(call: Call, subject: Subject, flips: list[Flip]) -> list[Json]:
+    """The flips of a check or site as they are shown, with what became of the messages about them."""
+    rows = await call.history.flips_at({flip.seq for flip in flips})
+    messages: dict[int, list[Json]] = {flip.seq: [] for flip in flips}
+    for row in rows:
+        if row.stream != subject.id:
+            ended = msgspec.json.decode(row.body, type=Delivery)
+            messages[row.seq].append(delivery_json(ended, subject))
+    for owed in call.world.owed_about(subject):
+        if owed.flip.seq in messages:
+            messages[owed.flip.seq].append(waiting_json(owed, call.world.channels[owed.channel], subject))
+    return [flip_json(flip, messages[flip.seq], readonly=call.readonly) for flip in flips]
 
 
 async def asked_flips(call: Call, subject: Id, page: int) -> list[Flip]:

@@ -64,6 +64,7 @@ def _route(name: str, path: str, **operations: tuple[Role, Callable[..., Any]]) 
 
 CHECK: Final = "/checks/<uuid:id>"
 UNIQUE: Final = "/checks/<string(length=40):key>"
+CHANNEL: Final = "/channels/<uuid:id>"
 SITE: Final = "/sites/<uuid:id>"
 PROJECT: Final = "/projects/<uuid:id>"
 
@@ -84,6 +85,16 @@ ROUTES: Final = (
     _route("flips", f"{CHECK}/flips/", GET=("ro", history.list_flips)),
     _route("flips by unique key", f"{UNIQUE}/flips/", GET=("ro", history.list_flips_by_unique_key)),
     _route("channels", "/channels/", GET=("rw", channels.list_channels), POST=("rw", channels.create_channel)),
+    _route(
+        "channel",
+        CHANNEL,
+        GET=("rw", channels.read_channel),
+        POST=("rw", channels.update_channel),
+        DELETE=("rw", channels.delete_channel),
+    ),
+    _route("test channel", f"{CHANNEL}/test", POST=("rw", channels.test_channel)),
+    _route("secret of a channel", f"{CHANNEL}/secret", POST=("rw", channels.renew_secret)),
+    _route("deliveries", f"{CHANNEL}/deliveries/", GET=("rw", channels.list_deliveries)),
     _route("sites", "/sites/", GET=("ro", sites.list_sites), POST=("rw", sites.create_site)),
     _route(
         "site",

@@ -15,9 +15,9 @@ from pingmon.core.flip import Flip
 from pingmon.core.partner import MAX_SUPPRESSION_S
 from pingmon.core.times import SECOND
 from pingmon.http.answers import Answer, json_answer
-from pingmon.http.api_call import Call
-from pingmon.http.api_history import NUMBER_MAX, PAGE, PAGE_MAX, asked_flips
-from pingmon.wire.site_history import hour_json, round_json, site_flips_json, whole_hours
+from pingmon.http.api_call import NUMBER_MAX, PAGE, PAGE_MAX, Call
+from pingmon.http.api_history import asked_flips, flips_of
+from pingmon.wire.site_history import decision_json, hour_json, round_json, whole_hours
 from pingmon.wire.uptime import Past, days, months, silence_now, silences, tally, uptime_json
 
 HOURS_PAGE: Final = 168
@@ -33,7 +33,10 @@ MONTHS, MONTHS_MAX = 12, 36
 
 async def list_flips(call: Call, id: Id) -> Answer:
     """A site's flips, newest first; `seconds`, `start`, `end`, `before` (a flip's `seq`), `limit` narrow the list."""
-    return json_answer(site_flips_json(await asked_flips(call, call.site(id).id, PAGE)))
+    site = call.site(id)
+    flips = await asked_flips(call, id, PAGE)
+    shown = await flips_of(call, site, flips)
+    return json_answer({"flips": [each | decision_json(flip) for each, flip in zip(shown, flips, strict=True)]})
 
 
 async def list_probes(call: Call, id: Id) -> Answer:

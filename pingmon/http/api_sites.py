@@ -24,9 +24,6 @@ from pingmon.wire.looks import look_json
 from pingmon.wire.site_fields import FIELDS, changes, created
 from pingmon.wire.sites import SiteView, site_json
 
-PROBE_EVERY_S: Final = 5
-"""Seconds between two probes of one site that users ask for."""
-
 STATUSES: Final[tuple[SiteStatus, ...]] = get_args(SiteStatus)
 
 
@@ -98,7 +95,7 @@ async def probe_site(call: Call, id: Id) -> Answer:
         raise ApiError(409, "site is paused")
     if call.probes is None:
         raise try_again()
-    wait = call.probe_rates.wait_s(id)
+    wait = call.at_once.wait_s(id)
     if wait:
         raise ApiError(429, "rate limit exceeded", (("Retry-After", str(wait)),))
     look = await call.probes.probe(id)

@@ -2,7 +2,7 @@
 
 The keys, their order and their spelling are those of the reference server. A read-only key sees `unique_key` in place
 of everything that names the check's id. After the known keys come pingmon's own, which clients ignore:
-`last_start`, `last_success`.
+`last_start`, `last_success`, `told` (somebody has heard that it is down, as it is), `warnings`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from msgspec import Struct
 
 from pingmon.core.check import Check, next_ping, shown_status, watched_since
 from pingmon.core.ids import Id
-from pingmon.core.site import Site
+from pingmon.core.owing import told
+from pingmon.core.parts import Subject
 from pingmon.core.times import SECOND
 
 Json: TypeAlias = dict[str, Any]
@@ -86,6 +87,8 @@ def check_json(check: Check, view: View) -> Json:
         shown["tz"] = spec.tz
     shown["last_start"] = seconds_text(check.last_start)
     shown["last_success"] = seconds_text(check.last_success)
+    shown["told"] = told(check)
+    shown["warnings"] = warnings(check)
     return shown
 
 
@@ -112,7 +115,15 @@ def status(check: Check, view: View) -> str:
     return "started"
 
 
-def tagged(subject: Check | Site, tags: frozenset[str]) -> bool:
+def warnings(subject: Subject) -> list[str]:
+    """What is perhaps not as it was meant with a check or site, a sentence each."""
+    if subject.spec.channels:
+        return []
+    now = "it is down, and nobody is told" if subject.status == "down" else "nobody is told when it goes down"
+    return [f"it has no channels: {now}"]
+
+
+def tagged(subject: Subject, tags: frozenset[str]) -> bool:
     """Whether the check or site has all of `tags`; its own are separated by spaces only, and none is empty."""
     return tags <= {tag for tag in subject.spec.tags.split(" ") if tag}
 

@@ -6,13 +6,14 @@ failure with that id lies in between, or more than 72 hours. Source: the managem
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 from pingmon.core.events import Entry, PingReceived
-from pingmon.core.flip import Cause, Flip
+from pingmon.core.flip import Flip
 from pingmon.core.times import SECOND
 from pingmon.wire.checks import Json, exact_text, seconds_text
+from pingmon.wire.message import REASONS
 
 Placed: TypeAlias = tuple[int, Entry]
 """A ping and its position, counted back from the newest one (0)."""
@@ -20,14 +21,6 @@ Placed: TypeAlias = tuple[int, Entry]
 MAX_DURATION: Final = 72 * 3600 * SECOND
 RUN_SIGNALS: Final = frozenset({"start", "success", "fail"})
 """The signals that durations are made of."""
-
-REASONS: Final[dict[Cause, str]] = {
-    "": "",
-    "silence": "timeout",
-    "run": "timeout",
-    "signal": "fail",
-    "verdict": "verdict",
-}
 
 
 def durations(pings: Iterable[Placed]) -> dict[int, int]:
@@ -72,16 +65,18 @@ def _ping_json(entry: Entry, n: int, known: dict[int, int], check_url: str) -> J
     return shown
 
 
-def flips_json(flips: Iterable[Flip]) -> Json:
-    """The answer that lists `flips`. `seq` is the mark from which to ask for older ones."""
-    return {"flips": [flip_json(flip) for flip in flips]}
+def flip_json(flip: Flip, messages: Sequence[Json], *, readonly: bool) -> Json:
+    """One flip, as it is shown of checks and of sites. `seq` is the mark from which to ask for older ones.
 
-
-def flip_json(flip: Flip) -> Json:
-    """One flip, as it is shown of checks and of sites."""
-    return {
+    `messages` say what became of those about it (`channels.delivery_json`); who was told is not shown to a read-only
+    key. `told` is null of a flip that nobody was to be told of.
+    """
+    shown: Json = {
         "timestamp": seconds_text(flip.at),
         "up": int(flip.new == "up"),
-        "reason": REASONS[flip.cause],
+        "reason": flip.cause,
+        "why": REASONS[flip.cause],
         "seq": flip.seq,
+        "told": any(message["result"] == "delivered" for message in messages) if messages else None,
     }
+    return shown if readonly else shown | {"deliveries": list(messages)}

@@ -2,7 +2,7 @@
 
 The JSON object, which is also the default body of a webhook:
 
-    event     "check.down", "check.up", "check.ended" (its schedule has run out), "site.down" or "site.up"
+    event     "check.down", "check.up", "check.ended" (its schedule has run out), "site.down", "site.up" or "test"
     id        of the message; the same in every attempt, so that a receiver can drop a repeat
     text      all of it in one line
     check     the check, as the management API shows it; or
@@ -28,8 +28,9 @@ from typing import Final
 from msgspec import Struct
 
 from pingmon.core.channel import Channel
-from pingmon.core.events import SiteSpec
-from pingmon.core.flip import Cause, Deaf
+from pingmon.core.check import Check
+from pingmon.core.events import DAEMON, CheckSpec, SiteSpec
+from pingmon.core.flip import Cause, Deaf, Flip
 from pingmon.core.notify import Notification
 from pingmon.core.parts import Subject
 from pingmon.core.site import Site
@@ -55,13 +56,14 @@ DEAF_CAUSES: Final = {
     "suspended": "its machine was suspended",
     "disk": "its disk took nothing",
 }
+TEST_SPEC: Final = CheckSpec(name="test", slug="test", tags="test")
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 class Letter(Struct, frozen=True, gc=False):
     """A message that is owed, with all it is about. `lost` is the name of the channel that could not be told.
 
-    `now` (microseconds since the epoch) is when this attempt began.
+    `now` (microseconds since the epoch) is when this attempt began. `test`: somebody wants to see whether it arrives.
     """
 
     owed: Notification
@@ -69,11 +71,12 @@ class Letter(Struct, frozen=True, gc=False):
     channel: Channel
     now: int
     lost: str = ""
+    test: bool = False
 
     @property
     def id(self) -> str:
-        """The message's id for the outside: without the full stops that delimit the parts of a signed message."""
-        return self.owed.id.replace(".", "_")
+        """The message's id for the outside."""
+        return message_id(self.owed.id)
 
     @property
     def down_seconds(self) -> int | None:
@@ -83,6 +86,30 @@ class Letter(Struct, frozen=True, gc=False):
             return None
         began = flip.since if self.owed.down_from is None else self.owed.down_from
         return max(0, flip.at - began) // SECOND
+
+
+def trial_letter(channel: Channel, now: int, *, up: bool) -> Letter:
+    """A message to try `channel` with: about a check that there is not, which goes down, or comes back after a minute.
+
+    Each has an id of its own.
+    """
+    began = now - 60 * SECOND
+    if up:
+        flip = Flip(0, DAEMON, now, "down", "up", "", began)
+    else:
+        flip = Flip(0, DAEMON, now, "up", "down", "signal", began, exitstatus=1)
+    subject = Check(DAEMON, channel.project, TEST_SPEC, 0, began, now, "up" if up else "down", 1, now)
+    return Letter(Notification(f"{channel.id}.test.{now}", channel.id, flip, now), subject, channel, now, test=True)
+
+
+def message_id(id: str) -> str:
+    """A message's id for the outside: without the full stops that delimit the parts of a signed message."""
+    return id.replace(".", "_")
+
+
+def event_of(flip: Flip, subject: Subject) -> str:
+    """What happened, for programs: `check.down`, `check.up`, `check.ended`, `site.down` or `site.up`."""
+    return f"{kind(subject)}.{'ended' if flip.cause == 'ended' else flip.new}"
 
 
 def name(subject: Subject) -> str:
@@ -110,6 +137,9 @@ def kind(subject: Subject) -> str:
 
 def text(letter: Letter) -> str:
     """The whole message in one line."""
+    if letter.test:
+        happened = "came back" if letter.owed.flip.new == "up" else "went down"
+        return f'TEST: a message to channel "{printable(letter.channel.name)}", as if something {happened}; nothing has'
     sentences = [_news(letter)]
     if (missed := letter.owed.missed) is not None:
         often = "" if missed.count == 1 else f"{missed.count} times "
@@ -142,7 +172,7 @@ def object_of(letter: Letter, shown: Mapping[str, object]) -> dict[str, object]:
         changed |= {"code": flip.code, "looks": [look_json(look) for look in flip.looks]}
     what = kind(letter.subject)
     said: dict[str, object] = {
-        "event": f"{what}.{'ended' if flip.cause == 'ended' else flip.new}",
+        "event": "test" if letter.test else event_of(flip, letter.subject),
         "id": letter.id,
         "text": text(letter),
         what: shown,

@@ -53,7 +53,7 @@ def request(partner: Partner, question: Question, now: int) -> Request:
     }
     if credentials is not None:
         headers["Authorization"] = b"Basic " + b64encode(credentials)
-    headers |= signature(partner.spec.secret, question.id, now, body)
+    headers |= signature(tuple(filter(None, [partner.spec.secret])), question.id, now, body)
     return Request("POST", url, tuple(headers.items()), body)
 
 

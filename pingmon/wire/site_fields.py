@@ -43,10 +43,13 @@ FIELDS: Final[dict[str, Rule]] = {
 
 
 def created(given: Given, channels: Iterable[Channel], slugs: Collection[str]) -> SiteSpec:
-    """The site that a request makes; `channels` are the project's, `slugs` those of all partners. Raises `Invalid`."""
+    """The site that a request makes; `channels` are the project's, `slugs` those of all partners. Raises `Invalid`.
+
+    It has all channels of the project if the request says nothing of them.
+    """
     if "url" not in given:
         raise Invalid("json validation error: url is missing")
-    return SiteSpec(**_settings(given, "", channels, slugs))
+    return SiteSpec(**_settings({"channels": "*", **given}, "", channels, slugs))
 
 
 def changes(given: Given, spec: SiteSpec, channels: Iterable[Channel], slugs: Collection[str]) -> SiteChanges:

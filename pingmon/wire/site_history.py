@@ -9,16 +9,11 @@ from msgspec.structs import replace
 from pingmon.core.events import Entry, Hour, SiteProbed
 from pingmon.core.flip import Flip
 from pingmon.wire.checks import Json, exact_text, seconds_text
-from pingmon.wire.history import flip_json
 from pingmon.wire.looks import look_json, witnesses
 
 
-def site_flips_json(flips: Iterable[Flip]) -> Json:
-    """The answer that lists `flips`: as those of checks, with the status before and after, and what decided it."""
-    return {"flips": [flip_json(flip) | _decision_json(flip) for flip in flips]}
-
-
-def _decision_json(flip: Flip) -> Json:
+def decision_json(flip: Flip) -> Json:
+    """What the flips of sites show besides: the status before and after, and what decided it."""
     return {"old": flip.old, "new": flip.new, "code": flip.code, "looks": [look_json(look) for look in flip.looks]}
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from msgspec import Struct
 
 from pingmon.core.look import Look
+from pingmon.core.owing import told
 from pingmon.core.partner import Partner
 from pingmon.core.site import Site
 from pingmon.core.telling import silent_until
-from pingmon.wire.checks import Json, seconds_text
+from pingmon.wire.checks import Json, seconds_text, warnings
 
 
 class SiteView(Struct, frozen=True):
@@ -28,7 +29,7 @@ class SiteView(Struct, frozen=True):
 def site_json(site: Site, view: SiteView) -> Json:
     """The JSON object of one site.
 
-    `suppressed_until` is set while the host's word silences it; `told` says that its users were told that it is down.
+    `suppressed_until` is set while the host's word silences it; `told` says that somebody has heard that it is down.
     """
     spec, own = site.spec, site.last.own if site.last is not None else None
     latest = view.latest if own is None or (view.latest is not None and view.latest.at >= own.at) else own
@@ -55,7 +56,8 @@ def site_json(site: Site, view: SiteView) -> Json:
         "host_found": host_json(site, view.host),
         "partner_answer": word_json(site, view.host),
         "suppressed_until": seconds_text(until) if until > view.now else None,
-        "told": site.told,
+        "told": told(site),
+        "warnings": warnings(site),
         "uuid": site.id,
     }
     if not view.readonly:

@@ -1,7 +1,7 @@
 """What `status/` answers: what is wrong with the daemon, in words for anybody and in words for its operator.
 
     without a key   200 `OK`, or 503 `{"problems": ["<text>", …]}`
-    with any key    200 or 503 `{"version": "…", "problems": [{"text": "…", "detail": "…"}, …]}`
+    with any key    200 or 503 `{"version": "…", "problems": [{"text": "…", "detail": "…"}, …], "warnings": [the same]}`
 
 Strangers may ask, so a text names nobody: no check, no site, no verifier, no path. A detail may.
 """
@@ -28,7 +28,10 @@ def for_anybody(problems: Sequence[Problem]) -> dict[str, object]:
     return {"problems": [problem.text for problem in problems]}
 
 
-def for_keys(problems: Sequence[Problem], version: str) -> dict[str, object]:
-    """What those who have a key are told; `version` is the daemon's."""
-    told = [{"text": problem.text, "detail": problem.detail} for problem in problems]
-    return {"version": version, "problems": told}
+def for_keys(problems: Sequence[Problem], warnings: Sequence[Problem], version: str) -> dict[str, object]:
+    """What those who have a key are told; `version` is the daemon's. `warnings` keep it from nothing."""
+    return {"version": version, "problems": _explained(problems), "warnings": _explained(warnings)}
+
+
+def _explained(problems: Sequence[Problem]) -> list[dict[str, str]]:
+    return [{"text": problem.text, "detail": problem.detail} for problem in problems]

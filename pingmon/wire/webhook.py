@@ -33,7 +33,7 @@ from pingmon.core.check import Check
 from pingmon.core.events import CheckSpec
 from pingmon.core.times import SECOND
 from pingmon.wire.checks import seconds_text
-from pingmon.wire.message import Letter, object_of
+from pingmon.wire.message import Letter, object_of, text
 
 USER_AGENT: Final = f"pingmon/{__version__}"
 BODY_METHODS: Final = frozenset({"POST", "PUT"})
@@ -48,13 +48,27 @@ OURS: Final = frozenset(
 """Headers that a channel cannot set: how the message is framed, and whose it is."""
 
 _PLACEHOLDER: Final = re.compile(
-    r"\$(BODY_JSON|BODY|CODE|EXITSTATUS|JSON|NAME_JSON|NAME|NOW|SLUG|STATUS|TAGS|TAG[1-9][0-9]*)"
+    r"\$(BODY_JSON|BODY|CODE|EXITSTATUS|JSON|NAME_JSON|NAME|NOW|SLUG|STATUS|TAGS|TAG[1-9][0-9]*|TEXT_JSON|TEXT)"
 )
 _HOST: Final = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]+")
 _KEPT_IN_URL: Final = "!$%&'()*+,;=:@/?[]~"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_IN_BODY_ONLY: Final = ("BODY_JSON", "BODY")
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether `text` (`$NAME`, say) begins with a placeholder; what follows that stays."""
+    return _PLACEHOLDER.match(text) is not None
+
+
+def in_body_only(text: str) -> bool:
+    """Whether the placeholder at the begin of `text` is replaced in bodies only."""
+    found = _PLACEHOLDER.match(text)
+    return found is not None and found[1] in _IN_BODY_ONLY
 
 
 class Unsendable(ValueError):
@@ -111,21 +125,21 @@ def request(letter: Letter, shown: Mapping[str, object], last_body: bytes) -> Re
     _default(headers, "User-Agent", USER_AGENT.encode())
     if credentials is not None:
         _default(headers, "Authorization", b"Basic " + b64encode(credentials))
-    headers |= signature(letter.channel.secret, letter.id, letter.now, body)
+    headers |= signature(letter.channel.secrets(letter.now), letter.id, letter.now, body)
     return Request(template.method, url, tuple(headers.items()), body)
 
 
-def signature(secret: str, id: str, now: int, body: bytes) -> dict[str, bytes]:
-    """The Standard Webhooks headers for `body`, which is UTF-8; none if there is no `secret`. Raises `Unsendable`.
+def signature(secrets: tuple[str, ...], id: str, now: int, body: bytes) -> dict[str, bytes]:
+    """The Standard Webhooks headers for `body`, which is UTF-8; none if there are no `secrets`. Raises `Unsendable`.
 
-    `now`: microseconds since the epoch, of this attempt.
+    `now`: microseconds since the epoch, of this attempt. Each of the secrets signs: receivers take any that they know.
     """
-    if not secret:
+    if not secrets:
         return {}
     # `sign` takes the fields of the datetime for UTC whatever its zone, and cuts it to the second.
     at, text = _EPOCH + timedelta(seconds=now // SECOND), body.decode()
     try:
-        signed = Webhook(secret).sign(id, at, text)
+        signed = " ".join(Webhook(secret).sign(id, at, text) for secret in secrets)
     except (ValueError, EmptyWebhookSecretError) as error:
         raise Unsendable("the channel's secret cannot sign") from error
     return {
@@ -168,6 +182,7 @@ def _values(letter: Letter, shown: Mapping[str, object]) -> dict[str, str]:
     if exitstatus is None and isinstance(subject, Check):
         exitstatus = subject.exitstatus
     spec = subject.spec
+    sentence = text(letter)
     called = spec.name if isinstance(spec, CheckSpec) else spec.name or spec.url
     values = {
         "CODE": subject.id,
@@ -178,6 +193,8 @@ def _values(letter: Letter, shown: Mapping[str, object]) -> dict[str, str]:
         "SLUG": spec.slug if isinstance(spec, CheckSpec) else "",
         "TAGS": spec.tags,
         "JSON": json.dumps(shown),
+        "TEXT": sentence,
+        "TEXT_JSON": json.dumps(sentence),
         "EXITSTATUS": str(-1 if exitstatus is None else exitstatus),
     }
     values |= {f"TAG{number}": tag for number, tag in enumerate(filter(None, spec.tags.split(" ")), 1)}

@@ -12,12 +12,16 @@ could not be sent as an HTTP request is refused here, when somebody looks, and n
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from pingmon.core.addresses import AddressPolicy
 from pingmon.wire.fields import Invalid, storable
+from pingmon.wire.webhook import BODY_METHODS, in_body_only, is_placeholder
 
 DIRECTIONS: Final = ("down", "up")
 METHODS: Final = ("GET", "POST", "PUT")
@@ -28,6 +32,7 @@ MAX_HEADERS: Final = 50
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7f]")
+_PLACEHOLDER_LIKE: Final = re.compile(r"\$[A-Z][A-Z0-9_]*")
 _FRAMING: Final = frozenset(
     {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
@@ -46,6 +51,54 @@ def webhook_value(value: object) -> dict[str, object]:
     if not any(settings[f"url_{direction}"] for direction in DIRECTIONS):
         raise _error("value needs a url_down or a url_up")
     return settings
+
+
+def changed_value(settings: Mapping[str, object], value: object) -> dict[str, object]:
+    """`settings` with those that `value` sets; the others stay. Raises `Invalid`."""
+    return webhook_value({**settings, **_object(value)})
+
+
+def unreachable(settings: Mapping[str, Any], policy: AddressPolicy) -> str | None:
+    """Why a receiver that is named by its address, or as this machine, will never be told; None if none is so.
+
+    Other names are looked up for each message, so of them nothing can be said here.
+    """
+    for direction in DIRECTIONS:
+        url = settings[f"url_{direction}"]
+        refusal = policy.refusal(address) if url and (address := _address(url)) else None
+        if refusal is not None:
+            return f"url_{direction} cannot be reached: {refusal}"
+    return None
+
+
+def _address(url: str) -> str | None:
+    """The address that a URL names literally."""
+    host = (urlsplit(url).hostname or "").removesuffix(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return "127.0.0.1"
+    try:
+        return str(ip_address(host.partition("%")[0]))
+    except ValueError:
+        return None
+
+
+def doubts(settings: Mapping[str, Any]) -> Iterator[str]:
+    """What in settings that can be used is perhaps not as it was meant, a sentence each."""
+    for direction, when in (("down", "goes down"), ("up", "comes back")):
+        url, body = settings[f"url_{direction}"], settings[f"body_{direction}"]
+        if not url:
+            yield f"there is no url_{direction}: nothing is sent when something {when}"
+            continue
+        method = settings[f"method_{direction}"]
+        if body and method not in BODY_METHODS:
+            yield f"body_{direction} is not sent with {method}: set method_{direction} to POST"
+        headers = settings[f"headers_{direction}"].values()
+        for field, texts, in_body in (("url", [url], False), ("headers", headers, False), ("body", [body], True)):
+            for found in dict.fromkeys(_PLACEHOLDER_LIKE.findall(" ".join(texts))):
+                if not is_placeholder(found):
+                    yield f"{found} in {field}_{direction} is no placeholder: it is sent as it is"
+                elif in_body_only(found) and not in_body:
+                    yield f"{found} in {field}_{direction} is sent as it is: it works in a body only"
 
 
 def _error(text: str) -> Invalid:

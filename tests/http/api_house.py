@@ -23,6 +23,7 @@ from pingmon.core.look import Fault, Look
 from pingmon.core.parts import Outcome
 from pingmon.core.times import SECOND
 from pingmon.http.api import Api, ApiSettings, History, Probes
+from pingmon.http.api_call import Tests
 from pingmon.http.keys import key_created, new_key
 from pingmon.journal import MemoryJournal
 from pingmon.monitor import Monitor
@@ -61,6 +62,7 @@ class House:
         settings: ApiSettings | None = None,
         history: History | None = None,
         probes: Probes | None = None,
+        tests: Tests | None = None,
     ) -> None:
         self.time = float(START)
         self.turns = Clock()
@@ -81,6 +83,7 @@ class House:
             health=lambda: self.health(),
             clock=self.turns,
             probes=probes,
+            tests=tests,
             random_bytes=lambda n: self.random_bytes(n),
         )
         root = Resource()

@@ -316,12 +316,12 @@ def test_status_for_those_who_have_a_key() -> None:
     """Whatever its role: the version, and of each problem why and what to do. A wrong key is told so."""
     house = House()
     for key in (house.ro, house.rw, house.operator):
-        assert house.get("/api/v3/status/", key).json == {"version": __version__, "problems": []}
+        assert house.get("/api/v3/status/", key).json == {"version": __version__, "problems": [], "warnings": []}
     house.health = lambda: [FULL]
     reply = house.get("/api/v3/status/", house.ro)
     assert reply.status == 503
     detail = {"text": "the journal takes no events", "detail": "the disk is full; make room"}
-    assert reply.json == {"version": __version__, "problems": [detail]}
+    assert reply.json == {"version": __version__, "problems": [detail], "warnings": []}
     assert house.get("/api/v3/status/", "foo").error == "wrong api key"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail
@@ -141,6 +142,9 @@ class Broken:
         return fail(self._error)
 
     def flips(self, stream: str, **_: Any) -> Deferred[Any]:
+        return fail(self._error)
+
+    def flips_at(self, seqs: Collection[int]) -> Deferred[Any]:
         return fail(self._error)
 
     def events(self, stream: str, kind: type[Event], **_: Any) -> Deferred[Any]:

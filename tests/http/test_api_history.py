@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -101,6 +102,9 @@ class Slow:
     def flips(self, stream: str, **asked: Any) -> Deferred[Any]:
         return self.house.journal.flips(stream, **asked)
 
+    def flips_at(self, seqs: Collection[int]) -> Deferred[Any]:
+        return self.house.journal.flips_at(seqs)
+
     def events(self, stream: str, kind: type[Event], **asked: Any) -> Deferred[Any]:
         return self.house.journal.events(stream, kind, **asked)
 
@@ -156,7 +160,7 @@ def flipping(house: House) -> str:
 def test_flips_newest_first(house: House) -> None:
     """Flips come newest first, with the reason of a down."""
     flips = house.get(flipping(house)).json["flips"]
-    assert [(flip["up"], flip["reason"]) for flip in flips] == [(0, ""), (1, ""), (0, "fail"), (1, "")]
+    assert [(flip["up"], flip["reason"]) for flip in flips] == [(0, ""), (1, ""), (0, "signal"), (1, "")]
     assert flips[3]["timestamp"] == "2023-11-14T22:13:20+00:00"
 
 
@@ -165,6 +169,7 @@ def test_flips_for_a_read_only_key(house: House) -> None:
     path = flipping(house)
     (listed,) = house.get("/api/v3/checks/", house.ro).json["checks"]
     by_key = house.get(f"/api/v3/checks/{listed['unique_key']}/flips/", house.ro)
+    assert all("deliveries" not in flip for flip in by_key.json["flips"])
     assert by_key.json == house.get(path, house.ro).json
     assert len(by_key.json["flips"]) == 4
 

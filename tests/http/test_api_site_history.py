@@ -10,7 +10,7 @@ from pingmon.core.answer import Answer
 from pingmon.core.events import Hour, PartnerAnswered, SitePaused, SiteProbed, SiteResumed
 from pingmon.core.times import SECOND
 from pingmon.http import api_site_history as history
-from pingmon.http.api_history import PAGE_MAX
+from pingmon.http.api_call import PAGE_MAX
 from tests.http.api_house import START, House
 
 DAY_S = 86_400
@@ -53,7 +53,7 @@ def test_flips_say_what_decided_them(house: House) -> None:
         ("new", "up", 200, 1),
     ]
     assert flips[1]["looks"][0]["class"] == "status"
-    assert asked(house, f"{path}/flips/?limit=1&before={flips[0]['seq']}")["flips"] == [flips[1]]
+    assert asked(house, f"{path}/flips/?limit=1&before={flips[0]['seq']}", house.ro)["flips"] == [flips[1]]
     assert house.get(f"{path}/flips/?limit=0").error == "limit must be a number from 1 to 1000"
 
 

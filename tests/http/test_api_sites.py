@@ -83,6 +83,7 @@ def test_an_address_makes_a_site() -> None:
         "partner_answer": None,
         "suppressed_until": None,
         "told": False,
+        "warnings": ["it has no channels: nobody is told when it goes down"],
         "uuid": shown["uuid"],
         "channels": "",
         "update_url": address,

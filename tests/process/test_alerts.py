@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred
 
 from pingmon.core.events import ChannelCreated, CheckCreated, CheckSpec, Draft, Event, PingReceived, ProjectCreated
 from pingmon.journal import SqliteJournal
+from pingmon.journal.verify import verify
 from pingmon.testing import PROJECT, uuid
 from tests.process.daemons import Receiver, Running, Starter, until
 
@@ -76,12 +77,100 @@ def test_the_placeholders_of_the_reference_server_work(start: Starter, receiver:
 def test_private_addresses_are_refused_unless_allowed_and_the_error_names_the_key(
     start: Starter, receiver: Receiver
 ) -> None:
-    """A stranger's webhook must not reach into the operator's network."""
+    """A stranger's webhook must not reach into the operator's network; once it is allowed, what waits goes at once."""
     daemon = start()
+    refused = daemon.api("POST", "channels/", hook(receiver))
+    assert refused.status == 400
+    assert "[outgoing] allow" in refused.json["error"]
+    daemon.stop()
+    daemon = start(daemon.data, config=LOOPBACK)
     with_channel(daemon, receiver)
+    daemon.stop()
+    daemon = start(daemon.data)
     daemon.ping("job/fail", "?create=1")
-    until(lambda: "[outgoing] allow" in daemon.log.read_text(), "the refusal")
+    until(lambda: "channel hook (" in daemon.log.read_text(), "the refusal")
+    assert 'allow it with [outgoing] allow = ["127.0.0.0/8"]' in daemon.log.read_text()
     assert receiver.got == []
+    daemon.kill()
+    start(daemon.data, config=LOOPBACK)
+    receiver.wait(1, 3)
+
+
+def test_a_dead_receiver_costs_one_attempt_and_one_line_a_round_and_all_goes_when_it_is_back(
+    start: Starter, receiver: Receiver
+) -> None:
+    """Forty jobs fail at once; the receiver answers 500 until its second attempt."""
+    receiver.answer = lambda request: 500
+    daemon = start(config=LOOPBACK)
+    with_channel(daemon, receiver)
+    for number in range(40):
+        daemon.ping(f"job-{number}/fail", "?create=1")
+    receiver.wait(1)
+    receiver.answer = lambda request: 200
+    got = receiver.wait(41, 12)
+    assert len({message.headers["webhook-id"] for message in got}) == 40
+    until(lambda: "answers again" in daemon.log.read_text(), "the recovery to be logged")
+    assert daemon.log.read_text().count("was not told") == 1
+
+
+def test_a_channel_is_tested_and_what_waits_for_it_goes_when_the_test_goes_well(
+    start: Starter, receiver: Receiver
+) -> None:
+    """Both secrets sign while the new one is being brought to the receiver."""
+    receiver.answer = lambda request: 404
+    daemon = start(config=LOOPBACK)
+    old = with_channel(daemon, receiver)
+    (channel,) = daemon.api("GET", "channels/").json["channels"]
+    daemon.ping("job/fail", "?create=1")
+    receiver.wait(1)
+    tested = daemon.api("POST", f"channels/{channel['id']}/test")
+    assert (tested.json["delivered"], tested.json["error"]) == (False, "status 404")
+    until(lambda: logged(daemon.data, "channel_tested"), "the test to be logged")
+    new = daemon.api("POST", f"channels/{channel['id']}/secret").json["secret"]
+    receiver.answer = lambda request: 200
+    threading.Event().wait(5.1)
+    count = len(receiver.got)
+    daemon.api("POST", f"channels/{channel['id']}/test", {"event": "up"})
+    messages = receiver.wait(count + 1)[count:]
+    for secret in (old, new):
+        standardwebhooks.Webhook(secret).verify(messages[0].body, messages[0].headers)
+    assert {json.loads(message.body)["event"] for message in receiver.wait(4)[:4]} >= {"test", "check.down"}
+
+
+def test_whoever_heard_nothing_of_an_outage_hears_of_both_its_ends_and_can_see_why(
+    start: Starter, receiver: Receiver
+) -> None:
+    """One message, "was down from … to …"; what became of both is shown, also after the daemon was killed."""
+    receiver.answer = lambda request: 500
+    daemon = start(config=LOOPBACK)
+    with_channel(daemon, receiver)
+    check = daemon.ping("job/fail", "?create=1")
+    assert check.status == 201
+    receiver.wait(1)
+    until(lambda: logged(daemon.data, "notification_failed"), "the failure to be logged")
+    daemon.ping("job")
+    receiver.answer = lambda request: 200
+    up = receiver.wait(2, 8)[-1]
+    assert re.search(rb'"text":"UP: job, was down from [^"]* to [^"]*"', up.body), up.body
+    until(lambda: logged(daemon.data, "notification_delivered"), "the delivery to be logged")
+    assert "(down) was not delivered to channel hook (" in daemon.log.read_text()
+    became(daemon)
+    daemon.kill()
+    again = start(daemon.data, config=LOOPBACK)
+    became(again)
+    again.stop()
+    assert verify(daemon.data / "journal.sqlite3").damage == ()
+
+
+def became(daemon: Running) -> None:
+    """The way up was delivered, and took the place of the way down: the API says so of the check and the channel."""
+    (shown,) = daemon.api("GET", "checks/").json["checks"]
+    flips = daemon.api("GET", f"checks/{shown['uuid']}/flips/").json["flips"]
+    assert [[each["result"] for each in flip["deliveries"]] for flip in flips] == [["delivered"], ["replaced"]]
+    assert [flip["told"] for flip in flips] == [True, False]
+    (channel,) = daemon.api("GET", "channels/").json["channels"]
+    listed = daemon.api("GET", f"channels/{channel['id']}/deliveries/").json["deliveries"]
+    assert [each["result"] for each in listed] == ["delivered", "replaced"]
 
 
 def test_a_receiver_that_fails_is_tried_again_with_the_same_id_also_after_a_crash(

@@ -23,7 +23,7 @@ COMMON = (
     "start_kw success_kw failure_kw filter_subject filter_body filter_http_body filter_default_fail badge_url"
 )
 ADDRESSES = "uuid ping_url update_url pause_url resume_url channels"
-OURS = "last_start last_success"
+OURS = "last_start last_success told warnings"
 
 
 def check(**changes: Any) -> Check:

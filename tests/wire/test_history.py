@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pingmon.core.events import Entry, PingReceived, Signal
 from pingmon.core.flip import Flip
 from pingmon.core.times import SECOND
-from pingmon.wire.history import MAX_DURATION, Placed, durations, flips_json, pings_json
+from pingmon.wire.history import MAX_DURATION, Placed, durations, flip_json, pings_json
 
 NOW = 1_700_000_000 * SECOND
 A, B = "aaaaaaaa-0000-4000-8000-000000000000", "bbbbbbbb-0000-4000-8000-000000000000"
@@ -94,11 +94,28 @@ def test_flips_as_json() -> None:
         Flip(6, "c", NOW, "up", "down", "run"),
         Flip(5, "c", NOW, "new", "paused"),
     ]
-    shown = flips_json(flips)["flips"]
-    assert shown[0] == {"timestamp": "2023-11-14T22:13:20+00:00", "up": 1, "reason": "", "seq": 9}
-    assert [(flip["up"], flip["reason"]) for flip in shown[1:]] == [
-        (0, "fail"),
-        (0, "timeout"),
-        (0, "timeout"),
-        (0, ""),
+    shown = [flip_json(flip, [], readonly=True) for flip in flips]
+    assert shown[0] == {
+        "timestamp": "2023-11-14T22:13:20+00:00",
+        "up": 1,
+        "reason": "",
+        "why": "",
+        "seq": 9,
+        "told": None,
+    }
+    assert [(flip["up"], flip["reason"], flip["why"]) for flip in shown[1:]] == [
+        (0, "signal", "the job reported a failure"),
+        (0, "silence", "no ping came in time"),
+        (0, "run", "a run took longer than it may"),
+        (0, "", ""),
     ]
+
+
+def test_a_flip_says_whether_anybody_was_told_and_to_whom_it_may_how() -> None:
+    """A read-only key does not see channels."""
+    lost, delivered = {"result": "given_up"}, {"result": "delivered"}
+    flip = Flip(8, "c", NOW, "up", "down", "signal")
+    assert flip_json(flip, [lost], readonly=False)["told"] is False
+    shown = flip_json(flip, [lost, delivered], readonly=False)
+    assert (shown["told"], shown["deliveries"]) == (True, [lost, delivered])
+    assert "deliveries" not in flip_json(flip, [delivered], readonly=True)

@@ -13,13 +13,13 @@ from pingmon.core.check import Check, Status
 from pingmon.core.events import CheckSpec, SiteSpec
 from pingmon.core.flip import Cause, Deaf, Flip, FlipStatus
 from pingmon.core.look import Look
-from pingmon.core.notify import Notification
+from pingmon.core.notify import Missed, Notification
 from pingmon.core.site import Site
 from pingmon.core.times import SECOND
 from pingmon.core.verdict import Place
 from pingmon.testing import PROJECT, bad, good, uuid
 from pingmon.wire.looks import look_json
-from pingmon.wire.message import REASONS, Letter, duration_text, name, object_of, text
+from pingmon.wire.message import REASONS, Letter, called, duration_text, name, object_of, text, trial_letter
 
 T0 = 1_700_000_000 * SECOND
 CHANNEL = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", {}, "", 1, T0)
@@ -64,6 +64,36 @@ def test_an_up_whose_down_was_never_delivered_says_from_when_to_when_it_was_down
     said = object_of(up, {})
     assert said["down_from"] == "2023-11-14T20:13:20+00:00"
     assert msgspec.convert(said["flip"], dict[str, object])["down_seconds"] == 7200
+
+
+@pytest.mark.parametrize(("count", "often"), [(1, ""), (3, "3 times ")])
+def test_a_message_makes_up_for_outages_of_which_none_could_be_told(count: int, often: str) -> None:
+    """In the way down that came after them, or in the way up."""
+    down = letter("down", "silence")
+    down = replace(down, owed=replace(down.owed, missed=Missed(T0 - 7200 * SECOND, T0 - 3600 * SECOND, count)))
+    assert text(down).endswith(f"; it was down {often}before, from 2023-11-14 20:13:20 UTC to 2023-11-14 21:13:20 UTC")
+    assert object_of(down, {})["missed"] == {
+        "count": count,
+        "since": "2023-11-14T20:13:20+00:00",
+        "until": "2023-11-14T21:13:20+00:00",
+    }
+
+
+@pytest.mark.parametrize(("up", "happened"), [(False, "went down"), (True, "came back")])
+def test_a_test_message_cannot_be_taken_for_an_alert(up: bool, happened: str) -> None:
+    """Neither by people nor by programs; all else is as in a real one."""
+    trial = trial_letter(replace(CHANNEL, name="o\nps"), T0, up=up)
+    assert text(trial) == f'TEST: a message to channel "o?ps", as if something {happened}; nothing has'
+    said = object_of(trial, {"name": "test"})
+    assert (said["event"], said["id"], said["check"]) == ("test", f"{CHANNEL.id}_test_{T0}", {"name": "test"})
+    flip = msgspec.convert(said["flip"], dict[str, object])
+    assert (flip["new"], flip["since"]) == ("up" if up else "down", "2023-11-14T22:12:20+00:00")
+
+
+def test_what_a_channel_is_called_cannot_break_a_line() -> None:
+    """One without a name is called by its kind."""
+    assert called(replace(CHANNEL, name="o\nps")) == "o?ps (dddddddd)"
+    assert called(replace(CHANNEL, name="")) == "webhook (dddddddd)"
 
 
 def test_a_message_says_that_pingmon_itself_had_been_deaf() -> None:

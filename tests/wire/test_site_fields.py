@@ -24,7 +24,8 @@ def spec(**body: Any) -> SiteSpec:
 
 def test_an_address_is_enough() -> None:
     """All else has a default."""
-    assert spec() == SiteSpec(url=URL, interval=300, timeout=10, host="auto")
+    assert spec() == SiteSpec(url=URL, interval=300, timeout=10, host="auto", channels=(CHANNEL.id,))
+    assert spec(channels="").channels == ()
 
 
 def test_everything_that_can_be_set() -> None:

@@ -6,7 +6,7 @@ from pingmon.core.events import Entry, Hour, SiteProbed
 from pingmon.core.flip import Flip
 from pingmon.core.look import Look
 from pingmon.core.times import SECOND
-from pingmon.wire.site_history import hour_json, round_json, site_flips_json, whole_hours
+from pingmon.wire.site_history import decision_json, hour_json, round_json, whole_hours
 
 NOW = 1_700_000_000 * SECOND
 HERE = Look("", NOW, 503, "status", 12, "192.0.2.1", "503 Service Unavailable")
@@ -14,14 +14,10 @@ TOKYO = Look("tokyo", NOW + 5, 200, "", 9)
 
 
 def test_a_flip_of_a_site_says_what_decided_it() -> None:
-    """It is the flip of a check and the status before and after, the code, and every look."""
-    (shown,) = site_flips_json([Flip(9, "s", NOW, "suspect", "down", "verdict", code=503, looks=(HERE,))])["flips"]
+    """The status before and after, the code, and every look."""
+    shown = decision_json(Flip(9, "s", NOW, "suspect", "down", "verdict", code=503, looks=(HERE,)))
     (look,) = shown.pop("looks")
     assert shown == {
-        "timestamp": "2023-11-14T22:13:20+00:00",
-        "up": 0,
-        "reason": "verdict",
-        "seq": 9,
         "old": "suspect",
         "new": "down",
         "code": 503,

@@ -74,6 +74,7 @@ def test_a_site_as_json() -> None:
         "partner_answer": None,
         "suppressed_until": None,
         "told": True,
+        "warnings": [],
         "uuid": ID,
         "update_url": ADDRESS,
         "pause_url": f"{ADDRESS}/pause",

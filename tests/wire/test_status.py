@@ -14,11 +14,12 @@ def test_anybody_may_read_what_is_wrong_but_not_why() -> None:
 
 def test_who_has_a_key_reads_the_reasons_and_the_version_too() -> None:
     """In the order in which they were found; none is an empty list."""
-    assert for_keys(PROBLEMS, "1.2") == {
+    assert for_keys(PROBLEMS, PROBLEMS[1:], "1.2") == {
         "version": "1.2",
         "problems": [
             {"text": "the journal takes no events", "detail": "/var/x: the disk is full"},
             {"text": "sites are late", "detail": "raise it"},
         ],
+        "warnings": [{"text": "sites are late", "detail": "raise it"}],
     }
-    assert for_keys((), "1.2") == {"version": "1.2", "problems": []}
+    assert for_keys((), (), "1.2") == {"version": "1.2", "problems": [], "warnings": []}

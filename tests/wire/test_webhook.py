@@ -379,9 +379,17 @@ def test_every_request_is_signed_for_the_bytes_that_are_sent(name: str, template
 
 def test_the_receivers_library_verifies_a_request_made_now() -> None:
     now = int(datetime.now(UTC).timestamp() * SECOND)  # noqa: TID251 -- `verify` compares with the real clock
-    signed = signature(SECRET, "id_1", now, b'{"a": 1}')
+    signed = signature((SECRET,), "id_1", now, b'{"a": 1}')
     found = Webhook(SECRET).verify(b'{"a": 1}', {name: value.decode() for name, value in signed.items()})
     assert found == {"a": 1}
+
+
+def test_while_a_secret_is_being_replaced_receivers_with_either_verify() -> None:
+    now = int(datetime.now(UTC).timestamp() * SECOND)  # noqa: TID251 -- `verify` compares with the real clock
+    old = "whsec_" + "b2xk" * 8
+    signed = signature((SECRET, old), "id_1", now, b"{}")
+    for known in (SECRET, old):
+        assert Webhook(known).verify(b"{}", {name: value.decode() for name, value in signed.items()}) == {}
 
 
 def test_the_id_in_the_signature_is_the_messages_and_has_no_full_stop() -> None:
@@ -390,13 +398,13 @@ def test_the_id_in_the_signature_is_the_messages_and_has_no_full_stop() -> None:
 
 
 def test_a_channel_without_a_secret_signs_nothing() -> None:
-    assert signature("", "id", T0, b"") == {}
+    assert signature((), "id", T0, b"") == {}
 
 
 @pytest.mark.parametrize("secret", ["whsec_", "whsec_a", "whsec_ü", "="])
 def test_a_secret_that_cannot_sign_is_refused_without_being_quoted(secret: str) -> None:
     with pytest.raises(Unsendable) as refused:
-        signature(secret, "id", T0, b"")
+        signature((secret,), "id", T0, b"")
     assert "secret cannot sign" in str(refused.value)
 
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.web.http_headers import Headers
 
+from pingmon.core.addresses import AddressPolicy, allowing
 from pingmon.wire.fields import Invalid
-from pingmon.wire.webhook_value import DIRECTIONS, webhook_value
+from pingmon.wire.webhook_value import DIRECTIONS, changed_value, doubts, unreachable, webhook_value
 
 URL = "https://hooks.example/x"
 
@@ -116,3 +117,68 @@ def test_no_value_breaks_the_judgement(value: Any) -> None:
     """Any value is either refused as the client's error, or made complete."""
     with suppress(Invalid):
         assert len(webhook_value(value)) == 8
+
+
+# --- receivers that cannot be told, and settings that may not be meant so -----------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://127.0.0.1/", "127.0.0.1"),
+        ("http://localhost:9/", "127.0.0.1"),
+        ("http://hooks.LOCALHOST./", "127.0.0.1"),
+        ("http://[::1]/", "::1"),
+        ("http://[fe80::1%25eth0]/", "fe80::1"),
+        ("https://169.254.169.254/latest", "169.254.169.254"),
+    ],
+)
+def test_a_literal_private_address_is_known_to_be_out_of_reach(url: str, address: str) -> None:
+    """Also this machine by its name; the operator may allow it."""
+    told = unreachable(webhook_value({"url_down": URL, "url_up": url}), AddressPolicy())
+    assert told is not None
+    assert told.startswith(f"url_up cannot be reached: address {address} is private; allow it with [outgoing] allow = ")
+    networks = ["127.0.0.0/8", "::1", "fe80::/10", "169.254.0.0/16"]
+    assert unreachable(webhook_value({"url_up": url}), allowing(networks)) is None
+
+
+@pytest.mark.parametrize("url", [URL, "http://192.0.43.8/", "http://$SLUG.example/", "http://localhost.example/"])
+def test_of_other_names_nothing_can_be_said(url: str) -> None:
+    """They are looked up for each message."""
+    assert unreachable(webhook_value({"url_down": url}), AddressPolicy()) is None
+
+
+def test_settings_change_one_by_one() -> None:
+    """As an object or as its JSON."""
+    settings = webhook_value({"url_down": URL, "body_down": "x", "method_down": "PUT"})
+    assert changed_value(settings, {"body_down": "y"}) == settings | {"body_down": "y"}
+    assert changed_value(settings, '{"url_up": "http://y.example/"}') == settings | {"url_up": "http://y.example/"}
+    with pytest.raises(Invalid, match="value needs a url_down or a url_up"):
+        changed_value(settings, {"url_down": ""})
+
+
+def test_what_may_not_be_meant_so_is_said() -> None:
+    """Settings that do what they say are no reason to speak."""
+    well = {
+        "url_down": f"{URL}?n=$NAME&t=$TAG12",
+        "method_down": "POST",
+        "headers_down": {"Title": "$STATUS"},
+        "body_down": "$BODY_JSON $NAMES cost $5, $text",
+        "url_up": URL,
+    }
+    assert list(doubts(webhook_value(well))) == []
+    odd = {
+        "url_up": f"{URL}/$BODY",
+        "headers_up": {"X": "$FOO $BODY_JSON", "Y": "$FOO"},
+        "method_up": "PUT",
+        "body_up": "$WHAT",
+    }
+    assert list(doubts(webhook_value(odd))) == [
+        "there is no url_down: nothing is sent when something goes down",
+        "$BODY in url_up is sent as it is: it works in a body only",
+        "$FOO in headers_up is no placeholder: it is sent as it is",
+        "$BODY_JSON in headers_up is sent as it is: it works in a body only",
+        "$WHAT in body_up is no placeholder: it is sent as it is",
+    ]
+    unsent = webhook_value({"url_down": URL, "url_up": URL, "body_up": "$NAME"})
+    assert list(doubts(unsent)) == ["body_up is not sent with GET: set method_up to POST"]
