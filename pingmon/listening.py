@@ -1,4 +1,4 @@
-"""Listening: the ports of a service, bound before all else and opened after all else, and words when that cannot be.
+"""Listening: the ports of a service, bound before all else and opened after all else.
 
 A port is bound while the process may still bind low ones, and before anything is read or written: another daemon's is
 found out at once. Nobody can connect to it until it is opened, and then whoever does is served.
@@ -6,51 +6,46 @@ found out at once. Nobody can connect to it until it is opened, and then whoever
 
 from __future__ import annotations
 
-import errno
-import re
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from twisted.application.service import Service
 from twisted.internet.abstract import isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from pingmon.certificates import Certificates
+from pingmon.endpoint_words import PORT_MAX, cannot_listen
 from pingmon.refusal import Refused
+from pingmon.ticker import Ticker
 
 BACKLOG: Final = 4096
 """Connections that the kernel keeps until the daemon takes them; it lowers this to its own limit (`somaxconn`). With
 Twisted's 50 a burst of callers overflows the queue, and each one left out waits a second before it tries again."""
-PORT_MAX: Final = 65_535
-
-PROXIED: Final = "haproxy:"
-PLAIN: Final = ("tcp:", "tcp4:", "tcp6:", "unix:", "systemd:")
-"""Endpoints without TLS."""
-
-_CURES: Final = {
-    errno.EADDRINUSE: "; end what listens there, or choose another port with --listen, such as tcp:8001",
-    errno.EACCES: "; ports below 1024 need root or a socket of systemd's (docs/operations.md)",
-    errno.EADDRNOTAVAIL: "; this machine has no such address",
-}
-"""What to do about what the system says."""
-
-_unknown: Final = re.compile(r"unexpected keyword argument '(\w+)'").search
-_bare: Final = re.compile(r"(?:(?P<host>\[[0-9A-Fa-f:.]+\]|[^:/=\\]+):)?(?P<port>[0-9]+)").fullmatch
+CERTIFICATES_EVERY_S: Final = 10.0
+"""How often files are looked at; they are read when they have changed and then stayed the same for as long."""
 
 
 class Listener:
     """One endpoint that the daemon listens on; `description` is the string that the operator gave."""
 
-    def __init__(self, description: str, endpoint: IStreamServerEndpoint, *, behind_proxy: bool = False) -> None:
+    def __init__(
+        self,
+        description: str,
+        endpoint: IStreamServerEndpoint,
+        *,
+        behind_proxy: bool = False,
+        certificates: Certificates | None = None,
+    ) -> None:
         self.description = description
         self.port: Any = None
+        self.certificates = certificates
         self._behind_proxy = behind_proxy
         self._endpoint = endpoint
 
@@ -61,7 +56,7 @@ class Listener:
         failed: list[BaseException] = []
         self._endpoint.listen(factory).addCallbacks(self._bound, lambda failure: failed.append(failure.value))
         if failed:
-            raise _cannot(self.description, failed[0])
+            raise Refused(cannot_listen(self.description, failed[0]))
 
     def _bound(self, port: Any) -> None:
         self.port = port
@@ -73,7 +68,7 @@ class Listener:
         try:
             (self.port.startListening if isinstance(self.port, BoundPort) else self.port.startReading)()
         except OSError as error:
-            raise _cannot(self.description, error) from error
+            raise Refused(cannot_listen(self.description, error)) from error
 
     async def stop(self) -> None:
         """Take no more connections."""
@@ -124,7 +119,7 @@ class BoundPort:
         return IPv6Address("TCP", *name) if self._family == socket.AF_INET6 else IPv4Address("TCP", *name)
 
 
-class _Binding:
+class Binding:
     """A reactor whose TCP ports are bound only. A backlog that the operator did not ask for is `BACKLOG`."""
 
     def __init__(self, reactor: Any, description: str) -> None:
@@ -139,29 +134,10 @@ class _Binding:
         return BoundPort(self._reactor, port, factory, backlog if self._asked else BACKLOG, interface)
 
 
-def listener(reactor: Any, description: str) -> Listener:
-    """The listener that an endpoint string of the operator's describes. Raises `Refused`."""
-    try:
-        endpoint = _after_proxy(description)
-        bound = serverFromString(_Binding(reactor, description), endpoint)
-        return Listener(description, bound, behind_proxy=endpoint != description)
-    except Exception as error:
-        # Endpoint parsers are plugins and raise whatever they like at text that they cannot read.
-        raise _cannot(description, error) from error
-
-
-def _after_proxy(description: str) -> str:
-    """The endpoint behind `haproxy:`, whose header is read by us (`http.proxied`). Raises ValueError."""
-    endpoint = description.removeprefix(PROXIED)
-    if endpoint != description and not endpoint.startswith(PLAIN):
-        raise ValueError("a PROXY header comes before all else, so the proxy ends TLS; write haproxy:tcp:8000")
-    return endpoint
-
-
 class Listening(Service):
     """A service with ports. What else it begins with is `begin`'s, which subclasses have; `reload` is called at SIGHUP.
 
-    `soon` calls a function in the reactor's next turn, `started` is called when all has begun.
+    `started` is called when all has begun. Certificates are read again when they have changed, and at SIGHUP.
     """
 
     log = Logger()
@@ -171,13 +147,15 @@ class Listening(Service):
         factory: IProtocolFactory,
         listeners: Sequence[Listener],
         *,
-        soon: Callable[[Callable[[], None]], object],
+        reactor: Any,
         started: Callable[[], object],
     ) -> None:
         self._factory = factory
         self._listeners = listeners
-        self._soon = soon
+        self._reactor = reactor
         self._started = started
+        looking = "looking for new certificates"
+        self._ticker = Ticker(looking, self._look, CERTIFICATES_EVERY_S, reactor, reactor.seconds)
         self._bound = False
         self._hangup: Any = signal.SIG_DFL
 
@@ -185,7 +163,16 @@ class Listening(Service):
         """Begin all that is needed to serve whoever connects. Raises `Refused`."""
 
     def reload(self) -> None:
-        """Read again what can be read again."""
+        """Read again what can be read again: certificates, and what subclasses have."""
+        for certificates in self._certificates():
+            certificates.reload()
+
+    def _look(self) -> None:
+        for certificates in self._certificates():
+            certificates.look()
+
+    def _certificates(self) -> Iterator[Certificates]:
+        return (each.certificates for each in self._listeners if each.certificates is not None)
 
     def privilegedStartService(self) -> None:
         """Bind the ports. Raises `Refused`."""
@@ -195,19 +182,21 @@ class Listening(Service):
 
     def startService(self) -> None:
         """Begin, and open the ports last. Raises `Refused`. (`twist` knows no privileged start.)"""
-        self._hangup = signal.signal(signal.SIGHUP, lambda number, frame: self._soon(self.reload))
+        self._hangup = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self.reload))
         if not self._bound:
             self.privilegedStartService()
         self.begin()
         for each in self._listeners:
             each.open()
             self.log.info("listening on {endpoint}", endpoint=each.description)
+        self._ticker.start()
         super().startService()
         self._started()
 
     def stopService(self) -> Deferred[None] | None:
         """Heed no SIGHUP any more. Subclasses close the ports in their turn."""
         super().stopService()
+        self._ticker.stop()
         signal.signal(signal.SIGHUP, self._hangup)
         return None
 
@@ -216,43 +205,6 @@ class Listening(Service):
         for each in reversed(self._listeners):
             with self.log.failuresHandled("while closing {endpoint}", endpoint=each.description):
                 await each.stop()
-
-
-# --- in words -----------------------------------------------------------------------------------------------------
-
-
-def _cannot(description: str, error: BaseException) -> Refused:
-    return Refused(f"cannot listen on {description}: {_reason(description, error)}")
-
-
-def _reason(description: str, error: BaseException) -> str:
-    """What is wrong, and what to write or to do instead, for people who do not know Twisted's endpoints."""
-    if isinstance(error, CannotListenError):
-        error = error.socketError
-    kind, _, rest = description.partition(":")
-    port = rest.partition(":")[0]
-    if isinstance(error, OSError):
-        text = error.strerror or str(error)
-        return f"{text[:1].lower()}{text[1:]}{_CURES.get(error.errno or 0, '')}"
-    if isinstance(error, Refused):
-        return str(error)
-    if bare := _bare(description):
-        return f"write {_endpoint(bare['host'], bare['port'])}"
-    if kind in ("tcp", "ssl") and not (port.isascii() and port.isdigit() and int(port) <= PORT_MAX):
-        return f"{port!r} is no port; write {kind}:8000" if port else f"write {kind}:8000"
-    if kind == "systemd" and isinstance(error, LookupError):
-        return "no such socket was handed over; is the daemon started by systemd, with a socket unit that names it?"
-    text = str(error) or type(error).__name__
-    if isinstance(error, TypeError) and (unknown := _unknown(text)):
-        return f"{kind} takes no {unknown[1]}"
-    return f"{text[:1].lower()}{text[1:]}; write tcp:8000, or see docs/operations.md"
-
-
-def _endpoint(host: str | None, port: str) -> str:
-    if host is None:
-        return f"tcp:{port}"
-    bare = host.strip("[]").replace(":", r"\:")
-    return f"tcp:{port}:interface={bare}"
 
 
 def stopping_once(reactor: Any) -> None:

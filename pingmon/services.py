@@ -64,9 +64,8 @@ class Daemon(Listening):
         prepare: Callable[[], Deferred[None]],
         started: Callable[[], object],
     ) -> None:
-        super().__init__(factory, listeners, soon=reactor.callFromThread, started=started)
+        super().__init__(factory, listeners, reactor=reactor, started=started)
         self.setName("pingmon")
-        self._reactor = reactor
         self._data = data
         self._monitor = monitor
         self._watchers = watchers

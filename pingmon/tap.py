@@ -52,7 +52,8 @@ def makeService(options: Options) -> IService:
     from pingmon.assembly import assembled
     from pingmon.clock import steadied
     from pingmon.datadir import DataDir, DataDirError
-    from pingmon.listening import listener, stopping_once
+    from pingmon.endpoints import listener
+    from pingmon.listening import stopping_once
     from pingmon.refusal import Refused, Told
 
     clock = steadied(reactor)

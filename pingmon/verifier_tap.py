@@ -16,7 +16,8 @@ from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.python import usage
 
-from pingmon.listening import Listener, Listening, listener, stopping_once
+from pingmon.endpoints import listener
+from pingmon.listening import Listener, Listening, stopping_once
 from pingmon.refusal import Refused, Told
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def makeService(options: Options) -> IService:
         name = (options["name"] or socket.gethostname())[:255]
         verifier = Verifier(_looker(clock, policy, now, probes), secrets, name, clock, now=now, max_probes=probes)
         stopping_once(reactor)
-        return VerifierService(verifier, _door(verifier, clock), listeners, path, clock.callFromThread, told.started)
+        return VerifierService(verifier, _door(verifier, clock), listeners, path, clock, told.started)
 
 
 def read_secrets(path: Path) -> tuple[Secret, ...]:
@@ -131,17 +132,18 @@ class VerifierService(Listening):
         door: Door,
         listeners: Sequence[Listener],
         secret_file: Path,
-        soon: Callable[[Callable[[], None]], object],
+        reactor: Any,
         started: Callable[[], object],
     ) -> None:
-        super().__init__(door, listeners, soon=soon, started=started)
+        super().__init__(door, listeners, reactor=reactor, started=started)
         self.setName(PROGRAM)
         self._verifier = verifier
         self._door = door
         self._secret_file = secret_file
 
     def reload(self) -> None:
-        """Read the secrets again."""
+        """Read the secrets and the certificates again."""
+        super().reload()
         try:
             self._verifier.secrets = read_secrets(self._secret_file)
         except Refused as error:

@@ -57,3 +57,41 @@ def _names(names: tuple[str, ...]) -> Iterator[x509.GeneralName]:
             yield x509.IPAddress(ip_address(name))
         except ValueError:
             yield x509.DNSName(name)
+
+
+class Certified:
+    """A certificate with its key, of `name` and for the host names `hosts`, signed `by` another one or by itself."""
+
+    def __init__(
+        self,
+        name: str,
+        *hosts: str,
+        by: Certified | None = None,
+        authority: bool = False,
+        days: int = 10,
+        key: Any = None,
+    ) -> None:
+        now = datetime.now(UTC)  # noqa: TID251 -- OpenSSL compares with the real clock
+        self.key = key or ec.generate_private_key(ec.SECP256R1())
+        self.subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        issuer = self if by is None else by
+        self.certificate = (
+            x509.CertificateBuilder(issuer.subject, self.subject, self.key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=20))
+            .not_valid_after(now + timedelta(days=days))
+            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+            .add_extension(
+                x509.SubjectAlternativeName(list(_names(hosts)) or [x509.DNSName("none.test")]), critical=False
+            )
+            .sign(issuer.key, hashes.SHA256())
+        )
+
+    @property
+    def pem(self) -> bytes:
+        """The certificate."""
+        return self.certificate.public_bytes(Encoding.PEM)
+
+    @property
+    def key_pem(self) -> bytes:
+        """The private key."""
+        return bytes(self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

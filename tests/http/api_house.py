@@ -191,7 +191,7 @@ class House:
 
 
 class Logged:
-    """Collects what is logged while it is entered; `troubles` are errors and bugs."""
+    """Collects `all` that is logged while it is entered; `troubles` are errors and bugs."""
 
     def __enter__(self) -> Logged:
         self._observer = EventLoggingObserver()
@@ -200,6 +200,10 @@ class Logged:
 
     def __exit__(self, *exc: object) -> None:
         globalLogPublisher.removeObserver(self._observer)
+
+    @property
+    def all(self) -> list[Any]:
+        return list(self._observer)
 
     @property
     def troubles(self) -> list[Any]:
