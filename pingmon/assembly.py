@@ -124,7 +124,7 @@ def _parts(reactor: Any, config: Config, monitor: Monitor, journal: SqliteJourna
 
     async def addresses(name: str) -> Sequence[str]:
         with suppress(LookupFailed):
-            return (await resolver.addresses(name)).addresses
+            return (await resolver.reachable(name)).addresses
         return ()
 
     egress = Egress(reactor, policy, addresses=addresses)

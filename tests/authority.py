@@ -9,45 +9,77 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from twisted.internet.ssl import Certificate, PrivateCertificate, trustRootFromCertificates
 
 
 class Authority:
-    """Signs what it is asked to."""
+    """Signs what it is asked to. One that is signed `by` another is an intermediate, or none at all (`genuine`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, by: Authority | None = None, *, genuine: bool = True) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test authority")])
-        self.certificate = self._signed(self.name, self.key.public_key(), days=10, authority=True)
+        number = x509.random_serial_number()
+        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"test authority {number % 1_000_000}")])
+        signer = self if by is None else by
+        self.certificate = signer._signed(self.name, self.key.public_key(), days=10, authority=genuine)
 
     @property
     def roots(self) -> Any:
         """What makes it trusted."""
-        return trustRootFromCertificates([Certificate.loadPEM(self.certificate.public_bytes(Encoding.PEM))])
+        return trustRootFromCertificates([self.loaded])
 
-    def issue(self, *names: str, days: int = 10, self_signed: bool = False) -> PrivateCertificate:
-        """A certificate, with its key, for these names and addresses; it expires in `days`."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    @property
+    def loaded(self) -> Certificate:
+        """Its own certificate, as Twisted has it."""
+        loaded: Certificate = Certificate.loadPEM(self.certificate.public_bytes(Encoding.PEM))
+        return loaded
+
+    def issue(
+        self,
+        *names: str,
+        days: int = 10,
+        self_signed: bool = False,
+        weak: bool = False,
+        early: int = 20,
+        purpose: str = "",
+    ) -> PrivateCertificate:
+        """A certificate, with its key, for these names and addresses; valid since `early` days, and for `days` more.
+
+        `weak`: its key is too short. `purpose`: what it may be used for; by default anything.
+        """
+        key: Any = rsa.generate_private_key(65537, 1024) if weak else ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "server")])
-        certificate = self._signed(subject, key.public_key(), *names, days=days, by=key if self_signed else None)
+        more = [x509.ExtendedKeyUsage([getattr(ExtendedKeyUsageOID, purpose)])] if purpose else []
+        by = key if self_signed else None
+        certificate = self._signed(subject, key.public_key(), *names, days=days, by=by, early=early, more=more)
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         issued: PrivateCertificate = PrivateCertificate.loadPEM(certificate.public_bytes(Encoding.PEM) + secret)
         return issued
 
     def _signed(
-        self, subject: x509.Name, key: Any, *names: str, days: int, authority: bool = False, by: Any = None
+        self,
+        subject: x509.Name,
+        key: Any,
+        *names: str,
+        days: int,
+        authority: bool = False,
+        by: Any = None,
+        early: int = 20,
+        more: Any = (),
     ) -> x509.Certificate:
         now = datetime.now(UTC)  # noqa: TID251 -- OpenSSL compares with the real clock
         builder = (
             x509.CertificateBuilder(self.name if by is None else subject, subject, key, x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=20))
+            .not_valid_before(now - timedelta(days=early))
             .not_valid_after(now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         )
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(list(_names(names))), critical=False)
+        for extension in more:
+            builder = builder.add_extension(extension, critical=False)
         return builder.sign(by or self.key, hashes.SHA256())
 
 

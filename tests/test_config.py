@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from pingmon.config import BadConfig, Config, load, parse
-from pingmon.probes.target import target
 from pingmon.probes.verifiers import Peer
 from pingmon.wire.signed import SECRET_MIN, BadSecret, secret
+from pingmon.wire.target import target
 
 KEY = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 PEER = {"name": "fra", "url": "https://fra.example:8100", "secret": KEY}

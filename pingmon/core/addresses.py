@@ -58,13 +58,28 @@ class AddressPolicy(Struct, frozen=True):
         ValueError if `address` is text and not an IPv4 or IPv6 address (a scope, as in `fe80::1%eth0`, is dropped).
         """
         outer = ip_address(address.partition("%")[0]) if isinstance(address, str) else address
+        inner = self._refused(outer)
+        if inner is None:
+            return None
+        return f"address {outer} is {unfit(inner)}; allow it with {self.remedy.format(network=_network_of(inner))}"
+
+    def refusal_of_name(self, addresses: Iterable[str]) -> str | None:
+        """Why a name with these addresses may not be connected to, and what to do about it; None if it may.
+
+        Without the address: what names mean in the operator's network is nobody's business who only made up a URL.
+        """
+        for address in addresses:
+            inner = self._refused(ip_address(address.partition("%")[0]))
+            if inner is not None:
+                word = "loopback" if inner.is_loopback else "null" if inner.is_unspecified else unfit(inner)
+                return f"its name leads to a {word} address; allow its network with {self.remedy.format(network='…')}"
+        return None
+
+    def _refused(self, outer: Address) -> Address | None:
+        """The address, `outer` itself or one inside it, for which `outer` is refused; None if it is not."""
         if self._allowed(outer):
             return None
-        for inner in stands_for(outer):
-            word = "" if self._allowed(inner) else unfit(inner)
-            if word:
-                return f"address {outer} is {word}; allow it with {self.remedy.format(network=_network_of(inner))}"
-        return None
+        return next((inner for inner in stands_for(outer) if not self._allowed(inner) and unfit(inner)), None)
 
     def _allowed(self, address: Address) -> bool:
         return any(address.version == network.version and address in network for network in self.allow)

@@ -146,13 +146,14 @@ class Passage:
         return protocol
 
     async def _permitted(self, host: str, port: int) -> list[IPv4Address | IPv6Address]:
-        addresses = literal(host, port) or await self._found(host, port)
+        policy = self._egress.policy
+        given = literal(host, port)
+        addresses = given or await self._found(host, port)
         if not addresses:
             raise EgressError("could not resolve host")
-        for address in addresses:
-            refusal = self._egress.policy.refusal(address.host)
-            if refusal is not None:
-                raise EgressError(refusal)
+        refusal = policy.refusal_of_name(address.host for address in addresses)
+        if refusal is not None:
+            raise EgressError((given and policy.refusal(given[0].host)) or refusal)
         return addresses
 
     async def _found(self, host: str, port: int) -> list[IPv4Address | IPv6Address]:

@@ -96,6 +96,9 @@ class Probes(Protocol):
         By then what follows from it is logged. It has a deadline of its own; cancelling ends only the waiting.
         """
 
+    def refusal(self, url: str) -> str | None:
+        """Why a site at `url`, which could be one, cannot be looked at, as far as that is plain from it."""
+
 
 class Tests(Protocol):
     """What the API asks of those who deliver."""

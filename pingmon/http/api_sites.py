@@ -42,6 +42,7 @@ async def list_sites(call: Call) -> Answer:
 async def create_site(call: Call) -> Answer:
     """A new site to watch."""
     spec = created(judged(call.body, FIELDS), call.channels(), _hosts(call))
+    _refuse(call, spec.url)
     most = call.settings.max_sites
     outcome = await call.submit(new_id(call.random_bytes), SiteCreated(call.project, spec, most))
     if outcome.result == "full":
@@ -58,6 +59,8 @@ async def update_site(call: Call, id: Id) -> Answer:
     """Set the fields that were sent; the others stay."""
     site = call.site(id)
     wanted = changes(judged(call.body, FIELDS), site.spec, call.channels(), _hosts(call))
+    if wanted.applied_to(site.spec).url != site.spec.url:
+        _refuse(call, wanted.applied_to(site.spec).url)
     if wanted.applied_to(site.spec) != site.spec:
         site = _known(await call.submit(id, SiteChanged(wanted)))
     return _shown(call, site)
@@ -100,6 +103,13 @@ async def probe_site(call: Call, id: Id) -> Answer:
         raise ApiError(429, "rate limit exceeded", (("Retry-After", str(wait)),))
     look = await call.probes.probe(id)
     return json_answer({"look": look_json(look), "site": _showing(call)(call.site(id))})
+
+
+def _refuse(call: Call, url: str) -> None:
+    """400 for an address that pingmon may not look at; where a name leads is found out by the first probe."""
+    refusal = None if call.probes is None else call.probes.refusal(url)
+    if refusal is not None:
+        raise ApiError(400, f"url leads to where pingmon may not look: {refusal}")
 
 
 # --- showing ------------------------------------------------------------------------------------------------------

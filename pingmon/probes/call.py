@@ -114,7 +114,7 @@ class _Call:
     async def connect(self, host: str, port: int, factory: IProtocolFactory) -> IProtocol:
         """Connect to the first address of `host` that answers; they are tried in turn, each a moment after the last."""
         try:
-            found = await self._caller.resolver.addresses(host)
+            found = await self._caller.resolver.reachable(host)
         except LookupFailed as error:
             raise CallFailed(f"its name could not be resolved: {error}") from error
         reactor, metering = self._caller.reactor, _Metering(factory, self)

@@ -75,6 +75,11 @@ class Dial(ClientFactory[HeadProtocol]):
         self._next()
 
     @property
+    def asked(self) -> bool:
+        """Whether the request is on its way."""
+        return self._protocol.asked
+
+    @property
     def waiting(self) -> tuple[str, ...]:
         """The addresses that are being tried."""
         return tuple(self._connectors.values())

@@ -17,8 +17,6 @@ NEGATIVE_S: Final = (1.0, 30.0)
 """The same for "no such name" (RFC 2308). Short: a verdict on a site must not rest on one answer that was wrong."""
 STALE_S: Final = 300.0
 """Seconds for which an answer that has run out may stand in for one that cannot be had (RFC 8767)."""
-STALE_HOLD_S: Final = 30.0
-"""Seconds until the servers are asked again after that."""
 CACHE_MAX: Final = 20_000
 """Entries."""
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 from msgspec import Struct
 from twisted.names import dns
 
-MAX_CHAIN: Final = 8
-"""CNAMEs that are followed for one name."""
+MAX_CHAIN: Final = 16
+"""CNAMEs that are followed for one name; name servers follow about as many."""
 UNREADABLE: Final = (EOFError, ValueError, struct.error, IndexError, KeyError, TypeError)
 """What `dns.Message.fromStr` raises for strangers' bytes."""
 
@@ -19,12 +19,14 @@ class Answer(Struct, frozen=True):
     """What a reply says about a name. `values` are addresses, names or texts; `ttl_s` holds for all of it.
 
     `chain` are the names that CNAMEs led to. `settled`: the servers say that there is no more to find at its end.
+    `circle`: they led to a name that they had come by before.
     """
 
     values: tuple[str, ...]
     chain: tuple[str, ...]
     ttl_s: int
     settled: bool
+    circle: bool = False
 
 
 def question(id: int, name: str, kind: int) -> bytes:
@@ -55,7 +57,7 @@ def reply(received: bytes, id: int, name: str, kind: int) -> Any:
 
 def read(message: Any, name: str, kind: int) -> Answer:
     """What a reply to the question for `name` and `kind` says."""
-    own = name.lower().rstrip(".")
+    own = first = name.lower().rstrip(".")
     aliases: dict[str, tuple[str, int]] = {}
     if kind != dns.CNAME:
         for record in message.answers:
@@ -63,8 +65,10 @@ def read(message: Any, name: str, kind: int) -> Answer:
                 aliases.setdefault(text_of(record.name), (text_of(record.payload.name), record.ttl))
     chain: list[str] = []
     ttls: list[int] = []
-    while own in aliases and len(chain) < MAX_CHAIN and aliases[own][0] not in (*chain, name):
+    circle = False
+    while own in aliases and len(chain) < MAX_CHAIN and not circle:
         own, ttl = aliases[own]
+        circle = own in (first, *chain)
         chain.append(own)
         ttls.append(ttl)
     values: dict[str, None] = {}
@@ -75,8 +79,9 @@ def read(message: Any, name: str, kind: int) -> Answer:
     authority = [each for each in message.authority if each.type == dns.SOA and each.payload is not None]
     if not values:
         ttls += [min(each.ttl, each.payload.minimum) for each in authority]
-    settled = bool(values or authority) or not chain or message.rCode == dns.ENAME
-    return Answer(tuple(values), tuple(chain), min(ttls, default=0), settled)
+    followed = own not in aliases or circle
+    settled = followed and (bool(values or authority) or not chain or message.rCode == dns.ENAME)
+    return Answer(tuple(values), tuple(chain), min(ttls, default=0), settled, circle)
 
 
 def text_of(name: Any) -> str:

@@ -1,7 +1,7 @@
 """The name servers that this machine may ask, one after the other until one has an answer.
 
-Servers that are silent may be silent about this name, because whoever serves it is, or altogether. These are different
-things to a monitor, so silent servers are asked for something that every one of them knows.
+Servers that are silent or answer with errors may do so about this name, because whoever serves it does, or altogether.
+These are different things to a monitor, so such servers are asked for something that every one of them knows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.names import dns
 
+from pingmon.core.failures import DNS_ERROR, DNS_REFUSED, DNS_SERVFAIL, DNS_SILENT
 from pingmon.probes.dns_query import Silent, ask
 from pingmon.probes.lookups import CannotAsk, NoAnswer
 from pingmon.probes.sharing import Shared
@@ -19,7 +20,7 @@ from pingmon.probes.sharing import Shared
 TRIES_S: Final = (1.0, 2.0, 4.0)
 """Seconds that each server gets, round after round."""
 ALIVE_S: Final = 1.0
-"""Seconds in which a silent server has to show that it is alive."""
+"""Seconds in which a server in doubt has to show that it is sound."""
 FINAL: Final = frozenset({dns.OK, dns.ENAME})
 
 Server: TypeAlias = tuple[str, int]
@@ -34,13 +35,13 @@ class NameServers:
         self._last: Server | None = None
         self._checks: Shared[str, bool] = Shared()
         self.heard_s = float("-inf")
-        """When any of them last replied to anything, by the reactor's clock."""
+        """When any of them last had an answer to anything, by the reactor's clock; an error is none."""
 
     async def ask(self, name: str, kind: int) -> Any:
         """The first reply (`dns.Message`) that settles the question, be it that there is no such name.
 
         Raises `NoAnswer`: the servers replied with an error or are silent about this name; `CannotAsk`: there are
-        none, or none that replies to anything, or all of them refuse to be asked.
+        none, or they do so about any name.
         """
         if not self.servers:
             raise CannotAsk("no name server is configured")
@@ -56,13 +57,15 @@ class NameServers:
                     self._last = server
                     return message
                 errors.append(message.rCode)
-            if dns.ESERVER in errors:
-                raise NoAnswer("its name servers do not answer (SERVFAIL)")
+            if self.heard_s < began_s and not await self.sound():
+                raise CannotAsk("the name servers answer nothing but errors" if errors else "no name server answers")
             if errors:
-                raise CannotAsk(f"the name servers refuse to be asked (code {errors[0]})")
-            if self.heard_s < began_s and not await self._checks.get("", self._alive):
-                raise CannotAsk("no name server answers")
-        raise NoAnswer("its name servers do not answer (timed out)")
+                raise NoAnswer(_words(errors))
+        raise NoAnswer(DNS_SILENT())
+
+    def sound(self) -> Deferred[bool]:
+        """Whether any server answers what each of them can: who serves the root? It gets `ALIVE_S`."""
+        return self._checks.get("", self._answers)
 
     def _order(self) -> tuple[Server, ...]:
         first = self.servers.index(self._last) if self._last in self.servers else 0
@@ -70,14 +73,20 @@ class NameServers:
 
     async def _ask(self, server: Server, name: str, kind: int, wait_s: float) -> Any:
         message = await ask(self._reactor, server, name, kind, wait_s)
-        self.heard_s = self._reactor.seconds()
+        if message.rCode in FINAL:
+            self.heard_s = self._reactor.seconds()
         return message
 
-    async def _alive(self) -> bool:
-        """Whether any server replies to a question that each of them can answer: who serves the root?"""
+    async def _answers(self) -> bool:
         began_s = self._reactor.seconds()
         asking = [Deferred.fromCoroutine(self._ask(server, "", dns.NS, ALIVE_S)) for server in self.servers]
         results: Any = await DeferredList(asking, consumeErrors=True)
         if any(not replied and found.check(CancelledError) for replied, found in results):
             raise CancelledError  # which a DeferredList keeps to itself
         return bool(self.heard_s >= began_s)
+
+
+def _words(errors: Sequence[int]) -> str:
+    if dns.ESERVER in errors:
+        return DNS_SERVFAIL()
+    return DNS_REFUSED() if dns.EREFUSED in errors else DNS_ERROR(code=errors[0])

@@ -17,6 +17,22 @@ from OpenSSL.SSL import Error as OpenSslError
 from OpenSSL.SSL import SysCallError
 from twisted.internet.error import ConnectError
 
+from pingmon.core.failures import (
+    CANNOT_CONNECT,
+    CLIENT_CERTIFICATE,
+    HANDSHAKE_CLOSED,
+    HANDSHAKE_FAILED,
+    HANDSHAKE_REFUSED,
+    NO_COMMON_TLS,
+    NO_ROUTE,
+    NO_WAY,
+    NOT_TLS,
+    OLD_TLS,
+    REFUSED,
+    UNANSWERED,
+    UNKNOWN_NAME,
+    FailureKind,
+)
 from pingmon.core.look import Fault
 from pingmon.outgoing.trust import Untrusted
 
@@ -27,28 +43,21 @@ EXHAUSTED: Final = frozenset(
 NO_NETWORK: Final = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.ENETDOWN})
 """This machine has no way to addresses of this kind."""
 WORDS: Final = {
-    errno.ECONNREFUSED: "connection refused",
-    errno.ETIMEDOUT: "connection timed out",
-    errno.EHOSTUNREACH: "no route to host",
+    errno.ECONNREFUSED: REFUSED(),
+    errno.ETIMEDOUT: UNANSWERED(),
+    errno.EHOSTUNREACH: NO_ROUTE(),
 }
 TLS_WORDS: Final = (
-    ("unsupported protocol", "the server speaks no TLS newer than 1.1"),
-    ("alert protocol version", "the server and pingmon have no version of TLS in common"),
-    ("wrong version number", "the server does not speak TLS"),
-    ("http request", "the server does not speak TLS"),
-    ("packet length too long", "the server does not speak TLS"),
-    ("unrecognized name", "the server does not know this name"),
-    ("certificate required", "the server wants a client certificate"),
-    ("handshake failure", "the server refused the handshake"),
+    ("unsupported protocol", OLD_TLS),
+    ("alert protocol version", NO_COMMON_TLS),
+    ("wrong version number", NOT_TLS),
+    ("http request", NOT_TLS),
+    ("packet length too long", NOT_TLS),
+    ("unrecognized name", UNKNOWN_NAME),
+    ("certificate required", CLIENT_CERTIFICATE),
+    ("handshake failure", HANDSHAKE_REFUSED),
 )
 """Parts of OpenSSL's reasons, and what they mean."""
-
-
-NOT_ALLOWED: Final = "pingmon may not look there"
-NOT_PROBED: Final = "pingmon cannot probe this"
-NO_WAY: Final = "pingmon has no network for this address"
-ABOUT_THE_SITE: Final = (NOT_ALLOWED, NOT_PROBED, NO_WAY)
-"""How details begin that say why nothing was seen of this site, while others may be seen well."""
 
 
 class ProbeFailed(Exception):
@@ -58,6 +67,11 @@ class ProbeFailed(Exception):
         super().__init__(fault, detail)
         self.fault: Fault = fault
         self.detail = detail
+
+
+def failed(kind: FailureKind, **values: object) -> ProbeFailed:
+    """A failure of that kind, with these values in its sentence."""
+    return ProbeFailed(kind.fault, kind(**values))
 
 
 def own_trouble(address: str, error: BaseException) -> bool:
@@ -80,11 +94,11 @@ def connect_failed(errors: Sequence[tuple[str, BaseException]]) -> ProbeFailed:
     """What the failed attempts (address, error), at least one, at all addresses of a host come to."""
     for address, error in errors:
         if own_trouble(address, error):
-            return ProbeFailed("void", f"pingmon cannot connect: {_words(error)}")
+            return failed(CANNOT_CONNECT, why=_words(error))
     for _, error in errors:
         if not no_way(error):
             return ProbeFailed("connect", _words(error))
-    return ProbeFailed("void", f"{NO_WAY}: {_words(errors[0][1])}")
+    return failed(NO_WAY, why=_words(errors[0][1]))
 
 
 def tls_failed(error: BaseException) -> ProbeFailed:
@@ -93,11 +107,11 @@ def tls_failed(error: BaseException) -> ProbeFailed:
         return ProbeFailed("tls", str(error))
     if isinstance(error, OpenSslError) and not isinstance(error, SysCallError):
         reason = _reason(error)
-        for part, words in TLS_WORDS:
+        for part, kind in TLS_WORDS:
             if part in reason:
-                return ProbeFailed("tls", words)
-        return ProbeFailed("tls", f"handshake failed ({reason})" if reason else "handshake failed")
-    return ProbeFailed("tls", "connection closed during the handshake")
+                return failed(kind)
+        return failed(HANDSHAKE_FAILED, why=reason or "no reason given")
+    return failed(HANDSHAKE_CLOSED)
 
 
 def _words(error: BaseException) -> str:

@@ -11,15 +11,17 @@ from typing import Any, Final, Literal, TypeAlias
 
 from OpenSSL.SSL import Error as OpenSslError
 from OpenSSL.SSL import SysCallError
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pingmon import __version__
-from pingmon.probes.faults import ProbeFailed, tls_failed
-from pingmon.probes.target import Target
+from pingmon.core.failures import CLOSED, CUT_OFF
+from pingmon.probes.faults import ProbeFailed, failed, tls_failed
 from pingmon.wire.http_head import Head, HeadReader, NotHttp
+from pingmon.wire.target import Target
 
 USER_AGENT: Final = f"pingmon/{__version__}"
 
@@ -27,11 +29,12 @@ Phase: TypeAlias = Literal["wait", "dns", "connect", "tls", "answer"]
 """What a probe is busy with; in `wait` it is not even its turn."""
 
 
-def request(method: str, target: Target) -> bytes:
-    """The request, complete."""
+def request(method: str, target: Target, cookie: str = "") -> bytes:
+    """The request, complete. `cookie`: the value of that header; "" for none."""
+    more = f"Cookie: {cookie}\r\n" if cookie else ""
     return (
         f"{method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nUser-Agent: {USER_AGENT}\r\n"
-        "Accept: */*\r\nConnection: close\r\n\r\n"
+        f"Accept: */*\r\n{more}Connection: close\r\n\r\n"
     ).encode("ascii")
 
 
@@ -39,7 +42,8 @@ def request(method: str, target: Target) -> bytes:
 class HeadProtocol(Protocol):
     """Sends `request` and calls `ended` once, with the head or why there is none; unless `abort` comes first.
 
-    `entered` is told of each phase that begins. `secure`: wait for the handshake before anything is sent.
+    `entered` is told of each phase that begins. `secure`: wait for the handshake before anything is sent. `asked`: the
+    request was sent.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class HeadProtocol(Protocol):
         self._reader = HeadReader()
         self._shaking = secure
         self._heard = False
+        self.asked = False
 
     def connectionMade(self) -> None:
         """As `IProtocol`."""
@@ -89,9 +94,10 @@ class HeadProtocol(Protocol):
         if self._shaking or (isinstance(error, OpenSslError) and not isinstance(error, SysCallError)):
             self._end(tls_failed(error))
         elif self._heard:
-            self._end(ProbeFailed("protocol", "connection closed in the middle of the answer's header"))
+            # Some servers end a header with the connection; when that was cut off, nobody knows what is missing.
+            self._end((isinstance(error, ConnectionDone) and self._reader.ended()) or failed(CUT_OFF))
         else:
-            self._end(ProbeFailed("connect", "connection closed without an answer"))
+            self._end(failed(CLOSED))
 
     def abort(self) -> None:
         """End the connection; nothing will be told."""
@@ -101,6 +107,7 @@ class HeadProtocol(Protocol):
             transport.abortConnection()
 
     def _ask(self) -> None:
+        self.asked = True
         self._entered("answer")
         assert self.transport is not None
         self.transport.write(self._request)

@@ -1,47 +1,57 @@
-"""One look at a site from here: HEAD, redirects followed, one deadline over all of it, and an honest word for trouble.
+"""One look at a site from here: redirects followed, one deadline over all of it, and an honest word for trouble.
 
 A name is looked up once for each hop, every address it has is held against the policy, and the connection goes to one
-of these very addresses. If one address of a host is refused, the host is: then the prober was told not to look and says
-nothing of the site (`void`), unless the site led it there (`redirect`).
+of these very addresses. If one address of a host is refused, the host is not connected to:
+
+    the address stands in the URL    `void`: the prober was told not to look
+    a name leads there               `dns` for the daemon: names of domains that are suspended or filtered lead there.
+                                     A verifier says `void`, for the site may be in the daemon's own network
+    a redirect leads there           `redirect`: the site's own doing
+
+That a name's servers do not answer is a failure of the site, from the first moment. Where the name led a while ago is
+asked all the same: it is good to know that only the name is at fault.
 
 A look that has to wait for a place at an address is over at once if others have just found that nobody answers there
 (`dark`); whoever finds a place free looks for itself.
 
-Nothing fails but by being cancelled: whatever goes wrong is a `Look`. What is pingmon's own trouble (no descriptors,
-no network, no name server that answers, too much to do) is `void` too, and never the site's fault.
+Nothing fails but by being cancelled: whatever goes wrong is a `Look`, its sentence from `core.failures`. What is
+pingmon's own trouble (no descriptors, no network, no name server that answers, too much to do) is `void` too, and never
+the site's fault.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from msgspec.structs import replace
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pingmon.core import failures as kinds
 from pingmon.core.addresses import AddressPolicy
 from pingmon.core.look import ASKED, Fault, Look, Method, Methods
 from pingmon.outgoing.trust import Trust
 from pingmon.probes.dark import Dark
 from pingmon.probes.dial import Dial
-from pingmon.probes.faults import NOT_ALLOWED, NOT_PROBED, ProbeFailed
+from pingmon.probes.exchange import REDIRECTS, Answered, Exchange
+from pingmon.probes.faults import ProbeFailed, failed
 from pingmon.probes.head import Phase, request
-from pingmon.probes.lookups import CannotAsk, NoAnswer, NoSuchName
+from pingmon.probes.lookups import CannotAsk, LookupFailed, NoAnswer
 from pingmon.probes.places import Places
 from pingmon.probes.resolver import Resolver
-from pingmon.probes.target import BadUrl, Target, redirected, target
+from pingmon.probes.turn import Turn
 from pingmon.probes.watch import Watch
+from pingmon.wire.cookies import Cookies
 from pingmon.wire.http_head import Head
+from pingmon.wire.target import BadUrl, Target, is_literal, redirected, target
 
 MAX_REDIRECTS: Final = 5
+"""Redirects that are followed; there is no other limit to circles, for a cookie may be all that ends one."""
 MAX_ADDRESSES: Final = 6
 """Addresses of one host that are tried."""
-REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-NO_HEAD: Final = frozenset({405, 501})
-"""Answers to a HEAD that say nothing about the site until a GET confirms them."""
 DOING: Final[dict[Phase, str]] = {
     "wait": "waiting for its turn",
     "dns": "looking up the name",
@@ -58,7 +68,7 @@ class Prober:
 
     `max_in_flight` and `per_address` bound what goes on at once, in all and to one address; one look holds a socket or
     two as a rule, and for moments up to `MAX_ADDRESSES`. More looks wait, at most `max_waiting` of them and each at
-    most `max_wait_s` in all.
+    most `max_wait_s` in all. `forbidden_name`: the class of a site whose name leads to where it may not look.
     """
 
     def __init__(
@@ -73,6 +83,7 @@ class Prober:
         per_address: int = 4,
         max_waiting: int = 10_000,
         max_wait_s: float = 60.0,
+        forbidden_name: Literal["dns", "void"] = "dns",
     ) -> None:
         self.reactor = reactor
         self.resolver = resolver
@@ -80,6 +91,7 @@ class Prober:
         self.trust = trust
         self.now = now
         self.max_wait_s = max_wait_s
+        self.forbidden_name = kinds.FORBIDDEN_NAME if forbidden_name == "dns" else kinds.NOT_ALLOWED
         self.flight = Places(max_in_flight)
         self.targets = Places(per_address)
         self.dark = Dark()
@@ -94,31 +106,35 @@ class Prober:
         is asked.
         """
         if self.looks >= self._most:
-            return succeed(Look(at=self.now(), fault="void", detail="pingmon has too many probes waiting already"))
+            return succeed(Look(at=self.now(), fault="void", detail=kinds.TOO_MANY()))
         self.looks += 1
         return _Visit(self, timeout_s, methods).begin(url)
 
+    def refusal(self, url: str) -> str | None:
+        """Why it is plain from `url` alone that it may not be looked at; None if it is not. Raises `BadUrl`."""
+        host = target(url).host
+        return self.policy.refusal(host) if is_literal(host) else None
+
 
 class _Visit:
-    """One look. `_held` are the addresses whose places it has taken."""
+    """One look."""
 
     def __init__(self, prober: Prober, timeout_s: float, methods: Methods) -> None:
         self._prober = prober
         self._timeout_s = timeout_s
         self._methods = methods
         self._watch = Watch(prober.reactor, timeout_s, prober.max_wait_s, self._expire)
-        self._began_s = prober.reactor.seconds()
+        self._turn = Turn(prober.flight, prober.targets, self._watch)
+        self._cookies = Cookies()
+        self._began_s = self._entered_s = prober.reactor.seconds()
         self._code = 0
         self._address = ""
-        self._note = ""
-        self._redirected = False
+        self._notes: list[str] = []
+        self._nameless = ""
+        self._hops: list[Target] = []
         self._verdict: ProbeFailed | None = None
         self._walking: Deferred[Look] | None = None
-        self._dial: Dial | None = None
-        self._port = 0
-        self._dialled_s = 0.0
-        self._flying = False
-        self._held: list[str] = []
+        self._exchange: Exchange | None = None
 
     def begin(self, url: str) -> Deferred[Look]:
         self._walking = Deferred.fromCoroutine(self._walk(url))
@@ -129,159 +145,136 @@ class _Visit:
     async def _walk(self, url: str) -> Look:
         try:
             return self._judged(await self._followed(url))
-        except ProbeFailed as failed:
-            return self._seen(failed.fault, failed.detail)
+        except ProbeFailed as error:
+            return self._seen(error.fault, error.detail)
         finally:
             self._watch.stop()
-            self._leave()
+            self._turn.leave()
             self._prober.looks -= 1
 
-    async def _followed(self, url: str) -> Head:
+    async def _followed(self, url: str) -> Answered:
         """The answer at the end of all redirects."""
         try:
-            where = target(url)
+            self._hops.append(target(url))
         except BadUrl as error:
-            raise ProbeFailed("void", f"{NOT_PROBED}: {error}") from error
-        been = {where}
+            raise failed(kinds.NOT_PROBED, why=error) from error
         while True:
-            head = await self._answer(where)
-            if head.status not in REDIRECTS:
-                return head
-            if len(been) > MAX_REDIRECTS:
-                raise ProbeFailed("redirect", f"more than {MAX_REDIRECTS} redirects")
-            where, self._redirected = self._next(where, head), True
-            if where in been:
-                raise ProbeFailed("redirect", "the redirects go round in a circle")
-            been.add(where)
+            where = self._hops[-1]
+            answered = await self._asked(where)
+            if answered.head.status not in REDIRECTS:
+                return answered
+            if len(self._hops) > MAX_REDIRECTS:
+                raise failed(kinds.TOO_MANY_REDIRECTS, most=MAX_REDIRECTS)
+            self._cookies.take(where.host, answered.head.cookies, self._prober.now())
+            self._hops.append(self._next(where, answered.head))
 
     def _next(self, where: Target, head: Head) -> Target:
+        if not head.location:
+            raise failed(kinds.LEADS_NOWHERE, why="the redirect does not say where to")
         try:
             there = redirected(where, head.location)
         except BadUrl as error:
-            raise ProbeFailed("redirect", f"redirected to nowhere: {error}") from error
+            raise failed(kinds.LEADS_NOWHERE, why=f"the URL {error}") from error
         if where.secure and not there.secure:
-            self._note = "redirected from https to http"
+            self._notes.append("redirected from https to http")
         return there
 
-    async def _answer(self, where: Target) -> Head:
-        """What the server at `where` has to say, to a GET if it does not know HEAD."""
-        head = await self._asked(self._methods[0], where)
-        if head.status in NO_HEAD and len(self._methods) > 1:
-            self._note = f"HEAD was answered with {head.status}, so GET was asked"
-            head = await self._asked("GET", where)
-        return head
-
-    async def _asked(self, method: Method, where: Target) -> Head:
-        prober = self._prober
+    async def _asked(self, where: Target) -> Answered:
+        """What the server at `where` has to say."""
         try:
-            await self._take_off()
-            addresses, self._port = await self._checked(where.host), where.port
-            await self._queue(addresses)
-            self._watch.enter("connect")
-            self._dialled_s = prober.reactor.seconds()
+            await self._turn.take_off()
+            addresses = await self._checked(where.host)
+            await self._turn.queue(addresses, lambda: self._ask_the_others(addresses, where.port))
+            self._enter("connect")
             creator = self._creator(where.host) if where.secure else None
-            wire = request(method, where)
-            dial = self._dial = Dial(prober.reactor, addresses, where.port, wire, creator, self._entered)
+            cookie = self._cookies.header(where.host, secure=where.secure)
+
+            def dial(method: Method) -> Dial:
+                entered = self._entered if method == self._methods[0] else _unnoticed
+                wire = request(method, where, cookie)
+                return Dial(self._prober.reactor, addresses, where.port, wire, creator, entered)
+
+            exchange = self._exchange = Exchange(dial, self._methods, self._prober.reactor, self._timeout_s / 2)
             try:
-                head = await dial.done
+                answered = await exchange.done
             finally:
-                self._dial = None
-                self._address = dial.address or self._address
-            self._code = head.status
-            return head
+                self._address = exchange.first.address or self._address
+                if not self._nameless:  # else it is of whoever had the name before
+                    self._code = exchange.code or self._code
+                self._exchange = None
+            if answered.note:
+                self._notes.append(answered.note)
+            return answered
         finally:
-            self._leave()
+            self._turn.leave()
+
+    def _enter(self, phase: Phase) -> None:
+        self._watch.enter(phase)
+        self._entered_s = self._prober.reactor.seconds()
 
     def _entered(self, phase: Phase) -> None:
         """Somebody has answered."""
         self._watch.enter(phase)
-        if self._dial is not None and self._dial.address:
-            self._prober.dark.heard(self._dial.address, self._port, self._prober.reactor.seconds())
+        if self._exchange is not None and self._exchange.first.address:
+            self._prober.dark.heard(self._exchange.first.address, self._hops[-1].port, self._prober.reactor.seconds())
 
     async def _checked(self, host: str) -> tuple[str, ...]:
         """The addresses of `host`, all of them permitted."""
-        self._watch.enter("dns")
+        self._enter("dns")
+        resolver, policy = self._prober.resolver, self._prober.policy
         try:
-            resolved = await self._prober.resolver.addresses(host)
-        except NoSuchName as error:
-            raise ProbeFailed("dns", str(error)) from error
-        except CannotAsk as error:
-            raise ProbeFailed("void", f"pingmon cannot look up names: {error}") from error
-        except NoAnswer as error:
-            raise ProbeFailed("dns", str(error)) from error
-        for address in resolved.addresses:
-            refusal = self._prober.policy.refusal(address)
-            if refusal is not None:
-                raise self._forbidden(refusal)
-        return resolved.addresses[:MAX_ADDRESSES]
+            addresses = (await resolver.addresses(host)).addresses
+        except LookupFailed as error:
+            addresses = self._remembered(host, error)
+        refusal = policy.refusal_of_name(addresses)
+        if refusal is None:
+            return addresses[:MAX_ADDRESSES]
+        if is_literal(host):
+            raise failed(kinds.LEADS_ASTRAY if self._hops[1:] else kinds.NOT_ALLOWED, why=policy.refusal(host))
+        log.debug("{host} leads to {addresses}, which are not all allowed", host=host, addresses=", ".join(addresses))
+        raise failed(kinds.LEADS_ASTRAY if self._hops[1:] else self._prober.forbidden_name, why=refusal)
 
-    def _forbidden(self, refusal: str) -> ProbeFailed:
-        """What it means that an address is not permitted: only a site that leads there itself is to blame."""
-        if self._redirected:
-            return ProbeFailed("redirect", f"redirected to where pingmon may not look: {refusal}")
-        return ProbeFailed("void", f"{NOT_ALLOWED}: {refusal}")
+    def _remembered(self, host: str, error: LookupFailed) -> tuple[str, ...]:
+        """The addresses that `host` had a while ago; what the failed lookup means if there are none."""
+        known = self._prober.resolver.remembered(host) if isinstance(error, NoAnswer) else None
+        if isinstance(error, CannotAsk):
+            if known is None:
+                raise failed(kinds.CANNOT_ASK, why=error) from error
+            self._notes.append(f"pingmon cannot look up names ({error}) and went to the last known address")
+        elif known is None:
+            raise ProbeFailed("dns", str(error)) from error
+        else:
+            self._nameless = str(error)
+        return known.addresses
 
     def _creator(self, host: str) -> IOpenSSLClientConnectionCreator:
         try:
             return self._prober.trust.creator(host)
         except ValueError as error:
-            raise ProbeFailed("tls", "no certificate can be for this name") from error
+            raise failed(kinds.NO_CERTIFICATE) from error
 
-    # --- whose turn it is -----------------------------------------------------------------------------------------
-
-    async def _take_off(self) -> None:
-        if not self._prober.flight.take():
-            self._watch.enter("wait")
-            await self._prober.flight.wait()
-        self._flying = True
-
-    async def _queue(self, addresses: tuple[str, ...]) -> None:
-        """Take a place at each address, in an order that all share, so that nobody waits in a circle.
-
-        Who has to wait there lets others fly meanwhile, so that one slow address does not hold up all probes. And it
-        is told what others have found there, before it waits and after.
-        """
-        prober = self._prober
-        for address in sorted(set(addresses)):
-            if prober.targets.take(address):
-                self._held.append(address)
-                continue
-            self._ask_the_others(addresses)
-            self._watch.enter("wait")
-            if self._flying:
-                self._flying = False
-                prober.flight.free()
-            await prober.targets.wait(address)
-            self._held.append(address)
-            self._ask_the_others(addresses)
-        if not self._flying:
-            await self._take_off()
-
-    def _ask_the_others(self, addresses: tuple[str, ...]) -> None:
+    def _ask_the_others(self, addresses: tuple[str, ...], port: int) -> None:
         """Raise `ProbeFailed` if nobody answers at any of `addresses`."""
         prober = self._prober
-        silence = prober.dark.found(addresses, self._port, self._timeout_s, prober.reactor.seconds())
+        silence = prober.dark.found(addresses, port, self._timeout_s, prober.reactor.seconds())
         if silence is not None:
-            why = f"no answer from {silence.address} for {silence.tried_s:.0f} s, like other sites there"
-            raise ProbeFailed("timeout", why)
-
-    def _leave(self) -> None:
-        prober = self._prober
-        while self._held:
-            prober.targets.free(self._held.pop())
-        if self._flying:
-            self._flying = False
-            prober.flight.free()
+            raise failed(kinds.DARK, address=silence.address, tried=silence.tried_s)
 
     # --- the end --------------------------------------------------------------------------------------------------
 
-    def _judged(self, head: Head) -> Look:
-        if 200 <= head.status < 300:
-            return self._seen("", self._note)
-        return self._seen("status", _phrase(head.status))
+    def _judged(self, answered: Answered) -> Look:
+        if 200 <= answered.head.status < 300:
+            return self._seen("", "; ".join(self._notes))
+        return self._seen("status", answered.status)
 
     def _seen(self, fault: Fault, detail: str) -> Look:
         self._watch.stop()
+        if self._nameless:
+            well = "is well" if fault == "" else f"fails too: {detail}"
+            fault, detail = "dns", f"{self._nameless}; the server at its last known address {well}"
+        if fault and len(self._hops) > 1:
+            after = "a redirect" if len(self._hops) == 2 else f"{len(self._hops) - 1} redirects"
+            detail = f"{detail}, at {self._hops[-1].shown} after {after}"
         return Look(
             at=self._prober.now(),
             code=self._code,
@@ -294,40 +287,46 @@ class _Visit:
 
     def _expire(self, held_up: bool) -> None:
         """The time is used up; `held_up`: this process could not see to it in time."""
-        phase = self._watch.phase
-        if held_up:
-            self._verdict = ProbeFailed("void", f"pingmon was held up while {DOING[phase]}")
-        elif phase == "wait":
-            self._verdict = ProbeFailed("void", f"pingmon had no place free for {self._prober.max_wait_s:g} s")
-        elif phase == "dns" and not self._prober.resolver.heard_since(self._began_s):
-            self._verdict = ProbeFailed("void", "pingmon cannot look up names: no name server answers")
-        elif self._dial is not None and self._dial.troubled and not self._dial.address:
-            self._verdict = ProbeFailed("void", "pingmon cannot connect to all addresses")
-        else:
-            self._verdict = ProbeFailed("timeout", f"timed out after {self._timeout_s:g} s while {DOING[phase]}")
-            self._tell_the_others()
+        self._verdict = self._out_of_time(held_up)
         assert self._walking is not None
         self._walking.cancel()
 
-    def _tell_the_others(self) -> None:
-        """The time is used up, and perhaps nobody has answered."""
-        dial, prober = self._dial, self._prober
-        if dial is not None and not dial.address:
-            prober.dark.tried(dial.waiting, dial.no_way, self._port, self._dialled_s, prober.reactor.seconds())
+    def _out_of_time(self, held_up: bool) -> ProbeFailed:
+        phase, exchange, prober = self._watch.phase, self._exchange, self._prober
+        if held_up:
+            return failed(kinds.HELD_UP, doing=DOING[phase])
+        if phase == "wait":
+            return failed(kinds.NO_PLACE, waited=prober.max_wait_s)
+        if phase == "dns" and prober.reactor.seconds() - self._entered_s >= self._timeout_s / 2:
+            return failed(kinds.DNS_SILENT)
+        if exchange is not None and not exchange.first.address:
+            if exchange.first.troubled:
+                return failed(kinds.CANNOT_CONNECT_TO_ALL)
+            silent, no_way = exchange.first.waiting, exchange.first.no_way
+            prober.dark.tried(silent, no_way, self._hops[-1].port, self._entered_s, prober.reactor.seconds())
+        known = None if exchange is None else exchange.so_far()
+        if known is not None:
+            return ProbeFailed("status", known.status)
+        doing = DOING[phase]
+        if phase == "answer" and exchange is not None:
+            doing = f"{doing} to {' and '.join(exchange.asked)}"
+        return failed(kinds.TIMED_OUT, limit=self._timeout_s, doing=doing)
 
-    def _stopped(self, failure: Failure) -> Look:
+    def _stopped(self, failure: Failure) -> Deferred[Look]:
         """It was cancelled, by the deadline or from outside; anything else is a bug."""
         if failure.check(CancelledError) is None:
             log.failure("while probing a site", failure)
-            return self._seen("void", "pingmon could not look by its own fault; its log says more")
+            return succeed(self._seen("void", kinds.OWN_FAULT()))
         if self._verdict is None:
             failure.raiseException()
         assert self._verdict is not None
-        return self._seen(self._verdict.fault, self._verdict.detail)
+        look, resolver = self._seen(self._verdict.fault, self._verdict.detail), self._prober.resolver
+        if self._watch.phase != "dns" or look.fault == "void" or resolver.heard_since(self._began_s):
+            return succeed(look)
+        # Nobody has answered anything meanwhile: the name's servers are to blame only if others are heard.
+        unsure = replace(look, fault="void", detail=kinds.CANNOT_ASK(why="no name server answers"))
+        return resolver.sound().addCallback(lambda sound: look if sound else unsure)
 
 
-def _phrase(status: int) -> str:
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return f"{status}"
+def _unnoticed(phase: Phase) -> None:
+    """The first dial's phases are the look's."""

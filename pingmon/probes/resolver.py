@@ -4,7 +4,9 @@ The platform's resolver will not do: it answers in ten threads that cannot be ca
 name does not exist or its servers are silent; and twisted.names' own cache is never filled. /etc/hosts comes first,
 as everywhere; search domains are not tried, for a monitored name is complete.
 
-What failed for lack of an answer is not remembered, so that the next look is one of its own.
+What failed for lack of an answer is not remembered, so that the next look is one of its own. What was known before is,
+for a while (RFC 8767), and who only wants to get there may have that instead (`reachable`). A look at a site may not:
+that its name servers do not answer is a failure of the site, from the first moment.
 """
 
 from __future__ import annotations
@@ -15,20 +17,22 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-import idna
 from msgspec import structs
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail, succeed
 from twisted.logger import Logger
 from twisted.names import dns
+from twisted.python.failure import Failure
 
+from pingmon.core.failures import CNAME_CHAIN, CNAME_CIRCLE, DANGLING, DNS_SILENT, NO_ADDRESS, NO_SUCH_NAME
 from pingmon.probes import host_files
-from pingmon.probes.dns_cache import CACHE_MAX, NEGATIVE_S, STALE_HOLD_S, TTL_S, DnsCache, clamped
+from pingmon.probes.dns_cache import CACHE_MAX, NEGATIVE_S, TTL_S, DnsCache, clamped
 from pingmon.probes.dns_message import MAX_CHAIN, Answer, read
 from pingmon.probes.dns_servers import NameServers
 from pingmon.probes.host_files import Reread
 from pingmon.probes.lookups import CannotAsk, Found, LookupFailed, NoAnswer, NoSuchName, RecordKind, Resolved
 from pingmon.probes.sharing import Shared
-from pingmon.probes.target import HOST_MAX, is_literal
+from pingmon.probes.within import within
+from pingmon.wire.target import HOST_MAX, in_ascii, is_literal
 
 DEADLINE_S: Final = 8.0
 """Seconds for a lookup in all."""
@@ -85,8 +89,31 @@ class Resolver:
         """
         if is_literal(name):
             return succeed(Resolved((name,)))
-        found = self._known_or_found("address", name, self._both)
-        return found.addCallback(lambda found: Resolved(found.values, found.chain, found.ttl_s, found.from_cache))
+        return self._known_or_found("address", name, self._both).addCallback(_resolved)
+
+    def remembered(self, name: str) -> Resolved | None:
+        """The addresses that `name` had when its servers last answered, if that holds or has only just run out."""
+        try:
+            known = self._cache.get(("address", plain(name)), self._reactor.seconds())
+        except ValueError:
+            return None
+        return None if known is None or isinstance(known.value, NoSuchName) else _resolved(known.value)
+
+    def reachable(self, name: str) -> Deferred[Resolved]:
+        """As `addresses`, but if there is no answer, or none within `STALE_WAIT_S`, what is remembered will do."""
+        found, known = self.addresses(name), self.remembered(name)
+        if known is None:
+            return found
+
+        def instead(failure: Failure) -> Resolved:
+            failure.trap(NoAnswer)
+            return known
+
+        return within(STALE_WAIT_S, found.addErrback(instead), self._reactor, lambda: known)
+
+    def sound(self) -> Deferred[bool]:
+        """Whether any name server answers anything at all, found out now; within about a second."""
+        return self._servers.sound()
 
     def records(self, name: str, kind: RecordKind) -> Deferred[tuple[str, ...]]:
         """What there is under `name` of that kind, names in lower case. Fails as `addresses` does."""
@@ -100,7 +127,7 @@ class Resolver:
         return self._known_or_found(kind, name, ask).addCallback(lambda found: found.values)
 
     def heard_since(self, at_s: float) -> bool:
-        """Whether any name server has replied to anything since `at_s`, by the reactor's clock."""
+        """Whether any name server has had an answer to anything since `at_s`, by the reactor's clock."""
         return self._servers.heard_s >= at_s
 
     # --- what is known --------------------------------------------------------------------------------------------
@@ -118,8 +145,7 @@ class Resolver:
         known = self._cache.get(key, now)
         if known is not None and now < known.until_s:
             return _told(known.value, known.until_s - now)
-        stale = None if known is None else known.value
-        found = self._shared.get(key, lambda: self._fetched(key, ask, stale))
+        found = self._shared.get(key, lambda: self._fetched(key, ask))
         return found.addCallback(lambda value: _told(value, None))
 
     def _reread(self) -> None:
@@ -139,24 +165,14 @@ class Resolver:
             return LOOPBACK
         return known
 
-    async def _fetched(self, key: Key, ask: Ask, stale: Value | None) -> Value:
-        """The servers' answer, kept; what had run out instead if they have none. Raises `NoAnswer`."""
-        usable = stale if isinstance(stale, Found) else None
+    async def _fetched(self, key: Key, ask: Ask) -> Value:
+        """The servers' answer, kept. Raises `NoAnswer`."""
         began_s = self._reactor.seconds()
         try:
-            found = await self._bounded(ask(key[1]), began_s, STALE_WAIT_S if usable else self._deadline_s)
+            found = await self._bounded(ask(key[1]), began_s, self._deadline_s)
         except NoSuchName as error:
             self._cache.put(key, error, clamped(error.ttl_s, NEGATIVE_S), self._reactor.seconds(), stale_s=0)
             return error
-        except NoAnswer:
-            if usable is None:
-                raise
-            now = self._reactor.seconds()
-            known = self._cache.get(key, now)
-            if known is None:
-                raise
-            known.until_s = min(now + STALE_HOLD_S, known.stale_until_s)
-            return structs.replace(usable, ttl_s=known.until_s - now, from_cache=True)
         ttl_s = clamped(found.ttl_s)
         self._cache.put(key, found, ttl_s, self._reactor.seconds())
         return structs.replace(found, ttl_s=ttl_s)
@@ -166,7 +182,7 @@ class Resolver:
             return await Deferred.fromCoroutine(asking).addTimeout(wait_s, self._reactor)
         except TimeoutError as error:
             if self.heard_since(began_s):
-                raise NoAnswer("its name servers do not answer (timed out)") from error
+                raise NoAnswer(DNS_SILENT()) from error
             raise CannotAsk("no name server answers") from error
 
     # --- what the servers say -------------------------------------------------------------------------------------
@@ -199,12 +215,18 @@ class Resolver:
             asked = chain[-1] if chain else name
             message = await self._servers.ask(asked, kind)
             answer = read(message, asked, kind)
-            if message.rCode == dns.ENAME:
-                raise NoSuchName("there is no such name", answer.ttl_s)
             chain += answer.chain
             ttls.append(answer.ttl_s)
-            if answer.values or answer.settled or len(chain) >= MAX_CHAIN:
+            if message.rCode == dns.ENAME:
+                raise NoSuchName((DANGLING if chain else NO_SUCH_NAME)(), answer.ttl_s)
+            if answer.values:
                 return Answer(answer.values, chain, min(ttls), settled=True)
+            if answer.circle or len({name, *chain}) <= len(chain):
+                raise NoSuchName(CNAME_CIRCLE(), min(ttls))
+            if len(chain) > MAX_CHAIN:
+                raise NoSuchName(CNAME_CHAIN(most=MAX_CHAIN), min(ttls))
+            if answer.settled:
+                return Answer((), chain, min(ttls), settled=True)
 
 
 async def _tried(asking: Coroutine[Deferred[Any], Any, Answer]) -> Answer | LookupFailed:
@@ -229,7 +251,11 @@ def _joined(old: Answer | LookupFailed, new: Answer | LookupFailed) -> Found:
     for failure in failures:
         if isinstance(failure, NoAnswer):
             raise failure
-    raise NoSuchName("this name has no address", ttl_s)
+    raise NoSuchName(NO_ADDRESS(), ttl_s)
+
+
+def _resolved(found: Found) -> Resolved:
+    return Resolved(found.values, found.chain, found.ttl_s, found.from_cache)
 
 
 def _told(value: Value, ttl_s: float | None) -> Deferred[Found]:
@@ -241,7 +267,7 @@ def _told(value: Value, ttl_s: float | None) -> Deferred[Found]:
 def plain(name: str) -> str:
     """`name` in ASCII and lower case, without a dot at the end. ValueError if it cannot be a name."""
     if not name.isascii():
-        name = idna.encode(name, uts46=True).decode("ascii")
+        name = in_ascii(name)
     name = name.lower().rstrip(".")
     if len(name) > HOST_MAX or not _NAME.fullmatch(name):
         raise ValueError("not a name")

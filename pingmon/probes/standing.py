@@ -18,8 +18,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from twisted.logger import Logger
 
+from pingmon.core.failures import ABOUT_THE_SITE
 from pingmon.core.look import Look
-from pingmon.probes.faults import ABOUT_THE_SITE
 
 PASSING: Final = 3
 """Answers in a row that it cannot look now, from which that is trouble."""

@@ -59,6 +59,9 @@ class Prober(Protocol):
 
     def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[Look]: ...
 
+    def refusal(self, url: str) -> str | None:
+        """Why it is plain from `url` alone that it may not be looked at; None if it is not."""
+
 
 class Health:
     """`steady`: seconds on a clock that is never set."""

@@ -39,9 +39,9 @@ from pingmon.core.site import Site, phase
 from pingmon.core.times import SECOND
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
-from pingmon.probes.target import BadUrl, target
 from pingmon.sites.agenda import Agenda
 from pingmon.ticker import Ticker
+from pingmon.wire.target import BadUrl, target
 
 TICK_S: Final = 1.0
 PARALLEL: Final = 8

@@ -20,12 +20,14 @@ from functools import partial
 from typing import Any, Final, Protocol, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, DeferredSemaphore, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pingmon.core.events import Entry, Hour, SiteChanged, SiteCreated, SiteProbed, SiteResumed, SiteSpec
+from pingmon.core.failures import FORBIDDEN_NAME, NOT_ALLOWED
 from pingmon.core.ids import Id
 from pingmon.core.look import ASKED, Look, Methods
 from pingmon.core.parts import Outcome
@@ -182,6 +184,10 @@ class Rounds:
             self._agenda.drop(site)
             self._begin(known, self._monitor.now(), [waiting])
         return waiting
+
+    def refusal(self, url: str) -> str | None:
+        """Why a site at `url`, which could be one, cannot be looked at from here, as far as that is plain from it."""
+        return self._prober.refusal(url)
 
     # --- what is due when -----------------------------------------------------------------------------------------
 
@@ -346,6 +352,7 @@ class Rounds:
         for done, result in ((ended, seen), (heard, others)):
             if not done:  # cancelled, as a rule: the list has cancelled both when this was
                 result.raiseException()
+        others = _agreed(seen, others)
         if not seen.good:
             self._health.heard(id, others)
             found = Round((seen, *others), len(others), self._quorum, "unsure")
@@ -369,6 +376,19 @@ class Rounds:
             written = self._monitor.submit(id, SiteProbed(hour=hour))
             return written.addCallbacks(lambda _: None, lambda failure: failure.trap(JournalFull, JournalUnavailable))
         return succeed(None)
+
+
+def _agreed(own: Look, others: tuple[Look, ...]) -> tuple[Look, ...]:
+    """What verifiers saw, once it is known what was seen here.
+
+    One that may not look where a name leads says nothing of the site, which may be in a network that only the daemon
+    is allowed into. But if the daemon may not look there either, both have seen the same: it leads nowhere.
+    """
+    if not FORBIDDEN_NAME.seen_in(own):
+        return others
+    return tuple(
+        replace(look, fault=own.fault, detail=own.detail) if NOT_ALLOWED.seen_in(look) else look for look in others
+    )
 
 
 class _Lateness:

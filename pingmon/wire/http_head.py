@@ -1,7 +1,8 @@
-"""The head of an HTTP/1 answer: its status and where it redirects to; the rest is nobody's business here.
+"""The head of an HTTP/1 answer: its status, where it redirects to, and the cookies that it gives on the way.
 
-Source: RFC 9112. Taken leniently where it does no harm: a bare LF ends a line (§2.2), and lines that are no headers
-are passed over. Interim answers (1xx) are skipped. 101 is refused, because nobody asked to change the protocol.
+Source: RFC 9112, and curl for what servers really send. Taken leniently where it does no harm: a bare LF ends a line
+(§2.2), and CRs before it do not matter; some gateways write `HTTP/2 200` out; blanks may be too many; lines that are no
+headers are passed over. Interim answers (1xx) are skipped. 101 is refused, because nobody asked to change the protocol.
 """
 
 from __future__ import annotations
@@ -11,20 +12,27 @@ from typing import Final
 
 from msgspec import Struct
 
+from pingmon.core.failures import LONG_HEADER, NO_STATUS, NOT_HTTP, SWITCHED
+
 HEAD_MAX: Final = 64 * 1024
 """Bytes of one answer's head, interim answers before it included."""
 
-_START: Final = b"HTTP/1."
-_STATUS: Final = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9][0-9])(?:[ \t][^\r\n]*)?\r?\n")
-_END: Final = re.compile(rb"\n\r?\n")
+_START: Final = b"HTTP/"
+_STATUS: Final = re.compile(rb"HTTP/(?:1\.[0-9]|2(?:\.0)?)[ \t]+([1-9][0-9][0-9])(?![0-9])[^\n]*\n", re.IGNORECASE)
+_END: Final = re.compile(rb"\n\r*\n")
 _LOCATION: Final = re.compile(rb"\nlocation[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_COOKIE: Final = re.compile(rb"\nset-cookie[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 
 
 class Head(Struct, frozen=True, gc=False):
-    """The final answer. `location` is the first of that header, as text without surrounding blanks; "" if none."""
+    """The final answer. `location` is the first of that header, as text without surrounding blanks; "" if none.
+
+    `cookies` are the values of all `Set-Cookie`, where there is a `location`: nobody else will be asked with them.
+    """
 
     status: int
     location: str = ""
+    cookies: tuple[str, ...] = ()
 
 
 class NotHttp(ValueError):
@@ -48,27 +56,38 @@ class HeadReader:
             end = _END.search(self._received, self._searched)
             length = len(self._received) if end is None else end.end()
             if self._skipped + length > HEAD_MAX:
-                raise NotHttp(f"the header is longer than {HEAD_MAX // 1024} KiB")
+                raise NotHttp(LONG_HEADER(most=HEAD_MAX // 1024))
             if end is None:
                 # The end's first bytes may be here already.
-                self._searched = max(0, length - 2)
+                self._searched = max(0, self._received.rfind(b"\n"))
                 return None
             head = _head(bytes(self._received[:length]))
             if head.status >= 200:
                 return head
             if head.status == 101:
-                raise NotHttp("the server changed the protocol, unasked")
+                raise NotHttp(SWITCHED())
             self._skip(length)
+
+    def ended(self) -> Head | None:
+        """The head, if it is complete but for the empty line: the peer has closed the connection in good order.
+
+        A last line that is not whole is no part of it. None if there is no whole status line.
+        """
+        if not self._begun:
+            return None
+        head = _head(bytes(self._received[: self._received.rfind(b"\n") + 1]))
+        return head if head.status >= 200 else None
 
     def _check_begin(self) -> None:
         """Refuse what does not begin as it must without waiting for an end that may never come."""
         if not self._begun:
-            if not self._received.startswith(_START[: len(self._received)]):
-                raise NotHttp("the answer is not HTTP")
+            begin = bytes(self._received[: len(_START)]).upper()
+            if not _START.startswith(begin):
+                raise NotHttp(NOT_HTTP())
             if b"\n" in self._received:
                 self._begun = True
                 if _STATUS.match(self._received) is None:
-                    raise NotHttp("the answer has no valid status line")
+                    raise NotHttp(NO_STATUS())
 
     def _skip(self, length: int) -> None:
         del self._received[:length]
@@ -77,10 +96,11 @@ class HeadReader:
 
 
 def _head(head: bytes) -> Head:
-    status = _STATUS.match(head)
+    status, location = _STATUS.match(head), _LOCATION.search(head)
     assert status is not None
-    location = _LOCATION.search(head)
-    return Head(int(status[1]), "" if location is None else _text(location[1]))
+    if location is None:
+        return Head(int(status[1]))
+    return Head(int(status[1]), _text(location[1]), tuple(map(_text, _COOKIE.findall(head))))
 
 
 def _text(value: bytes) -> str:

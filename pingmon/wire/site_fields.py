@@ -13,18 +13,16 @@ from pingmon.core.channel import Channel
 from pingmon.core.events import SiteChanges, SiteSpec
 from pingmon.core.partner import AUTO
 from pingmon.wire.fields import Given, Invalid, Rule, channel_ids
-from pingmon.wire.webhook import Unsendable, target
+from pingmon.wire.target import BadUrl, target
 
 
 def _wrong_url(url: str) -> str | None:
     try:
-        _, credentials = target(url)
-    except Unsendable:
-        return "is not an http or https URL"
-    if credentials is not None:
-        return "has a user name or password in it"
+        target(url)
+    except BadUrl as error:
+        return str(error)
     # A message, a header and a page will show it: nothing in it may be invisible or break a line.
-    return None if url.isprintable() and " " not in url else "contains spaces or control characters"
+    return None if url.isprintable() and " " not in url else "contains spaces or characters that cannot be seen"
 
 
 FIELDS: Final[dict[str, Rule]] = {

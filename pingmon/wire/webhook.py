@@ -22,7 +22,6 @@ from ipaddress import IPv6Address
 from typing import Final
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
 
-import idna
 import msgspec
 from msgspec import Struct
 from standardwebhooks import Webhook
@@ -34,12 +33,11 @@ from pingmon.core.events import CheckSpec
 from pingmon.core.times import SECOND
 from pingmon.wire.checks import seconds_text
 from pingmon.wire.message import Letter, object_of, text
+from pingmon.wire.target import in_ascii
 
 USER_AGENT: Final = f"pingmon/{__version__}"
 BODY_METHODS: Final = frozenset({"POST", "PUT"})
 METHODS: Final = BODY_METHODS | {"GET"}
-HOST_MAX: Final = 253
-"""Characters of a host name (RFC 1035)."""
 RETRY_AFTER_MAX_S: Final = 86_400.0
 OURS: Final = frozenset(
     {"connection", "content-length", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -50,7 +48,6 @@ OURS: Final = frozenset(
 _PLACEHOLDER: Final = re.compile(
     r"\$(BODY_JSON|BODY|CODE|EXITSTATUS|JSON|NAME_JSON|NAME|NOW|SLUG|STATUS|TAGS|TAG[1-9][0-9]*|TEXT_JSON|TEXT)"
 )
-_HOST: Final = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]+")
 _KEPT_IN_URL: Final = "!$%&'()*+,;=:@/?[]~"
@@ -252,11 +249,7 @@ def _host(host: str, *, bracketed: bool) -> str:
     """
     if bracketed and "%" not in host:
         return f"[{IPv6Address(host)}]"
-    if not host.isascii():
-        host = idna.encode(host, uts46=True).decode("ascii")
-    if len(host) > HOST_MAX or not _HOST.fullmatch(host):
-        raise ValueError("not a host name")
-    return host
+    return in_ascii(host)
 
 
 def _credentials(parts: SplitResult) -> bytes | None:

@@ -78,6 +78,27 @@ def test_the_refusal_of_loopback_says_what_to_write_into_the_configuration() -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("addresses", "word"),
+    [
+        (("192.168.1.5",), "private"),
+        (("93.184.216.34", "127.0.0.1"), "loopback"),
+        (("::1",), "loopback"),
+        (("0.0.0.0",), "null"),
+        (("::",), "null"),
+        (("224.0.0.1",), "multicast"),
+        (("64:ff9b::7f00:1",), "loopback"),
+        (("fe80::1%eth0",), "private"),
+    ],
+)
+def test_where_a_name_leads_is_not_told(addresses: tuple[str, ...], word: str) -> None:
+    assert AddressPolicy().refusal_of_name(addresses) == (
+        f'its name leads to a {word} address; allow its network with [outgoing] allow = ["…"]'
+    )
+    assert AddressPolicy().refusal_of_name(["93.184.216.34"]) is None
+    assert allowing(["0.0.0.0/0", "::/0"]).refusal_of_name(addresses) is None
+
+
 def test_the_refusal_of_a_verifier_says_what_to_write_on_its_command_line() -> None:
     assert allowing(["10.0.0.0/8"], ON_THE_COMMAND_LINE).refusal("192.168.1.5") == (
         "address 192.168.1.5 is private; allow it with --allow 192.168.1.5/32"

@@ -15,6 +15,7 @@ from twisted.web.client import URI
 from twisted.web.error import SchemeNotSupported
 
 from pingmon.core.addresses import AddressPolicy, allowing
+from pingmon.core.failures import NO_INTERMEDIATE
 from pingmon.delivery.attempt import Delivered, NotDelivered
 from pingmon.delivery.egress import LINGER_S, Egress, EgressError, literal, lookup
 from pingmon.testing import result
@@ -67,7 +68,7 @@ async def test_a_host_with_a_private_address_is_refused_before_anything_is_sent(
     names = Names(evil=[answers])
     found = await sent(kind(running=names), f"http://evil.example:{await server.listen()}/")
     assert isinstance(found, NotDelivered)
-    assert " is private; allow it with [outgoing] allow = [" in found.error
+    assert found.error == 'its name leads to a loopback address; allow its network with [outgoing] allow = ["…"]'
     assert not server.requests
     assert not server.open
 
@@ -77,7 +78,7 @@ async def test_a_host_with_a_private_address_is_refused_before_anything_is_sent(
 async def test_other_spellings_of_a_private_address_are_refused_too(server: Server, host: str) -> None:
     found = await sent(kind(), f"http://{host}:{await server.listen()}/")
     assert isinstance(found, NotDelivered)
-    assert " is private; " in found.error
+    assert "is private; allow it" in found.error or "its name leads to a loopback address; " in found.error
     assert server.open == []
 
 
@@ -243,7 +244,7 @@ async def test_an_authority_that_the_platform_does_not_know_is_not_trusted(
 ) -> None:
     port = listen_tls(server, authority.issue("hook.example"))
     found = await sent(kind("127.0.0.0/8", running=hook()), f"https://hook.example:{port}/")
-    assert found == NotDelivered("TLS: certificate is from an authority that is not trusted")
+    assert found == NotDelivered(f"TLS: {NO_INTERMEDIATE()}")
 
 
 @pytest_twisted.ensureDeferred

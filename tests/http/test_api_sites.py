@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred, fail
 
-from pingmon.core.events import PartnerDeleted, SiteDeleted, SiteHostSeen, SiteResumed
+from pingmon.core.events import PartnerDeleted, SiteChanged, SiteChanges, SiteDeleted, SiteHostSeen, SiteResumed
 from pingmon.core.look import Look
 from pingmon.core.partner import Attribution
 from pingmon.http.api import ApiSettings
@@ -28,6 +28,9 @@ class Prober:
         self.newest: dict[str, Look] = {}
         self.failure: Exception | None = None
         self.meanwhile: Any = None
+
+    def refusal(self, url: str) -> str | None:
+        return "address 10.0.0.1 is private" if "10.0.0.1" in url else None
 
     def latest(self, site: str) -> Look | None:
         return self.newest.get(site)
@@ -111,7 +114,7 @@ def test_channels_by_name() -> None:
     ("body", "text"),
     [
         ({}, "url is missing"),
-        ({"url": "nonsense"}, "url is not an http or https URL"),
+        ({"url": "nonsense"}, "url is neither http nor https"),
         ({"url": URL, "interval": 1}, "interval is too small"),
         ({"url": URL, "host": "nobody"}, "host is no partner's slug: nobody"),
     ],
@@ -122,6 +125,18 @@ def test_what_cannot_be_a_site_is_told(body: dict[str, Any], text: str) -> None:
     reply = house.post(SITES, body)
     assert (reply.status, reply.error) == (400, f"json validation error: {text}")
     assert house.monitor.world.sites == {}
+
+
+def test_an_address_that_may_not_be_looked_at_is_refused() -> None:
+    """At once, and not by a site that nobody can see; one that was there before can be changed in all else."""
+    house, _ = probing()
+    reply = house.post(SITES, {"url": "http://10.0.0.1/"})
+    assert (reply.status, reply.error) == (400, "url leads to where pingmon may not look: address 10.0.0.1 is private")
+    site = house.new_site()
+    assert house.post(SITES + site, {"url": "http://10.0.0.1/"}).status == 400
+    assert house.monitor.world.sites[site].spec.url == URL
+    house.submit(site, SiteChanged(SiteChanges(url="http://10.0.0.1/")))
+    assert house.post(SITES + site, {"url": "http://10.0.0.1/", "interval": 60}).status == 200
 
 
 def test_a_project_has_so_many_sites() -> None:

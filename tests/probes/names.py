@@ -93,12 +93,15 @@ class Names:
         if name not in self.records:
             reply.rCode = dns.ENAME
         at: str | None = name
-        for _ in range(10):
+        for _ in range(30):
             here, at = at or "", None
             for record, value, ttl in self.records.get(here, ()):
                 if KINDS[record] in (kind, dns.CNAME):
                     reply.answers.append(_header(here, record, value, ttl))
-                    at = value if record == "CNAME" and value in self.records else at
+                    if record == "CNAME" and value in self.records:
+                        at = value
+                    elif record == "CNAME" and kind != dns.CNAME:
+                        reply.rCode = dns.ENAME
         if not any(record.type == kind for record in reply.answers):
             reply.authority = [dns.RRHeader(b"example", dns.SOA, dns.IN, 25, SOA)]
         return reply

@@ -33,12 +33,16 @@ WAY_S = 0.01
 
 
 class Net(Clock):
-    """`dark` and `refusing` addresses; `tried` are those connected to so far, by attempt. The machine has no IPv6."""
+    """`dark` and `refusing` addresses, and others with the `errors` of this machine; the machine has no IPv6.
+
+    `tried` are those connected to so far, by attempt.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.dark: set[str] = set()
         self.refusing: set[str] = set()
+        self.errors: dict[str, int] = {}
         self.tried: list[str] = []
 
     def connectTCP(self, host: str, port: int, factory: Any, timeout: object = None) -> _Attempt:
@@ -69,6 +73,8 @@ class _Attempt:
     def _arrive(self) -> None:
         if ":" in self._to.host:
             self._fail(ConnectError(errno.ENETUNREACH))
+        elif self._to.host in self._net.errors:
+            self._fail(ConnectError(self._net.errors[self._to.host]))
         elif self._to.host in self._net.refusing:
             self._fail(ConnectionRefusedError(errno.ECONNREFUSED))
         elif self._to.host not in self._net.dark:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 import pytest_twisted
+from twisted.internet import reactor
 from twisted.internet.defer import CancelledError
 
 from pingmon import __version__
@@ -40,10 +42,10 @@ async def test_one_head_request_is_made_and_the_connection_is_gone(site: Site) -
     [
         (answer(204), (204, "", "")),
         (answer(299), (299, "", "")),
-        (answer(500), (500, "status", "500 Internal Server Error")),
-        (answer(404), (404, "status", "404 Not Found")),
-        (answer(304), (304, "status", "304 Not Modified")),
-        (answer(999), (999, "status", "999")),
+        (answer(500), (500, "status", "500 Internal Server Error to HEAD and GET")),
+        (answer(404), (404, "status", "404 Not Found to HEAD and GET")),
+        (answer(304), (304, "status", "304 Not Modified to HEAD and GET")),
+        (answer(999), (999, "status", "999 to HEAD and GET")),
         (OK + b"a body that HEAD must not have" * 5000, (200, "", "")),
         (answer(100) + answer(103) + OK, (200, "", "")),
         (answer(100) * 5000, (0, "protocol", "the header is longer than 64 KiB")),
@@ -60,13 +62,29 @@ async def test_every_answer_has_its_class(site: Site, reply: Any, found: tuple[i
     assert gist(await seen(site)) == found
 
 
-@pytest_twisted.ensureDeferred
-async def test_a_server_that_closes_in_the_middle_or_at_once_is_told_apart(site: Site) -> None:
-    def half(visitor: Visitor) -> None:
-        visitor.write(b"HTTP/1.1 200 OK\r\nServer: x\r\n")
+def half(answer: bytes) -> Callable[[Visitor], object]:
+    """An answer that ends with the connection."""
+
+    def reply(visitor: Visitor) -> None:
+        visitor.write(answer)
         visitor.close()
 
-    site.reply = half
+    return reply
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_closes_in_the_middle_or_at_once_is_told_apart(site: Site) -> None:
+    """A header that ends with the connection is one, if the connection ends in good order; curl takes it too."""
+    site.reply = half(b"HTTP/1.1 200 OK\r\nServer")
+    assert gist(await seen(site)) == (200, "", "")
+    site.reply = half(b"HTTP/1.1 200 OK")
+    assert gist(await seen(site)) == (0, "protocol", "connection closed in the middle of the answer's header")
+
+    def torn(visitor: Visitor) -> None:
+        visitor.write(b"HTTP/1.1 200 OK\r\nServer: x\r\n")
+        cast(Any, reactor).callLater(0.05, visitor.reset)
+
+    site.reply = torn
     assert gist(await seen(site)) == (0, "protocol", "connection closed in the middle of the answer's header")
     site.greet = Visitor.reset
     assert gist(await seen(site)) == (0, "connect", "connection closed without an answer")
@@ -103,7 +121,7 @@ async def test_one_deadline_ends_it_and_says_in_which_phase(site: Site) -> None:
     await advanced_until(running, visitors)
     running.clock.advance(3.0)
     look = await looking
-    assert gist(look) == (0, "timeout", "timed out after 3 s while waiting for the answer")
+    assert gist(look) == (0, "timeout", "timed out after 3 s while waiting for the answer to HEAD and GET")
     assert look.phases == Phases(answer=3000)
     assert look.address == "127.0.0.1"
     await until(lambda: not site.open)
@@ -166,9 +184,9 @@ async def test_head_that_is_not_known_is_confirmed_by_get(site: Site, status: in
 @pytest_twisted.ensureDeferred
 async def test_head_that_is_not_known_and_a_get_that_fails_is_a_failure(site: Site) -> None:
     site.pages = {"HEAD /": answer(501), "GET /": answer(503)}
-    assert gist(await seen(site)) == (503, "status", "503 Service Unavailable")
+    assert gist(await seen(site)) == (503, "status", "503 Service Unavailable to GET, 501 to HEAD")
     site.pages = {"HEAD /": answer(405), "GET /": answer(405)}
-    assert gist(await seen(site)) == (405, "status", "405 Method Not Allowed")
+    assert gist(await seen(site)) == (405, "status", "405 Method Not Allowed to HEAD and GET")
     site.pages = {"HEAD /": answer(405), "GET /": Visitor.close}
     assert gist(await seen(site)) == (405, "connect", "connection closed without an answer")
 
@@ -176,7 +194,7 @@ async def test_head_that_is_not_known_and_a_get_that_fails_is_a_failure(site: Si
 @pytest_twisted.ensureDeferred
 async def test_head_only_takes_heads_word_for_it(site: Site) -> None:
     site.pages = {"HEAD /": answer(405), "GET /": OK}
-    assert gist(await seen(site, methods=("HEAD",))) == (405, "status", "405 Method Not Allowed")
+    assert gist(await seen(site, methods=("HEAD",))) == (405, "status", "405 Method Not Allowed to HEAD")
     assert len(site.requests) == 1
 
 
@@ -192,26 +210,33 @@ async def test_redirects_are_followed_with_head_and_the_last_answer_counts(site:
     assert gist(await prober().look(f"http://127.0.0.1:{port}/0", 5.0)) == (200, "", "")
     assert [request.split(b" ")[0:2] for request in site.requests] == [[b"HEAD", b"/%d" % n] for n in range(6)]
     site.pages["/5"] = answer(410)
-    assert gist(await prober().look(f"http://127.0.0.1:{port}/0", 5.0)) == (410, "status", "410 Gone")
+    gone = f"410 Gone to HEAD and GET, at http://127.0.0.1:{port}/5 after 5 redirects"
+    assert gist(await prober().look(f"http://127.0.0.1:{port}/0", 5.0)) == (410, "status", gone)
 
 
 @pytest.mark.parametrize(
     ("pages", "found"),
     [
-        ({"/": to("/")}, (302, "redirect", "the redirects go round in a circle")),
-        ({"/": to("/b"), "/b": to("/")}, (302, "redirect", "the redirects go round in a circle")),
+        ({"/": to("/")}, (302, "redirect", "more than 5 redirects, at {at}/ after 5 redirects")),
+        ({"/": to("/b"), "/b": to("/")}, (302, "redirect", "more than 5 redirects, at {at}/b after 5 redirects")),
         ({"/": to("ftp://127.0.0.1/")}, (302, "redirect", "redirected to nowhere: the URL is neither http nor https")),
         ({"/": answer(301)}, (301, "redirect", "redirected to nowhere: the redirect does not say where to")),
-        ({"/": to("http://a..b/")}, (302, "redirect", "redirected to nowhere: the URL has no valid host and port")),
+        (
+            {"/": to("http://a..b/")},
+            (302, "redirect", "redirected to nowhere: the URL has a host that is neither a name nor an address"),
+        ),
         (
             {"/": to("http://a:b@127.0.0.1/")},
             (302, "redirect", "redirected to nowhere: the URL has a user name or password in it"),
         ),
         (
             {"/": to("/1"), **{f"/{n}": to(f"/{n + 1}", 308) for n in range(9)}},
-            (308, "redirect", "more than 5 redirects"),
+            (308, "redirect", "more than 5 redirects, at {at}/5 after 5 redirects"),
         ),
-        ({"/": to("/b"), "/b": Visitor.close}, (302, "connect", "connection closed without an answer")),
+        (
+            {"/": to("/b"), "/b": Visitor.close},
+            (302, "connect", "connection closed without an answer, at {at}/b after a redirect"),
+        ),
     ],
 )
 @pytest_twisted.ensureDeferred
@@ -219,7 +244,9 @@ async def test_redirects_that_lead_nowhere_are_failures(
     site: Site, pages: dict[str, Any], found: tuple[int, str, str]
 ) -> None:
     site.pages = pages
-    assert gist(await seen(site)) == found
+    code, fault, detail = gist(await seen(site))
+    at = f"http://127.0.0.1:{cast(Any, site.ports[0]).getHost().port}"
+    assert (code, fault, detail) == (*found[:2], found[2].replace("{at}", at))
     assert len(site.requests) <= 6
 
 
@@ -233,7 +260,7 @@ async def test_each_redirect_is_held_against_the_policy(site: Site) -> None:
         302,
         "redirect",
         "redirected to where pingmon may not look: address ::1 is private; allow it with "
-        '[outgoing] allow = ["::1/128"]',
+        f'[outgoing] allow = ["::1/128"], at http://[::1]:{port}/inside after a redirect',
     )
     assert len(site.requests) == 1
 
@@ -256,15 +283,28 @@ async def test_ipv6_literals_are_connected_to_and_sent_in_brackets(site: Site) -
 async def test_a_host_of_which_one_address_is_not_allowed_is_not_connected_to(
     site: Site, addresses: tuple[str, ...]
 ) -> None:
-    """And nothing is said of the site: pingmon was told not to look."""
+    """A name that leads there leads to nothing; what that is, is nobody's business who only made up the name."""
     port = await site.listen()
     looker = prober("127.0.0.2", hosts={"h.example": addresses})
     look = await looker.look(f"http://h.example:{port}/", 5.0)
-    assert (look.fault, look.code, look.address) == ("void", 0, "")
-    assert look.detail.startswith("pingmon may not look there: address ")
-    assert " is private; allow it with [outgoing] allow = [" in look.detail
+    assert (look.fault, look.code, look.address) == ("dns", 0, "")
+    assert look.detail == (
+        "pingmon does not look there: its name leads to a loopback address; "
+        'allow its network with [outgoing] allow = ["…"]'
+    )
+    verifier = prober("127.0.0.2", hosts={"h.example": addresses}, forbidden_name="void")
+    look = await verifier.look(f"http://h.example:{port}/", 5.0)
+    assert (look.fault, look.detail[:34]) == ("void", "pingmon may not look there: its na")
     assert site.requests == []
     assert looker.targets.empty
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_address_in_the_url_that_is_not_allowed_says_nothing_of_the_site(site: Site) -> None:
+    """pingmon was told not to look; whoever wrote the address may read it."""
+    look = await prober("127.0.0.2").look(f"http://127.0.0.1:{await site.listen()}/", 5.0)
+    allow = 'allow it with [outgoing] allow = ["127.0.0.0/8"]'
+    assert gist(look) == (0, "void", f"pingmon may not look there: address 127.0.0.1 is private; {allow}")
 
 
 @pytest_twisted.ensureDeferred

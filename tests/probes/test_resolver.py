@@ -34,6 +34,10 @@ class Asker:
         found: Resolved = await self._over(self.resolver.addresses(name))
         return found
 
+    async def reached(self, name: str = "h.example") -> Resolved:
+        found: Resolved = await self._over(self.resolver.reachable(name))
+        return found
+
     async def failed(self, name: str = "h.example") -> LookupFailed:
         with pytest.raises(LookupFailed) as raised:
             await self.found(name)
@@ -97,8 +101,15 @@ async def test_a_chain_that_the_server_does_not_follow_is_followed(names: Names)
     names.add("y.example", "CNAME", "x.example")
     names.records["z.example"] = [("CNAME", "z.example", 60)]
     for name in ("x.example", "z.example"):
-        assert str(await asker.failed(name)) == "this name has no address"
-    assert len(names.asked) < 40
+        assert str(await asker.failed(name)) == "its CNAMEs go round in a circle"
+    for number in range(20):
+        names.add(f"n{number}.example", "CNAME", f"n{number + 1}.example")
+    names.add("n20.example", "A", "192.0.2.1")
+    assert str(await asker.failed("n3.example")) == "more than 16 CNAMEs lead on from it"
+    assert len((await asker.found("n4.example")).chain) == 16
+    names.add("d.example", "CNAME", "gone.example")
+    assert str(await asker.failed("d.example")) == "its CNAME leads to a name that does not exist"
+    assert len(names.asked) < 160
 
 
 @pytest_twisted.ensureDeferred
@@ -128,20 +139,25 @@ async def test_a_name_that_does_not_exist_is_told_from_one_without_addresses(nam
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "words"),
+    ("code", "words"),
     [
-        (dns.ESERVER, NoAnswer, "its name servers do not answer (SERVFAIL)"),
-        (dns.EREFUSED, CannotAsk, "the name servers refuse to be asked (code 5)"),
-        (dns.ENOTIMP, CannotAsk, "the name servers refuse to be asked (code 4)"),
+        (dns.ESERVER, "its name servers do not answer (SERVFAIL)"),
+        (dns.EREFUSED, "the name server refuses to look up this name (REFUSED)"),
+        (dns.ENOTIMP, "the name server cannot look up this name (code 4)"),
     ],
 )
 @pytest_twisted.ensureDeferred
-async def test_errors_of_all_servers_are_told_apart(names: Names, code: int, kind: type, words: str) -> None:
+async def test_errors_of_all_servers_are_told_apart(names: Names, code: int, words: str) -> None:
+    """They are about this name if a second one is answered, else they are our own name servers' trouble."""
     names.codes["h.example"] = code
     error = await Asker(names.listen(), names.listen()).failed()
-    assert type(error) is kind
+    assert type(error) is NoAnswer
     assert str(error) == words
     assert names.asked.count("A h.example") == 2
+    names.codes[""] = code
+    error = await Asker(names.listen()).failed()
+    assert type(error) is CannotAsk
+    assert str(error) == "the name servers answer nothing but errors"
 
 
 @pytest_twisted.ensureDeferred
@@ -363,20 +379,34 @@ async def test_that_there_was_no_answer_is_not_remembered(names: Names) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_an_answer_that_has_run_out_stands_in_for_a_while_when_none_can_be_had(names: Names) -> None:
+async def test_an_answer_that_has_run_out_stands_in_for_a_while_for_who_only_wants_to_get_there(names: Names) -> None:
+    """Whoever wants to know how the name is, is told at once that its servers do not answer."""
+    asker = Asker(names.listen())
+    names.add("h.example", "A", "192.0.2.1", 60)
+    assert asker.resolver.remembered("h.example") is None
+    assert (await asker.reached()).addresses == (await asker.found()).addresses
+    names.codes["h.example"] = dns.ESERVER
+    asker.clock.advance(61)
+    for _ in range(2):
+        assert type(await asker.failed()) is NoAnswer
+        assert (await asker.reached()).addresses == ("192.0.2.1",)
+    asker.clock.advance(300)
+    assert asker.resolver.remembered("h.example") is None
+    with pytest.raises(NoAnswer):
+        await asker.reached()
+
+
+@pytest_twisted.ensureDeferred
+async def test_that_there_is_no_such_name_any_more_takes_the_place_of_what_there_was(names: Names) -> None:
     asker = Asker(names.listen())
     names.add("h.example", "A", "192.0.2.1", 60)
     await asker.found()
-    names.codes["h.example"] = dns.ESERVER
+    names.records.clear()
     asker.clock.advance(61)
-    stale = await asker.found()
-    assert stale == Resolved(("192.0.2.1",), (), 30.0, True)
-    asked = len(names.asked)
-    asker.clock.advance(29)
-    assert (await asker.found()).from_cache
-    assert len(names.asked) == asked
-    asker.clock.advance(271)
-    assert type(await asker.failed()) is NoAnswer
+    with pytest.raises(NoSuchName):
+        await asker.reached()
+    assert asker.resolver.remembered("h.example") is None
+    assert asker.resolver.remembered("no name") is None
 
 
 @pytest_twisted.ensureDeferred
@@ -386,10 +416,10 @@ async def test_silent_servers_do_not_delay_an_answer_that_has_run_out_for_long(n
     await asker.found()
     names.silent = {""}
     asker.clock.advance(61)
-    looking = asker.resolver.addresses("h.example")
+    looking = asker.resolver.reachable("h.example")
     await asker.pass_s(1.0, lambda: len(names.asked) == 4)
     await asker.pass_s(1.0, lambda: "NS " in names.asked)
-    assert result(looking).from_cache
+    assert result(looking).addresses == ("192.0.2.1",)
 
 
 @pytest_twisted.ensureDeferred

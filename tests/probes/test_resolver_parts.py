@@ -97,10 +97,10 @@ def test_no_damage_to_a_reply_makes_it_fail(at: int, damage: bytes) -> None:
             message(a("b.example", "192.0.2.1"), cname("H.example", "B.example")),
             Answer(("192.0.2.1",), ("b.example",), 60, True),
         ),
-        (message(cname("h.example", "h.example")), Answer((), (), 0, True)),
+        (message(cname("h.example", "h.example")), Answer((), ("h.example",), 60, False, circle=True)),
         (
             message(cname("h.example", "b.example"), cname("b.example", "h.example")),
-            Answer((), ("b.example",), 60, False),
+            Answer((), ("b.example", "h.example"), 60, False, circle=True),
         ),
     ],
 )

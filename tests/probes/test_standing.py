@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from twisted.logger import capturedLogs
 
+from pingmon.core.failures import ABOUT_THE_SITE
 from pingmon.core.look import Look
-from pingmon.probes.faults import ABOUT_THE_SITE
 from pingmon.probes.standing import PASSING, UNHEARD, Heard, Standing, trouble
 from pingmon.testing import bad, good, result
 from tests.probes.net import Watched
@@ -61,7 +61,7 @@ def test_that_it_may_not_look_at_one_site_is_no_trouble(words: str) -> None:
 
 
 def test_the_words_about_one_site_are_those_of_the_prober() -> None:
-    watched = Watched({"ten.example": ["10.0.0.1"], "six.example": ["2001:db8::1"]})
+    watched = Watched({"ten.example": ["10.0.0.1"], "six.example": ["2001:db8::1"]}, forbidden_name="void")
     looking = [watched.look(site) for site in watched.seen]
     looking.append(watched.look("six.example", url="ftp://six.example/"))
     watched.net.pass_s(1.0)

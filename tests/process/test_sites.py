@@ -22,6 +22,7 @@ from tests.process.site_servers import (
     Behaviour,
     Certificates,
     Site,
+    Visit,
     clinging,
     flood,
     garbage,
@@ -176,13 +177,42 @@ def test_what_is_seen_of_a_site_by_all_who_look(house: House, watched: dict[str,
     assert (message["event"], message["flip"]["code"]) == ("site.down", case.seen[1])
 
 
-def test_a_site_that_may_not_be_looked_at_is_neither_up_nor_down_and_the_reason_names_the_key(house: House) -> None:
+def test_an_address_that_may_not_be_looked_at_is_refused_and_the_reason_names_the_key(house: House) -> None:
     """Whoever watches sites in his own network has to know how to allow it."""
-    site = house.site(PRIVATE)
-    found = house.look(site)
-    assert (found["look"]["class"], found["site"]["status"]) == ("void", "new")
-    assert 'address 10.0.0.1 is private; allow it with [outgoing] allow = ["10.0.0.1/32"]' in found["look"]["detail"]
-    assert house.told(site) == []
+    answer = house.daemon.api("POST", "sites/", {"url": PRIVATE})
+    assert answer.status == 400
+    assert 'address 10.0.0.1 is private; allow it with [outgoing] allow = ["10.0.0.1/32"]' in answer.json["error"]
+
+
+def test_a_server_that_does_not_like_head_is_up_for_all_and_may_be_asked_with_get(house: House) -> None:
+    """The verifiers are asked too, and ask with GET where the site wants that."""
+
+    def only_get(visit: Visit) -> None:
+        if visit.method == "GET":
+            UP(visit)
+
+    server = Site(only_get)
+    site = house.site(server.url)
+    assert house.becomes(site, "up")["last_detail"].startswith("HEAD came to nothing (connection closed")
+    assert house.flips(site) == ["new", "up"]
+    assert server.asked == ["HEAD", "GET"]
+    failing = Site(status(500))
+    other = house.site(failing.url, method="GET")
+    assert house.becomes(other, "down")["last_detail"] == "500 Internal Server Error to GET"
+    assert {look["detail"] for look in house.rounds(other)[0]["looks"]} == {"500 Internal Server Error to GET"}
+    assert set(failing.asked) == {"GET"}
+
+
+def test_a_redirect_to_itself_that_a_cookie_ends_is_up(house: House) -> None:
+    """As consent and login pages do it."""
+    server = Site()
+
+    def once(visit: Visit) -> None:
+        first = visit.number % 2
+        (status(302, "Location: /", "Set-Cookie: seen=1; Path=/") if first else UP)(visit)
+
+    server.behaviour = once
+    assert house.becomes(house.site(server.url), "up")["last_code"] == 200
 
 
 # --- what a partner answers ---------------------------------------------------------------------------------------

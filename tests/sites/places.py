@@ -25,6 +25,7 @@ class FakeProber:
         self.rig = rig
         self.faults: dict[str, Fault] = {}
         self.addresses: dict[str, str] = {}
+        self.details: dict[str, str] = {}
         self.looked: list[tuple[float, str]] = []
         self.holds = False
         self.broken_after: int | None = None
@@ -41,11 +42,16 @@ class FakeProber:
         self.held.append(lambda: None if done.called else done.callback(self.seen(url)))
         return done
 
+    def refusal(self, url: str) -> str | None:
+        """As `Prober.refusal`."""
+        return None
+
     def seen(self, url: str) -> Look:
         """What is seen now."""
         fault = self.faults.get(url, "")
         code = 503 if fault == "status" else 0 if fault else 200
-        return Look("", self.rig.now, code, fault, 7, self.addresses.get(url, "192.0.2.1"))
+        address, detail = self.addresses.get(url, "192.0.2.1"), self.details.get(url, "")
+        return Look("", self.rig.now, code, fault, 7, address, detail)
 
     def let_go(self) -> None:
         """End all looks that are held."""
@@ -60,14 +66,16 @@ class FakeVerifiers:
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
         self.votes: dict[str, tuple[Fault, ...]] = {}
+        self.details: dict[str, str] = {}
         self.asked: list[str] = []
 
     def ask(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[tuple[Look, ...]]:
         """As `Verifiers.ask`."""
         self.asked.append(url)
         faults = self.votes.get(url, ("", "", ""))
+        detail = self.details.get(url, "")
         looks = [
-            Look(f"v{number}", self.rig.now, 503 if fault == "status" else 0 if fault else 200, fault, 9)
+            Look(f"v{number}", self.rig.now, 503 if fault == "status" else 0 if fault else 200, fault, 9, "", detail)
             for number, fault in enumerate(faults)
         ]
         return succeed(tuple(looks))

@@ -9,6 +9,7 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import capturedLogs
 
 from pingmon.core.events import Event, SiteChanged, SiteChanges, SiteDeleted, SitePaused, SiteProbed, SiteResumed
+from pingmon.core.failures import FORBIDDEN_NAME, NOT_ALLOWED
 from pingmon.core.look import Fault
 from pingmon.core.site import Site, phase
 from pingmon.core.times import HOUR, SECOND
@@ -178,6 +179,24 @@ def test_a_first_failure_is_confirmed_at_once_here_and_by_the_verifiers() -> Non
     assert (confirmed.asked, confirmed.quorum, confirmed.place) == (3, 2, "unsure")
     down = place.now(site)
     assert (down.status, down.since) == ("down", suspect.looks[0].at)
+
+
+def test_that_a_name_leads_nowhere_is_confirmed_by_verifiers_that_may_not_look_there_either() -> None:
+    """A domain that is suspended leads to a private address for all. What only verifiers may not see says nothing."""
+    nowhere, forbidden = FORBIDDEN_NAME(why="a null address"), NOT_ALLOWED(why="address 0.0.0.0 is reserved")
+    place, other = Place(), Place()
+    cases: list[tuple[Place, Fault, str]] = [(place, "dns", nowhere), (other, "connect", "")]
+    for each, fault, detail in cases:
+        site = each.site(interval=300)
+        each.rig.advance(1)
+        each.fail(1, fault, "void", "void", "void")
+        each.prober.details[url(1)], each.verifiers.details[url(1)] = detail, forbidden
+        each.rig.advance(300)
+        looks = rounds_of(each, site)[2].looks
+        assert [look.fault for look in looks] == [fault, *["dns" if fault == "dns" else "void"] * 3]
+    (down,) = place.rig.monitor.world.sites.values()
+    assert down.status == "down"
+    assert {look.detail for look in rounds_of(place, down)[2].looks} == {nowhere}
 
 
 def test_a_blip_is_a_false_alarm() -> None:

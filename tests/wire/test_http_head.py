@@ -30,6 +30,16 @@ def read(*chunks: bytes) -> Head | None:
         (b"HTTP/1.1 302 F\r\nLocation:\r\n\r\n", Head(302)),
         (b"HTTP/1.1 302 F\r\nLocation: /\xc3\xa4\r\n\r\n", Head(302, "/ä")),
         (b"HTTP/1.1 302 F\r\nLocation: /\xe4\r\n\r\n", Head(302, "/ä")),
+        (b"HTTP/2 200\r\nDate: x\r\n\r\n", Head(200)),
+        (b"HTTP/2.0 200 OK\r\n\r\n", Head(200)),
+        (b"http/1.1  \t 200 OK\r\n\r\n", Head(200)),
+        (b"HTTP/1.1 200OK\r\n\r\n", Head(200)),
+        (b"HTTP/1.1 200 OK\r\r\nDate: x\r\r\n\r\r\n", Head(200)),
+        (
+            b"HTTP/1.1 302 F\r\nSet-Cookie: a=1; Path=/\r\nLocation: /\r\nset-cookie : b=2\r\n\r\n",
+            Head(302, "/", ("a=1; Path=/", "b=2")),
+        ),
+        (b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\n\r\n", Head(200)),
         (b"HTTP/1.1 200 OK\r\nno header at all\r\n folded\r\n\r\n", Head(200)),
         (b"HTTP/1.1 200 OK\r\n\r\n<html>Location: /in-the-body\r\n", Head(200)),
         (b"HTTP/1.1 100 Continue\r\nLocation: /no\r\n\r\nHTTP/1.1 103 E\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", Head(200)),
@@ -47,7 +57,11 @@ def test_status_and_location_are_read_however_the_answer_arrives(answer: bytes, 
         (b"220 mail.example ESMTP\r\n", "the answer is not HTTP"),
         (b"\x16\x03\x01", "the answer is not HTTP"),
         (b"\r\nHTTP/1.1 200 OK\r\n\r\n", "the answer is not HTTP"),
-        (b"HTTP/2 200\r\n\r\n", "the answer is not HTTP"),
+        (b"ICY 200 OK\r\n", "the answer is not HTTP"),
+        (b" HTTP/1.1 200 OK\r\n\r\n", "the answer is not HTTP"),
+        (b"HTTP/3 200\r\n", "the answer has no valid status line"),
+        (b"HTTP/1 200\r\n", "the answer has no valid status line"),
+        (b"HTTP/1.1 OK\r\n", "the answer has no valid status line"),
         (b"HTTP/1.1 20 OK\r\n", "the answer has no valid status line"),
         (b"HTTP/1.1 2000 OK\r\n", "the answer has no valid status line"),
         (b"HTTP/1.1 099 OK\r\n", "the answer has no valid status line"),
@@ -58,6 +72,26 @@ def test_status_and_location_are_read_however_the_answer_arrives(answer: bytes, 
 def test_what_is_not_http_is_refused_without_waiting_for_an_end(answer: bytes, reason: str) -> None:
     with pytest.raises(NotHttp, match=reason):
         read(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "head"),
+    [
+        (b"HTTP/1.1 200 OK\r\nServer: x\r\n", Head(200)),
+        (b"HTTP/1.1 200 OK\r\nServ", Head(200)),
+        (b"HTTP/1.1 302 F\r\nLocation: /whole\r\nX: y", Head(302, "/whole")),
+        (b"HTTP/1.1 302 F\r\nLocation: /ha", Head(302)),
+        (b"HTTP/1.1 200 OK", None),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", None),
+        (b"HTTP/1.1 103 Early\r\nX: y\r\n", None),
+        (b"", None),
+    ],
+)
+def test_a_connection_that_is_closed_ends_a_header_too(answer: bytes, head: Head | None) -> None:
+    """But not a line: half a Location leads anywhere."""
+    reader = HeadReader()
+    assert reader.feed(answer) is None
+    assert reader.ended() == head
 
 
 def test_a_header_is_taken_up_to_its_limit_and_refused_beyond_it() -> None:

@@ -1,4 +1,4 @@
-"""Tests of `pingmon.probes.target`: what a probe is aimed at, and where redirects lead."""
+"""Tests of `pingmon.wire.target`: what a probe is aimed at, and where redirects lead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.probes.head import request
-from pingmon.probes.target import BadUrl, Target, is_literal, redirected, target
+from pingmon.wire.target import BadUrl, Target, is_literal, redirected, target
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,9 @@ from pingmon.probes.target import BadUrl, Target, is_literal, redirected, target
         ("http://[0:0::1]:81/x", Target("http", "::1", 81, "[::1]:81", "/x")),
         ("https://192.0.2.1/", Target("https", "192.0.2.1", 443, "192.0.2.1", "/")),
         ("http://bücher.example/ä b?ü", Target("http", "xn--bcher-kva.example", 80, "xn--bcher-kva.example", "/%C3%A4%20b?%C3%BC")),  # noqa: E501
+        ("http://☕.example/🎉", Target("http", "xn--53h.example", 80, "xn--53h.example", "/%F0%9F%8E%89")),
+        ("http://%48.ex%61mple:81/", Target("http", "h.example", 81, "h.example:81", "/")),
+        ("http://127%2e0.0.1/", Target("http", "127.0.0.1", 80, "127.0.0.1", "/")),
         ("http://h.example./%2f?%20", Target("http", "h.example.", 80, "h.example.", "/%2f?%20")),
         ("http://h\n.example/a\r\nX: y", Target("http", "h.example", 80, "h.example", "/aX:%20y")),
     ],
@@ -32,16 +35,25 @@ def test_a_url_is_taken_apart_in_one_spelling(url: str, found: Target) -> None:
     ("url", "reason"),
     [
         ("ftp://h.example/", "neither http nor https"),
-        ("javascript:alert(1)", "no valid host"),
-        ("h.example", "no valid host"),
+        ("javascript:alert(1)", "neither http nor https"),
+        ("h.example", "neither http nor https"),
         ("http:///x", "no valid host"),
         ("http://h.example:0/", "no valid host"),
         ("http://h.example:99999/", "no valid host"),
         ("http://h.example:x/", "no valid host"),
-        ("http://[fe80::1%25eth0]/", "no valid host"),
+        ("http://[fe80::1%25eth0]/", "neither a name nor an address"),
         ("http://[::1/", "no valid host"),
-        ("http://a..b/", "no valid host"),
-        ("http://" + "a." * 130 + "example/", "no valid host"),
+        ("http://a..b/", "neither a name nor an address"),
+        ("http://" + "a." * 130 + "example/", "neither a name nor an address"),
+        ("http://" + "é." * 5000 + "example/", "longer than 8192"),
+        ("http://é..example/", "neither a name nor an address"),
+        ("http://\u2f86.\u0378/", "neither a name nor an address"),
+        ("http://" + "☕" * 60 + ".example/", "neither a name nor an address"),
+        ("http://a%00.example/", "neither a name nor an address"),
+        ("http://a%2fb.example/", "neither a name nor an address"),
+        ("http://a%40b.example/", "neither a name nor an address"),
+        ("http://%ff.example/", "neither a name nor an address"),
+        ("http://[::%31]/", "neither a name nor an address"),
         ("http://user:pw@h.example/", "user name or password"),
         ("http://h.example/" + "x" * 9000, "longer than 8192"),
     ],
@@ -60,13 +72,25 @@ def test_what_cannot_be_probed_is_refused_with_a_reason(url: str, reason: str) -
         ("//other.example", "http://other.example/"),
         ("https://h.example/#top", "https://h.example/"),
         ("../../x", "http://h.example/x"),
+        ("HTTP://Other.example", "http://other.example/"),
+        ("http:///other.example/b", "http://other.example/b"),
+        ("///other.example/b", "http://other.example/b"),
+        ("/b c", "http://h.example/b%20c"),
+        ("/ä", "http://h.example/%C3%A4"),
+        ("\\b", "http://h.example/a/%5Cb"),
+        ("http://other.ex%61mple", "http://other.example/"),
+        ("#f", "http://h.example/a/"),
+        ("", "http://h.example/a/"),
     ],
 )
 def test_redirects_may_be_absolute_or_relative(location: str, url: str) -> None:
     assert redirected(target("http://h.example/a/"), location).url == url
 
 
-@pytest.mark.parametrize("location", ["", "ftp://h.example/", "http://[", "//[x]/", "mailto:a@b"])
+@pytest.mark.parametrize(
+    "location",
+    ["ftp://h.example/", "http://[", "//[x]/", "mailto:a@b", "h.example:80/x", "//u:p@h.example/"],
+)
 def test_a_redirect_may_lead_nowhere(location: str) -> None:
     with pytest.raises(BadUrl):
         redirected(target("http://h.example/"), location)
@@ -82,6 +106,11 @@ def test_no_text_fails_in_any_other_way_or_breaks_out_of_the_request(url: str, l
         wire = request("HEAD", found)
         assert wire.count(b"\r\n") == 6
         assert wire.splitlines()[0].count(b" ") == 2
+
+
+def test_what_is_shown_of_a_url_has_no_query_and_an_end() -> None:
+    assert target("https://h.example:81/a?token=secret").shown == "https://h.example:81/a"
+    assert target("https://h.example/" + "a" * 200).shown == "https://h.example/" + "a" * 61 + "…"
 
 
 def test_addresses_are_told_from_names() -> None:
