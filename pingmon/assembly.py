@@ -24,6 +24,7 @@ from pingmon.alarms import Alarms
 from pingmon.clock import Timekeeper, steady_seconds, wall_seconds
 from pingmon.config import Config
 from pingmon.core.addresses import AddressPolicy
+from pingmon.core.events import PingReceived
 from pingmon.core.parts import Outcome, Subject
 from pingmon.core.site import Site
 from pingmon.datadir import DataDir, FirstRun
@@ -176,8 +177,8 @@ def _outbox(
     base_url: BaseUrl,
 ) -> tuple[Outbox, ChannelTester]:
     async def last_body(check: str) -> bytes:
-        newest = await journal.pings(check, upto=monitor.world.seq, limit=1)
-        return (newest[0][1].payload or b"") if newest else b""
+        newest = await journal.events(check, PingReceived, upto=monitor.world.seq, limit=1)
+        return (newest[0].payload or b"") if newest else b""
 
     def shown(subject: Subject, now: int) -> dict[str, object]:
         base, world = base_url(), monitor.world

@@ -65,9 +65,6 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
 class History(Protocol):
     """What the API reads from the log store."""
 
-    def pings(
-        self, stream: Id, *, upto: int, skip: int = 0, limit: int = 100, signals: frozenset[str] | None = None
-    ) -> Deferred[list[tuple[int, Entry]]]: ...
     def flips(
         self,
         stream: Id,
@@ -80,7 +77,14 @@ class History(Protocol):
     ) -> Deferred[list[FlipRow]]: ...
     def flips_at(self, seqs: Collection[int]) -> Deferred[list[FlipRow]]: ...
     def events(
-        self, stream: Id, kind: type[Event], *, upto: int, before: int | None = None, limit: int = 100
+        self,
+        stream: Id,
+        kind: type[Event],
+        *,
+        upto: int,
+        before: int | None = None,
+        skip: int = 0,
+        limit: int = 100,
     ) -> Deferred[list[Entry]]: ...
 
 

@@ -6,11 +6,14 @@ Pings are counted back from the newest one, so a page is read as of one entry of
 
 from __future__ import annotations
 
+import re
 from typing import Final, get_args
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
-from pingmon.core.events import Id, Signal
+from pingmon.core.events import Id, PingReceived, Signal
 from pingmon.core.flip import Flip
 from pingmon.core.notify import Delivery
 from pingmon.core.parts import Subject
@@ -19,35 +22,80 @@ from pingmon.http.answers import TEXT, Answer, ApiError, json_answer, not_found
 from pingmon.http.api_call import NUMBER_MAX, PAGE, PAGE_MAX, Call
 from pingmon.wire.channels import delivery_json, waiting_json
 from pingmon.wire.checks import Json
-from pingmon.wire.history import RUN_SIGNALS, flip_json, pings_json
+from pingmon.wire.history import Placed, flip_json, pings_json
 
 LOOK_BACK: Final = 200
 """Pings before a page in which the starts of its runs are looked for."""
+SCAN_MAX: Final = 5000
+"""Pings that one request looks through for those of its types, in steps of a page, between which others are served."""
 UNIX_TIME_MAX: Final = 10_000_000_000
 SECONDS_MAX: Final = 31_536_000
 
 SIGNALS: Final = frozenset(get_args(Signal))
 
+_MARK: Final = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,18}))?")
+
 
 async def list_pings(call: Call, id: Id) -> Answer:
-    """A check's pings, newest first; `type`, `before` (a ping's `n`) and `limit` page through all that are kept."""
+    """A check's pings, newest first; `type`, `before` (a ping's `n`, or `next`) and `limit` page through all of them.
+
+    However few are of a wanted type, a request looks at `SCAN_MAX` pings and some more; then `next` leads on.
+    """
     check = call.check(id)
     limit = call.asked_number("limit", 1, PAGE_MAX) or PAGE
-    before = call.asked_number("before", 0, NUMBER_MAX)
+    place = _place(call, check.n_pings)
     types = frozenset(call.asked("type"))
     if not types <= SIGNALS:
         raise ApiError(400, f"type must be one of {', '.join(get_args(Signal))}")
-    upto, url = call.world.seq, call.view().check_url(id)
-    skip = 0 if before is None else max(0, check.n_pings - before + 1)
-    if types:
-        page = await call.history.pings(id, upto=upto, skip=skip, limit=limit, signals=types)
-        first = page[0][0] if page else skip
-        look = limit + LOOK_BACK
-        around = await call.history.pings(id, upto=upto, skip=first, limit=look, signals=RUN_SIGNALS)
-    else:
-        around = await call.history.pings(id, upto=upto, skip=skip, limit=limit + LOOK_BACK)
-        page = around[:limit]
-    return json_answer(pings_json(page, around, check.n_pings, url))
+    url = call.view().check_url(id)
+    page, around, last = await _searched(call, id, place, limit, types)
+    next = None if last is None else f"{check.n_pings - last[0]}.{last[1].seq}"
+    return json_answer(pings_json(page, around, check.n_pings, url) | {"next": next})
+
+
+class _Place(Struct, frozen=True):
+    """Where a page begins: at the ping at `position`, counted from the newest, which is `skip` pings below `upto`."""
+
+    position: int
+    upto: int
+    skip: int
+
+
+def _place(call: Call, n_pings: int) -> _Place:
+    """Where the query has the page begin. A bare number is counted off from the newest ping; `next` knows the entry."""
+    asked = call.asked("before")
+    mark = _MARK.fullmatch(asked[-1]) if asked else None
+    if mark is None or mark[2] is None:
+        before = call.asked_number("before", 0, NUMBER_MAX)
+        skip = 0 if before is None else max(0, n_pings - before + 1)
+        return _Place(skip, call.world.seq, skip)
+    return _Place(max(0, n_pings - int(mark[1]) + 1), min(call.world.seq, int(mark[2]) - 1), 0)
+
+
+async def _searched(
+    call: Call, id: Id, place: _Place, limit: int, types: frozenset[str]
+) -> tuple[list[Placed], list[Placed], Placed | None]:
+    """The page, the pings among which durations are found, and the last that was looked at if there may be more."""
+    page: list[Placed] = []
+    around: list[Placed] = []
+    last: Placed | None = None
+    position, upto, skip = place.position, place.upto, place.skip
+    looked = after = 0
+    while after < LOOK_BACK:
+        entries = await call.history.events(id, PingReceived, upto=upto, skip=skip, limit=limit + LOOK_BACK)
+        for placed in enumerate(entries, position):
+            if len(page) == limit or looked >= SCAN_MAX:
+                after += 1
+            else:
+                looked, last = looked + 1, placed
+                if not types or getattr(placed[1].event, "signal", None) in types:
+                    page.append(placed)
+            if page:
+                around.append((placed[0], replace(placed[1], payload=None)))
+        if len(entries) < limit + LOOK_BACK:
+            return page, around, last if after else None
+        position, upto, skip = position + len(entries), entries[-1].seq - 1, 0
+    return page, around, last
 
 
 async def read_body(call: Call, id: Id, n: str) -> Answer:
@@ -56,10 +104,10 @@ async def read_body(call: Call, id: Id, n: str) -> Answer:
     position = check.n_pings - int(n) if n.isascii() and n.isdigit() else -1
     if not 0 <= position < check.n_pings:
         raise not_found()
-    found = await call.history.pings(id, upto=call.world.seq, skip=position, limit=1)
-    if not found or not found[0][1].payload:
+    found = await call.history.events(id, PingReceived, upto=call.world.seq, skip=position, limit=1)
+    if not found or not found[0].payload:
         raise not_found()
-    return Answer(200, found[0][1].payload, TEXT, (("X-Content-Type-Options", "nosniff"),))
+    return Answer(200, found[0].payload, TEXT, (("X-Content-Type-Options", "nosniff"),))
 
 
 async def list_flips(call: Call, id: Id) -> Answer:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 
-from pingmon.core.events import Draft, Entry, Event, PingReceived
+from pingmon.core.events import Draft, Entry, Event
 from pingmon.core.ids import Id
 from pingmon.core.parts import StateRow
 from pingmon.journal.codec import Row, decoded, encoded
@@ -265,20 +265,18 @@ class MemoryJournal(Generic[T]):
             self._write(self._now)
         return succeed(None)
 
-    def pings(
-        self, stream: Id, *, upto: int, skip: int = 0, limit: int = 100, signals: frozenset[str] | None = None
-    ) -> Deferred[list[tuple[int, Entry]]]:
-        """As in `SqliteJournal.pings`."""
-        found = list(enumerate(self.memory.newest_first(stream, PingReceived, upto)))[skip:]
-        if signals is not None:
-            found = [(n, entry) for n, entry in found if getattr(entry.event, "signal", None) in signals]
-        return succeed(found[:limit])
-
     def events(
-        self, stream: Id, kind: type[Event], *, upto: int, before: int | None = None, limit: int = 100
+        self,
+        stream: Id,
+        kind: type[Event],
+        *,
+        upto: int,
+        before: int | None = None,
+        skip: int = 0,
+        limit: int = 100,
     ) -> Deferred[list[Entry]]:
         """As in `SqliteJournal.events`."""
-        return succeed(self.memory.newest_first(stream, kind, newest_seq(upto, before))[:limit])
+        return succeed(self.memory.newest_first(stream, kind, newest_seq(upto, before))[skip : skip + limit])
 
     def flips(
         self,

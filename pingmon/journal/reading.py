@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from pingmon.core.events import KINDS, Entry, Event, Id, PingReceived
+from pingmon.core.events import KINDS, Entry, Event, Id
 from pingmon.journal.chain import Tally, content_digest, link
 from pingmon.journal.codec import canonical, decoded, packed_id
 from pingmon.journal.derived import flip_of
@@ -25,6 +25,8 @@ BatchRow: TypeAlias = tuple[int, int, int, bytes, bytes]
 """(last, count, at, digest, chain)"""
 
 PAGE: Final = 200
+FLIPS: Final = 50_000
+"""Flips of a stream that one query looks through for those of a time."""
 
 
 class Head(Struct, frozen=True):
@@ -130,29 +132,14 @@ def read_events(
     return [decoded(*row) for row in rows.fetchall()]
 
 
-def read_pings(
-    db: sqlite3.Connection, stream: Id, upto: int, skip: int, limit: int, signals: frozenset[str] | None
-) -> list[tuple[int, Entry]]:
-    """A stream's pings up to entry `upto`, newest first, each with its position counted from the newest (0)."""
-    found: list[tuple[int, Entry]] = []
-    position = skip
-    while len(found) < limit:
-        page = max(limit - len(found), PAGE) if signals else limit
-        rows = read_events(db, stream, PingReceived, upto, page, skip)
-        for entry in rows:
-            if signals is None or getattr(entry.event, "signal", None) in signals:
-                found.append((position, entry))
-            position += 1
-        if len(rows) < page:
-            break
-        upto, skip = rows[-1].seq - 1, 0
-    return found[:limit]
-
-
 def read_flips(db: sqlite3.Connection, window: Window, limit: int | None) -> list[FlipRow]:
-    """At most `limit` flips within `window`, newest first."""
+    """At most `limit` flips within `window`, newest first, among the newest `FLIPS` of the stream up to its `upto`."""
     sql = "SELECT seq, stream, at, body, crc FROM flip WHERE stream = ? AND seq <= ?"
     values: list[object] = [packed_id(window.stream), window.upto]
+    if window.start is not None or window.end is not None:
+        within = "SELECT seq FROM flip WHERE stream = ? AND seq <= ? ORDER BY seq DESC LIMIT ?"
+        sql += f" AND seq >= ifnull((SELECT min(seq) FROM ({within})), 0)"
+        values += [*values, FLIPS]
     if window.start is not None:
         sql += " AND at >= ?"
         values.append(window.start)

@@ -21,7 +21,7 @@ from pingmon.journal.condition import Condition
 from pingmon.journal.errors import JournalDamaged, JournalUnavailable, translated
 from pingmon.journal.group import HANGS, GroupCommit
 from pingmon.journal.readers import JournalThreads, Reactor, Readers, in_thread
-from pingmon.journal.reading import Head, read_entries, read_events, read_flips, read_flips_at, read_pings, replayed
+from pingmon.journal.reading import Head, read_entries, read_events, read_flips, read_flips_at, replayed
 from pingmon.journal.values import (
     DEFAULT_RETENTION,
     STOPPED,
@@ -208,25 +208,23 @@ class SqliteJournal(Generic[T]):
 
     # --- history: private threads with read-only connections -------------------------------------------------------
 
-    def pings(
-        self, stream: Id, *, upto: int, skip: int = 0, limit: int = 100, signals: frozenset[str] | None = None
-    ) -> Deferred[list[tuple[int, Entry]]]:
-        """Pings of a stream with seq <= `upto`, newest first, each with its position counted from the newest (0).
-
-        Positions count every ping; `skip` passes over that many positions; `signals` then chooses what is given, at
-        most `limit`. Errbacks with JournalUnavailable or JournalDamaged.
-        """
-        return self._read(lambda db: read_pings(db, stream, upto, skip, limit, signals))
-
     def events(
-        self, stream: Id, kind: type[Event], *, upto: int, before: int | None = None, limit: int = 100
+        self,
+        stream: Id,
+        kind: type[Event],
+        *,
+        upto: int,
+        before: int | None = None,
+        skip: int = 0,
+        limit: int = 100,
     ) -> Deferred[list[Entry]]:
         """Entries of a stream with an event of this kind, with seq <= `upto` and < `before`, newest first.
 
-        At most `limit`. Errbacks with JournalUnavailable or JournalDamaged.
+        At most `limit`, without the `skip` newest: passing over 100,000 takes 20 ms. Errbacks with JournalUnavailable
+        or JournalDamaged.
         """
         last = newest_seq(upto, before)
-        return self._read(lambda db: read_events(db, stream, kind, last, limit))
+        return self._read(lambda db: read_events(db, stream, kind, last, limit, skip))
 
     def flips(
         self,

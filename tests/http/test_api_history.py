@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from pingmon.core.events import Event
+from pingmon.http.api_history import LOOK_BACK, SCAN_MAX
 from tests.http.api_house import START, House
 
 A = "aaaaaaaa-0000-4000-8000-000000000000"
@@ -74,6 +75,48 @@ def test_pages_by_type(house: House) -> None:
     assert numbers(house, f"{path}/pings/?type=log") == []
 
 
+def every(house: House, path: str, query: str) -> tuple[list[int], int]:
+    """The numbers on all pages that `next` leads to, and how many pages there are."""
+    found: list[int] = []
+    pages, before = 0, ""
+    while before is not None:
+        page = house.get(f"{path}/pings/?{query}{before and '&before='}{before}").json
+        found += [ping["n"] for ping in page["pings"]]
+        pages, before = pages + 1, page["next"]
+    return found, pages
+
+
+@pytest.mark.parametrize("limit", [1, 3, 5, 10, 11])
+def test_next_leads_through_all_pages(house: House, limit: int) -> None:
+    """It is null at the end, also where that is the end of a page."""
+    path = with_pings(house, 10)
+    assert every(house, path, f"limit={limit}") == (list(range(10, 0, -1)), -(-10 // limit))
+    assert every(house, path, f"limit={limit}&type=start")[0] == [9, 7, 5, 3, 1]
+
+
+def test_pings_that_come_between_two_pages_shift_nothing(house: House) -> None:
+    """`next` names a ping, however many are newer by then."""
+    path = with_pings(house, 10)
+    next = house.get(f"{path}/pings/?limit=3").json["next"]
+    house.ping(path.rpartition("/")[2])
+    page = house.get(f"{path}/pings/?limit=3&before={next}").json["pings"]
+    assert [(ping["n"], ping.get("duration")) for ping in page] == [(7, None), (6, 1.0), (5, None)]
+
+
+def test_a_search_looks_through_so_many_pings_and_leads_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A type that does not occur costs no request more than another; each step reads a bounded part."""
+    counted = Counted()
+    house = counted.house = House(history=counted)
+    path = with_pings(house, 7000)
+    page = house.get(f"{path}/pings/?type=fail&limit=1").json
+    assert page["pings"] == []
+    assert page["next"] is not None
+    assert sum(counted.asked) <= SCAN_MAX + 2 * (1 + LOOK_BACK)
+    assert max(counted.asked) <= 1 + LOOK_BACK
+    found, pages = every(house, path, "type=fail&limit=1")
+    assert (found, pages) == ([], 2)
+
+
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=1001", "limit=x", "limit=", "limit=-1", "limit=1.5", "limit=%D9%A3"]
 )
@@ -90,14 +133,13 @@ def test_other_bad_queries(house: House) -> None:
     assert house.get(f"{path}/pings/?before={'9' * 5000}").error == "before must be a number from 0 to 1000000000000000"
 
 
-class Slow:
-    """The history of `house`, read only after another ping has come."""
+class Counted:
+    """The history of `house`; `asked` are the limits of what was read."""
 
     house: House
 
-    def pings(self, stream: str, **asked: Any) -> Deferred[Any]:
-        self.house.ping(stream)
-        return self.house.journal.pings(stream, **asked)
+    def __init__(self) -> None:
+        self.asked: list[int] = []
 
     def flips(self, stream: str, **asked: Any) -> Deferred[Any]:
         return self.house.journal.flips(stream, **asked)
@@ -106,7 +148,16 @@ class Slow:
         return self.house.journal.flips_at(seqs)
 
     def events(self, stream: str, kind: type[Event], **asked: Any) -> Deferred[Any]:
+        self.asked.append(asked["limit"])
         return self.house.journal.events(stream, kind, **asked)
+
+
+class Slow(Counted):
+    """The history of `house`, read only after another ping has come."""
+
+    def events(self, stream: str, kind: type[Event], **asked: Any) -> Deferred[Any]:
+        self.house.ping(stream)
+        return super().events(stream, kind, **asked)
 
 
 def test_pings_that_arrive_meanwhile_do_not_shift_a_page() -> None:

@@ -18,7 +18,7 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.logger import capturedLogs
 
-from pingmon.core.events import Draft
+from pingmon.core.events import Draft, PingReceived
 from pingmon.journal import JournalDamaged, JournalFormatError, JournalUnavailable, Retention
 from pingmon.journal.errors import translated
 from pingmon.journal.reading import replayed
@@ -264,7 +264,7 @@ async def test_damage_that_a_reader_meets_is_kept_in_mind_and_logged_once(disk: 
     with capturedLogs() as logged:
         for _ in range(3):
             with pytest.raises(JournalDamaged):
-                await journal.pings(ping().stream, upto=200)
+                await journal.events(ping().stream, PingReceived, upto=200)
     assert journal.health().damage is not None
     assert [event["log_level"].name for event in logged] == ["error"]
 
@@ -275,9 +275,9 @@ async def test_readers_follow_when_the_log_was_taken_away(disk: Any, ping: Ping)
     journal = disk.journal()
     for n in range(5):
         await journal.append(ping(at=n))
-    assert len(await journal.pings(ping().stream, upto=99)) == 5
+    assert len(await journal.events(ping().stream, PingReceived, upto=99)) == 5
     disk.path.with_name(disk.path.name + "-wal").unlink()
     for n in range(5):
         await journal.append(ping(at=n))
-        assert len(await journal.pings(ping().stream, upto=99)) == 6 + n
+        assert len(await journal.events(ping().stream, PingReceived, upto=99)) == 6 + n
     assert journal.health().damage is None
