@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
 from twisted.internet.error import NotConnectingError
 from twisted.internet.interfaces import (
     IAddress,
@@ -43,9 +42,9 @@ class _Tls(TLSMemoryBIOFactory):
 class Dial(ClientFactory[HeadProtocol]):
     """One request to one of `addresses` (at least one, IPv4 or IPv6), over TLS if there is a `creator`.
 
-    `done` fires with the head or fails with `ProbeFailed`. Cancelling it aborts everything at once. `address` is the
-    one that was connected to, "" until then. `troubled`: some attempt failed for this machine's own reasons. `waiting`
-    are the addresses that have not reacted, `no_way` those that this machine cannot reach.
+    `ended` is called once, with the head or what went wrong; not after `abort`, which ends everything at once.
+    `address` is the one that was connected to, "" until then. `troubled`: some attempt failed for this machine's own
+    reasons. `waiting` are the addresses that have not reacted, `no_way` those that this machine cannot reach.
     """
 
     noisy = False
@@ -58,11 +57,12 @@ class Dial(ClientFactory[HeadProtocol]):
         request: bytes,
         creator: IOpenSSLClientConnectionCreator | None,
         entered: Callable[[Phase], object],
+        ended: Callable[[Head | ProbeFailed], object],
     ) -> None:
         self.address = ""
         self.troubled = False
         self.no_way: list[str] = []
-        self.done: Deferred[Head] = Deferred(lambda _: self._abort())
+        self._tell = ended
         self._reactor = reactor
         self._left = list(addresses)
         self._port = port
@@ -118,17 +118,14 @@ class Dial(ClientFactory[HeadProtocol]):
             self._stop_timer()
             self._next()
         elif not self._connectors:
-            self._over = True
-            self.done.errback(connect_failed(self._errors))
+            self._ended(connect_failed(self._errors))
 
     def _ended(self, result: Head | ProbeFailed) -> None:
         self._over = True
-        if isinstance(result, ProbeFailed):
-            self.done.errback(result)
-        else:
-            self.done.callback(result)
+        self._tell(result)
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
+        """End all connections and attempts."""
         self._over = True
         self._protocol.abort()
         self._call_off()

@@ -6,7 +6,7 @@ does not like HEAD" from "down":
     HEAD                                     then
     2xx or a redirect                        that is the answer
     another status, closed, not HTTP         GET is asked at once
-    nothing yet, after half of the time      GET is asked besides, and the first good answer counts
+    nothing yet, when somebody insists       GET is asked besides, and the first good answer counts
 
 What GET is answered with counts for more than what HEAD was. Where GET is not answered at all, the status that HEAD had
 stands, but for those that only say that HEAD is not known. What fails before the question is on its way, fails for GET
@@ -17,12 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
 
 from pingmon.core.look import Method, Methods
 from pingmon.probes.dial import Dial
@@ -34,6 +32,9 @@ NO_HEAD: Final = frozenset({405, 501})
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
+Ended: TypeAlias = Callable[[Head | ProbeFailed], object]
+
+
 class Answered(Struct, frozen=True):
     """The answer that counts. `status` is it in words, with what was asked; `note`: why it was not HEAD, or ""."""
 
@@ -43,23 +44,19 @@ class Answered(Struct, frozen=True):
 
 
 class Exchange:
-    """Asks with `methods`, dialling with `dial`; `half_s`: seconds that the first may stay unanswered.
+    """Asks with `methods`; `dial` makes a dial for one of them, which ends by calling what it is given.
 
     `done` fires with `Answered` or fails with `ProbeFailed`; cancelling it aborts all. `first` is the first dial.
     """
 
-    def __init__(self, dial: Callable[[Method], Dial], methods: Methods, clock: IReactorTime, half_s: float) -> None:
+    def __init__(self, dial: Callable[[Method, Ended], Dial], methods: Methods) -> None:
         self.done: Deferred[Answered] = Deferred(lambda _: self._abort())
         self.asked: list[Method] = []
         self._dial = dial
         self._methods = methods
-        self._half_s = half_s
         self._results: dict[Method, Head | ProbeFailed] = {}
         self._dials: list[Dial] = []
-        self._timer: IDelayedCall | None = None
         self._ask(methods[0])
-        if len(methods) > 1 and not self.done.called:
-            self._timer = clock.callLater(half_s, self._insist)
 
     @property
     def first(self) -> Dial:
@@ -81,21 +78,17 @@ class Exchange:
 
     def _ask(self, method: Method) -> None:
         self.asked.append(method)
-        dial = self._dial(method)
-        self._dials.append(dial)
-        dial.done.addErrback(_failed).addCallback(self._ended, method).addErrback(self._broken)
+        self._dials.append(self._dial(method, lambda result: self._ended(result, method)))
 
-    def _insist(self) -> None:
+    def insist(self) -> None:
         """Ask with the next method, if the first is on its way, or was."""
-        if len(self.asked) < len(self._methods) and self.first.asked:
+        if not self.done.called and len(self.asked) < len(self._methods) and self.first.asked:
             self._ask(self._methods[1])
 
-    def _ended(self, result: Head | ProbeFailed | None, method: Method) -> None:
-        if self.done.called or result is None:
-            return
+    def _ended(self, result: Head | ProbeFailed, method: Method) -> None:
         self._results[method] = result
         if not isinstance(result, Head) or not _settles(result):
-            self._insist()
+            self.insist()
             if len(self._results) < len(self.asked):
                 return
         outcome = self._outcome()
@@ -104,10 +97,6 @@ class Exchange:
             self.done.errback(outcome)
         else:
             self.done.callback(outcome)
-
-    def _broken(self, failure: Failure) -> None:
-        if not self.done.called:
-            self.done.errback(failure)
 
     def _outcome(self) -> Answered | ProbeFailed:
         first, last = (self._results.get(method) for method in (self._methods[0], self._methods[-1]))
@@ -128,24 +117,17 @@ class Exchange:
     def _why_get(self, first: Head | ProbeFailed | None) -> str:
         if isinstance(first, Head):
             return f"HEAD was answered with {first.status}, so GET was asked"
-        why = f"no answer within {self._half_s:g} s" if first is None else first.detail
+        why = "no answer in half of the time" if first is None else first.detail
         return f"HEAD came to nothing ({why}), so GET was asked"
 
     def _abort(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
         for dial in self._dials:
-            dial.done.cancel()
+            dial.abort()
 
 
 def _settles(head: Head) -> bool:
     """Whether nothing more needs to be asked."""
     return 200 <= head.status < 300 or head.status in REDIRECTS
-
-
-def _failed(failure: Failure) -> ProbeFailed | None:
-    """What failed; None if it was called off."""
-    return None if failure.trap(ProbeFailed, CancelledError) is CancelledError else failure.value  # type: ignore[return-value]
 
 
 def _phrase(status: int) -> str:

@@ -36,7 +36,7 @@ from pingmon.core.look import ASKED, Fault, Look, Method, Methods
 from pingmon.outgoing.trust import Trust
 from pingmon.probes.dark import Dark
 from pingmon.probes.dial import Dial
-from pingmon.probes.exchange import REDIRECTS, Answered, Exchange
+from pingmon.probes.exchange import REDIRECTS, Answered, Ended, Exchange
 from pingmon.probes.faults import ProbeFailed, failed
 from pingmon.probes.head import Phase, request
 from pingmon.probes.lookups import CannotAsk, LookupFailed, NoAnswer
@@ -123,9 +123,9 @@ class _Visit:
         self._prober = prober
         self._timeout_s = timeout_s
         self._methods = methods
-        self._watch = Watch(prober.reactor, timeout_s, prober.max_wait_s, self._expire)
+        self._watch = Watch(prober.reactor, timeout_s, prober.max_wait_s, self._expire, self._halfway)
         self._turn = Turn(prober.flight, prober.targets, self._watch)
-        self._cookies = Cookies()
+        self._cookies: Cookies | None = None
         self._began_s = self._entered_s = prober.reactor.seconds()
         self._code = 0
         self._address = ""
@@ -165,6 +165,7 @@ class _Visit:
                 return answered
             if len(self._hops) > MAX_REDIRECTS:
                 raise failed(kinds.TOO_MANY_REDIRECTS, most=MAX_REDIRECTS)
+            self._cookies = self._cookies or Cookies()
             self._cookies.take(where.host, answered.head.cookies, self._prober.now())
             self._hops.append(self._next(where, answered.head))
 
@@ -187,14 +188,14 @@ class _Visit:
             await self._turn.queue(addresses, lambda: self._ask_the_others(addresses, where.port))
             self._enter("connect")
             creator = self._creator(where.host) if where.secure else None
-            cookie = self._cookies.header(where.host, secure=where.secure)
+            cookie = "" if self._cookies is None else self._cookies.header(where.host, secure=where.secure)
 
-            def dial(method: Method) -> Dial:
+            def dial(method: Method, ended: Ended) -> Dial:
                 entered = self._entered if method == self._methods[0] else _unnoticed
                 wire = request(method, where, cookie)
-                return Dial(self._prober.reactor, addresses, where.port, wire, creator, entered)
+                return Dial(self._prober.reactor, addresses, where.port, wire, creator, entered, ended)
 
-            exchange = self._exchange = Exchange(dial, self._methods, self._prober.reactor, self._timeout_s / 2)
+            exchange = self._exchange = Exchange(dial, self._methods)
             try:
                 answered = await exchange.done
             finally:
@@ -217,6 +218,13 @@ class _Visit:
         self._watch.enter(phase)
         if self._exchange is not None and self._exchange.first.address:
             self._prober.dark.heard(self._exchange.first.address, self._hops[-1].port, self._prober.reactor.seconds())
+            if phase == "answer" and self._watch.late:
+                self._exchange.insist()
+
+    def _halfway(self) -> None:
+        """Half of the time is used up."""
+        if self._exchange is not None:
+            self._exchange.insist()
 
     async def _checked(self, host: str) -> tuple[str, ...]:
         """The addresses of `host`, all of them permitted."""

@@ -23,12 +23,21 @@ HELD_UP_S: Final = 1.0
 class Watch:
     """Runs from its making, in phase `wait`.
 
-    `ended` is called once, when either time is used up, with whether the reactor was held up; `stop` prevents it.
+    `ended` is called once, when either time is used up, with whether the reactor was held up; `stop` prevents it. So is
+    `halfway`, when half of the site's time is; from then on `late` is true.
     """
 
     def __init__(
-        self, clock: IReactorTime, timeout_s: float, patience_s: float, ended: Callable[[bool], object]
+        self,
+        clock: IReactorTime,
+        timeout_s: float,
+        patience_s: float,
+        ended: Callable[[bool], object],
+        halfway: Callable[[], object],
     ) -> None:
+        self.late = False
+        self._half_s = timeout_s / 2
+        self._halfway = halfway
         self.phase: Phase = "wait"
         self._clock = clock
         self._ended = ended
@@ -47,8 +56,13 @@ class Watch:
             if self._timer is not None:
                 self._timer.cancel()
                 self._left_s[waited] -= now - self._armed
-            self._armed = now
-            self._timer = self._clock.callLater(max(0.0, self._left_s[waits]), self._expire)
+            self._arm(now)
+
+    def _arm(self, now: float) -> None:
+        waits = self.phase == "wait"
+        left_s = self._left_s[waits] if waits or self.late else self._left_s[False] - self._half_s
+        self._armed = now
+        self._timer = self._clock.callLater(max(0.0, left_s), self._expire)
 
     def stop(self) -> None:
         """The probe is over."""
@@ -69,5 +83,11 @@ class Watch:
         return Phases(dns, connect, tls, answer)
 
     def _expire(self) -> None:
-        waited_s = self._clock.seconds() - self._armed
-        self._ended(waited_s > self._left_s[self.phase == "wait"] + HELD_UP_S)
+        now, waits = self._clock.seconds(), self.phase == "wait"
+        self._left_s[waits] -= now - self._armed
+        if waits or self.late or self._left_s[False] <= 0:
+            self._ended(self._left_s[waits] < -HELD_UP_S)
+        else:
+            self.late = True
+            self._arm(now)
+            self._halfway()

@@ -75,8 +75,9 @@ def target(url: str) -> Target:
     if parts.username is not None or parts.password is not None:
         raise BadUrl("has a user name or password in it")
     bracketed = "[" in parts.netloc
+    name = unquote(parts.hostname) if "%" in parts.hostname else parts.hostname
     try:
-        host = str(_ipv6(parts.hostname)) if bracketed else in_ascii(unquote(parts.hostname))
+        host = str(_ipv6(parts.hostname)) if bracketed else in_ascii(name)
     except ValueError as error:
         raise BadUrl("has a host that is neither a name nor an address") from error
     shown = f"[{host}]" if bracketed else host

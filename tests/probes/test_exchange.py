@@ -73,7 +73,7 @@ async def test_a_head_that_is_never_answered_is_joined_by_a_get_after_half_of_th
     assert asked(site) == ["HEAD"]
     silent.running.clock.advance(0.1)
     look = await silent.over(looking)
-    assert gist(look) == (200, "", "HEAD came to nothing (no answer within 2.5 s), so GET was asked")
+    assert gist(look) == (200, "", "HEAD came to nothing (no answer in half of the time), so GET was asked")
 
 
 @pytest_twisted.ensureDeferred
@@ -93,6 +93,22 @@ async def test_a_slow_head_still_counts_while_get_is_no_better(site: Site) -> No
     await advanced_until(silent.running, lambda: asked(site).count("GET") == 2)
     silent.heads[0].write(OK)
     assert gist(await silent.over(looking)) == (200, "", "")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_hop_that_begins_late_is_asked_with_both_at_once(site: Site) -> None:
+    """There is no time left to wait for HEAD alone."""
+    silent = Silent(site, OK)
+    looking = await silent.look()
+    site.pages |= {"HEAD /b": lambda visitor: None, "GET /b": OK, "GET /": lambda visitor: None}
+    silent.running.clock.advance(3.0)
+    silent.heads[0].write(to("/b"))
+    assert gist(await silent.over(looking)) == (
+        200,
+        "",
+        "HEAD came to nothing (no answer in half of the time), so GET was asked",
+    )
+    assert asked(site)[-2:] == ["HEAD", "GET"]
 
 
 @pytest_twisted.ensureDeferred
