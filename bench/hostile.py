@@ -1,79 +1,134 @@
-"""Whether pings are answered as fast after attacks as before: `python bench/hostile.py`.
+"""What honest clients feel while strangers attack: `python bench/hostile.py`, a few minutes; `--only` for some of it.
 
-Two daemons; one of them is attacked. Load is measured on both before and after, in interleaved rounds. Reported: what
-the attacked one takes per second beside the other, before and after; that the ratio stays is the claim.
+Each attack (`floods.py`) meets a fresh daemon, from 50 connections at once, from processes that are nice (`nice 19`),
+because on one machine they would take the processor from the daemon. Meanwhile two honest clients ping, each ping on a
+connection of its own, plain and without pause but 5 ms, from the same address. Reported: how long their pings took, how
+many failed, the daemon's memory before, at its peak and 3 s after, what it logged, and how many connections the
+attackers needed because theirs were closed.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
+import socket
+import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from attacks import GARBAGE, churn, endless, garbage, throw
-from common import Load, daemon_command, free_port, machine, median, process, resident_bytes, wrk
+from common import HERE, daemon_command, free_port, machine, pause, process
+from floods import FLOODS, Flood
 from pings import checks
 
-SERVERS = ("left alone", "attacked")
+HONEST = 2
+ATTACKERS = 2
+ASK_EVERY_S = 0.005
+PATIENCE_S = 60.0
+
+
+@dataclass
+class Honest:
+    """Clients that ping; `took` in milliseconds."""
+
+    port: int
+    path: str
+    took: list[float] = field(default_factory=list)
+    failed: int = 0
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Ping until it is over."""
+        request = f"GET {self.path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+        while not self.over.is_set():
+            began, answer = time.monotonic(), b""
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), PATIENCE_S) as connection:
+                    connection.sendall(request)
+                    answer = connection.recv(4096)
+            except OSError:
+                pass
+            self.failed += not answer.startswith(b"HTTP/1.1 200")
+            self.took.append((time.monotonic() - began) * 1000)
+            pause(ASK_EVERY_S)
 
 
 def main() -> None:
-    """Measure, attack, measure again, and print a table."""
+    """Run all attacks and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=8.0)
-    parser.add_argument("--churn", type=int, default=100_000, help="connections that come and go")
+    parser.add_argument("--seconds", type=float, default=5.0, help="how long each attack lasts")
+    parser.add_argument("--connections", type=int, default=50)
+    parser.add_argument("--only", default="", help="a part of the names of the attacks to run")
     wanted = parser.parse_args()
+    print(f"{machine()}; {wanted.connections} connections, {wanted.seconds:g} s each\n")
+    print("| attack | connections | pings | p50 ms | p99 ms | max ms | failed | MiB before, peak, after | log lines |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for flood in FLOODS:
+        if wanted.only.lower() in flood.name.lower():
+            print(row(flood, wanted.connections, wanted.seconds), flush=True)
+
+
+def row(flood: Flood, connections: int, seconds: float) -> str:
+    """Attack a daemon of its own."""
     with tempfile.TemporaryDirectory(prefix="pingmon-bench-") as name, ExitStack() as stack:
         place = Path(name)
-        ports = {server: free_port() for server in SERVERS}
-        pids = {}
-        for server, port in ports.items():
-            command = daemon_command(place / server, port)
-            pids[server] = stack.enter_context(process(command, port, place / f"{server}.log")).pid
-        paths = {server: checks(place / server, port) for server, port in ports.items()}
-
-        def measured() -> dict[str, list[Load]]:
-            found: dict[str, list[Load]] = {server: [] for server in SERVERS}
-            for _ in range(wanted.rounds):
-                for server, loads in found.items():
-                    loads.append(wrk(ports[server], paths[server], wanted.seconds, 64, place / "load.lua"))
-            return found
-
-        before, memory = measured(), resident_bytes(pids["attacked"])
-        seconds = attack(ports["attacked"], paths["attacked"][0], wanted.churn)
-        after, grown = measured(), resident_bytes(pids["attacked"]) - memory
-        print(f"{machine()}\n")
-        report({"before": before, "after": after})
-        print(f"\nattacks took {seconds:.0f} s; memory of the attacked daemon since: {grown / 2**20:+.1f} MiB")
-        print(f"tracebacks in its log: {(place / 'attacked.log').read_text().count('Traceback')}")
+        pem, plain, tls = certificate(place), free_port(), free_port()
+        secure = f"ssl:{tls}:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
+        log = place / "log"
+        command = daemon_command(place / "data", plain, "--listen", secure)
+        pid = stack.enter_context(process(command, plain, log)).pid
+        honest = Honest(plain, checks(place / "data", plain)[0])
+        before, lines = mebibytes(pid, "VmRSS"), len(log.read_text().splitlines())
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak is counted anew
+        used = attacked(flood, tls if flood.tls else plain, connections, seconds, honest)
+        pause(3)
+        text = log.read_text()
+        p50, p99 = statistics.median(honest.took), statistics.quantiles(honest.took, n=100)[98]
+        memory = f"{before:.0f}, {mebibytes(pid, 'VmHWM'):.0f}, {mebibytes(pid, 'VmRSS'):.0f}"
+        logged = len(text.splitlines()) - lines
+        shown = f"{logged}{' (tracebacks)' if 'Traceback' in text else ''}"
+        return (
+            f"| {flood.name} | {used:,} | {len(honest.took):,} | {p50:.1f} | {p99:.1f} | {max(honest.took):.0f} "
+            f"| {honest.failed} | {memory} | {shown} |"
+        )
 
 
-def attack(port: int, path: str, connections: int) -> float:
-    """Every attack, one after another; the seconds they took."""
-    began = time.monotonic()
-    churn(port, connections)
-    for piece in GARBAGE:
-        throw(port, piece)
-    garbage(port, rounds=100)
-    bodies = [threading.Thread(target=endless, args=(port, path)) for _ in range(20)]
-    for body in bodies:
-        body.start()
-    for body in bodies:
-        body.join()
-    return time.monotonic() - began
+def attacked(flood: Flood, port: int, connections: int, seconds: float, honest: Honest) -> int:
+    """Attack while `honest` pings; how many connections it took."""
+    command = [sys.executable, str(HERE / "floods.py"), flood.name, str(port), str(seconds)]
+    command.append(str(connections // ATTACKERS))
+    attackers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(ATTACKERS)]
+    pause(0.7)  # until they are there
+    threads = [threading.Thread(target=honest.run) for _ in range(HONEST)]
+    for thread in threads:
+        thread.start()
+    pause(max(1.0, seconds - 1))
+    honest.over.set()
+    for thread in threads:
+        thread.join()
+    return sum(int(each.communicate(timeout=PATIENCE_S)[0] or 0) for each in attackers)
 
 
-def report(rounds: dict[str, dict[str, list[Load]]]) -> None:
-    """The table."""
-    print("| | left alone, pings/s | attacked, pings/s | ratio | failed |\n|---|---:|---:|---:|---:|")
-    for when, loads in rounds.items():
-        alone, attacked = (median([load.per_s for load in loads[server]]) for server in SERVERS)
-        failed = sum(load.failed for load in loads["attacked"])
-        print(f"| {when} the attacks | {alone:,.0f} | {attacked:,.0f} | {attacked / alone:.2f} | {failed} |")
+def certificate(place: Path) -> Path:
+    """A certificate and its key, in one file."""
+    pem = place / "localhost.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    made += ["-subj", "/CN=localhost", "-keyout", str(place / "key"), "-out", str(place / "certificate")]
+    subprocess.run(made, check=True, capture_output=True)
+    pem.write_text((place / "key").read_text() + (place / "certificate").read_text())
+    return pem
+
+
+def mebibytes(pid: int, what: str) -> float:
+    """A figure of the process's memory: `VmRSS` what it has now, `VmHWM` the most it had."""
+    found = re.search(rf"{what}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1024
 
 
 if __name__ == "__main__":

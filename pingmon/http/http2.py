@@ -1,21 +1,60 @@
-"""HTTP/2 on one connection: Twisted's, made safe for streams that are answered before their request has ended.
+"""HTTP/2 on one connection: Twisted's, made safe for streams that are answered early and for clients that mean harm.
 
 Twisted answers only whole requests, so it expects no frame of a stream that is done. pingmon answers a ping whose body
-is too slow, and refuses other bodies that are too long, and then such frames come. `twisted.web._http2` is not public;
-the methods overridden here are where it looks streams up, and the tests notice if they change.
+is too slow, and refuses other bodies that are too long, and then such frames come. Against floods:
+
+* frames are counted before anybody reads them, and a client that sends too many that bring nothing is told
+  ENHANCE_YOUR_CALM and closed; likewise a frame that is announced larger than it may be, which h2 would wait for;
+* priorities are read by nobody: all answers are small, and a tree of a thousand streams is a burden;
+* answers are sent whenever there is room for them, not stream by stream in one turn of the loop each: Twisted's sender
+  tries without end, at full speed, to send to a client whose window is shut.
+
+`twisted.web._http2` is not public; the methods overridden here are where it looks streams up, where it sends, and where
+it meets priorities, and the tests notice if they change.
 """
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from h2.connection import H2Connection as Protocol
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
-from twisted.web._http2 import H2Connection
+from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
+from twisted.web._http2 import _END_STREAM_SENTINEL, H2Connection
+
+from pingmon.http.allowance import Allowance
+from pingmon.http.frames import REQUEST_EARNS, Frames, cost
+from pingmon.http.http1 import HEAD_BYTES_MAX, HEADERS_MAX
 
 if TYPE_CHECKING:
     from pingmon.http.connections import Connection
+
+ALLOWED: Final = 500
+"""Frames that bring nothing which a client may send at once. Browsers begin a connection with about ten."""
+
+ALLOWED_PER_S: Final = 50
+
+EARNING_BYTES: Final = 1024
+"""Bytes of an answer that earn one frame: clients open the window as they read, every 4 KiB at most."""
+
+FRAMES_AT_ONCE: Final = 16
+
+PIECE_MAX: Final = 65_536
+"""Bytes of a frame that is sent, whatever a client would take."""
+
+CONTROL_MAX: Final = 1 << 18
+"""Bytes of frames that wait for a client who does not read; more than there can be, as nothing is read from it then."""
+
+
+class H2(Protocol):
+    """h2, with the limits of HTTP/1 for heads, and less to remember of streams that are over."""
+
+    DEFAULT_MAX_HEADER_LIST_SIZE = HEAD_BYTES_MAX
+    MAX_CLOSED_STREAMS = 1000
 
 
 class Http2(H2Connection):
@@ -23,31 +62,71 @@ class Http2(H2Connection):
 
     timeOut = None
     transport: Any
+    ready = True
+    bite = sys.maxsize
 
     def __init__(self, connection: Connection) -> None:
-        super().__init__(connection.watch.reactor)
+        reactor = connection.watch.reactor
+        self._sending = True  # Twisted's constructor calls for the first time
+        super().__init__(reactor)
+        self.conn: Any = H2(self.conn.config)
         self.connection = connection
+        self._maxBufferedControlFrameBytes = CONTROL_MAX
+        self._frames = Frames()
+        self._allowance = Allowance(ALLOWED, ALLOWED_PER_S, reactor.seconds())
+        self._unsent: dict[int, None] = {}
+
+    def feed(self, piece: bytes) -> bytes:
+        """Handle the first request of `piece`, or its first frames; gives back the rest."""
+        end, frames = self._frames.read(piece, FRAMES_AT_ONCE)
+        price = sum(map(cost, frames))
+        if price and not self._allowance.take(price, self._reactor.seconds()):
+            self._turn_out(ErrorCodes.ENHANCE_YOUR_CALM)
+        elif any(frame.length > self.conn.max_inbound_frame_size for frame in frames):
+            self._turn_out(ErrorCodes.FRAME_SIZE_ERROR)
+        else:
+            self.dataReceived(piece if end == len(piece) else piece[:end])
+        if self.transport.disconnecting:
+            self.connection.turn_out()  # also after an error: h2 would go on, and keep all that comes
+        elif self._unsent:
+            self._send_soon()
+        return piece[end:]
+
+    # --- the end ----------------------------------------------------------------------------------------------------
 
     def say_goodbye(self) -> None:
         """Tell the client to open no more streams here, and close when all is sent."""
-        self.conn.close_connection()
-        self.transport.write(self.conn.data_to_send())
+        if not self.transport.disconnecting:
+            self.conn.close_connection()
+            self.transport.write(self.conn.data_to_send())
+            self.lose_connection()
+
+    def lose_connection(self) -> None:
+        """Close when all is sent. (TLS would wait for as long as somebody may still want to write.)"""
+        self.transport.unregisterProducer()
         self.transport.loseConnection()
 
-    def pauseProducing(self) -> None:
-        self.connection.stalled = self.connection.watch.tick
-        super().pauseProducing()
+    def _turn_out(self, why: ErrorCodes) -> None:
+        """Say why, and be done with this client."""
+        self.conn.close_connection(why)
+        self._terminate(Failure(ConnectionLost(why.name)))
 
-    def resumeProducing(self) -> None:
-        self.connection.stalled = 0
-        super().resumeProducing()
+    # --- requests ---------------------------------------------------------------------------------------------------
 
     def _requestReceived(self, event: Any) -> None:
+        if len(event.headers) > HEADERS_MAX:
+            self._reset(event.stream_id)
+            return
         try:
             super()._requestReceived(event)
         except ValueError:  # a header that HTTP/2 lets pass and HTTP does not know
-            with suppress(ProtocolError):
-                self.conn.reset_stream(event.stream_id, ErrorCodes.PROTOCOL_ERROR)
+            self._reset(event.stream_id)
+        else:
+            self._allowance.give(REQUEST_EARNS)
+
+    def _reset(self, stream: int) -> None:
+        with suppress(ProtocolError):
+            self.conn.reset_stream(stream, ErrorCodes.PROTOCOL_ERROR)
 
     def _requestDataReceived(self, event: Any) -> None:
         if event.stream_id in self.streams:
@@ -64,3 +143,79 @@ class Http2(H2Connection):
     def _requestAborted(self, event: Any) -> None:
         if event.stream_id in self.streams:
             super()._requestAborted(event)
+
+    def _handlePriorityUpdate(self, event: Any) -> None:
+        """Nobody's answer is more urgent than another's."""
+
+    # --- answers ----------------------------------------------------------------------------------------------------
+
+    def pauseProducing(self) -> None:
+        super().pauseProducing()
+        self.connection.stall()
+
+    def resumeProducing(self) -> None:
+        super().resumeProducing()
+        self.connection.unstall()
+        self._send_soon()
+
+    def writeHeaders(self, *args: Any) -> None:
+        with suppress(ProtocolError):  # the connection has ended in the middle of what came in one piece
+            super().writeHeaders(*args)
+
+    def abortRequest(self, streamID: int) -> None:
+        with suppress(ProtocolError):
+            super().abortRequest(streamID)
+
+    def writeDataToStream(self, streamID: int, data: bytes) -> None:
+        if data:
+            self._allowance.give(len(data) / EARNING_BYTES)
+            self._outboundStreamQueues[streamID].append(data)
+            self._unsent[streamID] = None
+            self._send_soon()
+
+    def endRequest(self, streamID: int) -> None:
+        self._outboundStreamQueues[streamID].append(_END_STREAM_SENTINEL)
+        self._unsent[streamID] = None
+        self._send_soon()
+
+    def _requestDone(self, streamID: int) -> None:
+        self._unsent.pop(streamID, None)
+        super()._requestDone(streamID)
+
+    def _send_soon(self) -> None:
+        if not self._sending:
+            self._sending = True
+            self._reactor.callLater(0, self._sendPrioritisedData)
+
+    def _sendPrioritisedData(self, *args: Any) -> None:
+        """Send as much of each answer as the client has opened its window for, and reads."""
+        self._sending = False
+        try:
+            for stream in tuple(self._unsent):
+                while self._stillProducing and self._consumerBlocked is None and self._send(stream):
+                    pass
+        except Exception:  # noqa: BLE001 - the outer guard of what goes out
+            self.connection.fail()
+
+    def _send(self, stream: int) -> bool:
+        """Send the next frame of an answer; whether there may be another one."""
+        queue = self._outboundStreamQueues[stream]
+        if not queue:
+            del self._unsent[stream]
+            return False
+        piece = queue[0]
+        if piece is _END_STREAM_SENTINEL:
+            self.conn.end_stream(stream)
+        else:
+            room = min(self.conn.local_flow_control_window(stream), self.conn.max_outbound_frame_size, PIECE_MAX)
+            if room <= 0:
+                return False
+            queue.popleft()
+            if len(piece) > room:
+                queue.appendleft(piece[room:])
+            self.conn.send_data(stream, piece[:room])
+        self.connection.progress()
+        self.transport.write(self.conn.data_to_send())
+        if piece is _END_STREAM_SENTINEL:
+            self._requestDone(stream)
+        return stream in self._unsent

@@ -9,6 +9,7 @@ second; Twisted's timers take 3 µs of each request's 45, start anew at each byt
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ from twisted.logger import Logger
 
 from pingmon.http.dates import Dates
 from pingmon.http.peers import TrustedProxies
+from pingmon.http.turns import Turns
 
 if TYPE_CHECKING:
     from pingmon.http.connections import Connection
@@ -36,6 +38,10 @@ FLUSH_S: Final = 10.0
 
 GONE_S: Final = 0.25
 """How long after connections were aborted at the end their ends are waited for."""
+
+
+TELL_EVERY_S: Final = 600.0
+"""How often it is told that connections end by exceptions; strangers must not fill the log."""
 
 
 class DoorSettings(Struct, frozen=True, kw_only=True):
@@ -77,7 +83,9 @@ class Watch:
         self.settings = settings
         self.trusted = TrustedProxies(settings.trusted_proxies)
         self.connections: set[Connection | Awaiting] = set()
+        self.turns = Turns(reactor)
         self.draining = False
+        self.failures = self._tell_at = 0
         self.tick = 1
         self.interval_s = min(1.0, min(settings.request_deadline_s, settings.idle_timeout_s) / LOOKS)
         self.deadline = self._ticks(settings.request_deadline_s)
@@ -124,6 +132,7 @@ class Watch:
         """A connection is gone; if it was the last one of a draining door, that is told."""
         if self.connections:
             return
+        self.turns.stop()
         if self._ending or self._drained is not None:
             self.stop()
         drained, self._drained = self._drained, None
@@ -132,6 +141,16 @@ class Watch:
             patience.cancel()
         if drained is not None:
             drained.callback(None)
+
+    def count_failure(self) -> None:
+        """To be called while handling an exception that a connection ended by: it is told now and then."""
+        self.failures += 1
+        if self.tick >= self._tell_at:
+            self._tell_at = self.tick + self._ticks(TELL_EVERY_S)
+            error = sys.exc_info()[1]
+            self.log.warn(
+                "a connection ended by {error} ({count} so far)", error=repr(error)[:200], count=self.failures
+            )
 
     def _abort_all(self) -> None:
         self._patience = self.reactor.callLater(GONE_S, self._forget)
