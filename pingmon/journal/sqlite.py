@@ -5,10 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Concatenate, Final, Generic, ParamSpec, TypeVar
+from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -20,6 +19,7 @@ from pingmon.journal.codec import Row
 from pingmon.journal.condition import Condition
 from pingmon.journal.errors import JournalDamaged, JournalUnavailable, translated
 from pingmon.journal.group import HANGS, GroupCommit
+from pingmon.journal.patience import Patience
 from pingmon.journal.readers import JournalThreads, Reactor, Readers, in_thread
 from pingmon.journal.reading import Head, read_entries, read_events, read_flips, read_flips_at, replayed
 from pingmon.journal.values import (
@@ -39,14 +39,6 @@ log = Logger()
 T = TypeVar("T")
 R = TypeVar("R")
 P = ParamSpec("P")
-
-
-BEAT_S: Final = 1.0
-HANGS_BEATS: Final = 5
-"""Beats of a write that is under way from which nothing more is taken: the disk does not answer."""
-GIVE_UP_BEATS: Final = 10
-"""Beats from which nobody waits for it any more. They are counted, and not seconds: while the process is stopped, the
-disk owes it no answer."""
 
 
 class SqliteJournal(Generic[T]):
@@ -88,8 +80,7 @@ class SqliteJournal(Generic[T]):
         self._deliver: Callable[[Entry], T] | None = None
         self._flips: dict[tuple[int, Id], FlipRow] = {}
         self._stopping: Deferred[None] | None = None
-        self._under_way = self._beats = 0
-        self._beating: IDelayedCall | None = None
+        self._patience = Patience(reactor, self._given_up)
 
     # --- before the first write -----------------------------------------------------------------------------------
 
@@ -128,7 +119,7 @@ class SqliteJournal(Generic[T]):
         )
         self._thread.start()
         self._readers.start()
-        self._beating = self._reactor.callLater(BEAT_S, self._beat)
+        self._patience.start()
 
     # --- writing --------------------------------------------------------------------------------------------------
 
@@ -141,7 +132,7 @@ class SqliteJournal(Generic[T]):
         """
         if self._group is None or self._stopping is not None:
             return fail(JournalUnavailable(STOPPED))
-        if self._beats >= HANGS_BEATS:
+        if self._patience.hangs_s:
             return fail(JournalUnavailable(HANGS, HANGS))
         return self._group.append(draft)
 
@@ -163,9 +154,7 @@ class SqliteJournal(Generic[T]):
         def saved(_: None) -> None:
             self.snapshot_seq, self.alive_at = seq, alive
 
-        if not self._running:
-            return fail(JournalUnavailable(STOPPED))
-        return self._write(self._writer.snapshot, seq, rows, alive).addCallback(saved)
+        return self._awaited(lambda: self._write(self._writer.snapshot, seq, rows, alive).addCallback(saved))
 
     def touch(self, now: int) -> Deferred[None]:
         """Write a sign of life (microseconds since the epoch), durably. Errbacks with JournalUnavailable."""
@@ -173,9 +162,7 @@ class SqliteJournal(Generic[T]):
         def touched(_: None) -> None:
             self.alive_at = now
 
-        if not self._running:
-            return fail(JournalUnavailable(STOPPED))
-        return self._write(self._writer.touch, now).addCallback(touched)
+        return self._awaited(lambda: self._write(self._writer.touch, now).addCallback(touched))
 
     def trim(self, now: int, budget_rows: int = 500) -> Deferred[Trimmed]:
         """One step of the retention at `now` (microseconds), on the writer's thread, for some milliseconds.
@@ -189,11 +176,14 @@ class SqliteJournal(Generic[T]):
     def health(self) -> JournalHealth:
         """How the journal is, as known on the reactor's thread."""
         buffered = self._group.buffered if self._group is not None else 0
-        hangs_s = round(self._beats * BEAT_S) if self._beats >= HANGS_BEATS else 0
+        hangs_s = self._patience.hangs_s
         return self._condition.health(buffered=buffered, entries_total=self.last_seq, hangs_s=hangs_s)
 
     def stop(self) -> Deferred[None]:
-        """Write what is buffered, close the file, end the threads. Fires when that is true; it does not fail."""
+        """Write what is buffered, close the file, end the threads. Fires when that is true; it does not fail.
+
+        If the disk does not answer, it fires after some seconds, and nothing more is done.
+        """
         if self._stopping is None:
             self._stopping = Deferred()
             if self._group is None:
@@ -298,12 +288,6 @@ class SqliteJournal(Generic[T]):
     ) -> Deferred[R]:
         """Hand one write, with the flips that wait, to the writer's thread, and keep an eye on its end."""
         flips = tuple(self._flips.values())
-        self._under_way += 1
-
-        def ended(result: T) -> T:
-            self._under_way -= 1
-            self._beats = 0
-            return result
 
         def wrote(result: R) -> R:
             for flip in flips:
@@ -319,17 +303,21 @@ class SqliteJournal(Generic[T]):
                 self._condition.failed(self._now(), failure.getErrorMessage(), gist)
             return self._damaged(failure)
 
-        done = in_thread(self._reactor, self._thread, work, flips, *args, **kw).addBoth(ended)
-        return done.addCallbacks(wrote, failed)
+        done = in_thread(self._reactor, self._thread, work, flips, *args, **kw)
+        return self._patience.counted(done).addCallbacks(wrote, failed)
 
-    def _beat(self) -> None:
-        """Each second: see for how long the disk has kept a write waiting."""
-        self._beating = self._reactor.callLater(BEAT_S, self._beat)
-        self._beats = self._beats + 1 if self._under_way else 0
-        if self._beats == HANGS_BEATS:
-            log.error("the disk has not answered the journal for {seconds} s", seconds=round(HANGS_BEATS * BEAT_S))
-        if self._beats == GIVE_UP_BEATS and self._group is not None:
+    def _awaited(self, write: Callable[[], Deferred[None]]) -> Deferred[None]:
+        if not self._running:
+            return fail(JournalUnavailable(STOPPED))
+        if self._patience.hangs_s:
+            return fail(JournalUnavailable(HANGS, HANGS))
+        return self._patience.awaited(write())
+
+    def _given_up(self) -> None:
+        if self._group is not None:
             self._group.give_up()
+        if self._stopping is not None:
+            self._ended(Failure(JournalUnavailable(HANGS, HANGS)), self._stopping)
 
     def _commit(self, rows: list[Row]) -> Deferred[int]:
         started = self._reactor.seconds()
@@ -353,13 +341,16 @@ class SqliteJournal(Generic[T]):
 
     def _close(self, _: None, stopping: Deferred[None]) -> None:
         flips = tuple(self._flips.values())
-        in_thread(self._reactor, self._thread, self._writer.close, flips).addBoth(self._ended, stopping)
+        closed = in_thread(self._reactor, self._thread, self._writer.close, flips)
+        self._patience.counted(closed).addBoth(self._ended, stopping)
 
     def _ended(self, result: Failure | None, stopping: Deferred[None]) -> None:
+        if stopping.called:
+            return  # the disk has answered in the end
         if result is not None:
             log.warn("the journal was not closed in full: {error}", error=result.getErrorMessage())
-        self._thread.stop()
-        self._readers.stop()
-        if self._beating is not None:
-            self._beating.cancel()
+        if not self._patience.is_over:
+            self._thread.stop()
+            self._readers.stop()
+        self._patience.stop()
         stopping.callback(None)

@@ -54,6 +54,39 @@ def disk() -> Disk:
     return Disk()
 
 
+def test_nobody_waits_for_ever_and_what_was_being_written_is_delivered_all_the_same(disk: Disk, ping: Ping) -> None:
+    """Who is refused knows nothing: what was being written counts when it is durable, what was not has not happened."""
+    delivered: list[int] = []
+
+    def deliver(entry: Entry) -> int:
+        delivered.append(entry.seq)
+        return entry.seq
+
+    disk.group._deliver = deliver
+    waiting = [disk.group.append(ping())]
+    disk.turn()
+    waiting.append(disk.group.append(ping()))
+    decided = disk.group.decided()
+    failed: list[str] = []
+
+    def refused(failure: Failure) -> int:
+        failed.append(failure.getErrorMessage())
+        return 0
+
+    for each in waiting:
+        each.addErrback(refused)
+    disk.group.give_up()
+    assert failed == ["the disk does not answer"] * 2
+    assert (delivered, decided.called) == ([], False)
+    disk.confirm()
+    assert (delivered, decided.called) == ([1], True)
+    disk.group.append(ping())
+    disk.turn()
+    assert [len(batch) for batch in disk.batches] == [1, 1]
+    disk.confirm()
+    assert delivered == [1, 2]
+
+
 def test_what_comes_in_one_turn_is_one_commit_and_what_comes_meanwhile_the_next(disk: Disk, ping: Ping) -> None:
     for _ in range(3):
         disk.group.append(ping())

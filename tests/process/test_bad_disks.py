@@ -129,6 +129,21 @@ def unanswered(daemon: Running) -> None:
         daemon.ping("job")
 
 
+def test_a_daemon_whose_disk_hangs_can_be_stopped(start: Starter, disk: Disk) -> None:
+    """It waits as long as pings do, says that the journal was not closed, and loses nothing by that."""
+    daemon = start(config="[http]\ndrain = 1.0\n")
+    assert daemon.ping("job", "?create=1").status == 201
+    disk.told("hangs")
+    began = time.monotonic()
+    daemon.stop()
+    assert time.monotonic() - began < 20
+    assert "was not closed in full: the disk does not answer" in daemon.log.read_text()
+    disk.untold("hangs")
+    again = start(daemon.data)
+    assert again.ping("job").status == 200
+    assert again.api("GET", "checks/").json["checks"][0]["n_pings"] == 2
+
+
 def test_a_disk_that_hangs_is_named_and_nobody_waits_for_it_for_long(start: Starter, disk: Disk) -> None:
     """503 after ten seconds, then at once; `status/` names it; and all goes on when the disk does, nothing doubled."""
     daemon = start()
