@@ -27,15 +27,16 @@ CHECKPOINT_PAGES: Final = 4000
 WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 
-def connect(path: Path, *, write: bool) -> sqlite3.Connection:
+def connect(path: Path, *, write: bool, alone: bool = False) -> sqlite3.Connection:
     """A connection that reads text as bytes and opens no transaction by itself.
 
-    Raises sqlite3.Error, or JournalUnavailable if SQLite is too old. The file must exist. The connection may pass from
-    thread to thread, but be used by one at a time.
+    `alone`: nobody writes, and there is no write-ahead log; SQLite then makes no files to read it, which a full disk
+    would not let it do. Raises sqlite3.Error, or JournalUnavailable if SQLite is too old. The file must exist. The
+    connection may pass from thread to thread, but be used by one at a time.
     """
     if sqlite3.sqlite_version_info < (3, 37):
         raise JournalUnavailable(f"SQLite 3.37 or newer is needed; this Python has {sqlite3.sqlite_version}")
-    uri = f"{path.absolute().as_uri()}?mode={'rw' if write else 'ro'}"
+    uri = f"{path.absolute().as_uri()}?mode={'rw' if write else 'ro'}{'&immutable=1' if alone else ''}"
     db = sqlite3.connect(
         uri, uri=True, isolation_level=None, check_same_thread=False, timeout=LOCK_WAIT_S, cached_statements=300
     )

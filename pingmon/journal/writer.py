@@ -86,7 +86,7 @@ class Writer:
             schema.create(self.path, now)
         schema.check_file(self.path)
         # A connection that may write copies the log into the database when it is closed, also after a refusal.
-        self._reading = schema.connect(self.path, write=not log_of(self.path).exists())
+        self._reading = schema.connect(self.path, write=False, alone=not log_of(self.path).exists())
         self.meta = schema.check_schema(self.path, self._reading)
         self.head = read_head(self._reading, self.meta)
         self._lock.check(self.head.last)

@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,38 @@ def test_a_full_disk_refuses_pings_and_loses_none(start: Starter, small_disk: Pa
     assert "journal" in str(health.json)
     ballast.unlink()
     check_recovery(daemon, taken, start)
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["stopped", "killed"])
+def test_a_daemon_starts_on_a_full_disk_and_works_when_there_is_room(
+    start: Starter, small_disk: Path, kill: bool
+) -> None:
+    """It can say that it is unwell then, which is more than one that does not run could."""
+    first = start(small_disk / "data")
+    assert first.ping("job", "?create=1").status == 201
+    if kill:
+        first.kill()
+    else:
+        first.stop()
+    ballast = small_disk / "ballast"
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    again = start(small_disk / "data", wait=False)
+    until(lambda: answers(again) == 503, "the daemon to say that it is not well")
+    assert again.ping("job").status == 503
+    ballast.unlink()
+    until(lambda: answers(again) == 200, "the daemon to be well")
+    assert again.ping("job").status == 200
+    assert n_pings(again) == 2
+
+
+def answers(daemon: Running) -> int:
+    """What `status/` answers; 0 while nobody does."""
+    try:
+        return daemon.ask("GET", "/api/v3/status/").status
+    except OSError:
+        return 0
 
 
 def test_a_write_that_fails_half_way_refuses_pings_and_loses_none(start: Starter) -> None:
