@@ -251,7 +251,7 @@ def _door(reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Out
         max_connections=config.http.max_connections,
         body_cap=config.pings.body_cap,
         trusted_proxies=config.http.trusted_proxies,
-        other_files=config.sites.parallel + ROUNDS * len(config.verifier),
+        other_files=2 * config.sites.parallel + ROUNDS * len(config.verifier),
     )
     _make_room_for(settings.max_connections + settings.other_files + RESERVE)
     dates = Dates(wall_seconds)

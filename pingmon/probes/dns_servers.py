@@ -34,8 +34,8 @@ class NameServers:
         self.servers = tuple(servers)
         self._last: Server | None = None
         self._checks: Shared[str, bool] = Shared()
-        self.heard_s = float("-inf")
-        """When any of them last had an answer to anything, by the reactor's clock; an error is none."""
+        self.sound_s = float("-inf")
+        """When any of them last answered what each of them can, by the reactor's clock."""
 
     async def ask(self, name: str, kind: int) -> Any:
         """The first reply (`dns.Message`) that settles the question, be it that there is no such name.
@@ -50,40 +50,39 @@ class NameServers:
             errors = []
             for server in self._order():
                 try:
-                    message = await self._ask(server, name, kind, wait_s)
+                    message = await ask(self._reactor, server, name, kind, wait_s)
                 except Silent:
                     continue
                 if message.rCode in FINAL:
                     self._last = server
                     return message
                 errors.append(message.rCode)
-            if self.heard_s < began_s and not await self.sound():
+            if self.sound_s < began_s and not await self.sound():
                 raise CannotAsk("the name servers answer nothing but errors" if errors else "no name server answers")
             if errors:
                 raise NoAnswer(_words(errors))
         raise NoAnswer(DNS_SILENT())
 
     def sound(self) -> Deferred[bool]:
-        """Whether any server answers what each of them can: who serves the root? It gets `ALIVE_S`."""
+        """Whether any server answers what each of them can: who serves the root? It gets `ALIVE_S`.
+
+        That it answers another name would not do: a router whose line is down still knows those of its own network.
+        """
         return self._checks.get("", self._answers)
 
     def _order(self) -> tuple[Server, ...]:
         first = self.servers.index(self._last) if self._last in self.servers else 0
         return self.servers[first:] + self.servers[:first]
 
-    async def _ask(self, server: Server, name: str, kind: int, wait_s: float) -> Any:
-        message = await ask(self._reactor, server, name, kind, wait_s)
-        if message.rCode in FINAL:
-            self.heard_s = self._reactor.seconds()
-        return message
-
     async def _answers(self) -> bool:
         began_s = self._reactor.seconds()
-        asking = [Deferred.fromCoroutine(self._ask(server, "", dns.NS, ALIVE_S)) for server in self.servers]
+        asking = [Deferred.fromCoroutine(ask(self._reactor, server, "", dns.NS, ALIVE_S)) for server in self.servers]
         results: Any = await DeferredList(asking, consumeErrors=True)
         if any(not replied and found.check(CancelledError) for replied, found in results):
             raise CancelledError  # which a DeferredList keeps to itself
-        return bool(self.heard_s >= began_s)
+        if any(replied and found.rCode in FINAL for replied, found in results):
+            self.sound_s = self._reactor.seconds()
+        return bool(self.sound_s >= began_s)
 
 
 def _words(errors: Sequence[int]) -> str:

@@ -329,7 +329,7 @@ class _Visit:
             failure.raiseException()
         assert self._verdict is not None
         look, resolver = self._seen(self._verdict.fault, self._verdict.detail), self._prober.resolver
-        if self._watch.phase != "dns" or look.fault == "void" or resolver.heard_since(self._began_s):
+        if self._watch.phase != "dns" or look.fault == "void" or resolver.sound_since(self._began_s):
             return succeed(look)
         # Nobody has answered anything meanwhile: the name's servers are to blame only if others are heard.
         unsure = replace(look, fault="void", detail=kinds.CANNOT_ASK(why="no name server answers"))

@@ -111,10 +111,6 @@ class Resolver:
 
         return within(STALE_WAIT_S, found.addErrback(instead), self._reactor, lambda: known)
 
-    def sound(self) -> Deferred[bool]:
-        """Whether any name server answers anything at all, found out now; within about a second."""
-        return self._servers.sound()
-
     def records(self, name: str, kind: RecordKind) -> Deferred[tuple[str, ...]]:
         """What there is under `name` of that kind, names in lower case. Fails as `addresses` does."""
 
@@ -126,9 +122,13 @@ class Resolver:
 
         return self._known_or_found(kind, name, ask).addCallback(lambda found: found.values)
 
-    def heard_since(self, at_s: float) -> bool:
-        """Whether any name server has had an answer to anything since `at_s`, by the reactor's clock."""
-        return self._servers.heard_s >= at_s
+    def sound(self) -> Deferred[bool]:
+        """Whether any name server answers anything at all, found out now; within about a second."""
+        return self._servers.sound()
+
+    def sound_since(self, at_s: float) -> bool:
+        """Whether it was found out since `at_s`, by the reactor's clock, that one does."""
+        return self._servers.sound_s >= at_s
 
     # --- what is known --------------------------------------------------------------------------------------------
 
@@ -181,7 +181,7 @@ class Resolver:
         try:
             return await Deferred.fromCoroutine(asking).addTimeout(wait_s, self._reactor)
         except TimeoutError as error:
-            if self.heard_since(began_s):
+            if self.sound_since(began_s) or await self.sound():
                 raise NoAnswer(DNS_SILENT()) from error
             raise CannotAsk("no name server answers") from error
 

@@ -20,7 +20,7 @@ URL_MAX: Final = 8192
 """Characters of a URL that is followed."""
 HOST_MAX: Final = 253
 """Characters of a host name (RFC 1035)."""
-SHOWN_MAX: Final = 80
+SHOWN_MAX: Final = 60
 """Characters of a URL that are shown beside a failure."""
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}

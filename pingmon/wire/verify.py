@@ -49,7 +49,7 @@ DEADLINE_MAX_S: Final = 300.0
 """More is not a number of seconds but somebody's clock."""
 VERSION: Final = 2
 """The newest version of this contract that is known here."""
-DETAIL_MAX: Final = 200
+DETAIL_MAX: Final = 300
 REPLAYED: Final = "the id was used before"
 REASONS: Final = frozenset({UNSIGNED, MISMATCH, STALE, REPLAYED})
 """All that a verifier says with a 401. Which it is tells a wrong secret from a wrong clock."""

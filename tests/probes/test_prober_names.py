@@ -83,7 +83,7 @@ async def test_name_servers_that_fall_silent_are_found_whatever_the_time_limit(
     looking = watched.looker.look(f"http://h.example:{watched.port}/", timeout_s)
     await advanced_until(watched.running, lambda: names.asked.count("A h.example") == 2)
     watched.running.clock.advance(1.0)
-    heard = partial(watched.looker.resolver.heard_since, watched.running.seconds())
+    heard = partial(watched.looker.resolver.sound_since, watched.running.seconds())
     await advanced_until(watched.running, heard)
     watched.running.clock.advance(timeout_s - 1.0)
     await advanced_until(watched.running, lambda: looking.called)

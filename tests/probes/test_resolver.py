@@ -155,7 +155,11 @@ async def test_errors_of_all_servers_are_told_apart(names: Names, code: int, wor
     assert str(error) == words
     assert names.asked.count("A h.example") == 2
     names.codes[""] = code
-    error = await Asker(names.listen()).failed()
+    names.add("nas.lan", "A", "192.168.1.2")
+    router = Asker(names.listen())
+    looking = router.resolver.addresses("nas.lan")
+    error = await router.failed()
+    assert (await looking).addresses == ("192.168.1.2",), "a router whose line is down knows its own names"
     assert type(error) is CannotAsk
     assert str(error) == "the name servers answer nothing but errors"
 
@@ -271,7 +275,8 @@ async def test_a_reply_that_is_cut_off_is_asked_for_again_over_tcp(names: Names)
 @pytest.mark.parametrize("close", ["refuse", "hang up", "mute"])
 @pytest_twisted.ensureDeferred
 async def test_a_server_without_tcp_gives_no_answer_to_what_is_cut_off(names: Names, close: str) -> None:
-    names.truncated, names.records = {""}, {"h.example": [("A", "192.0.2.1", 60)]}
+    names.truncated = {"A h.example", "AAAA h.example"}
+    names.records = {"h.example": [("A", "192.0.2.1", 60)]}
     asker = Asker(names.listen(), deadline_s=2.0)
     if close == "refuse":
         await names.ports.pop(0).stopListening()

@@ -110,7 +110,7 @@ def test_no_text_fails_in_any_other_way_or_breaks_out_of_the_request(url: str, l
 
 def test_what_is_shown_of_a_url_has_no_query_and_an_end() -> None:
     assert target("https://h.example:81/a?token=secret").shown == "https://h.example:81/a"
-    assert target("https://h.example/" + "a" * 200).shown == "https://h.example/" + "a" * 61 + "…"
+    assert target("https://h.example/" + "a" * 200).shown == "https://h.example/" + "a" * 41 + "…"
 
 
 def test_addresses_are_told_from_names() -> None:
