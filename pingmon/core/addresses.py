@@ -66,13 +66,15 @@ class AddressPolicy(Struct, frozen=True):
     def refusal_of_name(self, addresses: Iterable[str]) -> str | None:
         """Why a name with these addresses may not be connected to, and what to do about it; None if it may.
 
-        Without the address: what names mean in the operator's network is nobody's business who only made up a URL.
+        Without the address: what names mean in the operator's network is nobody's business who only made up a URL. The
+        machine itself is no secret.
         """
         for address in addresses:
             inner = self._refused(ip_address(address.partition("%")[0]))
             if inner is not None:
                 word = "loopback" if inner.is_loopback else "null" if inner.is_unspecified else unfit(inner)
-                return f"its name leads to a {word} address; allow its network with {self.remedy.format(network='…')}"
+                remedy = self.remedy.format(network=_network_of(inner) if inner.is_loopback else "…")
+                return f"its name leads to a {word} address; allow its network with {remedy}"
         return None
 
     def _refused(self, outer: Address) -> Address | None:

@@ -79,21 +79,21 @@ def test_the_refusal_of_loopback_says_what_to_write_into_the_configuration() -> 
 
 
 @pytest.mark.parametrize(
-    ("addresses", "word"),
+    ("addresses", "word", "network"),
     [
-        (("192.168.1.5",), "private"),
-        (("93.184.216.34", "127.0.0.1"), "loopback"),
-        (("::1",), "loopback"),
-        (("0.0.0.0",), "null"),
-        (("::",), "null"),
-        (("224.0.0.1",), "multicast"),
-        (("64:ff9b::7f00:1",), "loopback"),
-        (("fe80::1%eth0",), "private"),
+        (("192.168.1.5",), "private", "…"),
+        (("93.184.216.34", "127.0.0.1"), "loopback", "127.0.0.0/8"),
+        (("::1",), "loopback", "::1/128"),
+        (("0.0.0.0",), "null", "…"),
+        (("::",), "null", "…"),
+        (("224.0.0.1",), "multicast", "…"),
+        (("64:ff9b::7f00:1",), "loopback", "127.0.0.0/8"),
+        (("fe80::1%eth0",), "private", "…"),
     ],
 )
-def test_where_a_name_leads_is_not_told(addresses: tuple[str, ...], word: str) -> None:
+def test_where_a_name_leads_is_not_told(addresses: tuple[str, ...], word: str, network: str) -> None:
     assert AddressPolicy().refusal_of_name(addresses) == (
-        f'its name leads to a {word} address; allow its network with [outgoing] allow = ["…"]'
+        f'its name leads to a {word} address; allow its network with [outgoing] allow = ["{network}"]'
     )
     assert AddressPolicy().refusal_of_name(["93.184.216.34"]) is None
     assert allowing(["0.0.0.0/0", "::/0"]).refusal_of_name(addresses) is None

@@ -68,7 +68,7 @@ async def test_a_host_with_a_private_address_is_refused_before_anything_is_sent(
     names = Names(evil=[answers])
     found = await sent(kind(running=names), f"http://evil.example:{await server.listen()}/")
     assert isinstance(found, NotDelivered)
-    assert found.error == 'its name leads to a loopback address; allow its network with [outgoing] allow = ["…"]'
+    assert found.error.startswith("its name leads to a loopback address; allow its network with [outgoing] allow = [")
     assert not server.requests
     assert not server.open
 

@@ -106,12 +106,17 @@ async def test_without_name_servers_of_our_own_the_last_known_address_will_do(si
 
 
 @pytest.mark.parametrize(
-    ("address", "word"),
-    [("10.0.0.1", "private"), ("127.0.0.1", "loopback"), ("0.0.0.0", "null"), ("169.254.169.254", "private")],
+    ("address", "word", "network"),
+    [
+        ("10.0.0.1", "private", "…"),
+        ("127.0.0.1", "loopback", "127.0.0.0/8"),
+        ("0.0.0.0", "null", "…"),
+        ("169.254.169.254", "private", "…"),
+    ],
 )
 @pytest_twisted.ensureDeferred
 async def test_a_name_that_turns_to_an_address_that_nobody_means_is_a_failure(
-    site: Site, names: Names, address: str, word: str
+    site: Site, names: Names, address: str, word: str, network: str
 ) -> None:
     """Domains that are suspended or filtered lead there. Nobody is connected to, and the address is not told."""
     names.add("h.example", "A", address)
@@ -119,7 +124,7 @@ async def test_a_name_that_turns_to_an_address_that_nobody_means_is_a_failure(
     with capturedLogs() as events:
         look = await looker.look(f"http://h.example:{await site.listen()}/", 5.0)
     words = f"pingmon does not look there: its name leads to a {word} address; allow its network with "
-    assert gist(look) == (0, "dns", words + '[outgoing] allow = ["…"]')
+    assert gist(look) == (0, "dns", f'{words}[outgoing] allow = ["{network}"]')
     assert site.requests == []
     assert address not in look.detail
     assert [event["log_level"] for event in events if address in str(event)] == [LogLevel.debug]

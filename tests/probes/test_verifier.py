@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec import Struct, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
@@ -158,6 +160,27 @@ def test_a_newer_daemon_may_ask_in_fields_that_are_not_known_here(post: Post) ->
     answer = answered(post, post.ask(post.question(colour="red", version=VERSION + 1)))
     assert (answer["class"], len(post.site.looks)) == ("void", 1)
     assert answer["detail"] == f"was asked by version {VERSION + 1} of the contract, and knows only {VERSION}"
+
+
+class AnswerOfOld(Struct):
+    """As daemons of the first version read it."""
+
+    id: str
+    code: int
+    class_: str = field(name="class")
+    ms: int
+    address: str
+    node: str
+    detail: str = ""
+
+
+def test_a_daemon_of_the_first_version_is_answered_in_words_that_it_knows(post: Post) -> None:
+    question = {"id": "a" * 32, "url": "http://site.example/", "timeout": 10.0, "deadline": 15.0}
+    line = post.ask(question)
+    assert post.site.looks[0][2] == ("HEAD", "GET")
+    post.site.waiting[0].callback(Look(code=503, fault="status", detail="503 Service Unavailable to HEAD and GET"))
+    answer = msgspec.json.decode(line.reply().body, type=AnswerOfOld)
+    assert (answer.id, answer.code, answer.class_) == ("a" * 32, 503, "status")
 
 
 def test_any_of_its_secrets_will_do_and_the_answer_is_signed_with_the_same(post: Post) -> None:

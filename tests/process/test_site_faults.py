@@ -445,8 +445,8 @@ def test_a_question_and_a_message_that_a_crash_interrupts_are_repeated_under_the
     thinking.set()
     house.users_hear(site)
     until(lambda: "will try again" in house.daemon.log.read_text(), "the failure to be noted")
-    killed.again()
     house.users.answer = lambda message: 200
+    killed.again()
     messages = house.users_hear(site, 2)
     assert len({message.headers["webhook-id"] for message in messages}) == 1
     assert json.loads(messages[0].body)["flip"] == json.loads(messages[1].body)["flip"]
