@@ -108,7 +108,8 @@ class Site(Struct, frozen=True, omit_defaults=True, gc=False):
 
     `told`: it was decided that users hear that it is down, and not yet that it is back. `partner_told` is the partner
     that was asked about this outage, `inquiry` what it is being asked now, `silence` what it once answered (see
-    `telling`). `word` is the last of its answers. `relayed` and `audience` are as those of a check.
+    `telling`), `hushed` when the first silence of this outage began. `word` is the last of its answers. `relayed` and
+    `audience` are as those of a check.
     """
 
     id: Id
@@ -134,6 +135,7 @@ class Site(Struct, frozen=True, omit_defaults=True, gc=False):
     audience: Audience | None = None
     agreed: int = 0
     unopposed: int | None = None
+    hushed: int | None = None
 
 
 def looked(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
@@ -159,7 +161,7 @@ def paused(site: Site, seq: int, at: int) -> tuple[Site, Flip | None]:
         return site, None
     calm = _calm(site)
     if site.inquiry is None or site.inquiry.flip.new == "down":
-        calm = replace(calm, told=False, partner_told=None, inquiry=None)
+        calm = replace(calm, told=False, partner_told=None, inquiry=None, hushed=None)
     return _flipped(calm, seq, "paused", at, NOTHING_SEEN)
 
 
@@ -177,7 +179,7 @@ def respecified(site: Site, seq: int, spec: SiteSpec) -> Site:
     if spec.url == site.spec.url:
         return replace(site, spec=spec)
     fresh = replace(_uncounted(site), spec=spec, moved=seq, hosting=Hosting())
-    return replace(fresh, partner_told=None, inquiry=None, silence=None, word=None)
+    return replace(fresh, partner_told=None, inquiry=None, silence=None, word=None, hushed=None)
 
 
 def shifted(site: Site, by: int) -> Site:
@@ -197,6 +199,7 @@ def shifted(site: Site, by: int) -> Site:
         since=site.since + by,
         incident=None if site.incident is None else site.incident + by,
         unopposed=None if site.unopposed is None else site.unopposed + by,
+        hushed=None if site.hushed is None else site.hushed + by,
         last=last,
         inquiry=inquiry,
         hosting=replace(
@@ -238,18 +241,15 @@ def in_doubt(site: Site) -> bool:
     return site.status in ("suspect", "unknown") and site.incident is not None
 
 
-def next_probe(site: Site, planned: int) -> int:
+def next_probe(site: Site, planned: int, silent_until: int = 0) -> int:
     """When the site is to be probed after a probe that was planned for `planned`; both on the site's own grid.
 
-    One that is down in a silence of its own is looked at afresh at the very instant at which that ends, and one that
-    fails at that at which its patience does.
+    One that is down in a silence (see `telling.silent_until`) is looked at afresh at the very instant at which that
+    ends, and one that fails at that at which its patience does.
     """
     if site.status == "down":
         due = planned + min(DOWN_PACE_S, site.spec.interval) * SECOND
-        silence = site.silence
-        if silence is not None and not site.told and planned < silence.until:
-            return min(due, silence.until)
-        return due
+        return due if site.told or silent_until <= planned else min(due, silent_until)
     if site.status in ("suspect", "unknown"):
         return _next_in_doubt(site, planned)
     return planned + site.spec.interval * SECOND

@@ -8,8 +8,9 @@
 A partner is asked about a recovery only if it was asked about the outage, and users hear of one only if they heard of
 the outage. Whoever was told that a site is down is told that it is back, whatever a partner said meanwhile. An answer
 `until` holds for the site, or for all of the partner's, as the partner's scope says; it silences users too if the
-partner may do that. No other answer ends a silence before its time. A pause ends all that an outage had begun. What was
-asked and said about one address of a site does not hold for another.
+partner may do that. No other answer ends a silence before its time. But all silences of one outage together last no
+longer than the partner's `max_suppression`, from the first one on; then users are told, whatever it says. A pause ends
+all that an outage had begun. What was asked and said about one address of a site does not hold for another.
 
 Source: the site monitoring spec and the partner webhook. Nothing here asks or sends anything: it says what is due.
 """
@@ -22,6 +23,7 @@ from pingmon.core.answer import Answer, question
 from pingmon.core.flip import Flip
 from pingmon.core.partner import Partner
 from pingmon.core.site import Inquiry, Silence, Site, flip_of
+from pingmon.core.times import SECOND
 from pingmon.core.verdict import Round, verdict
 
 
@@ -31,7 +33,13 @@ def silent_until(site: Site, partner: Partner | None) -> int:
         return 0
     silence = site.silence
     own = silence.until if silence is not None and silence.partner == partner.id else 0
-    return max(own, partner.silent_until or 0)
+    until = max(own, partner.silent_until or 0)
+    return until if site.hushed is None else min(until, site.hushed + partner.spec.max_suppression * SECOND)
+
+
+def exhausted(site: Site, partner: Partner, now: int) -> bool:
+    """Whether `partner` has silenced this outage for as long as it may."""
+    return site.hushed is not None and now >= site.hushed + partner.spec.max_suppression * SECOND
 
 
 def went_down(site: Site, flip: Flip, partner: Partner | None, now: int) -> tuple[Site, bool]:
@@ -40,14 +48,14 @@ def went_down(site: Site, flip: Flip, partner: Partner | None, now: int) -> tupl
         return replace(site, told=True, inquiry=None), True
     if now < silent_until(site, partner):
         tell = _leaves_users(partner)
-        return replace(site, told=site.told or tell, inquiry=None), tell
+        return replace(_hushed(site, now), told=site.told or tell, inquiry=None), tell
     return _inquiring(site, flip, partner), False
 
 
 def came_back(site: Site, flip: Flip, partner: Partner | None, now: int) -> tuple[Site, bool]:
     """The site once `flip` says that it is back, and whether users are told at once. `partner`: see `asked_about`."""
     if partner is not None and partner.spec.webhook and now >= silent_until(site, partner):
-        return _inquiring(site, flip, partner), False
+        return _inquiring(replace(site, hushed=None), flip, partner), False
     return _closed(site), site.told
 
 
@@ -69,6 +77,8 @@ def answered(site: Site, partner: Partner | None, id: str, answer: Answer, now: 
         return site, None
     if inquiry.flip.new == "up":
         return _closed(site), inquiry.flip if site.told else None
+    if now < silent_until(site, partner):
+        site = _hushed(site, now)
     tell = now >= silent_until(site, partner) or _leaves_users(partner)
     asked = site.partner_told if answer.shared else inquiry.partner
     return replace(site, inquiry=None, told=site.told or tell, partner_told=asked), inquiry.flip if tell else None
@@ -122,6 +132,11 @@ def _leaves_users(partner: Partner | None) -> bool:
     return partner is not None and not partner.spec.suppress_users
 
 
+def _hushed(site: Site, now: int) -> Site:
+    """The site in a silence, which may be the first of this outage."""
+    return replace(site, hushed=now if site.hushed is None else site.hushed)
+
+
 def _inquiring(site: Site, flip: Flip, partner: Partner) -> Site:
     id = f"{site.id}_{flip.seq}"
     asked = question(id, site.spec.url, partner.spec.slug, flip.looks, down=flip.new == "down")
@@ -129,4 +144,4 @@ def _inquiring(site: Site, flip: Flip, partner: Partner) -> Site:
 
 
 def _closed(site: Site) -> Site:
-    return replace(site, told=False, partner_told=None, inquiry=None)
+    return replace(site, told=False, partner_told=None, inquiry=None, hushed=None)

@@ -25,6 +25,7 @@ from pingmon.core.ids import Id
 from pingmon.core.partner import Partner
 from pingmon.core.parts import Outcome
 from pingmon.core.site import Inquiry
+from pingmon.core.telling import exhausted
 from pingmon.core.times import SECOND
 from pingmon.delivery.insist import insist
 from pingmon.delivery.partners import BUDGET_S
@@ -203,14 +204,27 @@ class Inquiries:
                 detail=answer.detail,
             )
         if answer.until is not None:
-            silenced = inquiry.flip.new == "down" and partner.spec.suppress_users
-            self.log.info(
-                "partner {slug} knows about site {site}: {what} until {until}",
-                slug=slug,
+            self._report_silence(site, inquiry, partner, answer.until)
+
+    def _report_silence(self, site: Id, inquiry: Inquiry, partner: Partner, until: int) -> None:
+        known = self._monitor.world.sites.get(site)
+        silenced = inquiry.flip.new == "down" and partner.spec.suppress_users
+        if silenced and known is not None and exhausted(known, partner, self._monitor.now()):
+            self.log.warn(
+                "partner {slug} has silenced the outage of site {site} for as long as it may; users are told, although "
+                "it asks for silence until {until}",
+                slug=partner.spec.slug,
                 site=site[:8],
-                what="users are not told" if silenced else "no more questions",
-                until=seconds_text(answer.until),
+                until=seconds_text(until),
             )
+            return
+        self.log.info(
+            "partner {slug} knows about site {site}: {what} until {until}",
+            slug=partner.spec.slug,
+            site=site[:8],
+            what="users are not told" if silenced else "no more questions",
+            until=seconds_text(until),
+        )
 
 
 class _Asking:

@@ -32,7 +32,7 @@ from pingmon.core.ids import Id
 from pingmon.core.look import ASKED, Look, Methods
 from pingmon.core.parts import Outcome
 from pingmon.core.site import Site, in_doubt, next_probe, phase, remarkable, wants_round
-from pingmon.core.telling import overdue
+from pingmon.core.telling import overdue, silent_until
 from pingmon.core.times import SECOND
 from pingmon.core.verdict import Round, verdict
 from pingmon.journal import JournalFull, JournalUnavailable
@@ -234,7 +234,8 @@ class Rounds:
         elif site.status == "up" or again:
             due = _on_grid(site, now)
         else:
-            due = max(now, next_probe(site, min(planned, now)))
+            silence = silent_until(site, self._monitor.world.host_of(site))
+            due = max(now, next_probe(site, min(planned, now), silence))
         self._agenda.put(id, min(due, now + AGAIN_S * SECOND) if again else due)
 
     # --- the tick -------------------------------------------------------------------------------------------------

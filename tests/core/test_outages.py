@@ -6,11 +6,14 @@ Source: the partner webhook, and the site monitoring spec where that leaves some
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pingmon.core import events as e
 from pingmon.core.answer import Answer, AnswerKind
 from pingmon.core.partner import Attribution, PartnerChanges, Rule
 from pingmon.core.site import Silence, next_probe
+from pingmon.core.telling import silent_until
 from pingmon.core.times import SECOND
 from tests.core.worlds import H1, H2, HOUR, MINUTE, S1, S2, T0, A, B, Log, bad, good, two_sites
 
@@ -229,7 +232,7 @@ def test_a_site_that_is_still_down_when_its_silence_ends_is_looked_at_asked_abou
     """An instant is no acknowledgement: at its end all begins anew, with the outage's own beginning."""
     hosted.fails()
     hosted.until(T)
-    assert next_probe(hosted.world.sites[S1], T - SECOND) == T
+    assert next_probe(hosted.world.sites[S1], T - SECOND, silence(hosted)) == T
     hosted.now = T
     assert (hosted.fails().flip, hosted.asked) == (None, [("a", 503)])
     hosted.answer()
@@ -239,6 +242,104 @@ def test_a_site_that_is_still_down_when_its_silence_ends_is_looked_at_asked_abou
     hosted.recovers()
     hosted.answer()
     assert hosted.news() == ["up"]
+
+
+def silence(log: Log, id: str = S1) -> int:
+    """Until when the site is silent."""
+    site = log.world.sites[id]
+    return silent_until(site, log.world.host_of(site))
+
+
+def test_a_site_is_looked_at_the_instant_at_which_the_silence_of_all_of_its_partners_sites_ends(log: Log) -> None:
+    """Although it was another site's outage that the partner was asked about, and its word of another day."""
+    two_sites(log, scope="partner")
+    log.fails(S1)
+    log.until(T)
+    log.now += MINUTE
+    log.fails(S2)
+    for id in (S1, S2):
+        assert next_probe(log.world.sites[id], T - SECOND, silence(log, id)) == T
+    log.now = T
+    log.fails(S2)
+    assert [log.world.sites[id].inquiry is not None for id in (S1, S2)] == [False, True]
+
+
+# --- how long all silences of an outage may last ------------------------------------------------------------------
+
+
+def test_a_partner_that_always_asks_for_more_silence_gets_no_more_than_it_may(log: Log) -> None:
+    """It is still asked, and what it says is counted; then users are told all the same."""
+    log.partner(max_suppression=600)
+    log.site()
+    log.fails()
+    log.until(log.now + 10 * MINUTE)
+    log.now += 10 * MINUTE
+    log.fails()
+    assert (log.asked, log.news()) == ([("a", 503)], [])
+    assert log.until(log.now + 10 * MINUTE).channels == (H1,)
+    assert log.news() == ["down"]
+    assert log.world.partners[A].answers == {"until": 2}
+
+
+def test_a_silence_of_all_sites_that_is_renewed_again_and_again_keeps_no_outage_back_for_longer(log: Log) -> None:
+    """Each has its own beginning, and whose question renewed it does not matter."""
+    two_sites(log, scope="partner", max_suppression=600)
+    log.fails(S1)
+    log.until(log.now + 5 * MINUTE)
+    log.now += MINUTE
+    log.fails(S2)
+    began = log.now
+    log.now += 4 * MINUTE
+    log.fails(S1)
+    log.until(log.now + 10 * MINUTE)
+    assert silence(log, S2) == began + 10 * MINUTE
+    log.now = began + 10 * MINUTE
+    log.fails(S2)
+    assert log.until(log.now + 10 * MINUTE, S2).channels == (H1,)
+
+
+def test_the_next_outage_may_be_silenced_anew(log: Log) -> None:
+    """The bound is on what the users of one outage can be kept from."""
+    log.partner(max_suppression=600)
+    log.site()
+    log.fails()
+    log.until(log.now + 10 * MINUTE)
+    log.now += 10 * MINUTE
+    log.recovers()
+    log.answer()
+    log.fails()
+    assert log.until(log.now + 10 * MINUTE).channels == ()
+    assert silence(log) == log.now + 10 * MINUTE
+
+
+@given(
+    bound=st.integers(60, 7200),
+    asks=st.lists(st.integers(61, 100_000), min_size=1, max_size=20),
+    lasts=st.lists(st.floats(0, 35), min_size=1, max_size=7),
+    takes=st.lists(st.floats(0, 10), min_size=1, max_size=7),
+    whole=st.booleans(),
+)
+def test_a_partner_that_always_answers_an_instant_keeps_nothing_back_for_longer_than_it_may(
+    bound: int, asks: list[int], lasts: list[float], takes: list[float], whole: bool
+) -> None:
+    """Users hear within its bound, the time of one look and that of one answer, from the first silence on."""
+    log = Log()
+    log.channel(H1)
+    log.partner(max_suppression=bound, scope="partner" if whole else "site")
+    log.site()
+    log.fails()
+    number, first, planned = 0, 0, log.now
+    while not log.world.sites[S1].told:
+        if log.world.sites[S1].inquiry is not None:
+            log.now += round(takes[number % len(takes)] * SECOND)
+            log.until(min(log.now + asks[number % len(asks)] * SECOND, log.now + bound * SECOND))
+            first = first or log.now
+        planned = max(log.now, next_probe(log.world.sites[S1], planned, silence(log)))
+        log.now = planned + round(lasts[number % len(lasts)] * SECOND)
+        log.fails()
+        number += 1
+        assert number < 1000
+    assert log.now - first <= (bound + 35 + 10 + 35) * SECOND
 
 
 def test_a_partner_can_ask_for_more_silence_when_the_first_is_over(hosted: Log) -> None:

@@ -144,7 +144,7 @@ class Town:
             "void": ((bad(at=now, fault="void"), good("v", now)), 2),
             "blind": ((bad(at=now, fault="void"), bad("v", now, fault="void")), 1),
         }[what]
-        self.add(id, e.SiteProbed(looks, asked, asked))
+        self.add(id, e.SiteProbed(looks, asked, asked, place="unsure" if asked else ""))
 
     def reply(self, which: int, until: int | None, shared: bool) -> None:
         """Answer one of the last questions, whether it still matters or not."""

@@ -121,7 +121,7 @@ def _said(owed: Notification) -> str:
     return f"{'again ' if owed.down_from is not None else ''}{owed.flip.new}"
 
 
-def two_sites(log: Log, **spec: str) -> None:
+def two_sites(log: Log, **spec: Any) -> None:
     """Two sites of one partner."""
     log.partner(**spec)
     log.site(S1)

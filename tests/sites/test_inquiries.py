@@ -442,6 +442,22 @@ def test_a_partner_whose_answers_are_odd_is_named_once_until_one_is_fine_again(d
     assert lines(logged, LogLevel.info) == ["partner example answers again"]
 
 
+def test_a_silence_that_is_asked_for_when_none_is_left_is_logged_as_such(desk: Desk) -> None:
+    """Users are told, so it must not say that they are not."""
+    desk.partner(max_suppression=60)
+    site = desk.site()
+    desk.down(site)
+    desk.answer(until(desk, 60))
+    desk.rig.advance(61)
+    desk.down(site)
+    with capturedLogs() as logged:
+        desk.answer(until(desk, 60))
+    assert len(lines(logged, LogLevel.info)) == 0
+    (warned,) = lines(logged, LogLevel.warn)
+    assert warned.startswith(f"partner example has silenced the outage of site {site[:8]} for as long as it may; users")
+    assert desk.rig.world.sites[site].told
+
+
 @pytest.mark.parametrize(("suppress", "what"), [(True, "users are not told"), (False, "no more questions")])
 def test_what_is_suppressed_is_logged_with_its_site_and_its_end(desk: Desk, suppress: bool, what: str) -> None:
     desk.partner(suppress_users=suppress)
