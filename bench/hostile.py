@@ -3,7 +3,7 @@
 Each attack (`floods.py`) meets a fresh daemon, from 50 connections at once, from processes that are nice (`nice 19`),
 because on one machine they would take the processor from the daemon. Meanwhile two honest clients ping, each ping on a
 connection of its own, plain and without pause but 5 ms, from the same address. Reported: how long their pings took, how
-many failed, the daemon's memory before, at its peak and 3 s after, what it logged, and how many connections the
+many failed, the daemon's memory before, at its peak and 2 s after, what it logged, and how many connections the
 attackers needed because theirs were closed.
 """
 
@@ -61,7 +61,7 @@ class Honest:
 def main() -> None:
     """Run all attacks and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5.0, help="how long each attack lasts")
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long each attack lasts")
     parser.add_argument("--connections", type=int, default=50)
     parser.add_argument("--only", default="", help="a part of the names of the attacks to run")
     wanted = parser.parse_args()
@@ -86,7 +86,7 @@ def row(flood: Flood, connections: int, seconds: float) -> str:
         before, lines = mebibytes(pid, "VmRSS"), len(log.read_text().splitlines())
         Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak is counted anew
         used = attacked(flood, tls if flood.tls else plain, connections, seconds, honest)
-        pause(3)
+        pause(2)
         text = log.read_text()
         p50, p99 = statistics.median(honest.took), statistics.quantiles(honest.took, n=100)[98]
         memory = f"{before:.0f}, {mebibytes(pid, 'VmHWM'):.0f}, {mebibytes(pid, 'VmRSS'):.0f}"

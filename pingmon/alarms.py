@@ -15,6 +15,7 @@ back silence of that time. A loop that was busy itself is no such thing: whoever
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import Final
 
@@ -35,6 +36,8 @@ TURNS: Final = 25
 """Turns of the reactor between a tick and its judgement. In the first, Twisted takes one connection at least from the
 queue of a port, and in each after a full one 20 more: 21 turns take all that the queue holds (4096). The others read
 what was sent on the last of them."""
+BEHIND_S: Final = 2.0
+"""How much longer requests that were read and wait for their turn may keep deadlines from being judged."""
 SUSPENDED_S: Final = 10.0
 """A tick this much late means that the process did not run, unless it used at least `BUSY` of that time."""
 BUSY: Final = 0.25
@@ -45,9 +48,13 @@ MAX_EXPIRING: Final = 1000
 
 
 class Alarms:
-    """Watches the deadlines of a monitor's world."""
+    """Watches the deadlines of a monitor's world.
+
+    `behind` tells whether requests have been read that nobody has had the time to handle; the door sets it.
+    """
 
     log = Logger()
+    behind: Callable[[], bool] = staticmethod(lambda: False)
 
     def __init__(self, monitor: Monitor, clock: IReactorTime) -> None:
         self._monitor = monitor
@@ -57,7 +64,7 @@ class Alarms:
         self._run_out: set[Id] = set()
         self._busy = False
         self._judging = False
-        self._judged_at = 0.0
+        self._judged_at = self._patient_until = 0.0
         self._turning: IDelayedCall | None = None
         self._due_until = 0
         self._alive_at = 0.0
@@ -151,7 +158,7 @@ class Alarms:
             monitor.try_to_listen()
             return
         if not self._judging:
-            self._judging = True
+            self._judging, self._patient_until = True, steady + BEHIND_S
             self._turn(TURNS, now)
         self._tell_what_has_run_out()
         if steady - self._alive_at >= ALIVE_EVERY_S:
@@ -165,8 +172,8 @@ class Alarms:
 
     def _turn(self, turns: int, upto: int) -> None:
         """Judge deadlines up to `upto` when the reactor has gone round so often and what it read is decided."""
-        if turns:
-            self._turning = self._clock.callLater(0, self._turn, turns - 1, upto)
+        if turns or (self.behind() and self._monitor.time.steady() < self._patient_until):
+            self._turning = self._clock.callLater(0, self._turn, max(0, turns - 1), upto)
         else:
             self._turning = None
             self._monitor.journal.decided().addCallback(lambda _: self._judge(upto))

@@ -95,6 +95,7 @@ def assembled(
     configured = config.http.base_url.rstrip("/")
     parts = _parts(reactor, config, monitor, journal, lambda: configured or base_url_of(listeners))
     door = _door(reactor, config, parts, journal)
+    parts.alarms.behind = door.behind
     first = _FirstStart(monitor, data, lambda: configured or base_url_of(listeners))
 
     def begun() -> None:

@@ -248,6 +248,27 @@ def test_a_ping_that_waited_while_the_process_stood_still_is_heard_before_deadli
     assert [flip.new for flip in rig.flips] == ["up"]
 
 
+@pytest.mark.parametrize("busy_turns", [100, 10**9])
+def test_pings_that_wait_for_their_turn_are_handled_before_deadlines_are_judged(rig: Rig, busy_turns: int) -> None:
+    """However many waited while the process stood still; but who keeps the door busy keeps nothing back for long."""
+    check = rig.check(timeout=60, grace=60)
+    rig.ping(check)
+    rig.advance(119)
+    left = busy_turns
+
+    def behind() -> bool:
+        nonlocal left
+        left -= 1
+        rig.time.clock.rightNow += 0.001
+        if left == 0:
+            rig.ping(check)
+        return left > 0
+
+    rig.alarms.behind = behind
+    rig.advance(5)
+    assert (downs(rig) == []) is (busy_turns == 100)
+
+
 def test_what_was_heard_is_decided_before_deadlines_are_judged(rig: Rig) -> None:
     """A ping that the journal could not take makes pingmon deaf, and its silence proves nothing."""
     check, silent = rig.check(1, timeout=60, grace=60), rig.check(2, timeout=60, grace=60)

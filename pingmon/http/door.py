@@ -110,6 +110,10 @@ class Door(server.Site):
             looked_at=self.watch.looked_at,
         )
 
+    def behind(self) -> bool:
+        """Whether something has been read that nobody has had the time to handle."""
+        return self.watch.turns.behind
+
     def log(self, request: Any) -> None:
         """A request has been answered."""
         if self._access_log is not None:

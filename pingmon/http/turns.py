@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-TURN_S: Final = 0.004
+TURN_S: Final = 0.002
 """What all who wait in line may take of a turn, and once more all who have only come."""
 
 SHARE_S: Final = 0.0005
@@ -61,6 +61,11 @@ class Turns:
             self._again.append(guest)
             self._turn_soon()
 
+    @property
+    def behind(self) -> bool:
+        """Whether somebody waits who has not been served since something came from him."""
+        return bool(self._first)
+
     def has_time(self) -> bool:
         """Whether more can be done in this turn."""
         return self._spent_s < TURN_S
@@ -84,14 +89,11 @@ class Turns:
 
     def _turn(self) -> None:
         self._next, self._spent_s = None, 0.0
-        again = len(self._again)
-        if again:  # however many come for the first time
-            self._serve(self._again.popleft())
-        while self._first and self.has_time():
-            self._serve(self._first.popleft())
-        while again > 1 and self.has_time():
-            again -= 1
-            self._serve(self._again.popleft())
+        for line in (self._first, self._again):
+            for number in range(len(line)):
+                if not line or (number and not self.has_time()):  # one of each, however long the others take
+                    break
+                self._serve(line.popleft())
         self._spent_s = 0.0
         if self._first or self._again:
             self._turn_soon()
