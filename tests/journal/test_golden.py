@@ -137,6 +137,16 @@ def test_the_rounds_of_format_1_lead_to_what_they_did(tmp_path: Path, from_snaps
 
 
 @pytest.mark.parametrize("from_snapshot", [False, True])
+def test_the_methods_of_sites_of_format_1_are_what_they_were(tmp_path: Path, from_snapshot: bool) -> None:
+    path = Path(shutil.copy(GOLDEN / "format-1-methods" / "journal.sqlite3", tmp_path))
+    sites = folded(path, from_snapshot=from_snapshot).sites
+    assert [(site.spec.method, site.spec.methods) for site in (sites[SITE], sites[PAUSED])] == [
+        ("HEAD", ("HEAD", "GET")),
+        ("GET", ("GET",)),
+    ]
+
+
+@pytest.mark.parametrize("from_snapshot", [False, True])
 def test_the_channels_of_format_1_stand_as_they_did(tmp_path: Path, from_snapshot: bool) -> None:
     """One that works again, with a secret of late; one that was told in its stead; and none that was deleted."""
     path = Path(shutil.copy(GOLDEN / "format-1-channels" / "journal.sqlite3", tmp_path))

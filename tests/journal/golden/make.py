@@ -3,7 +3,7 @@
 Which one the directory's name says: `format-1` has all that concerns checks, `format-1-sites` sites and partners,
 `format-1-ended` a schedule that has run out, `format-1-keys` what can become of projects and keys, and a daemon
 that was killed, `format-1-channels` channels, and what became of messages to them, `format-1-rounds` rounds of
-verifiers that note how the daemon's own place was.
+verifiers that note how the daemon's own place was, `format-1-methods` sites that are asked with GET.
 Golden journals are added when the format or the events grow, never edited: each is what some pingmon once wrote.
 """
 
@@ -266,7 +266,18 @@ ROUND_EVENTS: list[list[tuple[int, str, Event]]] = [
     ],
 ]
 
+METHOD_EVENTS: list[list[tuple[int, str, Event]]] = [
+    [
+        (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
+        (1, SITE, SiteCreated(PROJECT, replace(SHOP, channels=(), method="GET"))),
+        (2, PAUSED, SiteCreated(PROJECT, replace(SHOP, channels=()))),
+    ],
+    [(3, SITE, SiteChanged(SiteChanges(method="HEAD"))), (4, PAUSED, SiteChanged(SiteChanges(method="GET")))],
+    [(5, SITE, SiteChanged(SiteChanges(interval=60)))],
+]
+
 FOLDED = {
+    "format-1-methods": (METHOD_EVENTS, 1),
     "format-1-rounds": (ROUND_EVENTS, 1),
     "format-1-sites": (SITE_EVENTS, 2),
     "format-1-ended": (ENDED_EVENTS, 1),
