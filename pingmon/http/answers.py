@@ -56,7 +56,7 @@ def not_found() -> ApiError:
 
 
 def try_again() -> ApiError:
-    """The journal could not take the change now; nothing has happened."""
+    """The journal could not take the change now, as far as is known: a disk that fails or hangs may have kept it."""
     return ApiError(503, "try again", (("Retry-After", str(RETRY_AFTER_S)),))
 
 

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pingmon.core.events import Draft
 from pingmon.journal import JournalUnavailable, Retention
 from pingmon.journal.codec import encoded
 from pingmon.journal.reading import replayed
+from pingmon.journal.schema import connect
 from pingmon.journal.verify import verify
 from pingmon.journal.writer import Writer
 
@@ -103,6 +105,22 @@ def test_entries_of_a_commit_that_was_called_failed_but_was_kept_are_delivered(
     book.writer.forget_connection()
     assert book.write(ping(4)) == 4
     assert [(entry.seq, entry.at) for entry in book.found] == [(2, 2), (3, 3)]
+
+
+def test_a_file_that_was_opened_anew_is_still_in_use_for_others(
+    pen: Callable[..., Any], ping: Callable[..., Draft]
+) -> None:
+    """Another program that is the last to close a file, as far as it can see, deletes the log of it."""
+    book = pen()
+    book.write(ping())
+    with closing(connect(book.path, write=False)) as reader:
+        reader.execute("SELECT * FROM meta").fetchall()
+        book.writer.forget_connection()
+        book.write(ping())
+        other = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('SELECT * FROM meta'); db.close()"
+        subprocess.run([sys.executable, "-c", other, str(book.path)], check=True, timeout=30)
+        assert book.path.with_name(book.path.name + "-wal").exists()
+    assert book.write(ping()) == 3
 
 
 def test_a_commit_that_fails_leaves_no_trace(pen: Callable[..., Any], ping: Callable[..., Draft]) -> None:
