@@ -177,8 +177,8 @@ def _outbox(
     egress: Egress,
     base_url: BaseUrl,
 ) -> tuple[Outbox, ChannelTester]:
-    async def last_body(check: str) -> bytes:
-        newest = await journal.events(check, PingReceived, upto=monitor.world.seq, limit=1)
+    async def last_body(check: str, upto: int) -> bytes:
+        newest = await journal.events(check, PingReceived, upto=upto, limit=1)
         return (newest[0].payload or b"") if newest else b""
 
     def shown(subject: Subject, now: int) -> dict[str, object]:

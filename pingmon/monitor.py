@@ -33,8 +33,7 @@ from pingmon.core.parts import Outcome, StateRow, Subject
 from pingmon.core.times import SECOND
 from pingmon.core.world import World, encoded
 from pingmon.journal import FlipRow, JournalFormatError, JournalFull, JournalHealth, JournalUnavailable
-from pingmon.wire.looks import witnesses
-from pingmon.wire.message import REASONS, kind, name, printable
+from pingmon.wire.message import kind, name, printable, why_of
 
 SNAPSHOT_EVERY: Final = 50_000
 """Entries after which the world is saved; replaying as many takes about a second."""
@@ -75,7 +74,7 @@ def derived(outcome: Outcome) -> Iterator[FlipRow]:
         yield FlipRow(flip.seq, flip.subject, flip.at, msgspec.json.encode(flip))
     for ended in outcome.ended:
         owed, body = ended.owed, msgspec.json.encode(ended)
-        yield FlipRow(owed.flip.seq, owed.channel, owed.created, body, ended.after_all)
+        yield FlipRow(owed.place, owed.channel, owed.created, body, ended.after_all)
 
 
 class Monitor:
@@ -223,7 +222,7 @@ class Monitor:
         disputed = flip.new == "unknown" and any(look.counts for look in flip.looks)
         silent = flip.new == "down" and not subject.spec.channels
         log = self.log.warn if disputed or silent else self.log.info
-        why = witnesses(flip.looks) if flip.cause == "verdict" else REASONS[flip.cause]
+        why = why_of(flip)
         log(
             "{what} {id} ({name}) went {new}, was {old}{cause}{nobody}",
             what=kind(subject),

@@ -32,7 +32,8 @@ class Flip(Struct, frozen=True, omit_defaults=True, gc=False):
 
     `code` and `looks` belong to verdicts: the highest HTTP status among the looks that agree with it (0: none of them
     received one), and who saw what. `known_until`: when the silence ended in which the host knew of an outage that is
-    only told now. `place`: nobody elsewhere could look, and so much was known of the daemon's own place.
+    only told now; `first` is then the entry of the flip that this is late news of. `place`: nobody elsewhere could
+    look, and so much was known of the daemon's own place.
     """
 
     seq: int
@@ -48,3 +49,4 @@ class Flip(Struct, frozen=True, omit_defaults=True, gc=False):
     looks: tuple[Look, ...] = ()
     known_until: int | None = None
     place: Place = ""
+    first: int = 0

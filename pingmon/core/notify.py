@@ -70,6 +70,11 @@ class Notification(Struct, frozen=True, omit_defaults=True, gc=False):
     missed: Missed | None = None
     overtook: Notification | None = None
 
+    @property
+    def place(self) -> int:
+        """The entry of the flip that it is about, where what became of it is kept."""
+        return self.flip.first or self.flip.seq
+
 
 class Delivery(Struct, frozen=True, omit_defaults=True, gc=False):
     """What became of a message, and when; `by` is the id of the newer one that took its place, `why` says more.

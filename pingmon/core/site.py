@@ -108,8 +108,8 @@ class Site(Struct, frozen=True, omit_defaults=True, gc=False):
 
     `told`: it was decided that users hear that it is down, and not yet that it is back. `partner_told` is the partner
     that was asked about this outage, `inquiry` what it is being asked now, `silence` what it once answered (see
-    `telling`), `hushed` when the first silence of this outage began. `word` is the last of its answers. `relayed` and
-    `audience` are as those of a check.
+    `telling`), `hushed` when the first silence of this outage began. `word` is the last of its answers, `turned` the
+    entry of its newest flip. `relayed` and `audience` are as those of a check.
     """
 
     id: Id
@@ -133,6 +133,7 @@ class Site(Struct, frozen=True, omit_defaults=True, gc=False):
     relayed: tuple[Id, ...] = ()
     moved: int = 0
     audience: Audience | None = None
+    turned: int = 0
     agreed: int = 0
     unopposed: int | None = None
     hushed: int | None = None
@@ -403,4 +404,4 @@ def _flipped(site: Site, seq: int, new: SiteStatus, at: int, seen: Round) -> tup
         return site, None
     at = max(at, site.since) if new != "down" else at
     flip = flip_of(site, seq, new, at, seen)
-    return replace(site, status=new, since=at), flip
+    return replace(site, status=new, since=at, turned=seq), flip

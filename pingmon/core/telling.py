@@ -124,7 +124,7 @@ def still_down(site: Site, seq: int, seen: Round, partner: Partner | None) -> Fl
         return None
     flip = flip_of(site, seq, "down", site.since, seen)
     until = silent_until(site, partner)
-    return replace(flip, old="suspect", known_until=until if until > site.since else None)
+    return replace(flip, old="suspect", first=site.turned, known_until=until if until > site.since else None)
 
 
 def _leaves_users(partner: Partner | None) -> bool:

@@ -31,7 +31,8 @@ PATIENCE: Final = frozenset({429, 503})
 class Webhook:
     """The kind. `shown` gives a check or site as the management API shows it (v3, read-write key) at a time.
 
-    `last_body` reads the body of a check's last ping; it is only called for channels that quote it.
+    `last_body` reads the body of a check's newest ping up to an entry: the one that failed, if that was what happened.
+    It is only called for channels that quote it.
     """
 
     log = Logger()
@@ -40,7 +41,7 @@ class Webhook:
         self,
         egress: Egress,
         shown: Callable[[Subject, int], Mapping[str, object]],
-        last_body: Callable[[Id], Awaitable[bytes]],
+        last_body: Callable[[Id, int], Awaitable[bytes]],
     ) -> None:
         self._egress = egress
         self._shown = shown
@@ -63,7 +64,7 @@ class Webhook:
 
     async def _body(self, letter: Letter) -> bytes:
         try:
-            return await self._last_body(letter.subject.id)
+            return await self._last_body(letter.subject.id, letter.owed.flip.seq)
         except CancelledError:
             raise
         except Exception:  # noqa: BLE001 -- the message matters more than what it quotes

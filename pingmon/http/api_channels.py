@@ -138,7 +138,7 @@ async def list_deliveries(call: Call, id: Id) -> Answer:
     shown = [
         waiting_json(owed, channel, _subject(call, owed.flip.subject))
         for owed in call.world.outbox.get(id, {}).values()
-        if before is None or owed.flip.seq < before
+        if before is None or owed.place < before
     ]
     for row in rows:
         ended = msgspec.json.decode(row.body, type=Delivery)

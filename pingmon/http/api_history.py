@@ -131,8 +131,8 @@ async def flips_of(call: Call, subject: Subject, flips: list[Flip]) -> list[Json
             ended = msgspec.json.decode(row.body, type=Delivery)
             messages[row.seq].append(delivery_json(ended, subject))
     for owed in call.world.owed_about(subject):
-        if owed.flip.seq in messages:
-            messages[owed.flip.seq].append(waiting_json(owed, call.world.channels[owed.channel], subject))
+        if owed.place in messages:
+            messages[owed.place].append(waiting_json(owed, call.world.channels[owed.channel], subject))
     return [flip_json(flip, messages[flip.seq], readonly=call.readonly) for flip in flips]
 
 

@@ -76,7 +76,7 @@ def delivery_json(ended: Delivery, subject: Subject | None) -> Json:
 
 def _message_json(owed: Notification, subject: Subject | None) -> Json:
     """`seq` is the mark from which to ask for older ones."""
-    shown: Json = {"id": message_id(owed.id), "channel": owed.channel, "seq": owed.flip.seq}
+    shown: Json = {"id": message_id(owed.id), "channel": owed.channel, "seq": owed.place}
     if subject is not None:
         shown |= {kind(subject): subject.id, "name": name(subject), "event": event_of(owed.flip, subject)}
     else:

@@ -13,7 +13,7 @@ from pingmon.core.events import Entry, PingReceived
 from pingmon.core.flip import Flip
 from pingmon.core.times import SECOND
 from pingmon.wire.checks import Json, exact_text, seconds_text
-from pingmon.wire.message import REASONS
+from pingmon.wire.message import why_of
 
 Placed: TypeAlias = tuple[int, Entry]
 """A ping and its position, counted back from the newest one (0)."""
@@ -75,7 +75,7 @@ def flip_json(flip: Flip, messages: Sequence[Json], *, readonly: bool) -> Json:
         "timestamp": seconds_text(flip.at),
         "up": int(flip.new == "up"),
         "reason": flip.cause,
-        "why": REASONS[flip.cause],
+        "why": why_of(flip),
         "seq": flip.seq,
         "told": any(message["result"] == "delivered" for message in messages) if messages else None,
     }

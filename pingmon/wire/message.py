@@ -7,8 +7,9 @@ The JSON object, which is also the default body of a webhook:
     text      all of it in one line
     check     the check, as the management API shows it; or
     site      the site, so too
-    flip      at, old, new; reason: silence, run, signal, verdict or ended; exit_status; since: when `old` began;
-              down_seconds (up only); code and looks (sites only): who saw what, "" is pingmon itself
+    flip      at, old, new; reason: silence, run, signal, verdict or ended; why: the same in words; exit_status; since:
+              when `old` began; down_seconds (up only); code and looks (sites only): who saw what, "" is pingmon itself
+    body      only if the check's last ping had one: its last 1,000 characters
     down_from only if the message about the way down was never delivered: when the check or site went down
     missed    only if there were more outages before of which none could be told: count, since, until
     alone     only if nobody elsewhere could look at a site that is told to be down: "well" if canaries or other sites
@@ -57,6 +58,8 @@ DEAF_CAUSES: Final = {
     "disk": "its disk took nothing",
 }
 TEST_SPEC: Final = CheckSpec(name="test", slug="test", tags="test")
+BODY_TAIL: Final = 1000
+"""Characters of a ping's body that the object quotes, from its end: that is where errors stand."""
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -112,6 +115,11 @@ def event_of(flip: Flip, subject: Subject) -> str:
     return f"{kind(subject)}.{'ended' if flip.cause == 'ended' else flip.new}"
 
 
+def why_of(flip: Flip) -> str:
+    """Why a check or site flipped, in words for people: of a site, who saw what. Empty if there is nothing to say."""
+    return witnesses(flip.looks) if flip.cause == "verdict" else REASONS[flip.cause]
+
+
 def name(subject: Subject) -> str:
     """What people call the check or site."""
     spec = subject.spec
@@ -155,14 +163,18 @@ def text(letter: Letter) -> str:
     return " ".join("; ".join(sentences).splitlines())  # names may have line breaks in them
 
 
-def object_of(letter: Letter, shown: Mapping[str, object]) -> dict[str, object]:
-    """The message as a JSON object; `shown` is its subject as the management API shows it."""
+def object_of(letter: Letter, shown: Mapping[str, object], last_body: bytes = b"") -> dict[str, object]:
+    """The message as a JSON object; `shown` is its subject as the management API shows it.
+
+    `last_body` is that of the check's last ping.
+    """
     owed, flip = letter.owed, letter.owed.flip
     changed: dict[str, object] = {
         "at": seconds_text(flip.at),
         "old": flip.old,
         "new": flip.new,
         "reason": flip.cause,
+        "why": why_of(flip),
         "exit_status": flip.exitstatus,
         "since": seconds_text(flip.since),
     }
@@ -178,6 +190,8 @@ def object_of(letter: Letter, shown: Mapping[str, object]) -> dict[str, object]:
         what: shown,
         "flip": changed,
     }
+    if last_body:
+        said["body"] = last_body.decode("utf-8", "replace")[-BODY_TAIL:]
     if owed.down_from is not None:
         said["down_from"] = seconds_text(owed.down_from)
     if (missed := owed.missed) is not None:
@@ -210,7 +224,7 @@ def _news(letter: Letter) -> str:
     if flip.cause == "ended":
         return f"ENDED: {who}, {REASONS[flip.cause]}: no ping is expected any more, and it raises no alert"
     if seconds is None:
-        why = witnesses(flip.looks) if flip.cause == "verdict" else REASONS[flip.cause]
+        why = why_of(flip)
         if flip.cause == "signal" and flip.exitstatus is not None:
             why = f"{why} (exit status {flip.exitstatus})"
         return f"DOWN: {who}, since {_moment(flip.at)}: {why}"

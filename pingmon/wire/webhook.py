@@ -1,8 +1,9 @@
 """The HTTP request that a webhook channel makes of a message.
 
 Placeholders (webhooks of the reference server): $CODE $STATUS $NOW $NAME $NAME_JSON $SLUG $TAGS $TAG1 $TAG2 … $JSON
-$EXITSTATUS in URL, headers and body, $BODY $BODY_JSON in the body only. They are replaced in one pass, so a value that
-looks like a placeholder stays as it is, and so does a placeholder that is unknown or has no value. In the URL values
+$EXITSTATUS in URL, headers and body, $BODY $BODY_JSON in the body only; and of our own $TEXT $TEXT_JSON, the message in
+one line. They are replaced in one pass, so a value that looks like a placeholder stays as it is, and so does a
+placeholder that is unknown or has no value. In the URL values
 are percent-encoded, `/` is kept; header values that are not Latin-1 become XML character references. A site has no
 slug, exit status (-1) and body; its name, if it has none, is its URL.
 
@@ -93,9 +94,10 @@ class _Template(Struct, frozen=True):
 def wants_body(letter: Letter) -> bool:
     """Whether the request needs the body of the check's last ping."""
     template = _template(letter)
-    asked = isinstance(letter.subject, Check) and template.url and template.method in BODY_METHODS
-    found = _PLACEHOLDER.findall(template.body) if asked else []
-    return "BODY" in found or "BODY_JSON" in found
+    if letter.test or not isinstance(letter.subject, Check) or not template.url or template.method not in BODY_METHODS:
+        return False
+    found = _PLACEHOLDER.findall(template.body)
+    return not template.body or "BODY" in found or "BODY_JSON" in found
 
 
 def request(letter: Letter, shown: Mapping[str, object], last_body: bytes) -> Request | None:
@@ -117,7 +119,7 @@ def request(letter: Letter, shown: Mapping[str, object], last_body: bytes) -> Re
         if template.body:
             body = _filled(template.body, values | _body_values(last_body)).encode("utf-8", "replace")
         else:
-            body = msgspec.json.encode(object_of(letter, shown))
+            body = msgspec.json.encode(object_of(letter, shown, last_body))
             _default(headers, "Content-Type", b"application/json")
     _default(headers, "User-Agent", USER_AGENT.encode())
     if credentials is not None:

@@ -89,8 +89,8 @@ class Server(Factory[Receiver]):
             cast(Any, receiver.transport).abortConnection()
 
 
-async def last_body(check: Id) -> bytes:
-    return f"last of {check[:4]}".encode()
+async def last_body(check: Id, upto: int) -> bytes:
+    return f"last of {check[:4]} up to {upto}".encode()
 
 
 def kind(*allow: str, roots: Any = None, running: Any = reactor) -> Webhook:

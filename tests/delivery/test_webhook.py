@@ -48,7 +48,7 @@ async def test_the_request_arrives_as_configured_and_the_answer_is_success(serve
     assert lines[0] == b"POST /hook/down?t=a%2Fb HTTP/1.1"
     assert {b"X-Mine: yes", b"Connection: close", b"Host: 127.0.0.1:%d" % port} <= set(lines)
     assert not any(line.lower().startswith((b"accept-encoding", b"cookie")) for line in lines)
-    assert body == b"down: last of cccc"
+    assert body == b"down: last of cccc up to 7"
 
 
 @pytest_twisted.ensureDeferred
@@ -108,7 +108,7 @@ async def test_settings_that_make_no_request_fail_for_good(server: Server) -> No
 async def test_a_last_ping_that_cannot_be_read_does_not_hold_up_the_message(server: Server) -> None:
     port = await server.listen()
 
-    async def unreadable(check: Id) -> bytes:
+    async def unreadable(check: Id, upto: int) -> bytes:
         raise OSError("disk")
 
     webhook = Webhook(Egress(reactor, allowing(["127.0.0.0/8"])), lambda check, now: {}, unreadable)

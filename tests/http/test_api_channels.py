@@ -11,7 +11,14 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 
 from pingmon.core.addresses import allowing
-from pingmon.core.events import ChannelCreated, NotificationDelivered, NotificationFailed, ProjectCreated
+from pingmon.core.answer import Answer
+from pingmon.core.events import (
+    ChannelCreated,
+    NotificationDelivered,
+    NotificationFailed,
+    PartnerAnswered,
+    ProjectCreated,
+)
 from pingmon.core.notify import Attempted
 from pingmon.core.times import SECOND
 from pingmon.http.api import ApiSettings
@@ -452,3 +459,29 @@ def test_a_check_that_is_there_keeps_its_channels() -> None:
     assert house.post("/api/v3/checks/", {"name": "db", "unique": ["name"], "tags": "x"}).json["channels"] == ""
     house.ping(id, "fail")
     assert house.get(f"/api/v3/checks/{id}").json["warnings"] == ["it has no channels: it is down, and nobody is told"]
+
+
+def test_an_outage_that_is_told_late_is_told_under_the_flip_that_it_is_about() -> None:
+    """Its host had asked for silence; the message came with a later look, and the flip shows it all the same."""
+    house = House()
+    channel = house.channel()
+    partner = house.new_partner(webhook="https://hooks.example/")
+    site = house.new_site(host="hosty")
+    house.probed(site, house.look())
+    for _ in range(3):
+        house.probed(site, house.look("status", 503))
+        house.time += 10
+    inquiry = house.monitor.world.sites[site].inquiry
+    assert inquiry is not None
+    house.submit(site, PartnerAnswered(inquiry.question.id, partner, Answer("until", house.now + 60 * SECOND), 5))
+    house.time += 61
+    house.delete(f"/api/v3/partners/{partner}", house.operator)
+    house.probed(site, house.look("status", 503))
+    (waiting,) = house.get(f"{CHANNELS}{channel}/deliveries/").json["deliveries"]
+    down = house.get(f"/api/v3/sites/{site}/flips/").json["flips"][0]
+    assert (down["new"], down["seq"], down["deliveries"]) == ("down", waiting["seq"], [waiting])
+    (owed,) = house.monitor.world.owed
+    house.submit(channel, NotificationDelivered(owed, 30, 200))
+    (delivered,) = house.get(f"{CHANNELS}{channel}/deliveries/").json["deliveries"]
+    assert house.get(f"/api/v3/sites/{site}/flips/").json["flips"][0]["deliveries"] == [delivered]
+    assert house.get(f"/api/v3/sites/{site}").json["told"] is True

@@ -19,7 +19,7 @@ from pingmon.core.times import SECOND
 from pingmon.core.verdict import Place
 from pingmon.testing import PROJECT, bad, good, uuid
 from pingmon.wire.looks import look_json
-from pingmon.wire.message import REASONS, Letter, called, duration_text, name, object_of, text, trial_letter
+from pingmon.wire.message import REASONS, Letter, called, duration_text, name, object_of, text, trial_letter, why_of
 
 T0 = 1_700_000_000 * SECOND
 CHANNEL = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", {}, "", 1, T0)
@@ -130,10 +130,19 @@ def test_the_object_has_the_check_the_flip_and_an_id_without_full_stops() -> Non
             "old": "up",
             "new": "down",
             "reason": "signal",
+            "why": "the job reported a failure",
             "exit_status": 3,
             "since": "2023-11-14T21:13:20+00:00",
         },
     }
+
+
+def test_the_object_quotes_the_end_of_what_the_last_ping_said() -> None:
+    """That is where errors stand; a ping without a body is not quoted."""
+    assert object_of(letter("down", "signal"), {}, b"x" * 5000 + "disk is full ✓".encode())["body"] == (
+        "x" * 986 + "disk is full ✓"
+    )
+    assert "body" not in object_of(letter("down", "signal"), {}, b"")
 
 
 def test_every_cause_of_a_flip_has_its_words() -> None:
@@ -218,6 +227,7 @@ def test_the_object_has_the_site_as_the_api_shows_it_and_what_was_seen() -> None
             "old": "suspect",
             "new": "down",
             "reason": "verdict",
+            "why": why_of(of_site("down").owed.flip),
             "exit_status": None,
             "since": "2023-11-14T22:13:20+00:00",
             "code": 503,

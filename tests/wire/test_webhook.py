@@ -199,7 +199,8 @@ def test_a_last_ping_that_is_not_utf_8_breaks_neither_body_nor_signature() -> No
         ({"url_down": URL, "method_down": "POST", "body_down": "$NAME"}, False),
         ({"url_down": URL, "method_down": "GET", "body_down": "$BODY"}, False),
         ({"url_down": "", "method_down": "POST", "body_down": "$BODY"}, False),
-        ({"url_down": URL + "$BODY", "method_down": "POST"}, False),
+        ({"url_down": URL + "$BODY", "method_down": "POST", "body_down": "x"}, False),
+        ({"url_down": URL, "method_down": "POST"}, True),
     ],
 )
 def test_the_last_pings_body_is_only_asked_for_when_it_is_used(value: dict[str, object], wanted: bool) -> None:
@@ -390,6 +391,15 @@ def test_while_a_secret_is_being_replaced_receivers_with_either_verify() -> None
     signed = signature((SECRET, old), "id_1", now, b"{}")
     for known in (SECRET, old):
         assert Webhook(known).verify(b"{}", {name: value.decode() for name, value in signed.items()}) == {}
+
+
+def test_the_last_ping_is_read_for_what_quotes_it_and_never_for_a_test() -> None:
+    plain = letter({"url_down": URL, "method_down": "POST"})
+    assert wants_body(plain)
+    assert not wants_body(replace(plain, test=True))
+    sent = request(plain, CHECK, b"disk is full")
+    assert sent is not None
+    assert json.loads(sent.body)["body"] == "disk is full"
 
 
 def test_the_id_in_the_signature_is_the_messages_and_has_no_full_stop() -> None:
