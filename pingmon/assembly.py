@@ -161,6 +161,7 @@ def _parts(reactor: Any, config: Config, monitor: Monitor, journal: SqliteJourna
         inquiries=Inquiries(monitor, Partners(egress, monitor.now), reactor),
         hosts=hosts,
         rounds=rounds,
+        prober=prober,
         verifiers=verifiers,
     )
 

@@ -16,10 +16,11 @@ from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.tester import ChannelTester
 from pingmon.housekeeping import Housekeeping
 from pingmon.monitor import Monitor
+from pingmon.probes.prober import Prober
 from pingmon.probes.verifiers import Verifiers
 from pingmon.sites.hosts import Hosts
 from pingmon.sites.inquiries import Inquiries
-from pingmon.sites.rounds import Rounds
+from pingmon.sites.rounds import ROUNDS, Rounds
 from pingmon.wire.status import Problem
 
 TICK_TOO_OLD_S: Final = 10.0
@@ -42,6 +43,7 @@ class Parts(Struct, frozen=True):
     inquiries: Inquiries
     hosts: Hosts
     rounds: Rounds
+    prober: Prober
     verifiers: Verifiers | None
 
 
@@ -109,7 +111,11 @@ def _of_looks(parts: Parts) -> Iterator[Problem]:
         yield Problem(f"{sites.blind} of {sites.sites} sites cannot be looked at from here", why)
     if parts.verifiers is not None and (trouble := parts.verifiers.trouble()):
         text, _, who = trouble.partition(": ")
-        yield Problem(text, who)
+        yield Problem(text, f"{who}; outages are told all the same, later and with less certainty")
     if sites.late_s > TICK_TOO_OLD_S:
-        why = "as many looks as may be are under way: raise [sites] parallel, or per_address"
-        yield Problem(f"sites are probed {sites.late_s:.0f} s late", why)
+        yield Problem(f"sites are probed {sites.late_s:.0f} s late", OVERLOADED)
+    if sites.queued_s > TICK_TOO_OLD_S:
+        why = f"{ROUNDS} sites that fail are being verified at once; the others have to wait"
+        yield Problem(f"verifiers are asked {sites.queued_s:.0f} s late", why)
+    for shortage in parts.prober.waits.shortages():
+        yield Problem(shortage.text, f"so they come late, or see nothing: {shortage.remedy}")

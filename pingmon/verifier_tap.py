@@ -179,6 +179,7 @@ def _looker(clock: Any, policy: AddressPolicy, now: Callable[[], int], probes: i
         max_waiting=probes,
         max_wait_s=WAIT_S,
         forbidden_name="void",
+        remedies={"in all": "raise --probes", "at one address": "one verifier does no more; have several"},
     )
 
 

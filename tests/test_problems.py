@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from pingmon.core.times import SECOND
+from pingmon.probes.shortage import Shortage
 from pingmon.problems import problems
 from pingmon.testing import Rig
 
 
 def parts(rig: Rig, **changes: Any) -> Any:
     """The parts of a daemon that is well, but for `changes`, such as `rounds__blind`."""
-    sites = SimpleNamespace(sites=10, blind=0, late_s=0.0, trouble="")
+    sites = SimpleNamespace(sites=10, blind=0, late_s=0.0, queued_s=0.0, trouble="")
     now = rig.time.steady()
     made: dict[str, Any] = {
         "monitor": rig.monitor,
@@ -23,6 +24,7 @@ def parts(rig: Rig, **changes: Any) -> Any:
         "inquiries": SimpleNamespace(overdue=lambda now: 0),
         "hosts": SimpleNamespace(last_tick=now),
         "rounds": SimpleNamespace(last_tick=now, health=lambda: sites),
+        "prober": SimpleNamespace(waits=SimpleNamespace(shortages=lambda: ())),
         "verifiers": SimpleNamespace(trouble=lambda: ""),
     }
     for name, value in changes.items():
@@ -49,7 +51,8 @@ def test_a_daemon_that_is_well_has_no_problems() -> None:
         ("inquiries__overdue", lambda now: 11 * SECOND, "a question to a partner is overdue by 11 s", "too slow"),
         ("sites__trouble", "most fail", "probes from here count for nothing: most fail", "pingmon's own network"),
         ("sites__blind", 6, "6 of 10 sites cannot be looked at from here", "name servers of this machine"),
-        ("sites__late_s", 12.0, "sites are probed 12 s late", "[sites] parallel"),
+        ("sites__late_s", 12.0, "sites are probed 12 s late", "too slow"),
+        ("sites__queued_s", 12.0, "verifiers are asked 12 s late", "200 sites that fail"),
         ("verifiers__trouble", lambda: "none of 2 answers: a: dead; b: dead", "none of 2 answers", "a: dead; b: dead"),
     ],
 )
@@ -58,6 +61,14 @@ def test_what_keeps_it_from_its_work_is_named(change: str, value: Any, text: str
     (problem,) = problems(parts(Rig(), **{change: value}))
     assert problem.text == text
     assert detail in problem.detail
+
+
+def test_looks_that_come_late_for_want_of_places_are_named_with_the_limit_that_is_short() -> None:
+    """Many slow sites at one address stretch their interval; that shows nowhere else."""
+    short = Shortage("at one address", "raise [sites] per_address", 30, 2, 60.0, "192.0.2.1")
+    (problem,) = problems(parts(Rig(), prober__waits=SimpleNamespace(shortages=lambda: (short,))))
+    assert problem.text == short.text
+    assert "raise [sites] per_address" in problem.detail
 
 
 def test_while_the_disk_takes_nothing_that_is_all_there_is_to_say() -> None:

@@ -21,7 +21,7 @@ the site's fault.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 from msgspec.structs import replace
@@ -42,6 +42,7 @@ from pingmon.probes.head import Phase, request
 from pingmon.probes.lookups import CannotAsk, LookupFailed, NoAnswer
 from pingmon.probes.places import Places
 from pingmon.probes.resolver import Resolver
+from pingmon.probes.shortage import Limit, Waits
 from pingmon.probes.turn import Turn
 from pingmon.probes.watch import Watch
 from pingmon.wire.cookies import Cookies
@@ -60,6 +61,11 @@ DOING: Final[dict[Phase, str]] = {
     "answer": "waiting for the answer",
 }
 
+REMEDIES: Final[dict[Limit, str]] = {
+    "in all": "raise [sites] parallel",
+    "at one address": "raise [sites] per_address, or the intervals of the sites there",
+}
+
 log = Logger()
 
 
@@ -69,6 +75,7 @@ class Prober:
     `max_in_flight` and `per_address` bound what goes on at once, in all and to one address; one look holds a socket or
     two as a rule, and for moments up to `MAX_ADDRESSES`. More looks wait, at most `max_waiting` of them and each at
     most `max_wait_s` in all. `forbidden_name`: the class of a site whose name leads to where it may not look.
+    `remedies`: what the operator is told to raise when they wait for long.
     """
 
     def __init__(
@@ -84,6 +91,7 @@ class Prober:
         max_waiting: int = 10_000,
         max_wait_s: float = 60.0,
         forbidden_name: Literal["dns", "void"] = "dns",
+        remedies: Mapping[Limit, str] = REMEDIES,
     ) -> None:
         self.reactor = reactor
         self.resolver = resolver
@@ -95,6 +103,7 @@ class Prober:
         self.flight = Places(max_in_flight)
         self.targets = Places(per_address)
         self.dark = Dark()
+        self.waits = Waits(reactor.seconds, remedies)
         self.looks = 0
         """Looks that have begun and not ended, those that wait included."""
         self._most = max_in_flight + max_waiting
@@ -106,6 +115,7 @@ class Prober:
         is asked.
         """
         if self.looks >= self._most:
+            self.waits.note("in all", "", 0.0, void=True)
             return succeed(Look(at=self.now(), fault="void", detail=kinds.TOO_MANY()))
         self.looks += 1
         return _Visit(self, timeout_s, methods).begin(url)
@@ -124,7 +134,7 @@ class _Visit:
         self._timeout_s = timeout_s
         self._methods = methods
         self._watch = Watch(prober.reactor, timeout_s, prober.max_wait_s, self._expire, self._halfway)
-        self._turn = Turn(prober.flight, prober.targets, self._watch)
+        self._turn = Turn(prober.flight, prober.targets, self._watch, prober.waits)
         self._cookies: Cookies | None = None
         self._began_s = self._entered_s = prober.reactor.seconds()
         self._code = 0
@@ -304,6 +314,7 @@ class _Visit:
         if held_up:
             return failed(kinds.HELD_UP, doing=DOING[phase])
         if phase == "wait":
+            prober.waits.note(*self._turn.waits_for, prober.max_wait_s, void=True)
             return failed(kinds.NO_PLACE, waited=prober.max_wait_s)
         if phase == "dns" and prober.reactor.seconds() - self._entered_s >= self._timeout_s / 2:
             return failed(kinds.DNS_SILENT)

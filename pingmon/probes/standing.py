@@ -106,8 +106,8 @@ def trouble(standings: Sequence[Standing], needed: int) -> str:
     if len(standings) == 1:
         return f"the only verifier does not answer: {why}"
     some = f"only {left}" if left else "none"
-    answer, are = "answer" if left > 1 else "answers", "are" if needed > 1 else "is"
-    return f"{some} of {len(standings)} verifiers {answer}, and {needed} {are} needed: {why}"
+    answer = "answer" if left > 1 else "answers"
+    return f"{some} of {len(standings)} verifiers {answer}, fewer than the quorum of {needed}: {why}"
 
 
 def _after(health: PeerHealth, look: Look) -> PeerHealth:

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from twisted.internet.defer import Deferred
+
 from pingmon.probes.places import Places
+from pingmon.probes.shortage import Limit, Waits
 from pingmon.probes.watch import Watch
 
 
 class Turn:
-    """One look's. `flight` bounds all looks, `targets` those at one address; `watch` is told when it has to wait."""
+    """One look's. `flight` bounds all looks, `targets` those at one address; `watch` is told when it has to wait.
 
-    def __init__(self, flight: Places, targets: Places, watch: Watch) -> None:
+    How long it had to is noted in `waits`, unless it gave up; `waits_for` is what for, and at which address.
+    """
+
+    def __init__(self, flight: Places, targets: Places, watch: Watch, waits: Waits) -> None:
+        self.waits_for: tuple[Limit, str] = ("in all", "")
         self._flight = flight
         self._targets = targets
         self._watch = watch
+        self._waits = waits
         self._flying = False
         self._held: list[str] = []
 
     async def take_off(self) -> None:
         """Wait for a place among all looks."""
         if not self._flight.take():
-            self._watch.enter("wait")
-            await self._flight.wait()
+            await self._wait("in all", "", self._flight.wait())
         self._flying = True
 
     async def queue(self, addresses: Iterable[str], crowded: Callable[[], None]) -> None:
@@ -36,15 +43,21 @@ class Turn:
                 self._held.append(address)
                 continue
             crowded()
-            self._watch.enter("wait")
+            place = self._targets.wait(address)
             if self._flying:
                 self._flying = False
                 self._flight.free()
-            await self._targets.wait(address)
+            await self._wait("at one address", address, place)
             self._held.append(address)
             crowded()
         if not self._flying:
             await self.take_off()
+
+    async def _wait(self, limit: Limit, address: str, place: Deferred[None]) -> None:
+        began_s, self.waits_for = self._waits.steady(), (limit, address)
+        self._watch.enter("wait")
+        await place
+        self._waits.note(limit, address, self._waits.steady() - began_s)
 
     def leave(self) -> None:
         """Give back all places."""

@@ -66,7 +66,8 @@ class RoundsHealth(Struct, frozen=True):
     """`sites` are watched, `looking` of them are being looked at now, `rounds` of these with verifiers; `waiting` more
     wait for a round. `blind` are those that the last looks saw nothing of.
 
-    `late_s` is by how much the latest start of the last minute was late, `trouble` why own looks count for nothing.
+    `late_s` is by how much the latest start of the last minute was late, `queued_s` how long a site waited for a round;
+    `trouble` is why own looks count for nothing.
     """
 
     sites: int
@@ -75,6 +76,7 @@ class RoundsHealth(Struct, frozen=True):
     waiting: int
     blind: int
     late_s: float
+    queued_s: float
     trouble: str
 
 
@@ -122,6 +124,7 @@ class Rounds:
         self._latest: dict[Id, Look] = {}
         self._blind: dict[Id, int] = {}
         self._late = _Lateness()
+        self._queued = _Lateness()
         self._running = False
         self._ticker = Ticker("looking for sites that are due", self.tick, TICK_S, clock, monitor.time.steady)
 
@@ -158,6 +161,7 @@ class Rounds:
             waiting=len(self._places.waiting),
             blind=sum(looks >= BLIND for looks in self._blind.values()),
             late_s=self._late.worst(self._monitor.time.steady()),
+            queued_s=self._queued.worst(self._monitor.time.steady()),
             trouble=self._health.trouble,
         )
 
@@ -342,7 +346,9 @@ class Rounds:
         """
         assert self._verifiers is not None
         id, spec = site.id, site.spec
+        came = self._monitor.time.steady()
         await self._places.acquire()
+        self._queued.note(self._monitor.time.steady(), self._monitor.time.steady() - came)
         try:
             mine = Deferred.fromCoroutine(self._own_look(id, spec)) if own is None else succeed(own)
             asked = self._verifiers.ask(spec.url, spec.timeout, methods=spec.methods)

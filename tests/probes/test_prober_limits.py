@@ -113,6 +113,9 @@ async def test_who_waits_too_long_for_a_turn_has_not_looked(site: Site) -> None:
     await held.asked(1)
     held.running.clock.advance(10.0)
     assert gist(result(second)) == (0, "void", "pingmon had no place free for 10 s")
+    (shortage,) = held.prober.waits.shortages()
+    assert shortage.text == "1 look at a site waited for a place at 127.0.0.1 for up to 10 s, 1 of them in vain"
+    assert "[sites] per_address" in shortage.remedy
     held.visitors[0].write(OK)
     await until(lambda: first.called)
     assert held.prober.targets.empty
@@ -123,6 +126,8 @@ async def test_when_too_many_wait_the_next_is_told_at_once(site: Site) -> None:
     held = Held(site, await site.listen("0.0.0.0"), max_in_flight=1, max_waiting=1)
     looking = [held.look(1) for _ in range(3)]
     assert gist(result(looking[2])) == (0, "void", "pingmon has too many probes waiting already")
+    (shortage,) = held.prober.waits.shortages()
+    assert (shortage.void, shortage.remedy) == (1, "raise [sites] parallel")
     for each in looking[:2]:
         each.cancel()
         with pytest.raises(CancelledError):

@@ -89,9 +89,9 @@ def test_who_is_never_waited_for_is_waited_for_by_one_round_in_a_while() -> None
     [
         (0, 3, 2, ""),
         (1, 2, 2, ""),
-        (2, 1, 2, "only 1 of 3 verifiers answers, and 2 are needed: v0: gone; v1: gone"),
-        (2, 3, 4, "only 3 of 5 verifiers answer, and 4 are needed: v0: gone; v1: gone"),
-        (2, 0, 1, "none of 2 verifiers answers, and 1 is needed: v0: gone; v1: gone"),
+        (2, 1, 2, "only 1 of 3 verifiers answers, fewer than the quorum of 2: v0: gone; v1: gone"),
+        (2, 3, 4, "only 3 of 5 verifiers answer, fewer than the quorum of 4: v0: gone; v1: gone"),
+        (2, 0, 1, "none of 2 verifiers answers, fewer than the quorum of 1: v0: gone; v1: gone"),
         (1, 0, 1, "the only verifier does not answer: v0: gone"),
         (0, 0, 1, ""),
     ],

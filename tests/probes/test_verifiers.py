@@ -512,7 +512,8 @@ def test_that_too_few_verifiers_answer_for_any_verdict_is_told() -> None:
     assert verifiers.trouble() == ""
     calls.reactor.advance(10 + SLACK_S)
     assert verifiers.trouble() == (
-        "only 1 of 3 verifiers answers, and 2 are needed: fra: refused our signature; nyc: no answer within 15 s"
+        "only 1 of 3 verifiers answers, fewer than the quorum of 2: fra: refused our signature; "
+        "nyc: no answer within 15 s"
     )
     verifiers.ask(SITE, 10.0)
     calls.made[4][2].callback(reply_to(calls.made[4][1]))
