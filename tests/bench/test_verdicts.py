@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from verdict_candidates import CANDIDATES
 from verdict_ours import LOCAL, Manner
 from verdict_rules import OTHERS, Rule
 from verdict_tally import Tally
-from verdict_world import CALM, DAEMON, DAY, Fault, Odds, SiteWorld, World
-from verdicts import RULES, table
+from verdict_world import CALM, DAEMON, DAY, Absence, Fault, Odds, SiteWorld, World
+from verdicts import ABSENCES, RULES, VERIFIED, absences, table
 
-EVERY: dict[str, Rule] = {"ours": Manner(), "ours, alone": LOCAL, **OTHERS}
+EVERY: dict[str, Rule] = {
+    "ours": Manner(),
+    "ours, with canaries": Manner(asks="canaries"),
+    "ours, alone": LOCAL,
+    **OTHERS,
+    **CANDIDATES,
+}
 
 
 def calm(*outages: Fault) -> SiteWorld:
@@ -47,6 +54,24 @@ def test_one_clean_long_outage_is_told_once_and_called_off(kind: str, rule: Rule
     tally = Tally(interval)
     tally.add(site, notices)
     assert (tally.outages, tally.missed, tally.noise, tally.never, len(tally.delays)) == (1, 0, 0, 0, 1)
+
+
+@pytest.mark.parametrize("absence", ["one", "hour", "day"])
+@pytest.mark.parametrize("kind", ["status", "hang"])
+def test_an_outage_is_told_by_ours_although_verifiers_are_gone(kind: str, absence: Absence) -> None:
+    """Whichever and for how long, within five minutes of the first failure."""
+    noon = 2 * DAY + 12 * 3_600
+    outage = Fault(noon, noon + 1_800, "status" if kind == "status" else "hang")
+    site = SiteWorld(World.of(1, 4, CALM, absence), 0, [outage])
+    down, up = Manner()(site, 60.0)
+    assert down.at - down.since <= 300
+    assert outage.end <= up.at <= outage.end + 180
+
+
+def test_the_table_of_verifiers_that_fail_has_a_cell_for_each_rule_and_absence() -> None:
+    """Also for the rule that is not simulated in one of them."""
+    rows = absences(1, 1, 2).splitlines()[2:]
+    assert [row.count("|") for row in rows] == [len(ABSENCES) + 2] * len(VERIFIED)
 
 
 def test_what_a_probe_sees_depends_on_nothing_but_place_and_instant() -> None:
