@@ -16,6 +16,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -49,6 +50,7 @@ from pingmon.http.root import Root
 from pingmon.http.shown_url import ShownUrl
 from pingmon.journal import Retention, SqliteJournal
 from pingmon.listening import Listener
+from pingmon.log_level import LogFilter
 from pingmon.monitor import Monitor
 from pingmon.outgoing.trust import Trust
 from pingmon.probes import origins
@@ -60,6 +62,7 @@ from pingmon.probes.resolver import Resolver
 from pingmon.probes.verifiers import Peer, Verifiers
 from pingmon.problems import Parts, problems
 from pingmon.refusal import Refused
+from pingmon.reload import Reload, Taker
 from pingmon.services import Daemon
 from pingmon.sites.health import Health
 from pingmon.sites.hosts import Hosts
@@ -80,11 +83,17 @@ log = Logger()
 
 
 def assembled(
-    reactor: Any, config: Config, data: DataDir, listeners: Sequence[Listener], started: Callable[[], object]
+    reactor: Any,
+    config: Config,
+    data: DataDir,
+    listeners: Sequence[Listener],
+    *,
+    started: Callable[[], object],
+    read: Callable[[], Config],
 ) -> Daemon:
     """The daemon, not yet started; it calls `started` when it is. Raises `Refused`.
 
-    `reactor` is asked for timers, sockets, threads and the time.
+    `reactor` is asked for timers, sockets, threads and the time; `read` reads the configuration again.
     """
     sys.setswitchinterval(SWITCH_S)
     retention = Retention(config.retention.pings, config.retention.days or None, config.retention.probes)
@@ -93,10 +102,23 @@ def assembled(
     )
     monitor = Monitor(journal, Timekeeper(wall_seconds, steady_seconds), hold_s=config.monitor.hold)
     configured = config.http.base_url.rstrip("/")
-    parts = _parts(reactor, config, monitor, journal, lambda: configured or base_url_of(listeners))
-    door = _door(reactor, config, parts, journal)
+    parts, take_parts = _parts(reactor, config, monitor, journal, lambda: configured or base_url_of(listeners))
+    access_log = _access_log(config, monitor)
+    door, take_limits = _door(reactor, config, parts, journal, access_log)
     parts.alarms.behind = door.behind
+    levels = LogFilter(config.log.level)
     first = _FirstStart(monitor, data, lambda: configured or base_url_of(listeners))
+
+    def prepare() -> Deferred[None]:
+        try:
+            access_log.begin()
+        except OSError as error:
+            raise Refused(f"http.access_log: {config.http.access_log}: {error.strerror}") from error
+        return first.prepare()
+
+    def take(new: Config) -> None:
+        levels.level = new.log.level
+        access_log.move(_path(new.http.access_log))
 
     def begun() -> None:
         first.tell()
@@ -104,6 +126,7 @@ def assembled(
 
     return Daemon(
         reactor=reactor,
+        log_filter=levels,
         data=data,
         monitor=monitor,
         watchers=(parts.housekeeping, parts.alarms, parts.hosts, parts.rounds),
@@ -112,15 +135,18 @@ def assembled(
         factory=door,
         listeners=listeners,
         drain_s=config.http.drain,
-        prepare=first.prepare,
+        prepare=prepare,
         started=begun,
+        reload=Reload(read, config, [take_parts, take_limits, take]),
     )
 
 
 # --- the parts ----------------------------------------------------------------------------------------------------
 
 
-def _parts(reactor: Any, config: Config, monitor: Monitor, journal: SqliteJournal[Outcome], base_url: BaseUrl) -> Parts:
+def _parts(
+    reactor: Any, config: Config, monitor: Monitor, journal: SqliteJournal[Outcome], base_url: BaseUrl
+) -> tuple[Parts, Taker]:
     policy = _policy(config)
     resolver, trust = Resolver(reactor), Trust()
 
@@ -140,19 +166,27 @@ def _parts(reactor: Any, config: Config, monitor: Monitor, journal: SqliteJourna
         max_in_flight=config.sites.parallel,
         per_address=config.sites.per_address,
     )
-    verifiers = _verifiers(config, Caller(reactor, trust, resolver), monitor.now)
+    caller = Caller(reactor, trust, resolver)
     rounds = Rounds(
         monitor,
         prober,
         Health(prober, config.sites.canaries, monitor.time.steady),
         reactor,
         stand_ins=StandIns(prober, random.Random()),
-        verifiers=verifiers,
+        verifiers=_verifiers(config, caller, monitor.now),
         quorum=config.quorum,
         address_seen=hosts.address_seen,
     )
     outbox, tester = _outbox(reactor, config, monitor, journal, egress, base_url)
-    return Parts(
+
+    def take(new: Config) -> None:
+        nonlocal config
+        if (new.verifier, new.sites.ask, new.quorum) != (config.verifier, config.sites.ask, config.quorum):
+            rounds.verifiers, rounds.quorum = _verifiers(new, caller, monitor.now), new.quorum
+        egress.policy = prober.policy = _policy(new)
+        config = new
+
+    parts = Parts(
         monitor=monitor,
         alarms=Alarms(monitor, reactor),
         housekeeping=Housekeeping(monitor, journal, reactor),
@@ -162,8 +196,8 @@ def _parts(reactor: Any, config: Config, monitor: Monitor, journal: SqliteJourna
         hosts=hosts,
         rounds=rounds,
         prober=prober,
-        verifiers=verifiers,
     )
+    return parts, take
 
 
 def _policy(config: Config) -> AddressPolicy:
@@ -220,23 +254,12 @@ def _origins(config: Config, resolver: Resolver) -> Origins | None:
 # --- the door -----------------------------------------------------------------------------------------------------
 
 
-def _door(reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Outcome]) -> Door:
+def _door(
+    reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Outcome], access_log: AccessLog
+) -> tuple[Door, Taker]:
     monitor = parts.monitor
-    pings = PingSettings(
-        body_limit=config.pings.body_limit,
-        store_bodies=config.pings.store_bodies,
-        max_checks=config.limits.checks,
-        per_minute=config.pings.per_minute,
-    )
-    api_settings = ApiSettings(
-        base_url=config.http.base_url.rstrip("/"),
-        outgoing=_policy(config),
-        ping_path=config.http.ping_url,
-        keys_per_second=config.limits.api_requests,
-        keys_at_once=config.limits.api_burst,
-        max_checks=config.limits.checks,
-        max_sites=config.limits.sites,
-    )
+    pings = PingResource(monitor, _ping_settings(config), new_id=lambda: new_id(os.urandom))
+    api_settings = _api_settings(config)
     api = Api(
         monitor,
         journal,
@@ -256,19 +279,49 @@ def _door(reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Out
         other_files=2 * config.sites.parallel + ROUNDS * len(config.verifier),
     )
     _make_room_for(settings.max_connections + settings.other_files + RESERVE)
-    dates = Dates(wall_seconds)
-    root = Root(PingResource(monitor, pings, new_id=lambda: new_id(os.urandom)), monitor, api.resource())
+    root = Root(pings, monitor, api.resource())
     root.putChild(b"", Front(__version__, ShownUrl(api_settings.base_url), lambda: problems(parts)))
     root.putChild(b"b", Badges())
-    door = Door(root, settings, reactor, dates, _access_log(config, monitor, dates))
+    door = Door(root, settings, reactor, Dates(wall_seconds), access_log)
     door.noisy = False
-    return door
+
+    def take(new: Config) -> None:
+        pings.settings = replace(pings.settings, max_checks=new.limits.checks)
+        api.take(replace(_api_settings(config), **_limits(new), outgoing=_policy(new)))
+
+    return door, take
 
 
-def _access_log(config: Config, monitor: Monitor, dates: Dates) -> AccessLog | None:
-    if not config.http.access_log:
-        return None
-    return AccessLog(Path(config.http.access_log), monitor.world.ping_keys.__contains__, dates)
+def _ping_settings(config: Config) -> PingSettings:
+    return PingSettings(
+        body_limit=config.pings.body_limit,
+        store_bodies=config.pings.store_bodies,
+        max_checks=config.limits.checks,
+        per_minute=config.pings.per_minute,
+    )
+
+
+def _api_settings(config: Config) -> ApiSettings:
+    base_url = config.http.base_url.rstrip("/")
+    return ApiSettings(base_url=base_url, outgoing=_policy(config), ping_path=config.http.ping_url, **_limits(config))
+
+
+def _limits(config: Config) -> dict[str, Any]:
+    limits = config.limits
+    return {
+        "keys_per_second": limits.api_requests,
+        "keys_at_once": limits.api_burst,
+        "max_checks": limits.checks,
+        "max_sites": limits.sites,
+    }
+
+
+def _access_log(config: Config, monitor: Monitor) -> AccessLog:
+    return AccessLog(_path(config.http.access_log), monitor.world.ping_keys.__contains__, Dates(wall_seconds))
+
+
+def _path(text: str) -> Path | None:
+    return Path(text).absolute() if text else None
 
 
 class _FirstStart:

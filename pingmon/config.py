@@ -180,6 +180,12 @@ class Limits(Struct, frozen=True):
     api_burst: Count = 1000
 
 
+class Log(Struct, frozen=True):
+    """`[log]`: the least `level` of what pingmon logs. The option --log-level wins."""
+
+    level: Literal["debug", "info", "warn", "error"] = "info"
+
+
 class Config(Struct, frozen=True):
     """The whole file. `data` and `listen` are also options of the command line, which win."""
 
@@ -193,6 +199,7 @@ class Config(Struct, frozen=True):
     verifier: tuple[Verifier, ...] = ()
     retention: Retained = Retained()
     limits: Limits = Limits()
+    log: Log = Log()
 
     @property
     def quorum(self) -> int:
@@ -257,6 +264,8 @@ def _problem(wanted: Any, value: Any, path: str) -> Iterator[str]:
             yield from _problem(item, each, f"{path}[{index}]")
     elif _is_table(item) and value != []:
         yield f"{path}: expected tables, each under [[{path}]]"
+    elif item is not None and isinstance(value, str) and wanted is not Secrets and not _is_table(item):
+        yield f'{path}: expected an array; write ["{value}"]'
     elif get_origin(wanted) is Literal and value not in get_args(wanted):
         yield f"{path}: expected one of {', '.join(map(repr, get_args(wanted)))}"
     else:

@@ -20,8 +20,10 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStrea
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from pingmon import __version__
 from pingmon.certificates import Certificates
 from pingmon.endpoint_words import PORT_MAX, cannot_listen
+from pingmon.log_level import LogFilter
 from pingmon.refusal import Refused
 from pingmon.ticker import Ticker
 
@@ -148,8 +150,10 @@ class Listening(Service):
         listeners: Sequence[Listener],
         *,
         reactor: Any,
+        log_filter: LogFilter,
         started: Callable[[], object],
     ) -> None:
+        self._log_filter = log_filter
         self._factory = factory
         self._listeners = listeners
         self._reactor = reactor
@@ -182,6 +186,9 @@ class Listening(Service):
 
     def startService(self) -> None:
         """Begin, and open the ports last. Raises `Refused`. (`twist` knows no privileged start.)"""
+        self._log_filter.install()
+        self._reactor.callWhenRunning(self._log_filter.install)  # `twist` begins its log only then
+        self.log.info("{name} {version} is starting", name=self.name, version=__version__)
         self._hangup = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self.reload))
         if not self._bound:
             self.privilegedStartService()
@@ -196,6 +203,7 @@ class Listening(Service):
     def stopService(self) -> Deferred[None] | None:
         """Heed no SIGHUP any more. Subclasses close the ports in their turn."""
         super().stopService()
+        self.log.info("{name} is stopping", name=self.name)
         self._ticker.stop()
         signal.signal(signal.SIGHUP, self._hangup)
         return None

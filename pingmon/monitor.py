@@ -41,6 +41,8 @@ SNAPSHOT_EVERY: Final = 50_000
 log = Logger()
 _listening_fails = log.failureHandler("while following an entry")
 
+_DEAF: Final = {"stopped": "was stopped", "suspended": "stood still", "disk": "could not write to the disk"}
+
 DeafCause: TypeAlias = Literal["stopped", "suspended", "disk"]
 Listener: TypeAlias = Callable[[Entry, Outcome], None]
 
@@ -291,9 +293,9 @@ class Monitor:
     def _listening(self, _: Outcome) -> None:
         since, self.deaf_since, self._trying = self.deaf_since, None, False
         self.log.info(
-            "listening; heard nothing for {seconds:.1f} s ({cause}), silence of that time is held for {hold:.0f} s",
+            "{cause} for {seconds:.1f} s; checks that came due meanwhile get {hold:.0f} s more",
             seconds=(self.now() - (since or 0)) / SECOND,
-            cause=self._deaf_cause,
+            cause=_DEAF[self._deaf_cause],
             hold=self._hold / SECOND,
         )
 

@@ -17,7 +17,6 @@ from pingmon.delivery.tester import ChannelTester
 from pingmon.housekeeping import Housekeeping
 from pingmon.monitor import Monitor
 from pingmon.probes.prober import Prober
-from pingmon.probes.verifiers import Verifiers
 from pingmon.sites.hosts import Hosts
 from pingmon.sites.inquiries import Inquiries
 from pingmon.sites.rounds import ROUNDS, Rounds
@@ -44,7 +43,6 @@ class Parts(Struct, frozen=True):
     hosts: Hosts
     rounds: Rounds
     prober: Prober
-    verifiers: Verifiers | None
 
 
 def problems(parts: Parts) -> list[Problem]:
@@ -109,7 +107,7 @@ def _of_looks(parts: Parts) -> Iterator[Problem]:
     if sites.blind > sites.sites / 2:
         why = "the flips and probes of a site say why; the network or the name servers of this machine may be at fault"
         yield Problem(f"{sites.blind} of {sites.sites} sites cannot be looked at from here", why)
-    if parts.verifiers is not None and (trouble := parts.verifiers.trouble()):
+    if parts.rounds.verifiers is not None and (trouble := parts.rounds.verifiers.trouble()):
         text, _, who = trouble.partition(": ")
         yield Problem(text, f"{who}; outages are told all the same, later and with less certainty")
     if sites.late_s > TICK_TOO_OLD_S:

@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 from pingmon.datadir import DataDir, DataDirError
 from pingmon.journal import JournalDamaged, JournalFormatError, JournalFull, JournalUnavailable
 from pingmon.listening import Listener, Listening, maybe
+from pingmon.log_level import LogFilter
 from pingmon.monitor import Monitor
 from pingmon.refusal import Refused
 
@@ -53,6 +54,7 @@ class Daemon(Listening):
         self,
         *,
         reactor: Any,
+        log_filter: LogFilter,
         data: DataDir,
         monitor: Monitor,
         watchers: Sequence[Part],
@@ -63,8 +65,9 @@ class Daemon(Listening):
         drain_s: float,
         prepare: Callable[[], Deferred[None]],
         started: Callable[[], object],
+        reload: Callable[[], None],
     ) -> None:
-        super().__init__(factory, listeners, reactor=reactor, started=started)
+        super().__init__(factory, listeners, reactor=reactor, log_filter=log_filter, started=started)
         self.setName("pingmon")
         self._data = data
         self._monitor = monitor
@@ -73,6 +76,7 @@ class Daemon(Listening):
         self._door = door
         self._drain_s = drain_s
         self._prepare = prepare
+        self._reload = reload
 
     def privilegedStartService(self) -> None:
         """Bind the ports. Raises `Refused`, and leaves no data directory that was made in vain."""
@@ -103,6 +107,11 @@ class Daemon(Listening):
             raise
         for part in (*self._watchers, *self._tellers):
             part.start()
+
+    def reload(self) -> None:
+        """Read certificates and the configuration again."""
+        super().reload()
+        self._reload()
 
     def _waited_for(self, work: Deferred[T]) -> T:
         """The result of `work`, waited for although the reactor does not run yet. Raises `Refused` after a minute."""

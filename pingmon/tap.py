@@ -10,18 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
 from twisted.application.service import IService
-from twisted.python import usage
 
-from pingmon.config import BadConfig, Config, load
+from pingmon.config import BadConfig, Config, Log, load
+from pingmon.options import DaemonOptions
 
 PORT: Final = 8000
 
 
-class Options(usage.Options):
+class Options(DaemonOptions):
     """The command line of `twistd pingmon`."""
 
-    synopsis = "[options]"
+    program = "pingmon"
     longdesc = "Takes pings from jobs over HTTP and tells you when one fails, hangs or stays silent."
 
     def __init__(self) -> None:
@@ -56,17 +57,24 @@ def makeService(options: Options) -> IService:
     from pingmon.listening import stopping_once
     from pingmon.refusal import Refused, Told
 
+    options["config"] = options["config"] and str(Path(options["config"]).absolute())
     clock = steadied(reactor)
     with Told("pingmon", options) as told:
         try:
-            config = load(Path(options["config"])) if options["config"] else Config()
+            config = configured(options)
             endpoints = options["listen"] or config.listen or default_endpoints()
             listeners = [listener(clock, text) for text in endpoints]
             data = DataDir(Path(options["data"] or config.data).absolute(), owner=_owner(options))
         except (BadConfig, DataDirError) as error:
             raise Refused(str(error)) from error
         stopping_once(reactor)
-        return assembled(clock, config, data, listeners, told.started)
+        return assembled(clock, config, data, listeners, started=told.started, read=lambda: configured(options))
+
+
+def configured(options: Options) -> Config:
+    """The configuration file, with the options that win over it. Raises BadConfig."""
+    config = load(Path(options["config"])) if options["config"] else Config()
+    return replace(config, log=Log(options["log-level"])) if options["log-level"] else config
 
 
 def _owner(options: Options) -> tuple[int, int] | None:

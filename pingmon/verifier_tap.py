@@ -18,6 +18,8 @@ from twisted.python import usage
 
 from pingmon.endpoints import listener
 from pingmon.listening import Listener, Listening, stopping_once
+from pingmon.log_level import DEFAULT, LogFilter
+from pingmon.options import DaemonOptions
 from pingmon.refusal import Refused, Told
 
 if TYPE_CHECKING:
@@ -41,10 +43,10 @@ DRAIN_S: Final = 10.0
 """Seconds that probes under way get when the verifier is stopped."""
 
 
-class Options(usage.Options):
+class Options(DaemonOptions):
     """The command line of `twistd pingmon-verifier`."""
 
-    synopsis = "[options]"
+    program = PROGRAM
     longdesc = "Looks at sites when a pingmon that shares its secret asks it to, and tells what it saw."
 
     def __init__(self) -> None:
@@ -100,7 +102,8 @@ def makeService(options: Options) -> IService:
         name = (options["name"] or socket.gethostname())[:255]
         verifier = Verifier(_looker(clock, policy, now, probes), secrets, name, clock, now=now, max_probes=probes)
         stopping_once(reactor)
-        return VerifierService(verifier, _door(verifier, clock), listeners, path, clock, told.started)
+        levels = LogFilter(options["log-level"] or DEFAULT)
+        return VerifierService(verifier, _door(verifier, clock), listeners, path, clock, levels, told.started)
 
 
 def read_secrets(path: Path) -> tuple[Secret, ...]:
@@ -133,9 +136,10 @@ class VerifierService(Listening):
         listeners: Sequence[Listener],
         secret_file: Path,
         reactor: Any,
+        log_filter: LogFilter,
         started: Callable[[], object],
     ) -> None:
-        super().__init__(door, listeners, reactor=reactor, started=started)
+        super().__init__(door, listeners, reactor=reactor, log_filter=log_filter, started=started)
         self.setName(PROGRAM)
         self._verifier = verifier
         self._door = door

@@ -72,6 +72,9 @@ pings = 100
 days = 90
 probes = 500
 
+[log]
+level = "warn"
+
 [limits]
 checks = 100
 sites = 50

@@ -23,9 +23,8 @@ def parts(rig: Rig, **changes: Any) -> Any:
         "outbox": SimpleNamespace(last_tick=now, overdue=lambda now: 0),
         "inquiries": SimpleNamespace(overdue=lambda now: 0),
         "hosts": SimpleNamespace(last_tick=now),
-        "rounds": SimpleNamespace(last_tick=now, health=lambda: sites),
+        "rounds": SimpleNamespace(last_tick=now, health=lambda: sites, verifiers=None),
         "prober": SimpleNamespace(waits=SimpleNamespace(shortages=lambda: ())),
-        "verifiers": SimpleNamespace(trouble=lambda: ""),
     }
     for name, value in changes.items():
         part, _, field = name.partition("__")
@@ -33,11 +32,14 @@ def parts(rig: Rig, **changes: Any) -> Any:
     return SimpleNamespace(**made)
 
 
+ILL = SimpleNamespace(trouble=lambda: "none of 2 answers: a: dead; b: dead")
+
+
 def test_a_daemon_that_is_well_has_no_problems() -> None:
     """With verifiers or without."""
     whole = parts(Rig())
     assert problems(whole) == []
-    whole.verifiers = None
+    whole.rounds.verifiers = SimpleNamespace(trouble=lambda: "")
     assert problems(whole) == []
 
 
@@ -53,7 +55,7 @@ def test_a_daemon_that_is_well_has_no_problems() -> None:
         ("sites__blind", 6, "6 of 10 sites cannot be looked at from here", "name servers of this machine"),
         ("sites__late_s", 12.0, "sites are probed 12 s late", "too slow"),
         ("sites__queued_s", 12.0, "verifiers are asked 12 s late", "200 sites that fail"),
-        ("verifiers__trouble", lambda: "none of 2 answers: a: dead; b: dead", "none of 2 answers", "a: dead; b: dead"),
+        ("rounds__verifiers", ILL, "none of 2 answers", "a: dead; b: dead"),
     ],
 )
 def test_what_keeps_it_from_its_work_is_named(change: str, value: Any, text: str, detail: str) -> None:

@@ -64,25 +64,35 @@ def _without_value(piece: str) -> str:
 
 
 class AccessLog:
-    """Appends to the file at `path`; `dates` give the time of each line."""
+    """Appends to the file at `path` (None: nowhere); `dates` give the time of each line."""
 
     log = Logger()
 
-    def __init__(self, path: Path, is_key: Callable[[str], bool], dates: Dates) -> None:
+    def __init__(self, path: Path | None, is_key: Callable[[str], bool], dates: Dates) -> None:
         self._path = path
         self._is_key = is_key
         self._dates = dates
         self._file: TextIO | None = None
         self._failing = False
 
+    def begin(self) -> None:
+        """Open the file for the first time. Raises OSError."""
+        if self._path is not None:
+            self._file = self._path.open("a", 1, encoding="ascii", errors="backslashreplace")
+
     def open(self) -> None:
         """Open the file, again if it is open, as after it was rotated. Trouble is logged, not raised."""
         self.close()
+        self._failing = False
         try:
-            self._file = self._path.open("a", 1, encoding="ascii", errors="backslashreplace")
-            self._failing = False
+            self.begin()
         except OSError as error:
             self._trouble(error)
+
+    def move(self, path: Path | None) -> None:
+        """Open this file instead, or the same one again."""
+        self._path = path
+        self.open()
 
     def close(self) -> None:
         """Write no more."""

@@ -85,6 +85,11 @@ class Api:
         self._rates = Rates(settings.keys_per_second, settings.keys_at_once, monitor.time.steady)
         self._at_once = Rates(1 / AT_ONCE_EVERY_S, 1, monitor.time.steady)
 
+    def take(self, settings: ApiSettings) -> None:
+        """Go by other limits from now on."""
+        self._settings = settings
+        self._rates = Rates(settings.keys_per_second, settings.keys_at_once, self._monitor.time.steady)
+
     def resource(self) -> IResource:
         """What to mount at `/api`."""
         return Guarded(self.app.resource())

@@ -61,6 +61,8 @@ class Verifiers(Protocol):
 
     def ask(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[tuple[Look, ...]]: ...
 
+    def trouble(self) -> str: ...
+
 
 class RoundsHealth(Struct, frozen=True):
     """`sites` are watched, `looking` of them are being looked at now, `rounds` of these with verifiers; `waiting` more
@@ -114,8 +116,8 @@ class Rounds:
         self._prober = prober
         self._health = health
         self._stand_ins = stand_ins
-        self._verifiers = verifiers
-        self._quorum = quorum
+        self.verifiers = verifiers
+        self.quorum = quorum
         self._address_seen = address_seen
         self._agenda = Agenda()
         self._hours = Hours(self._write_hour)
@@ -337,21 +339,21 @@ class Rounds:
         return site is None or (site.status == "down" and site.told)
 
     def _verified(self, spec: SiteSpec) -> bool:
-        return self._verifiers is not None and not spec.local_only
+        return self.verifiers is not None and not spec.local_only
 
     async def _round(self, site: Site, own: Look | None) -> Look:
         """Have the verifiers look, and log what all saw. `own`: None has the daemon look meanwhile.
 
         The daemon's own look is returned. Unless the others agree, it must be known whether it can be believed.
         """
-        assert self._verifiers is not None
+        assert self.verifiers is not None
         id, spec = site.id, site.spec
         came = self._monitor.time.steady()
         await self._places.acquire()
         self._queued.note(self._monitor.time.steady(), self._monitor.time.steady() - came)
         try:
             mine = Deferred.fromCoroutine(self._own_look(id, spec)) if own is None else succeed(own)
-            asked = self._verifiers.ask(spec.url, spec.timeout, methods=spec.methods)
+            asked = self.verifiers.ask(spec.url, spec.timeout, methods=spec.methods)
             both: list[Deferred[Any]] = [mine, asked]
             (ended, seen), (heard, others) = await DeferredList(both, consumeErrors=True)
         finally:
@@ -362,7 +364,7 @@ class Rounds:
         others = _agreed(seen, others)
         if not seen.good:
             self._health.heard(id, others)
-            found = Round((seen, *others), len(others), self._quorum, "unsure")
+            found = Round((seen, *others), len(others), self.quorum, "unsure")
             if not found.unanimous and verdict(found) != "up":
                 seen = await self._health.confirmed(seen, partial(self._look_at_others, id))
         if self._still(id, spec) is not None and any(look.counts for look in (seen, *others)):
@@ -370,7 +372,7 @@ class Rounds:
         return cast(Look, seen)
 
     async def _log(self, id: Id, looks: tuple[Look, ...], asked: int = 0) -> None:
-        event = SiteProbed(looks, asked, self._quorum, place=self._health.place) if asked else SiteProbed(looks)
+        event = SiteProbed(looks, asked, self.quorum, place=self._health.place) if asked else SiteProbed(looks)
         await self._monitor.submit(id, event)
 
     def _still(self, id: Id, spec: SiteSpec) -> Site | None:

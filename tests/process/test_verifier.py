@@ -341,7 +341,7 @@ def test_sigterm_lets_probes_under_way_be_answered(start: Start) -> None:
         asked = pool.submit(verifier.verify, question(url), secret(written))
         connection, _ = site.accept()
         verifier.process.send_signal(signal.SIGTERM)
-        until(lambda: "Received SIGTERM" in verifier.log, "the verifier to notice")
+        until(lambda: "is stopping" in verifier.log, "the verifier to notice")
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         assert asked.result().json["class"] == "ok"
         connection.close()

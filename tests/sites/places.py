@@ -69,6 +69,10 @@ class FakeVerifiers:
         self.details: dict[str, str] = {}
         self.asked: list[str] = []
 
+    def trouble(self) -> str:
+        """All are well."""
+        return ""
+
     def ask(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[tuple[Look, ...]]:
         """As `Verifiers.ask`."""
         self.asked.append(url)

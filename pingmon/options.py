@@ -1,0 +1,47 @@
+"""What the command lines of `twistd pingmon` and `twistd pingmon-verifier` have in common."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import ClassVar, NoReturn, get_args
+
+from twisted.python import usage
+
+from pingmon import __version__
+from pingmon.log_level import Level
+
+
+class DaemonOptions(usage.Options):
+    """Options of a plugin of `twistd`. What is wrong with them ends the process with one line."""
+
+    program: ClassVar[str]
+    synopsis = "[options]"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["log-level"] = None
+
+    def opt_log_level(self, level: str) -> None:
+        """How much is logged: debug, info (the default), warn or error"""
+        levels = get_args(Level)
+        if level not in levels:
+            raise usage.UsageError(f"--log-level: one of {', '.join(levels)} is needed")
+        self["log-level"] = level
+
+    def opt_version(self) -> NoReturn:
+        """Show the version and end"""
+        print(f"{self.program} {__version__}")
+        sys.exit(0)
+
+    def parseArgs(self, *words: str) -> None:
+        """There are only options."""
+        if words:
+            raise usage.UsageError(f"{words[0]!r} is no option")
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read the command line. Exits with status 1."""
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            sys.exit(f"{self.program}: {error}; see twistd {self.program} --help")
