@@ -1,4 +1,4 @@
-"""What strangers do to a daemon: bounded attacks on a loopback port, for the tests and for `hostile.py`."""
+"""What strangers do to a daemon: bounded attacks on a loopback port, for the tests and for `aftermath.py`."""
 
 from __future__ import annotations
 
