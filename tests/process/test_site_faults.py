@@ -250,9 +250,10 @@ def test_what_was_unknown_is_looked_at_again_until_there_is_a_verdict(
     for verifier, server in ((verifier, server) for verifier in verifiers for server in servers):
         verifier.says[server.url] = SEES_DOWN if server is servers[0] else SEES_UP
     servers[1].heal()
-    assert house.becomes(sites[0], "down")["told"]
+    house.becomes(sites[0], "down")
     assert not house.becomes(sites[1], "up")["told"]
     house.users_hear(sites[0])
+    until(lambda: house.shown(sites[0])["told"], "the delivery to be noted")
     assert house.flips(sites[0]) == ["new", "suspect", "unknown", "down"]
     assert house.flips(sites[1]) == ["new", "suspect", "unknown", "up"]
     assert house.told(sites[1]) == []
