@@ -39,9 +39,17 @@ class LogFilter:
 
 @implementer(ILogObserver)
 class _Filtered:
+    """Equal to the observer that it stands before, so that whoever added that one can take it away again."""
+
     def __init__(self, observer: Any, filter: LogFilter) -> None:
         self._observer = observer
         self._filter = filter
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other == self._observer
+
+    def __hash__(self) -> int:
+        return hash(self._observer)
 
     def __call__(self, event: dict[str, Any]) -> None:
         if self._filter.passes(event):

@@ -54,7 +54,8 @@ def test_a_filter_lets_pass_our_lines_from_its_level_and_only_troubles_of_others
         def __call__(self, event: dict[str, Any]) -> None:
             seen.append(event["id"])
 
-    publisher = LogPublisher(Seeing())
+    seeing = Seeing()
+    publisher = LogPublisher(seeing)
     level = LogFilter()
     level.install(publisher)
     level.install(publisher)
@@ -76,3 +77,5 @@ def test_a_filter_lets_pass_our_lines_from_its_level_and_only_troubles_of_others
     assert all_passed() == ["pcritical", "tcritical"]
     level.level = "debug"
     assert len(all_passed()) == 8
+    publisher.removeObserver(seeing)
+    assert all_passed() == [], "it is taken away as if it stood there itself"
