@@ -24,6 +24,7 @@ from pingmon import __version__
 from pingmon.alarms import Alarms
 from pingmon.clock import Timekeeper, steady_seconds, wall_seconds
 from pingmon.config import Config
+from pingmon.control import Control, owners_door
 from pingmon.core.addresses import AddressPolicy
 from pingmon.core.events import PingReceived
 from pingmon.core.parts import Outcome, Subject
@@ -34,7 +35,7 @@ from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.partners import Partners
 from pingmon.delivery.tester import ChannelTester
 from pingmon.delivery.webhook import Webhook
-from pingmon.first_run import first_run
+from pingmon.first_run import first_run, lost_keys
 from pingmon.housekeeping import Housekeeping
 from pingmon.http.access_log import AccessLog
 from pingmon.http.api import Api
@@ -104,8 +105,11 @@ def assembled(
     configured = config.http.base_url.rstrip("/")
     parts, take_parts = _parts(reactor, config, monitor, journal, lambda: configured or base_url_of(listeners))
     access_log = _access_log(config, monitor)
-    door, take_limits = _door(reactor, config, parts, journal, access_log)
+    root, take_limits = _root(reactor, config, parts, journal)
+    door = _door(reactor, config, root, access_log)
     parts.alarms.behind = door.behind
+    owners_root, take_owners_limits = _root(reactor, config, parts, journal, keyless=True)
+    control = Control(reactor, data.control, owners_door(reactor, owners_root))
     levels = LogFilter(config.log.level)
     first = _FirstStart(monitor, data, lambda: configured or base_url_of(listeners))
 
@@ -130,14 +134,14 @@ def assembled(
         data=data,
         monitor=monitor,
         watchers=(parts.housekeeping, parts.alarms, parts.hosts, parts.rounds),
-        tellers=(parts.outbox, parts.inquiries),
+        tellers=(parts.outbox, parts.inquiries, control),
         door=door,
         factory=door,
         listeners=listeners,
         drain_s=config.http.drain,
         prepare=prepare,
         started=begun,
-        reload=Reload(read, config, [take_parts, take_limits, take]),
+        reload=Reload(read, config, [take_parts, take_limits, take_owners_limits, take]),
     )
 
 
@@ -254,9 +258,24 @@ def _origins(config: Config, resolver: Resolver) -> Origins | None:
 # --- the door -----------------------------------------------------------------------------------------------------
 
 
-def _door(
-    reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Outcome], access_log: AccessLog
-) -> tuple[Door, Taker]:
+def _door(reactor: Any, config: Config, root: Root, access_log: AccessLog) -> Door:
+    settings = DoorSettings(
+        request_deadline_s=config.http.request_deadline,
+        idle_timeout_s=config.http.idle_timeout,
+        max_connections=config.http.max_connections,
+        body_cap=config.pings.body_cap,
+        trusted_proxies=config.http.trusted_proxies,
+        other_files=2 * config.sites.parallel + ROUNDS * len(config.verifier),
+    )
+    _make_room_for(settings.max_connections + settings.other_files + RESERVE)
+    door = Door(root, settings, reactor, Dates(wall_seconds), access_log)
+    door.noisy = False
+    return door
+
+
+def _root(
+    reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Outcome], *, keyless: bool = False
+) -> tuple[Root, Taker]:
     monitor = parts.monitor
     pings = PingResource(monitor, _ping_settings(config), new_id=lambda: new_id(os.urandom))
     api_settings = _api_settings(config)
@@ -269,27 +288,17 @@ def _door(
         probes=parts.rounds,
         tests=parts.tester,
         random_bytes=os.urandom,
+        keyless=keyless,
     )
-    settings = DoorSettings(
-        request_deadline_s=config.http.request_deadline,
-        idle_timeout_s=config.http.idle_timeout,
-        max_connections=config.http.max_connections,
-        body_cap=config.pings.body_cap,
-        trusted_proxies=config.http.trusted_proxies,
-        other_files=2 * config.sites.parallel + ROUNDS * len(config.verifier),
-    )
-    _make_room_for(settings.max_connections + settings.other_files + RESERVE)
     root = Root(pings, monitor, api.resource())
     root.putChild(b"", Front(__version__, ShownUrl(api_settings.base_url), lambda: problems(parts)))
     root.putChild(b"b", Badges())
-    door = Door(root, settings, reactor, Dates(wall_seconds), access_log)
-    door.noisy = False
 
     def take(new: Config) -> None:
         pings.settings = replace(pings.settings, max_checks=new.limits.checks)
         api.take(replace(_api_settings(config), **_limits(new), outgoing=_policy(new)))
 
-    return door, take
+    return root, take
 
 
 def _ping_settings(config: Config) -> PingSettings:
@@ -342,8 +351,11 @@ class _FirstStart:
         self._made = made
 
     def tell(self) -> None:
-        """A line to paste that works."""
-        if self._made is not None:
+        """A line to paste that works; at a later start, what to do if the keys are lost."""
+        if self._made is None:
+            if hint := lost_keys(self._monitor.world, self._data):
+                log.info("{hint}", hint=hint)
+        else:
             log.info("first start: the keys are in {path}", path=self._data.first_run)
             url = f"{self._made.base_url}/ping/{self._made.ping_key}/my-first-job?create=1"
             log.info("try it: curl -fsS '{url}'", url=url)

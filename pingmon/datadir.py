@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from threading import Event
 from typing import Final
 
 import msgspec
@@ -16,11 +19,24 @@ JOURNAL: Final = "journal.sqlite3"
 FIRST_RUN: Final = "first-run.json"
 DRAFT: Final = "first-run.draft"
 LOCK: Final = "lock"
-_OURS: Final = {FIRST_RUN, DRAFT, LOCK}
+CONTROL: Final = "control.sock"
+_OURS: Final = {FIRST_RUN, DRAFT, LOCK, CONTROL}
+
+NAME_MAX: Final = 103
+"""Bytes of a UNIX socket's name that every system takes."""
+PATIENCE_S: Final = 10.0
+"""How long is waited for a command that works in the directory; it ends by itself."""
+CLAIM_S: Final = 0.2
+"""How long whoever has locked the directory may take to say so in the file."""
+LOOK_S: Final = 0.05
 
 
 class DataDirError(Exception):
     """The data directory cannot be used; the message is one line that says why."""
+
+
+class DataDirInUse(DataDirError):
+    """Another process has it."""
 
 
 class FirstRun(Struct, frozen=True):
@@ -37,13 +53,15 @@ class FirstRun(Struct, frozen=True):
 class DataDir:
     """The directory at `path`, made if need be, for its owner alone, and locked for this process until `release`.
 
-    `owner` is the user and group id (-1: unchanged) that the process will change to. Raises `DataDirError` if the
-    directory cannot be made, read or written, or if another daemon has it.
+    `owner` is the user and group id (-1: unchanged) that the process will change to; `command` says that it is no
+    daemon and will soon end. Raises `DataDirError` if the directory cannot be made, read or written, `DataDirInUse` if
+    another daemon has it. A command that has it is waited for.
     """
 
-    def __init__(self, path: Path, owner: tuple[int, int] | None = None) -> None:
+    def __init__(self, path: Path, owner: tuple[int, int] | None = None, *, command: bool = False) -> None:
         self.path = path
         self._made = not path.exists()
+        self._command = command
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             ours = all(name in _OURS or name.startswith(JOURNAL) for name in os.listdir(path))
@@ -55,11 +73,7 @@ class DataDir:
                     os.fchown(self._lock, *owner)
         except OSError as error:
             raise DataDirError(f"cannot use the data directory {path}: {error.strerror}") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            raise DataDirError(f"the data directory {path} is in use by another pingmon{self._holder()}") from None
+        self._wait_for_lock()
         self.claim()
 
     @property
@@ -77,11 +91,16 @@ class DataDir:
         """Whether a first start was complete here, so that there must be a journal."""
         return (self.path / FIRST_RUN).exists()
 
+    @property
+    def control(self) -> Path:
+        """Where a daemon that runs has its control socket."""
+        return self.path / CONTROL
+
     def claim(self) -> None:
         """Write this process's id into the lock file, for people to read; once more after a daemon has forked."""
         with suppress(OSError):  # a full disk must not keep the daemon from starting
             os.ftruncate(self._lock, 0)
-            os.pwrite(self._lock, b"%d\n" % os.getpid(), 0)
+            os.pwrite(self._lock, b"%d%b\n" % (os.getpid(), b" command" * self._command), 0)
 
     def release(self) -> None:
         """Let another daemon have the directory."""
@@ -97,7 +116,14 @@ class DataDir:
 
     def drafted(self) -> FirstRun | None:
         """The keys of a first start that was cut short, if there are any. Raises `DataDirError`."""
-        path = self.path / DRAFT
+        return self._kept(DRAFT)
+
+    def published(self) -> FirstRun | None:
+        """The keys of the first start, if they are still there. Raises `DataDirError`."""
+        return self._kept(FIRST_RUN)
+
+    def _kept(self, name: str) -> FirstRun | None:
+        path = self.path / name
         try:
             return msgspec.json.decode(path.read_bytes(), type=FirstRun)
         except FileNotFoundError:
@@ -135,9 +161,42 @@ class DataDir:
         finally:
             os.close(directory)
 
-    def _holder(self) -> str:
+    def _wait_for_lock(self) -> None:
+        waited_s = 0.0
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError:
+                holder, is_command = self._holder()
+            if waited_s >= (PATIENCE_S if is_command else CLAIM_S):
+                os.close(self._lock)
+                raise DataDirInUse(f"the data directory {self.path} is in use by another pingmon{holder}")
+            Event().wait(LOOK_S)
+            waited_s += LOOK_S
+
+    def _holder(self) -> tuple[str, bool]:
+        """Who has the directory, in words, and whether that is a command."""
         try:
-            pid = (self.path / LOCK).read_text("ascii").strip()
+            pid, _, kind = (self.path / LOCK).read_text("ascii").strip().partition(" ")
         except (OSError, UnicodeDecodeError):
-            return ""
-        return f" (process {pid})" if pid.isdigit() else ""
+            return "", False
+        return (f" (process {pid})" if pid.isdigit() else ""), kind == "command"
+
+
+@contextmanager
+def short_name(path: Path) -> Iterator[str]:
+    """A name of the UNIX socket at `path` that is short enough for the system, for as long as the block runs.
+
+    OSError if there is none.
+    """
+    if len(os.fsencode(path)) <= NAME_MAX:
+        yield str(path)
+        return
+    if not os.path.isdir("/proc/self/fd"):
+        raise OSError(errno.ENAMETOOLONG, "its path is too long for a UNIX socket")
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)

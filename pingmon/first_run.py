@@ -7,8 +7,11 @@ gets its name when the keys work, so whoever waits for it may use them at once.
 
 from __future__ import annotations
 
+from shlex import quote
+
 from pingmon.core.events import DAEMON, ProjectCreated, Role
-from pingmon.datadir import DataDir, FirstRun
+from pingmon.core.world import World
+from pingmon.datadir import FIRST_RUN, DataDir, DataDirError, FirstRun
 from pingmon.http.keys import RandomBytes, find_key, key_created, new_id, new_key, new_ping_key
 from pingmon.monitor import Monitor
 
@@ -45,3 +48,19 @@ async def first_run(monitor: Monitor, data: DataDir, base_url: str, random_bytes
     await monitor.submit(made.project, ProjectCreated("My project", made.ping_key))
     data.publish()
     return made
+
+
+def lost_keys(world: World, data: DataDir) -> str | None:
+    """What to tell if no key of the first start opens anything (any more); None if one does.
+
+    Restored from a backup, a journal has nobody's keys, or comes to lie beside those of another journal.
+    """
+    try:
+        made = data.published()
+        what = f"there is no {FIRST_RUN}" if made is None else f"no key in {FIRST_RUN} opens anything here"
+    except DataDirError as error:
+        made, what = None, str(error)
+    keys = () if made is None else (made.api_key, made.api_key_readonly, made.operator_key)
+    if any(find_key(world, key) for key in keys):
+        return None
+    return f"{what}; new keys: pingmon key create --data {quote(str(data.path))}"

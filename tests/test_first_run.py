@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from pingmon.core.events import DAEMON, ProjectCreated
 from pingmon.datadir import DataDir, FirstRun
-from pingmon.first_run import first_run
+from pingmon.first_run import first_run, lost_keys
 from pingmon.http.keys import find_key, new_ping_key
 from pingmon.journal import JournalUnavailable
 from pingmon.testing import Rig, result, uuid
@@ -82,6 +82,24 @@ def test_cut_short_before_the_file_got_its_name_it_gets_it_later(rig: Rig, tmp_p
     (tmp_path / "first-run.json").rename(tmp_path / "first-run.draft")
     run(rig, data)
     assert works(rig, published(data))
+    data.release()
+
+
+def test_who_has_lost_the_keys_is_told_how_to_make_new_ones(rig: Rig, tmp_path: Path) -> None:
+    """After a restore the file is missing, or is another journal's, or cannot be read; one key of it is enough."""
+    data = DataDir(tmp_path / "my data")
+    run(rig, data)
+    assert lost_keys(rig.world, data) is None
+    made, file = published(data), data.path / "first-run.json"
+    command = f"new keys: pingmon key create --data '{data.path}'"
+    file.write_bytes(msgspec.json.encode(msgspec.structs.replace(made, api_key="x", api_key_readonly="x")))
+    assert lost_keys(rig.world, data) is None
+    file.write_bytes(msgspec.json.encode(FirstRun(*["x" * 32] * 6)))
+    assert lost_keys(rig.world, data) == f"no key in first-run.json opens anything here; {command}"
+    file.write_text("{")
+    assert str(lost_keys(rig.world, data)).startswith(f"cannot read {file}: ")
+    file.unlink()
+    assert lost_keys(rig.world, data) == f"there is no first-run.json; {command}"
     data.release()
 
 

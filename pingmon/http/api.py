@@ -24,6 +24,7 @@ from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
 from pingmon import __version__
+from pingmon.core.events import DAEMON
 from pingmon.core.parts import Key
 from pingmon.http.answers import TEXT, Answer, ApiError, cors, json_answer, not_found, try_again, written
 from pingmon.http.api_call import ApiSettings, Call, History, Probes, Tests
@@ -45,6 +46,8 @@ Health = Callable[[], Sequence[Problem]]
 
 PREFIX: Final = f"/<any({', '.join(f'v{version}' for version in VERSIONS)}):version>"
 STATUS_METHODS: Final = ("GET", "HEAD", "OPTIONS")
+OWNER: Final = Key(DAEMON, None, "operator", prefix="", salt="", digest="", name="", born=0, created=0)
+"""Stands for a key where none is needed. It is not among the keys, so that nobody can show it."""
 
 
 AT_ONCE_EVERY_S: Final = 5
@@ -55,7 +58,7 @@ class Api:
     """The management API of one daemon.
 
     `history` is the log store that the monitor writes to; without `probes` no site can be probed at once, without
-    `tests` no channel tested.
+    `tests` no channel tested. `keyless`: only the daemon's owner can get here, and who shows no key is the operator.
     """
 
     app = Klein()
@@ -72,6 +75,7 @@ class Api:
         probes: Probes | None = None,
         tests: Tests | None = None,
         random_bytes: RandomBytes = os.urandom,
+        keyless: bool = False,
     ) -> None:
         self._monitor = monitor
         self._history = history
@@ -82,6 +86,7 @@ class Api:
         self._probes = probes
         self._tests = tests
         self._random_bytes = random_bytes
+        self._keyless = keyless
         self._rates = Rates(settings.keys_per_second, settings.keys_at_once, monitor.time.steady)
         self._at_once = Rates(1 / AT_ONCE_EVERY_S, 1, monitor.time.steady)
 
@@ -175,7 +180,10 @@ class Api:
     def _let_in(self, request: IRequest, operation: Operation, body: Mapping[str, object]) -> Key:
         """The key that the client shows, if it may do `operation` now."""
         header = request.getHeader(b"x-api-key")
-        key = self._known(body.get("api_key") if header is None else header.decode("latin-1"))
+        shown = body.get("api_key") if header is None else header.decode("latin-1")
+        if shown is None and self._keyless and operation.needs == "operator":
+            return OWNER
+        key = self._known(shown)
         if key.role not in MAY[operation.needs]:
             raise ApiError(401, "wrong api key")
         self._in_time(key)
@@ -210,12 +218,13 @@ class Api:
         return written(request, answer, cors(STATUS_METHODS))
 
     def _health_report(self, request: IRequest) -> Answer:
+        key = OWNER if self._keyless else None
         if shown := request.getHeader(b"x-api-key"):
             key = self._known(shown.decode("latin-1"))
             self._in_time(key)
         found = self._health()
         code = 503 if found else 200
-        if shown:
+        if key is not None:
             warnings = untold(self._monitor.world, self._monitor.now(), key.project)
             return json_answer(for_keys(found, warnings, __version__), code)
         return json_answer(for_anybody(found), code) if found else Answer(code, b"OK", TEXT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ POLL_S: Final = 0.25
 
 data_option = click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=click.Path(readable=False, path_type=Path),  # who may not read it is told more than that
     default=Path("pingmon-data"),
     show_default=True,
     help="The daemon's data directory.",
@@ -38,15 +39,22 @@ def journal() -> None:
     """Look at the append-only log, prove that it is whole, copy it."""
 
 
-def _file(data: Path) -> Path:
+def journal_file(data: Path) -> Path:
+    """The journal in the directory `data`. `ClickException` with one line if it is not there, or not ours to see."""
     path = data / FILE
-    if not path.is_file():
-        raise click.ClickException(f"there is no journal in {data} ({FILE} is missing); is --data right?")
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise click.ClickException(f"there is no journal in {data} ({FILE} is missing); is --data right?") from None
+    except PermissionError:
+        raise click.ClickException(f"{data} is private to its owner: run this as that user, or as root") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise click.ClickException(f"{path} is no file")
     return path
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
     """A journal's trouble is one line and exit code 1; a reader that went away (`| head`) is no trouble."""
     try:
         yield
@@ -79,8 +87,8 @@ def _progress(label: str, *, wanted: bool = True) -> Iterator[Progress]:
 @data_option
 def verify_command(data: Path) -> None:
     """Prove that no entry was altered or lost. Exit code 0: sound, 1: damaged."""
-    path = _file(data)
-    with _plain_errors():
+    path = journal_file(data)
+    with plain_errors():
         with _progress("verifying") as report:
             found = verify(path, report)
         if found.damage:
@@ -103,9 +111,9 @@ def verify_command(data: Path) -> None:
 @click.option("--stream", type=click.UUID, help="Only entries about the check, site, partner, project … with this id.")
 def tail(data: Path, count: int, follow: bool, stream: UUID | None) -> None:
     """The newest entries as JSON lines, oldest first."""
-    path = _file(data)
+    path = journal_file(data)
     only = None if stream is None else str(stream)
-    with _plain_errors():
+    with plain_errors():
         after = last_seq(path)
         begin = newest_entries(path, count, only)
         _show(begin, sys.stdout)
@@ -138,8 +146,8 @@ def _show(entries: list[Entry], out: TextIO) -> None:
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A new file; else stdout.")
 def export(data: Path, output: Path | None) -> None:
     """All entries as JSON lines, oldest first."""
-    path = _file(data)
-    with _plain_errors():
+    path = journal_file(data)
+    with plain_errors():
         if output is None:
             _export(path, sys.stdout, unheard)
             return
@@ -168,9 +176,9 @@ def _export(path: Path, out: TextIO, report: Progress) -> int:
 @data_option
 def backup_command(dest: Path, data: Path) -> None:
     """Copy the journal to the new file (or into the directory) DEST, and verify the copy."""
-    path = _file(data)
+    path = journal_file(data)
     target = dest / FILE if dest.is_dir() else dest
-    with _plain_errors():
+    with plain_errors():
         with _progress("copying") as report:
             found = backup(path, target, report)
         click.echo(f"backed up {found.entries} entries up to {found.last} to {target}; the copy is sound")

@@ -6,6 +6,7 @@ import http.client
 import json
 import random
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -159,6 +160,8 @@ class Starter:
     running: list[Running] = field(default_factory=list)
     verifying: list[Verifying] = field(default_factory=list)
     receiving: list[Receiver] = field(default_factory=list)
+    places: list[Path] = field(default_factory=list)
+    """Directories outside of `tmp_path`, which others may not enter; they go with the test."""
 
     def __call__(
         self,
@@ -226,6 +229,8 @@ class Starter:
             if process.poll() is None:
                 process.kill()
             process.wait(PATIENCE_S)
+        for place in self.places:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 @dataclass

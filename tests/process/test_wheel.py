@@ -40,7 +40,7 @@ def test_it_holds_all_of_pingmon_and_the_plugin_and_nothing_else(wheel: Path) ->
 
 
 def test_a_daemon_starts_from_it(wheel: Path, start: Starter) -> None:
-    """Installed where the source tree is not in sight: `twistd pingmon` and `pingmon journal verify` work."""
+    """Installed where the source tree is not in sight: `twistd pingmon` and the command `pingmon` work."""
     place = start.tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True, timeout=60)
     python = place / "bin" / "python"
@@ -69,5 +69,6 @@ def test_a_daemon_starts_from_it(wheel: Path, start: Starter) -> None:
         cwd=start.tmp_path,
     )
     assert str(place) in where.stdout
-    verify = [str(place / "bin" / "pingmon"), "journal", "verify", "--data", str(data)]
-    assert subprocess.run(verify, capture_output=True, timeout=60, check=False).returncode == 0
+    for command in (("journal", "verify"), ("key", "list"), ("project", "list")):
+        arguments = [str(place / "bin" / "pingmon"), *command, "--data", str(data)]
+        assert subprocess.run(arguments, capture_output=True, timeout=60, check=False).returncode == 0

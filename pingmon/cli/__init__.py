@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from pingmon import __version__
+from pingmon.cli.keys import key
+from pingmon.cli.projects import project
 from pingmon.journal.commands import journal
 
 
@@ -15,3 +17,5 @@ def main() -> None:
 
 
 main.add_command(journal)
+main.add_command(key)
+main.add_command(project)

@@ -1,0 +1,107 @@
+"""`pingmon key …`: the API keys of the daemon on this machine. Lost keys lock nobody out, leaked ones are revoked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pingmon.cli.daemon import daemon
+from pingmon.cli.projects import chosen
+from pingmon.cli.tables import json_option, printable, show_json, show_table
+from pingmon.http.keys import KEY_LENGTH, PREFIX_LENGTH
+from pingmon.journal.commands import data_option
+
+
+@click.group()
+def key() -> None:
+    """API keys of the daemon on this machine, which may be running or stopped. No key is needed.
+
+    A key is shown once, when it is made; only a salted hash of it is kept.
+    """
+
+
+project_option = click.option("--project", metavar="PROJECT", help="A project's id or name.")
+
+
+@key.command("list")
+@project_option
+@data_option
+@json_option
+def list_command(project: str | None, data: Path, as_json: bool) -> None:
+    """All keys, or those of one project: what they may, what they are called, how they begin."""
+    with daemon(data) as asked:
+        projects = asked.ask("GET", "projects/")["projects"]
+        path = "keys/" if project is None else f"projects/{chosen(projects, project)['uuid']}/keys/"
+        answer = asked.ask("GET", path)
+    if as_json:
+        show_json(answer)
+        return
+    names = {each["uuid"]: each["name"] for each in projects} | {None: "-"}
+    heads = ("ID", "KEY", "ROLE", "NAME", "CREATED", "PROJECT")
+    rows = []
+    for each in answer["keys"]:
+        shown = (each["uuid"], f"{each['prefix']}…", each["role"], each["name"], each["created"])
+        rows.append((*shown, names.get(each["project"], each["project"])))
+    show_table(heads, rows)
+
+
+@key.command()
+@project_option
+@click.option("--role", type=click.Choice(["rw", "ro", "operator"]), default="rw", show_default=True)
+@click.option("--name", default="", help="For whom or what it is.")
+@data_option
+@json_option
+def create(project: str | None, role: str, name: str, data: Path, as_json: bool) -> None:
+    """Make a key, and write it to standard output. It is not shown again.
+
+    rw and ro are for one project, which must be said if there are several; operator is for projects, keys and partners
+    of the whole daemon.
+    """
+    if role == "operator" and project is not None:
+        raise click.UsageError("an operator's key belongs to no project")
+    with daemon(data) as asked:
+        if role == "operator":
+            made, whose = asked.ask("POST", "keys/", {"name": name}), "the operator"
+        else:
+            found = chosen(asked.ask("GET", "projects/")["projects"], project)
+            path, whose = f"projects/{found['uuid']}/keys/", found["name"]
+            made = asked.ask("POST", path, {"role": role, "name": name})
+    if as_json:
+        show_json(made)
+        return
+    click.echo(made["key"])
+    click.echo(f"This {role} key for {printable(whose)} is not shown again. To revoke: {made['uuid']}", err=True)
+
+
+@key.command()
+@click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+@data_option
+@json_option
+def revoke(keys: tuple[str, ...], data: Path, as_json: bool) -> None:
+    """Revoke keys for ever: they are answered 401 at once.
+
+    KEY is an id, a name, the first eight characters, or what leaked, as it is. If one is not there, none is revoked.
+    """
+    with daemon(data) as asked:
+        known = asked.ask("GET", "keys/")["keys"]
+        found = {each["uuid"]: each for each in (_meant(known, wanted) for wanted in keys)}
+        gone = [asked.ask("DELETE", f"keys/{id}") for id in found]
+    if as_json:
+        show_json({"keys": gone})
+        return
+    for each in gone:
+        click.echo(f"revoked {each['prefix']}… ({each['role']}{', ' * bool(each['name'])}{printable(each['name'])})")
+
+
+def _meant(known: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
+    begin = wanted[:PREFIX_LENGTH] if len(wanted) in (PREFIX_LENGTH, KEY_LENGTH) else None
+    found = [each for each in known if wanted in (each["uuid"], each["name"] or None) or begin == each["prefix"]]
+    if len(found) == 1:
+        return found[0]
+    shown = printable(wanted if begin is None else begin + "…")
+    if not found:
+        raise click.ClickException(f"there is no key {shown}; nothing was revoked (pingmon key list shows all)")
+    ids = ", ".join(each["uuid"] for each in found[:10])
+    raise click.ClickException(f"{len(found)} keys are called {shown}; nothing was revoked: take the id: {ids}")

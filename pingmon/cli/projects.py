@@ -1,0 +1,113 @@
+"""`pingmon project …`: the projects of the daemon on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from pingmon.cli.daemon import daemon
+from pingmon.cli.tables import json_option, printable, show_json, show_table
+from pingmon.journal.commands import data_option
+
+HEADS: Final = ("ID", "NAME", "PING KEY", "CHECKS", "SITES", "CHANNELS", "CREATED")
+WARNING: Final = (
+    "URLs with the old ping key, /ping/<key>/<slug>, will be answered 404 at once: jobs that use them look silent "
+    "until they are changed. URLs with a UUID stay as they are."
+)
+
+
+@click.group()
+def project() -> None:
+    """The projects of the daemon on this machine, which may be running or stopped. No key is needed.
+
+    PROJECT is an id or a name.
+    """
+
+
+@project.command("list")
+@data_option
+@json_option
+def list_command(data: Path, as_json: bool) -> None:
+    """All projects, with their ping keys."""
+    with daemon(data) as asked:
+        answer = asked.ask("GET", "projects/")
+    if as_json:
+        show_json(answer)
+    else:
+        show_table(HEADS, [_row(each) for each in answer["projects"]])
+
+
+@project.command()
+@click.argument("name")
+@data_option
+@json_option
+def create(name: str, data: Path, as_json: bool) -> None:
+    """A new project called NAME. It has a ping key, and no API key until one is made for it."""
+    with daemon(data) as asked:
+        made = asked.ask("POST", "projects/", {"name": name})
+    _show(made, as_json)
+    if not as_json:
+        click.echo(f"An API key for it: pingmon key create --project {made['uuid']}", err=True)
+
+
+@project.command()
+@click.argument("project", metavar="PROJECT")
+@click.argument("name")
+@data_option
+@json_option
+def rename(project: str, name: str, data: Path, as_json: bool) -> None:
+    """Call PROJECT NAME from now on."""
+    with daemon(data) as asked:
+        found = chosen(asked.ask("GET", "projects/")["projects"], project)
+        _show(asked.ask("POST", f"projects/{found['uuid']}", {"name": name}), as_json)
+
+
+@project.command("rotate-ping-key")
+@click.argument("project", metavar="[PROJECT]", required=False)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@data_option
+@json_option
+def rotate_ping_key(project: str | None, yes: bool, data: Path, as_json: bool) -> None:
+    """Give PROJECT a new ping key, and write it to standard output.
+
+    All ping URLs with the old key, /ping/<key>/<slug>, are answered 404 at once: jobs that use them look silent until
+    they are changed. Ping URLs with a UUID stay as they are. PROJECT may be left out if there is only one.
+    """
+    if not yes:
+        click.echo(WARNING, err=True)
+        click.confirm("Go on?", abort=True, err=True)
+    with daemon(data) as asked:
+        found = chosen(asked.ask("GET", "projects/")["projects"], project)
+        changed = asked.ask("POST", f"projects/{found['uuid']}/rotate-ping-key", {})
+    if as_json:
+        show_json(changed)
+    else:
+        click.echo(changed["ping_key"])
+
+
+def chosen(projects: list[dict[str, Any]], wanted: str | None) -> dict[str, Any]:
+    """The project that is meant; if nothing is said, the only one. `ClickException` if that is none, or not clear."""
+    if wanted is None:
+        found, trouble = projects, "which project? There are several"
+    else:
+        found = [each for each in projects if wanted in (each["uuid"], each["name"])]
+        trouble = f"several projects are called {printable(wanted)}; take the id"
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        found, trouble = projects, f"there is no project {printable(wanted or '')}".rstrip()
+    listed = ", ".join(f"{each['uuid']} ({printable(each['name'])})" for each in found[:10])
+    raise click.ClickException(f"{trouble}: {listed or 'none at all'}{', …' if len(found) > 10 else ''}")
+
+
+def _show(answer: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        show_json(answer)
+    else:
+        show_table(HEADS, [_row(answer)])
+
+
+def _row(shown: dict[str, Any]) -> list[object]:
+    return [shown[name] for name in ("uuid", "name", "ping_key", "checks", "sites", "channels", "created")]

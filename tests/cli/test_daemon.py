@@ -1,0 +1,74 @@
+"""What a command makes of a daemon's answers, and of none."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from pingmon.cli.daemon import Daemon
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Both ends of a connection."""
+    ours, theirs = socket.socketpair()
+    yield ours, theirs
+    ours.close()
+    theirs.close()
+
+
+def answer(status: int, body: str) -> bytes:
+    return f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+def test_answers_come_one_after_the_other_on_one_connection(pair: tuple[socket.socket, socket.socket]) -> None:
+    """The request is JSON, and shows no key."""
+    daemon = Daemon(pair[0])
+    pair[1].sendall(answer(200, '{"a": 1}'))
+    assert daemon.ask("GET", "keys/") == {"a": 1}
+    pair[1].sendall(answer(201, "[]"))
+    assert daemon.ask("POST", "keys/", {"name": "ü"}) == []
+    asked = pair[1].recv(10_000).decode().lower()
+    assert asked.startswith("get /api/v3/keys/ http/1.1\r\nhost: localhost\r\n")
+    assert asked.endswith('\r\n\r\n{"name": "\\u00fc"}')
+    assert "api-key" not in asked
+
+
+@pytest.mark.parametrize(
+    ("sent", "line"),
+    [
+        (answer(400, '{"error": "json validation error: name is empty"}'), "name is empty"),
+        (answer(404, '{"error": "not found"}'), "not found"),
+        (answer(503, '{"error": "try again"}'), "the journal takes no entries now, and nothing has changed"),
+        (answer(500, "internal error"), "the daemon answered 500 without a reason; its log may say why"),
+        (b"", "the daemon ended before it answered; look whether it was done"),
+        (b"\x00\xff", "the daemon ended before it answered"),
+    ],
+)
+def test_what_went_wrong_is_one_line(pair: tuple[socket.socket, socket.socket], sent: bytes, line: str) -> None:
+    """In plain words."""
+    pair[1].sendall(sent)
+    pair[1].shutdown(socket.SHUT_WR)
+    with pytest.raises(click.ClickException) as refused:
+        Daemon(pair[0]).ask("POST", "keys/", {})
+    assert refused.value.message.startswith(line)
+    assert "\n" not in refused.value.message
+
+
+def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Its disk may hang."""
+    with pytest.raises(click.ClickException, match=r"no answer within 0 s; is the daemon's disk well\?"):
+        Daemon(pair[0], patience_s=0.01).ask("GET", "keys/")
+
+
+def test_a_daemon_that_has_gone_is_not_looked_for_elsewhere(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Least of all at port 80 of this machine."""
+    daemon = Daemon(pair[0])
+    pair[1].sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}")
+    pair[1].shutdown(socket.SHUT_WR)
+    assert daemon.ask("GET", "keys/") == {}
+    with pytest.raises(click.ClickException, match="ended before it answered"):
+        daemon.ask("GET", "keys/")
