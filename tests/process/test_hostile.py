@@ -173,7 +173,7 @@ def test_nothing_outlives_sigterm(start: Starter) -> None:
             client.sendall(beginning)
     began = time.monotonic()
     daemon.process.send_signal(signal.SIGTERM)
-    until(lambda: "SIGTERM" in daemon.log.read_text(), "the daemon to have understood")
+    until(lambda: "is stopping" in daemon.log.read_text(), "the daemon to have understood")
     daemon.stop()
     assert time.monotonic() - began < 3
     held.set()
