@@ -86,6 +86,17 @@ def test_verify_names_the_damage_and_exits_with_1(run: Run, data: Path) -> None:
     assert "restore a backup" in result.stderr
 
 
+def test_a_backup_is_looked_at_where_it_lies(run: Run, data: Path, tmp_path: Path) -> None:
+    """Under whatever name."""
+    copy = tmp_path / "backups" / "monday.sqlite3"
+    copy.parent.mkdir()
+    assert run("backup", str(copy)).exit_code == 0
+    shutil.rmtree(data)
+    runner = CliRunner()
+    assert runner.invoke(main, ["journal", "verify", str(copy)]).stdout.startswith("sound: 21 entries up to 23")
+    assert seqs(runner.invoke(main, ["journal", "tail", "-n", "2", "--data", str(copy)]).stdout) == [22, 23]
+
+
 @pytest.mark.parametrize("command", ["verify", "tail", "export", "backup"])
 def test_a_missing_journal_is_one_clear_line(command: str, tmp_path: Path) -> None:
     dest = [str(tmp_path / "copy")] if command == "backup" else []

@@ -30,7 +30,7 @@ data_option = click.option(
     type=click.Path(readable=False, path_type=Path),  # who may not read it is told more than that
     default=Path("pingmon-data"),
     show_default=True,
-    help="The daemon's data directory.",
+    help="The daemon's data directory, or a journal by itself, such as a backup.",
 )
 
 
@@ -40,9 +40,14 @@ def journal() -> None:
 
 
 def journal_file(data: Path) -> Path:
-    """The journal in the directory `data`. `ClickException` with one line if it is not there, or not ours to see."""
+    """The journal in the directory `data`, or `data` itself if it is a file.
+
+    `ClickException` with one line if there is none, or it is not ours to see.
+    """
     path = data / FILE
     try:
+        if data.is_file():
+            return data
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         raise click.ClickException(f"there is no journal in {data} ({FILE} is missing); is --data right?") from None
@@ -85,9 +90,10 @@ def _progress(label: str, *, wanted: bool = True) -> Iterator[Progress]:
 
 @journal.command("verify")
 @data_option
-def verify_command(data: Path) -> None:
-    """Prove that no entry was altered or lost. Exit code 0: sound, 1: damaged."""
-    path = journal_file(data)
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def verify_command(data: Path, file: Path | None) -> None:
+    """Prove that no entry was altered or lost, in the daemon's journal or in FILE. Exit code 0: sound, 1: damaged."""
+    path = journal_file(file or data)
     with plain_errors():
         with _progress("verifying") as report:
             found = verify(path, report)
