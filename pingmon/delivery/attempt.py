@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pingmon.outgoing.patience import Expiry
 from pingmon.wire.message import Letter
 
 ATTEMPT_S: Final = 30.0
@@ -79,7 +80,7 @@ def attempt(deliver: Deliver, letter: Letter, clock: IReactorTime, timeout_s: fl
         running.cancel()
 
     done: Deferred[Result] = Deferred(cancel)
-    timer = clock.callLater(timeout_s, expire)
+    timer = Expiry(clock, timeout_s, expire)
     running = Deferred.fromCoroutine(deliver(letter))
     running.addCallbacks(settle, broken)
     return done

@@ -21,6 +21,7 @@ from pingmon.core.ids import Id
 from pingmon.core.partner import Partner
 from pingmon.delivery.egress import Egress
 from pingmon.delivery.exchange import NoReply, exchange
+from pingmon.outgoing.patience import Expiry
 from pingmon.wire.partner import request
 from pingmon.wire.webhook import Unsendable
 
@@ -114,12 +115,12 @@ class _Asking:
         self._over = False
         self._reactor = partners.egress.reactor
         self._ends_s = self._reactor.seconds() + partners.budget_s
-        self._timer = self._reactor.callLater(partners.budget_s / 2, self._late)
+        self._timer = Expiry(self._reactor, partners.budget_s / 2, self._late)
 
     def go(self) -> None:
         """Be asked."""
         self._timer.cancel()
-        self._timer = self._reactor.callLater(self._ends_s - self._reactor.seconds(), self._late)
+        self._timer = Expiry(self._reactor, max(0.0, self._ends_s - self._reactor.seconds()), self._late)
         self._running = Deferred.fromCoroutine(self._partners.exchanged(self._partner, self._question))
         self._running.addCallbacks(self.settle, self._broken)
 

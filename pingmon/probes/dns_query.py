@@ -22,6 +22,7 @@ from twisted.protocols.basic import Int16StringReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pingmon.outgoing.patience import patient
 from pingmon.probes.dns_message import question, reply
 from pingmon.probes.lookups import CannotAsk
 
@@ -47,9 +48,9 @@ async def ask(reactor: Any, server: tuple[str, int], name: str, kind: int, wait_
 
     wire = question(id, name, kind)
     try:
-        message = await over_udp(reactor, server, wire, fitting).addTimeout(wait_s, reactor)
+        message = await over_udp(reactor, server, wire, fitting).addTimeout(wait_s, patient(reactor))
         if message.trunc:
-            message = await over_tcp(reactor, server, wire, fitting).addTimeout(max(wait_s, TCP_S), reactor)
+            message = await over_tcp(reactor, server, wire, fitting).addTimeout(max(wait_s, TCP_S), patient(reactor))
     except TimeoutError as error:
         raise Silent("timed out") from error
     return message

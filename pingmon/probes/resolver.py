@@ -24,6 +24,7 @@ from twisted.names import dns
 from twisted.python.failure import Failure
 
 from pingmon.core.failures import CNAME_CHAIN, CNAME_CIRCLE, DANGLING, DNS_SILENT, NO_ADDRESS, NO_SUCH_NAME
+from pingmon.outgoing.patience import patient
 from pingmon.probes import host_files
 from pingmon.probes.dns_cache import CACHE_MAX, NEGATIVE_S, TTL_S, DnsCache, clamped
 from pingmon.probes.dns_message import MAX_CHAIN, Answer, read
@@ -179,7 +180,7 @@ class Resolver:
 
     async def _bounded(self, asking: Coroutine[Deferred[Any], Any, Found], began_s: float, wait_s: float) -> Found:
         try:
-            return await Deferred.fromCoroutine(asking).addTimeout(wait_s, self._reactor)
+            return await Deferred.fromCoroutine(asking).addTimeout(wait_s, patient(self._reactor))
         except TimeoutError as error:
             if self.sound_since(began_s) or await self.sound():
                 raise NoAnswer(DNS_SILENT()) from error
@@ -196,7 +197,7 @@ class Resolver:
                 raise old
             new = asking[dns.AAAA]
             if isinstance(old, Answer) and old.values:
-                new.addTimeout(SECOND_S, self._reactor)
+                new.addTimeout(SECOND_S, patient(self._reactor))
             try:
                 later = await new
             except TimeoutError:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 from pingmon.core.look import Phases
+from pingmon.outgoing.patience import Expiry
 from pingmon.probes.head import Phase
 
 HELD_UP_S: Final = 1.0
@@ -44,7 +45,7 @@ class Watch:
         self._left_s = {True: patience_s, False: timeout_s}
         self._spent_s: dict[Phase, float] = {"wait": 0.0, "dns": 0.0, "connect": 0.0, "tls": 0.0, "answer": 0.0}
         self._since = self._armed = clock.seconds()
-        self._timer: IDelayedCall | None = None
+        self._timer: Expiry | None = None
 
     def enter(self, phase: Phase) -> None:
         """Another phase begins."""
@@ -62,7 +63,7 @@ class Watch:
         waits = self.phase == "wait"
         left_s = self._left_s[waits] if waits or self.late else self._left_s[False] - self._half_s
         self._armed = now
-        self._timer = self._clock.callLater(max(0.0, left_s), self._expire)
+        self._timer = Expiry(self._clock, max(0.0, left_s), self._expire)
 
     def stop(self) -> None:
         """The probe is over."""

@@ -9,6 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from pingmon.outgoing.patience import Expiry
+
 T = TypeVar("T")
 
 
@@ -38,6 +40,6 @@ def within(seconds: float, work: Deferred[T], clock: IReactorTime, late: Callabl
         work.cancel()
 
     done: Deferred[T] = Deferred(cancel)
-    timer = clock.callLater(seconds, expire)
+    timer = Expiry(clock, seconds, expire)
     work.addBoth(settle)
     return done

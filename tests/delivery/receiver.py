@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 
 from pingmon.core.addresses import allowing
 from pingmon.core.ids import Id
@@ -50,6 +50,30 @@ class Receiver(Protocol):
 
     def write(self, data: bytes) -> None:
         cast(Any, self.transport).write(data)
+
+
+class Stalling:
+    """The real reactor, but the ends of waits of a second and more are due when the test says so.
+
+    That is what a stall looks like: timers are due, and what arrived meanwhile is still in the kernel.
+    """
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reactor, name)
+
+    def seconds(self) -> float:
+        return float(cast(Any, reactor).seconds()) + self.clock.seconds()
+
+    def callLater(self, seconds: float, *call: Any) -> Any:
+        return (self.clock if seconds >= 1 else cast(Any, reactor)).callLater(seconds, *call)
+
+    def over(self, receiver: Any, answer: bytes, stalled_s: float) -> None:
+        """Answer, and let so many seconds have passed before anybody reads it."""
+        receiver.transport.socket.sendall(answer)
+        self.clock.advance(stalled_s)
 
 
 class Server(Factory[Receiver]):

@@ -22,7 +22,7 @@ from pingmon.delivery.partners import PARALLEL, WAITING_MAX, Partners
 from pingmon.testing import result
 from pingmon.wire.partner import payload
 from tests.delivery.letters import NOW, SECRET
-from tests.delivery.receiver import Server, seconds, until
+from tests.delivery.receiver import Server, Stalling, seconds, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -319,3 +319,12 @@ def test_a_bug_in_asking_is_logged_and_is_no_answer() -> None:
     assert found == Answer("no answer", detail="pingmon could not ask by its own fault; its log says more")
     assert [event["log_failure"].type for event in logged] == [ZeroDivisionError]
     assert asking.idle
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_answer_that_came_while_pingmon_stood_still_is_read_before_the_budget_is_over(server: Server) -> None:
+    """Else users would be told of what their host knows, after each stall of a few seconds."""
+    stalling = Stalling()
+    server.reply = lambda receiver: stalling.over(receiver, http(INSTANT), 60)
+    asking = partners(running=stalling).ask(partner(await server.listen()), ASKED)
+    assert await asking == Answer("until", IN_AN_HOUR)

@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError
 
 from pingmon import __version__
 from pingmon.core.look import Look, Phases
+from tests.delivery.receiver import Stalling
 from tests.probes.sites import NOW, OK, Site, Timers, Visitor, advanced_until, answer, gist, prober, to, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -330,3 +331,12 @@ async def test_an_address_that_refuses_does_not_keep_from_the_next(site: Site) -
 async def test_a_url_that_cannot_be_probed_is_not_the_sites_fault() -> None:
     look = await prober().look("ftp://h.example/", 5.0)
     assert gist(look) == (0, "void", "pingmon cannot probe this: the URL is neither http nor https")
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_answer_that_came_while_pingmon_stood_still_is_read_before_the_time_is_over(site: Site) -> None:
+    """However late the timers are: neither a failure nor a look in vain."""
+    stalling = Stalling()
+    site.reply = lambda visitor: stalling.over(visitor, OK, 60)
+    look = await prober(running=stalling).look(f"http://127.0.0.1:{await site.listen()}/", 5.0)
+    assert gist(look) == (200, "", "")

@@ -31,7 +31,7 @@ from pingmon.testing import result
 from pingmon.wire.signed import MISMATCH, STALE, Secret, signature, signed
 from pingmon.wire.verify import BODY_MAX, REPLAYED, Question, answer_id, answer_of, decode_question, encode
 from tests.authority import Authority
-from tests.delivery.receiver import Receiver, Server, until
+from tests.delivery.receiver import Receiver, Server, Stalling, until
 from tests.delivery.test_egress import listen_tls
 
 NOW = 1_700_000_000 * SECOND
@@ -39,19 +39,6 @@ OLD, NEW, OTHER = (Secret(bytes([number]) * 32) for number in (1, 2, 3))
 SITE = "http://site.example/"
 GOOD = Look(code=200, ms=12, address="192.0.2.1")
 BAD = Look(fault="tls", ms=7, address="192.0.2.1", detail="certificate has expired")
-
-
-class Timers:
-    """The real reactor, but the deadlines of questions are on a clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.clock = Clock()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(reactor, name)
-
-    def callLater(self, seconds: float, *call: Any) -> Any:
-        return (self.clock if seconds > SLACK_S else cast(Any, reactor)).callLater(seconds, *call)
 
 
 @pytest.fixture
@@ -82,7 +69,7 @@ class Asking:
     """A daemon's side: its verifiers, and a clock for their deadlines."""
 
     def __init__(self, *peers: Peer, trust: Any = None, ask: int | None = None) -> None:
-        self.timers = Timers()
+        self.timers = Stalling()
         self.numbers = count(1)
         self.verifiers = Verifiers(
             Caller(self.timers, trust), peers, now=lambda: NOW, new_id=lambda: f"{next(self.numbers):032x}", ask=ask
@@ -624,3 +611,11 @@ def test_a_verifier_has_a_name_and_a_secret_that_does_not_show() -> None:
         Peer("v", "http://v.example", ())
     assert "Secret(…)" in repr(Peer("v", "http://v.example", (NEW,)))
     assert json.dumps(str(NEW.key)) not in repr(Peer("v", "http://v.example", (NEW,)))
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_answer_that_came_while_pingmon_stood_still_is_read_before_its_deadline(server: Server) -> None:
+    asked = asking(await server.listen())
+    server.reply = lambda receiver: asked.timers.over(receiver, seen(receiver.received, GOOD), 60)
+    look = await asked.look()
+    assert (look.node, look.code, look.fault) == ("fra", 200, "")
