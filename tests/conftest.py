@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from hypothesis import settings
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
+
+settings.register_profile("pingmon", deadline=None)  # how long an example takes says more of the machine than of us
+settings.load_profile("pingmon")
 
 
 def _open() -> tuple[set[Any], list[Any]]:

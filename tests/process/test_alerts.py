@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import standardwebhooks
+from msgspec.structs import replace
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
@@ -235,22 +236,44 @@ def story(receiver: Receiver, pinged_at: float, now: float) -> list[tuple[float,
         (pinged_at - 2, uuid(1, "d"), ChannelCreated(PROJECT, "webhook", "h", value, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3")),
         (pinged_at - 1, uuid(1), CheckCreated(PROJECT, CheckSpec(timeout=60, grace=60, channels=(uuid(1, "d"),)))),
         (pinged_at, uuid(1), PingReceived()),
-        (now, uuid(2), CheckCreated(PROJECT, CheckSpec())),
+        sign_of_life(now),
     ]
 
 
+def sign_of_life(now: float) -> tuple[float, str, Event]:
+    """What shows that the daemon listened at `now`."""
+    return now, uuid(99), CheckCreated(PROJECT, CheckSpec())
+
+
 def test_silence_is_told_at_the_deadline(start: Starter, receiver: Receiver) -> None:
-    """Within a second and a half, stamped with the deadline to the microsecond."""
+    """Never before, stamped with it, and within a second where the machine lets the daemon run.
+
+    Deadlines pass every 0.9 s, so at all distances from a tick. A machine that is busy with other things holds up the
+    start and some of them; a daemon that is late by itself is late with each.
+    """
     now = time.time()
-    pinged_at = now - 115
-    past(start.tmp_path / "data", *story(receiver, pinged_at, now))
+    deadlines = {f"job {n}": now + 3 + 0.9 * n for n in range(60)}
+    spec = CheckSpec(timeout=60, grace=60, channels=(uuid(1, "d"),))
+    made = [(now - 118, uuid(n), CheckCreated(PROJECT, replace(spec, name=it))) for n, it in enumerate(deadlines, 1)]
+    pinged = [(deadline - 120, uuid(n), PingReceived()) for n, deadline in enumerate(deadlines.values(), 1)]
+    past(start.tmp_path / "data", *story(receiver, now - 117, now)[:2], *made, *pinged, sign_of_life(now))
     leave_keys(start.tmp_path / "data")
     start(config=LOOPBACK + "[monitor]\nhold = 0\n")
-    (down,) = receiver.wait(1)
-    late = down.at - (pinged_at + 120)
-    assert 0 <= late <= 1.5
-    told_at = datetime.fromisoformat(json.loads(down.body)["flip"]["at"]).timestamp()
-    assert told_at == int(pinged_at + 120)
+    began = time.time()
+
+    def lateness() -> list[float]:
+        """Of what was told of deadlines that passed after the start."""
+        late = []
+        for message in list(receiver.got):
+            body = json.loads(message.body)
+            deadline = deadlines[body["check"]["name"]]
+            assert datetime.fromisoformat(body["flip"]["at"]).timestamp() == int(deadline)
+            if deadline > began:
+                late.append(message.at - deadline)
+        return late
+
+    late = until(lambda: len(found := lateness()) >= 8 and found, "deadlines to be told", 60)
+    assert 0 <= min(late) <= 0.9, late
 
 
 def test_silence_during_an_outage_of_pingmon_is_told_once_late_and_with_the_reason(
