@@ -143,7 +143,11 @@ def respecified(check: Check, seq: int, spec: CheckSpec) -> Check:
     if spec == check.spec:
         return check
     expected = next_expected(spec, check.last_ping) if check.status == "up" and check.last_ping is not None else None
-    return _armed(check, seq, spec=spec, expected=expected, ended=check.ended and expected is None)
+    return _armed(check, seq, spec=spec, expected=expected, ended=check.ended and _same_schedule(spec, check.spec))
+
+
+def _same_schedule(one: CheckSpec, other: CheckSpec) -> bool:
+    return (one.kind, one.schedule, one.tz) == (other.kind, other.schedule, other.tz)
 
 
 def has_run_out(check: Check) -> bool:

@@ -438,6 +438,21 @@ def test_people_are_told_once_that_a_schedule_has_run_out() -> None:
     assert log.add(C1, e.ScheduleEnded()).channels == (H1,)
 
 
+def test_a_schedule_that_came_while_the_check_was_down_is_told_of_when_it_has_run_out_too() -> None:
+    """That the one before had ended says nothing of it."""
+    log = Log()
+    log.channel()
+    log.now = round(datetime(2026, 1, 3, tzinfo=UTC).timestamp()) * SECOND
+    log.check(kind="oncalendar", schedule="2026-01-02", channels=(H1,))
+    log.ping()
+    assert log.add(C1, e.ScheduleEnded()).channels == (H1,)
+    log.ping(signal="fail")
+    log.add(C1, e.CheckChanged(e.SpecChanges(schedule="2026-01-04")))
+    log.now += 72 * HOUR
+    log.ping()
+    assert log.add(C1, e.ScheduleEnded()).channels == (H1,)
+
+
 @pytest.mark.parametrize("spec", [{}, {"kind": "cron", "schedule": "0 0 * * *"}])
 def test_only_a_schedule_without_occurrences_can_end(spec: dict[str, Any]) -> None:
     """An event that came too late, or for another reason, changes nothing."""
