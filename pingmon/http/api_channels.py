@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from heapq import nlargest
 from math import ceil
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -45,6 +47,7 @@ KINDS: Final[dict[str, Kind]] = {"webhook": Kind(webhook_value, changed_value, u
 FIELDS: Final[dict[str, Rule]] = {"kind": Rule(type="string"), "name": Rule(type="string", max_length=100)}
 """Fields of a channel besides `value`, in the order they are judged."""
 SECRET_FIELDS: Final[dict[str, Rule]] = {"overlap": Rule(type="integer", minimum=0, maximum=OVERLAP_MAX_S)}
+_place: Final = attrgetter("place")
 TEST_FIELDS: Final[dict[str, Rule]] = {"event": Rule(type="string", values=("down", "up"))}
 
 
@@ -134,16 +137,16 @@ async def list_deliveries(call: Call, id: Id) -> Answer:
     channel = call.channel(id)
     limit = call.asked_number("limit", 1, PAGE_MAX) or PAGE
     before = call.asked_number("before", 0, NUMBER_MAX)
+    owing = call.world.outbox.get(id, {}).values()
+    waiting = nlargest(limit, [owed for owed in owing if before is None or owed.place < before], key=_place)
     rows = await call.history.flips(id, upto=call.world.seq, before=before, limit=limit)
-    shown = [
-        waiting_json(owed, channel, _subject(call, owed.flip.subject))
-        for owed in call.world.outbox.get(id, {}).values()
-        if before is None or owed.place < before
-    ]
-    for row in rows:
-        ended = msgspec.json.decode(row.body, type=Delivery)
-        shown.append(delivery_json(ended, _subject(call, ended.owed.flip.subject)))
-    return json_answer({"deliveries": sorted(shown, key=lambda each: each["seq"], reverse=True)[:limit]})
+    ended = [msgspec.json.decode(row.body, type=Delivery) for row in rows]
+    places = {each.owed.place for each in ended}  # what has ended since then is listed once
+    shown = [delivery_json(each, _subject(call, each.owed.flip.subject)) for each in ended]
+    for owed in waiting:
+        if owed.place not in places:
+            shown.append(waiting_json(owed, channel, _subject(call, owed.flip.subject)))
+    return json_answer({"deliveries": nlargest(limit, shown, key=itemgetter("seq"))})
 
 
 # --- showing ------------------------------------------------------------------------------------------------------

@@ -124,16 +124,15 @@ async def list_flips_by_unique_key(call: Call, key: str) -> Answer:
 
 async def flips_of(call: Call, subject: Subject, flips: list[Flip]) -> list[Json]:
     """The flips of a check or site as they are shown, with what became of the messages about them."""
-    rows = await call.history.flips_at({flip.seq for flip in flips})
-    messages: dict[int, list[Json]] = {flip.seq: [] for flip in flips}
-    for row in rows:
-        if row.stream != subject.id:
-            ended = msgspec.json.decode(row.body, type=Delivery)
-            messages[row.seq].append(delivery_json(ended, subject))
+    messages: dict[int, dict[Id, Json]] = {flip.seq: {} for flip in flips}
     for owed in call.world.owed_about(subject):
         if owed.place in messages:
-            messages[owed.place].append(waiting_json(owed, call.world.channels[owed.channel], subject))
-    return [flip_json(flip, messages[flip.seq], readonly=call.readonly) for flip in flips]
+            messages[owed.place][owed.channel] = waiting_json(owed, call.world.channels[owed.channel], subject)
+    for row in await call.history.flips_at(messages):  # what has ended since then is shown once, as it ended
+        if row.stream != subject.id:
+            ended = msgspec.json.decode(row.body, type=Delivery)
+            messages[row.seq][row.stream] = delivery_json(ended, subject)
+    return [flip_json(flip, list(messages[flip.seq].values()), readonly=call.readonly) for flip in flips]
 
 
 async def asked_flips(call: Call, subject: Id, page: int) -> list[Flip]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -380,6 +382,41 @@ def test_what_became_of_messages_is_shown_newest_first() -> None:
     assert page("limit=2") == [gone["seq"], delivered["seq"]]
     assert page(f"before={delivered['seq']}") == [replaced["seq"]]
     assert page("limit=1&before=1") == []
+
+
+def test_a_message_that_is_delivered_while_the_log_is_read_is_listed_once() -> None:
+    """Before the read has begun, and when it is done."""
+    house = House()
+    id = house.channel()
+    check = house.create()
+    for read in (f"{CHANNELS}{id}/deliveries/", f"/api/v3/checks/{check}/flips/?limit=1"):
+        for before in (True, False):
+            house.ping(check)
+            house.ping(check, "fail")
+            with landing(house, id, before=before):
+                answer = house.get(read).json
+            messages = answer["deliveries"][:1] if "deliveries" in answer else answer["flips"][0]["deliveries"]
+            assert [each["event"] for each in messages] == ["check.down"], (read, before)
+
+
+@contextmanager
+def landing(house: House, channel: str, *, before: bool) -> Iterator[None]:
+    """What waits for the channel arrives with the next read of what became of messages, `before` it or after it."""
+    journal = house.journal
+
+    def reading(read: Callable[..., Deferred[Any]]) -> Callable[..., Deferred[Any]]:
+        def landed(*args: Any, **more: Any) -> Deferred[Any]:
+            found = None if before else read(*args, **more)
+            for owed in list(house.monitor.world.outbox.get(channel, {})):
+                house.submit(channel, NotificationDelivered(owed, 30, 200))
+            return found or read(*args, **more)
+
+        return landed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal, "flips_at", reading(journal.flips_at))
+        patch.setattr(journal, "flips", reading(journal.flips))
+        yield
 
 
 def test_waiting_and_ended_messages_stand_in_one_order() -> None:
