@@ -37,12 +37,19 @@ class Log:
         self.now = T0
         self.world = World()
         self.entries: list[e.Entry] = []
+        self.outcomes: list[Outcome] = []
         self.add(P, e.ProjectCreated("first", "pingkey"))
 
     def add(self, stream: str, event: e.Event, at: int | None = None) -> Outcome:
         entry = e.Entry(len(self.entries) + 1, self.now if at is None else at, stream, event)
         self.entries.append(entry)
-        return fold(self.world, entry)
+        self.outcomes.append(fold(self.world, entry))
+        return self.outcomes[-1]
+
+    def again(self, world: World, seq: int) -> None:
+        """Take the entries after `seq` into `world`. What each does, and the deliveries it ends, is what it did."""
+        for entry, outcome in zip(self.entries[seq:], self.outcomes[seq:], strict=True):
+            assert fold(world, entry) == outcome
 
     def channel(self, id: str = H1, project: str = P) -> str:
         self.add(id, e.ChannelCreated(project, "webhook", f"hook {id[-1]}", {"url_down": "http://x/"}, "whsec_x"))
@@ -151,14 +158,12 @@ class Saves:
         """The world that the last save and the entries after it make."""
         world = World()
         world.restore(self.seq, [(kind, id, body) for (kind, id), body in self._rows.items()])
-        for entry in log.entries[self.seq :]:
-            fold(world, entry)
+        log.again(world, self.seq)
         return world
 
 
 def replayed(log: Log) -> World:
     """The world that all entries make."""
     world = World()
-    for entry in log.entries:
-        fold(world, entry)
+    log.again(world, 0)
     return world
