@@ -8,9 +8,9 @@ does not like HEAD" from "down":
     another status, closed, not HTTP         GET is asked at once
     nothing yet, when somebody insists       GET is asked besides, and the first good answer counts
 
-What GET is answered with counts for more than what HEAD was. Where GET is not answered at all, the status that HEAD had
-stands, but for those that only say that HEAD is not known. What fails before the question is on its way, fails for GET
-too, which is not asked then.
+What GET is answered with counts for more than what HEAD was, also if HEAD never is. Where GET is not answered at all,
+the status that HEAD had stands, but for those that only say that HEAD is not known. What fails before the question is
+on its way, fails for GET too, which is not asked then.
 """
 
 from __future__ import annotations
@@ -70,8 +70,10 @@ class Exchange:
         return heads[-1].status if heads else 0
 
     def so_far(self) -> Answered | None:
-        """What there is when nobody waits any more: a status that counts although GET was not answered."""
-        head = self._results.get("HEAD")
+        """What there is when nobody waits any more: a status that counts although the other method was not answered."""
+        head, last = self._results.get("HEAD"), self._results.get(self._methods[-1])
+        if isinstance(last, Head) and self._methods[-1] != "HEAD":
+            return Answered(last, f"{_phrase(last.status)} to {self._answered_so(last)}")
         if isinstance(head, Head) and head.status not in NO_HEAD:
             return Answered(head, f"{_phrase(head.status)} to HEAD")
         return None

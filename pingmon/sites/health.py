@@ -178,6 +178,8 @@ class Health:
         elif witnesses.number > 1 or self._canaries:
             self._failing_since = now if self._failing_since is None else self._failing_since
             self._vouched_at = float("-inf")
+        else:  # one speaks for itself alone, so nobody is left who speaks against this place
+            self._failing_since = None
 
     def _answered(self, _: None) -> None:
         self._asking, waiting, self._waiting = None, self._waiting, []

@@ -122,6 +122,17 @@ async def test_when_neither_is_answered_the_time_is_up_for_both(site: Site) -> N
     assert gist(look) == (0, "timeout", "timed out after 5 s while waiting for the answer to HEAD and GET")
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_status_that_get_was_answered_with_stands_when_head_is_never_answered(site: Site) -> None:
+    """It is proof of how the site answers, and no timeout, which is the weakest sign of all."""
+    silent = Silent(site, answer(404))
+    looking = await silent.look()
+    silent.running.clock.advance(2.5)
+    await advanced_until(silent.running, lambda: len(site.requests) == 2 and len(site.open) == 1)
+    silent.running.clock.advance(2.5)
+    assert gist(await looking) == (404, "status", "404 Not Found to GET")
+
+
 @pytest.mark.parametrize(
     ("head", "get", "found"),
     [

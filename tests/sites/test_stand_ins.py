@@ -139,6 +139,16 @@ def test_an_outage_of_everything_is_told_after_an_hour(logs: Sequence[dict[str, 
     assert len(errors(logs)) == 1
 
 
+def test_where_no_other_site_is_left_to_ask_pingmon_does_not_call_itself_sick() -> None:
+    """All are known to be down, so nobody speaks against pingmon's own place any more."""
+    place = Place(verified=False)
+    sites = spread(place, 6)
+    place.prober.faults = {url(number): "timeout" for number in range(1, 7)}
+    place.rig.advance(OTHERS_MAX_S + 400)
+    assert statuses(place, sites) == {"down"}
+    assert place.rounds.health().trouble == ""
+
+
 def test_an_http_status_is_believed_while_others_do_not_answer() -> None:
     """Whoever sent it was reached."""
     place = Place(verified=False)
