@@ -89,7 +89,7 @@ class DataDir:
     @property
     def begun(self) -> bool:
         """Whether a first start was complete here, so that there must be a journal."""
-        return (self.path / FIRST_RUN).exists()
+        return (self.path / FIRST_RUN).is_file()
 
     @property
     def control(self) -> Path:

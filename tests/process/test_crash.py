@@ -122,7 +122,7 @@ def same_world(daemon: Running) -> None:
     for line in exported.splitlines():
         fold(folded, entry_of(json.loads(line)))
     copy = daemon.data.with_name("copy")
-    shutil.copytree(daemon.data, copy)
+    shutil.copytree(daemon.data, copy, ignore=shutil.ignore_patterns("*.sock"))
     journal: SqliteJournal[None] = SqliteJournal(copy / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
     journal.open(0)
     loaded = World()
