@@ -86,13 +86,12 @@ async def update_channel(call: Call, id: Id) -> Answer:
     given = judged(call.body, FIELDS)
     if given.get("kind", channel.kind) != channel.kind:
         raise Invalid("json validation error: kind cannot be changed")
-    name = given.get("name", channel.name)
-    value = channel.value
+    changes: dict[str, Any] = {"name": given["name"]} if "name" in given else {}
     if "value" in call.body:
-        value = _kind(channel).changed(value, call.body["value"])
-        _must_be_reachable(call, channel.kind, value)
-    if "name" in given or "value" in call.body:
-        await call.submit(id, ChannelChanged(name, value))
+        changes["value"] = _kind(channel).changed(channel.value, call.body["value"])
+        _must_be_reachable(call, channel.kind, changes["value"])
+    if changes:
+        await call.submit(id, ChannelChanged(**changes))
     return json_answer(_shown(call, call.channel(id)))
 
 

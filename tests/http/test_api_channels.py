@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 from twisted.internet.defer import Deferred, succeed
 
 from pingmon.core.addresses import allowing
 from pingmon.core.answer import Answer
 from pingmon.core.events import (
+    ChannelChanged,
     ChannelCreated,
     NotificationDelivered,
     NotificationFailed,
@@ -24,6 +26,7 @@ from pingmon.core.events import (
 from pingmon.core.notify import Attempted
 from pingmon.core.times import SECOND
 from pingmon.http.api import ApiSettings
+from pingmon.testing import result
 from pingmon.wire.webhook_value import webhook_value
 from tests.http.api_house import OTHER_PROJECT, PROJECT, START, House
 
@@ -308,6 +311,21 @@ def test_where_nobody_delivers_nothing_is_tested() -> None:
     """The client is told to try again."""
     house = House()
     assert house.post(f"{CHANNELS}{house.channel()}/test").status == 503
+
+
+def test_who_changes_the_name_and_who_changes_the_settings_do_not_undo_each_other() -> None:
+    """At the same time, too: what a request does not name is not written."""
+    house = House()
+    id = house.channel()
+    for fields in ({"name": "night shift"}, {"value": {"method_down": "PUT"}}):
+        assert house.post(CHANNELS + id, fields).status == 200
+    written = result(house.journal.events(id, ChannelChanged, upto=house.monitor.world.seq))
+    second, first = [entry.event for entry in written]
+    assert isinstance(first, ChannelChanged)
+    assert isinstance(second, ChannelChanged)
+    assert (first.name, first.value, second.name) == ("night shift", UNSET, UNSET)
+    channel = house.monitor.world.channels[id]
+    assert (channel.name, channel.value["method_down"]) == ("night shift", "PUT")
 
 
 # --- what became of messages --------------------------------------------------------------------------------------
