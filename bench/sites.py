@@ -95,7 +95,7 @@ def ask(port: int, until_s: float) -> list[float]:
 
 def lateness(seen: list[tuple[int, float]], sites: int, began: float) -> list[float]:
     """By how many seconds each look at a healthy site missed the instant on its grid."""
-    from pingmon.core.site import phase
+    from pingmon.core.probe_times import phase
 
     return [(at - phase(site_id(number), INTERVAL)) % INTERVAL for number, at in seen if at >= began]
 

@@ -15,13 +15,12 @@ from verdict_world import DAEMON, SiteWorld, World, chance
 
 from pingmon.core.events import SiteSpec
 from pingmon.core.look import Fault, Look
+from pingmon.core.probe_times import LOCAL_PACE_S, next_probe
 from pingmon.core.site import (
     LOCAL_FAILURES,
-    LOCAL_PACE_S,
     Site,
     in_doubt,
     looked,
-    next_probe,
     remarkable,
     wants_round,
 )

@@ -57,8 +57,6 @@ SiteStatus: TypeAlias = Literal["new", "up", "suspect", "down", "unknown", "paus
 
 LOCAL_FAILURES: Final = 3
 """Bad looks in a row after which a site is down where there are no verifiers to ask."""
-LOCAL_PACE_S: Final = 10
-"""Seconds between them."""
 AGREEING: Final = 2
 """Rounds of an incident that must say the same if places disagree: one place may err twice, three hardly do."""
 UNOPPOSED_S: Final = 240
@@ -69,10 +67,6 @@ Its users are told within five minutes of the first failure: the look that decid
 RECOVERY_SUCCESSES: Final = 2
 LONE_SUCCESSES: Final = 10
 """Good looks here in a row, 30 s apart, that end an outage although all verifiers that can look see a failure."""
-DOWN_PACE_S: Final = 30
-"""Seconds between probes of a site that is down."""
-UNKNOWN_PACE_S: Final = (10, 30, 60, 120, 300)
-"""Seconds until a round without a verdict is repeated; the last wait repeats."""
 
 
 class Inquiry(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -242,23 +236,14 @@ def in_doubt(site: Site) -> bool:
     return site.status in ("suspect", "unknown") and site.incident is not None
 
 
-def next_probe(site: Site, planned: int, silent_until: int = 0) -> int:
-    """When the site is to be probed after a probe that was planned for `planned`; both on the site's own grid.
-
-    One that is down in a silence (see `telling.silent_until`) is looked at afresh at the very instant at which that
-    ends, and one that fails at that at which its patience does.
-    """
-    if site.status == "down":
-        due = planned + min(DOWN_PACE_S, site.spec.interval) * SECOND
-        return due if site.told or silent_until <= planned else min(due, silent_until)
-    if site.status in ("suspect", "unknown"):
-        return _next_in_doubt(site, planned)
-    return planned + site.spec.interval * SECOND
+def unopposed_ends(site: Site) -> int:
+    """When a site that is seen well nowhere is down; 0 if it is not such a one."""
+    return 0 if site.unopposed is None else site.unopposed + UNOPPOSED_S * SECOND
 
 
-def phase(site: Id, interval: int) -> int:
-    """Seconds into its interval at which a site is probed, so that sites spread evenly and stay where they are."""
-    return int(site.replace("-", ""), 16) % interval
+def patience_ends(site: Site) -> int:
+    """Until when a site must fail to be down; 0 if that does not matter."""
+    return site.incident + site.spec.patience * SECOND if site.incident and site.spec.patience else 0
 
 
 def code_of(looks: tuple[Look, ...], *, good: bool) -> int:
@@ -330,7 +315,7 @@ def _follows(site: Site, seen: Round, says: Verdict) -> Literal["", "up", "down"
         enough = says == "up" or site.successes >= AGREEING
         return "unknown" if says == "unknown" else "up" if enough else ""
     # The daemon's own look counts: what a verifier calls the end of its look is the time on another clock.
-    patient = own.at < _patience_ends(site)
+    patient = own.at < patience_ends(site)
     if says == "alone":
         trusted = not seen.asked or seen.place == "well" or own.fault == "status"
         sure = trusted and site.failures >= LOCAL_FAILURES + (seen.asked > 0)
@@ -345,35 +330,7 @@ def _follows(site: Site, seen: Round, says: Verdict) -> Literal["", "up", "down"
 def _told_anyway(site: Site, seen: Round, now: int) -> bool:
     """Whether the site has failed for long enough without anybody having seen it well, whoever could not look."""
     known = site.unopposed is not None and site.failures >= LOCAL_FAILURES
-    return known and bool(seen.place) and now >= _unopposed_ends(site)
-
-
-def _unopposed_ends(site: Site) -> int:
-    """When a site that is seen well nowhere is down; 0 if it is not such a one."""
-    return 0 if site.unopposed is None else site.unopposed + UNOPPOSED_S * SECOND
-
-
-def _patience_ends(site: Site) -> int:
-    """Until when a site must fail to be down; 0 if that does not matter."""
-    return site.incident + site.spec.patience * SECOND if site.incident and site.spec.patience else 0
-
-
-def _next_in_doubt(site: Site, planned: int) -> int:
-    """When to look at a site again that is suspect or unknown.
-
-    The look that decides, at the end of its patience or of having been unknown, begins exactly then, so that it ends no
-    sooner. Others keep away from it, or they would end just before and be made in vain.
-    """
-    if site.incident is None:  # nobody could see it, and nothing is known against it: there is no hurry
-        return planned + min(UNKNOWN_PACE_S[-1], site.spec.interval) * SECOND
-    pace = max(LOCAL_PACE_S, site.spec.patience // 2)
-    if site.rounds:
-        pace = UNKNOWN_PACE_S[min(site.rounds, len(UNKNOWN_PACE_S)) - 1]
-    due, least = planned + min(pace, site.spec.interval) * SECOND, LOCAL_PACE_S * SECOND
-    for ends in sorted((_patience_ends(site), _unopposed_ends(site) if site.rounds else 0)):
-        if planned < ends < due + least:
-            return max(ends, planned + least)
-    return due
+    return known and bool(seen.place) and now >= unopposed_ends(site)
 
 
 def _recovering(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:

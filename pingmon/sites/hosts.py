@@ -35,7 +35,8 @@ from pingmon.core.partner import (
 )
 from pingmon.core.partner_rules import Rules
 from pingmon.core.parts import Outcome
-from pingmon.core.site import Site, phase
+from pingmon.core.probe_times import phase
+from pingmon.core.site import Site
 from pingmon.core.times import SECOND
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor

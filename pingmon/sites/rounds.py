@@ -7,7 +7,7 @@
                                                   └─▶ nothing seen, for the third time: logged (unknown)
     due and in doubt ─▶ own look and the verifiers', in parallel ─▶ logged, judged
 
-A site that is well is looked at on its own grid (`core.site.phase`), others as `core.site.next_probe` says; one look at
+A site that is well is looked at on its own grid (`core.probe_times`), others at a pace of their own; one look at
 a site is under way at a time. What was missed while the process did not run is not made up for. A look that saw nothing
 or could not be logged is made again within `AGAIN_S`. Nothing here decides what was seen means (`core.site`) nor who is
 told (`core.telling`).
@@ -31,7 +31,8 @@ from pingmon.core.failures import FORBIDDEN_NAME, NOT_ALLOWED
 from pingmon.core.ids import Id
 from pingmon.core.look import ASKED, Look, Methods
 from pingmon.core.parts import Outcome
-from pingmon.core.site import Site, in_doubt, next_probe, phase, remarkable, wants_round
+from pingmon.core.probe_times import first_probe, next_probe, on_grid
+from pingmon.core.site import Site, in_doubt, remarkable, wants_round
 from pingmon.core.telling import overdue, silent_until
 from pingmon.core.times import SECOND
 from pingmon.core.verdict import Round, verdict
@@ -46,8 +47,6 @@ from pingmon.ticker import Ticker
 TICK_S: Final = 0.25
 SUSPENDED_S: Final = 10.0
 """A tick this much late means that the process did not run; then all sites are planned anew."""
-SOON_S: Final = 10
-"""Seconds over which the sites are spread that need a look at the start, because they are not up."""
 AGAIN_S: Final = 50
 """Seconds until a look that saw nothing, or could not be logged, is made again at the latest."""
 BLIND: Final = 3
@@ -227,7 +226,7 @@ class Rounds:
         self._agenda.clear()
         for site in self._monitor.world.sites.values():
             if site.status != "paused" and site.id not in self._looking:
-                self._agenda.put(site.id, _first(site, now))
+                self._agenda.put(site.id, first_probe(site, now))
 
     def _plan(self, id: Id, planned: int, look: _UnderWay, *, again: bool) -> None:
         """Plan the look after `look`, which was planned for `planned`. `again`: nothing came of it."""
@@ -238,7 +237,7 @@ class Rounds:
         if site.spec.url != look.url:
             due = now
         elif site.status == "up" or again:
-            due = _on_grid(site, now)
+            due = on_grid(site, now)
         else:
             silence = silent_until(site, self._monitor.world.host_of(site))
             due = max(now, next_probe(site, min(planned, now), silence))
@@ -420,17 +419,3 @@ class _Lateness:
             self._worst = (self._worst[1] if half == self._half + 1 else 0.0), 0.0
             self._half = half
         return self._worst
-
-
-def _first(site: Site, now: int) -> int:
-    """When to look at a site for the first time since the start. One that may be down comes soon."""
-    if site.status == "up":
-        return _on_grid(site, now)
-    return now + phase(site.id, SOON_S) * SECOND
-
-
-def _on_grid(site: Site, now: int) -> int:
-    """The first instant after `now` on the site's own grid."""
-    interval = site.spec.interval * SECOND
-    due = now - now % interval + phase(site.id, site.spec.interval) * SECOND
-    return due if due > now else due + interval

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pingmon.core import events as e
 from pingmon.core.answer import Answer, AnswerKind
 from pingmon.core.partner import Attribution, PartnerChanges, Rule
-from pingmon.core.site import Silence, next_probe
+from pingmon.core.probe_times import next_probe
+from pingmon.core.site import Silence
 from pingmon.core.telling import silent_until
 from pingmon.core.times import SECOND
 from tests.core.worlds import H1, H2, HOUR, MINUTE, S1, S2, T0, A, B, Log, bad, good, two_sites

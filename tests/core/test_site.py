@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from pingmon.core import probe_times
 from pingmon.core import site as machine
 from pingmon.core.events import SiteSpec
 from pingmon.core.flip import Flip
@@ -165,7 +166,7 @@ def test_a_site_that_is_down_recovers_although_no_verifier_can_look_or_all_lie()
     assert after(down, seen(good(), void("a"), void("b"), asked=2)).status == "down"
     assert after(down, *[seen(good(), void("a"), void("b"), asked=2)] * 2).status == "up"
     assert after(down, *[seen(good(), bad("a"), bad("b"), asked=2)] * LONE_SUCCESSES).status == "up"
-    assert LONE_SUCCESSES * machine.DOWN_PACE_S <= 300
+    assert LONE_SUCCESSES * probe_times.DOWN_PACE_S <= 300
 
 
 def test_rounds_without_a_verdict_are_counted_for_the_back_off() -> None:
@@ -173,7 +174,7 @@ def test_rounds_without_a_verdict_are_counted_for_the_back_off() -> None:
     site = after(fresh("up"), seen(bad()))
     paces = []
     for _ in range(7):
-        paces.append((machine.next_probe(site, T0) - T0) // SECOND)
+        paces.append((probe_times.next_probe(site, T0) - T0) // SECOND)
         site = after(site, seen(bad(), good("a"), bad("b"), asked=3))
     assert paces == [10, 10, 30, 60, 120, 300, 300]
 
@@ -181,15 +182,15 @@ def test_rounds_without_a_verdict_are_counted_for_the_back_off() -> None:
 @pytest.mark.parametrize(("status", "seconds"), [("up", 300), ("new", 300), ("down", 30), ("suspect", 10)])
 def test_the_pace_of_probes(status: SiteStatus, seconds: int) -> None:
     """On the site's own grid, and faster while it is not well."""
-    assert machine.next_probe(fresh(status), T0) == T0 + seconds * SECOND
+    assert probe_times.next_probe(fresh(status), T0) == T0 + seconds * SECOND
 
 
 @pytest.mark.parametrize(("planned", "due"), [(T0, 30), (T0 + 50 * SECOND, 60), (T0 + 60 * SECOND, 90)])
 def test_a_site_that_is_down_in_silence_is_looked_at_the_instant_it_ends(planned: int, due: int) -> None:
     """Not up to half a minute later, whoever was asked about; unless its users know of the outage already."""
     down, ends = fresh("down"), T0 + 60 * SECOND
-    assert machine.next_probe(down, planned, ends) == T0 + due * SECOND
-    assert machine.next_probe(replace(down, told=True), planned, ends) == planned + 30 * SECOND
+    assert probe_times.next_probe(down, planned, ends) == T0 + due * SECOND
+    assert probe_times.next_probe(replace(down, told=True), planned, ends) == planned + 30 * SECOND
 
 
 @pytest.mark.parametrize("status", ["new", "up", "down"])
@@ -275,7 +276,7 @@ def test_the_sum_of_an_hour_is_not_a_round_in_which_nobody_saw_anything(status: 
 def test_a_site_that_nobody_could_see_is_looked_at_at_its_own_pace(interval: int, seconds: int) -> None:
     """Nothing is known against it; but not for a day."""
     site = Site(SITE, "p", SiteSpec(url="http://e/", interval=interval), 1, T0, T0, "up")
-    assert machine.next_probe(after(site, seen(void())), T0) == T0 + seconds * SECOND
+    assert probe_times.next_probe(after(site, seen(void())), T0) == T0 + seconds * SECOND
 
 
 # --- what is logged -----------------------------------------------------------------------------------------------
@@ -350,7 +351,7 @@ def test_the_code_of_a_flip_is_the_highest_that_agrees_with_it() -> None:
 @given(sites=st.lists(st.uuids(version=4), min_size=200, max_size=300), interval=st.sampled_from([60, 300, 3600]))
 def test_sites_are_spread_over_their_interval(sites: list[object], interval: int) -> None:
     """No tenth of it has more than a third of them."""
-    tenths = [machine.phase(str(site), interval) * 10 // interval for site in sites]
+    tenths = [probe_times.phase(str(site), interval) * 10 // interval for site in sites]
     assert all(tenths.count(tenth) < len(tenths) / 3 for tenth in range(10))
 
 
@@ -412,7 +413,7 @@ def test_unknown_ends_within_five_minutes_while_a_site_fails_here_and_nobody_see
         now = own.at + 5 * SECOND
         site = after(site, seen(own, *others, asked=3, place=place))
         if site.status != "down":
-            planned = now = max(now, machine.next_probe(site, planned))
+            planned = now = max(now, probe_times.next_probe(site, planned))
         number += 1
     assert now - began <= 300 * SECOND
     assert number >= 2 or votes[0].count("bad") >= 2, "down by a single round without a quorum"
@@ -501,7 +502,7 @@ def test_rounds_are_repeated_every_half_of_the_patience() -> None:
     """But no faster than looks without verifiers, and no slower than the site is probed anyway."""
     for patience, pace in ((0, 10), (25, 12), (90, 45), (3600, 300)):
         site = after(patient(patience), seen(bad(at=T0)))
-        assert machine.next_probe(site, T0) == T0 + pace * SECOND
+        assert probe_times.next_probe(site, T0) == T0 + pace * SECOND
 
 
 @pytest.mark.parametrize(
@@ -511,14 +512,14 @@ def test_rounds_are_repeated_every_half_of_the_patience() -> None:
 def test_a_look_begins_the_instant_at_which_patience_ends(planned: int, due: int) -> None:
     """Not ten seconds before, in vain, nor within ten seconds of another; after it the pace is as before."""
     site = after(patient(90), seen(bad(at=T0 + 5 * SECOND)))
-    assert machine.next_probe(site, T0 + planned * SECOND) == T0 + due * SECOND
+    assert probe_times.next_probe(site, T0 + planned * SECOND) == T0 + due * SECOND
 
 
 def test_a_look_that_waits_longer_after_rounds_without_a_verdict_is_made_when_patience_ends() -> None:
     """However often the round has been repeated."""
     site = after(patient(400), seen(bad(at=T0)), *[seen(bad(at=T0 + 1), good("a"), bad("b"), asked=3)] * 6)
-    assert machine.next_probe(site, T0 + 220 * SECOND) == T0 + 400 * SECOND
-    assert machine.next_probe(site, T0 + 400 * SECOND) == T0 + 700 * SECOND
+    assert probe_times.next_probe(site, T0 + 220 * SECOND) == T0 + 400 * SECOND
+    assert probe_times.next_probe(site, T0 + 400 * SECOND) == T0 + 700 * SECOND
 
 
 def test_patience_is_measured_by_the_daemons_own_clock() -> None:
@@ -560,7 +561,7 @@ def test_a_site_that_fails_is_down_soon_after_its_patience_and_never_before(
             own = look()
             site = after(site, seen(own, bad("a", own.at), bad("b", own.at), asked=2))
         if site.status != "down":
-            planned = now = max(now, machine.next_probe(site, planned))
+            planned = now = max(now, probe_times.next_probe(site, planned))
     late_s = (now - incident) / SECOND - patience
     longest = max(tooks) + max(lags)
     assert late_s >= 0

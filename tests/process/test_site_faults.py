@@ -30,10 +30,9 @@ from pingmon.core.events import (
 )
 from pingmon.core.look import Look
 from pingmon.core.partner import PartnerSpec
-from pingmon.core.site import phase
+from pingmon.core.probe_times import SOON_S, phase
 from pingmon.core.times import SECOND
 from pingmon.sites.health import FRESH_S
-from pingmon.sites.rounds import SOON_S
 from pingmon.testing import PROJECT, uuid
 from pingmon.wire.signed import MISMATCH, STALE
 from tests.process.daemons import Received, Running, Starter, Verifying, until

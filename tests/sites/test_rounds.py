@@ -11,7 +11,8 @@ from twisted.logger import capturedLogs
 from pingmon.core.events import Event, SiteChanged, SiteChanges, SiteDeleted, SitePaused, SiteProbed, SiteResumed
 from pingmon.core.failures import FORBIDDEN_NAME, NOT_ALLOWED
 from pingmon.core.look import Fault
-from pingmon.core.site import Site, phase
+from pingmon.core.probe_times import phase
+from pingmon.core.site import Site
 from pingmon.core.times import HOUR, SECOND
 from pingmon.journal import JournalUnavailable
 from pingmon.sites.rounds import AGAIN_S
