@@ -112,7 +112,8 @@ def given_up(world: World, lost: Notification, error: str, at: int) -> tuple[Id,
     world.settle(lost, "given up", at, why=error)
     subject = world.subject(lost.flip.subject)
     audience = subject.audience
-    know = subject.spec.channels if audience is None or audience.seq != lost.flip.seq else audience.owed
+    know = set(subject.spec.channels if audience is None or audience.seq != lost.flip.seq else audience.owed)
+    know.update(owed.channel for owed in world.owed_about(subject) if owed.flip.seq == lost.flip.seq)
     others = [id for id in world.members[subject.project].channels if id != lost.channel and id not in know]
     relays = notify.relayed(lost, error, others, at)
     for relay in relays:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from msgspec.structs import replace
 
@@ -10,7 +12,7 @@ from pingmon.core.notify import Attempted, Audience, Delivery
 from pingmon.core.owing import told
 from pingmon.core.parts import Outcome
 from pingmon.core.times import SECOND
-from tests.core.worlds import C1, H1, H2, S1, T0, Log, P, bad, good
+from tests.core.worlds import C1, C2, H1, H2, H3, S1, T0, Log, P, bad, good
 
 GONE = 10**6
 
@@ -233,6 +235,19 @@ def test_all_that_waits_for_a_receiver_that_wants_no_more_is_given_up_at_once(lo
     assert [ended.became for ended in outcome.ended] == ["given up"] * 5
     assert (len(log.world.outbox[H1]), len(log.world.outbox[H2])) == (1, 5)
     assert outcome.channels == (H2,)
+
+
+def test_who_is_owed_what_one_receiver_could_not_be_told_is_not_owed_it_for_another(log: Log) -> None:
+    """Also of news that stand beside those about the way down and up."""
+    log.channel(H3)
+    log.now = round(datetime(2026, 1, 3, tzinfo=UTC).timestamp()) * SECOND
+    log.check(C2, kind="oncalendar", schedule="2026-01-02", channels=(H1, H2))
+    log.ping(C2)
+    log.add(C2, e.ScheduleEnded())
+    for gone in (H1, H2):
+        loses(log, gone)
+    (told,) = log.world.outbox[H3].values()
+    assert (told.flip.cause, told.relays) == ("ended", H1)
 
 
 def test_a_message_that_nobody_could_ever_send_is_given_up_alone(log: Log) -> None:
