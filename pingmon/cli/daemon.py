@@ -40,6 +40,9 @@ class Daemon:
 
     def ask(self, method: str, path: str, body: dict[str, str] | None = None) -> Any:
         """The answer to a request to `/api/v3/<path>`, decoded. `ClickException` with one line if it is an error."""
+        for name, text in (body or {}).items():
+            if text.encode("utf-8", "replace").decode() != text:
+                raise click.ClickException(f"{name} is not UTF-8")
         try:
             status, raw = self.request(method, path, body)
         except TimeoutError:

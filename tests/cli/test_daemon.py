@@ -72,3 +72,9 @@ def test_a_daemon_that_has_gone_is_not_looked_for_elsewhere(pair: tuple[socket.s
     assert daemon.ask("GET", "keys/") == {}
     with pytest.raises(click.ClickException, match="ended before it answered"):
         daemon.ask("GET", "keys/")
+
+
+def test_a_name_that_is_no_text_is_not_sent(pair: tuple[socket.socket, socket.socket]) -> None:
+    """As a shell may pass it; the line says which argument it was."""
+    with pytest.raises(click.ClickException, match="name is not UTF-8"):
+        Daemon(pair[0], patience_s=0.1).ask("POST", "projects/", {"name": "caf\udce9"})
