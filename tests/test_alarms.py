@@ -536,11 +536,11 @@ class Truth(RuleBasedStateMachine):
 
 
 TestTruth = Truth.TestCase
-TestTruth.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestTruth.settings = settings(max_examples=60, stateful_step_count=25)
 
 
 @given(times=st.lists(st.integers(1, 400), min_size=1, max_size=12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_replaying_the_log_gives_the_world_that_ran(times: list[int]) -> None:
     """After any history, a killed daemon's successor knows what it knew."""
     rig = Rig()

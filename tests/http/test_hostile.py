@@ -272,7 +272,7 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(PIECES, max_size=12), st.integers(1, 60))
 def test_anything_at_all(pieces: list[bytes], step: int) -> None:
     """Whatever is sent, in whatever pieces, it ends with an answer or the end, and the next ping is taken."""
@@ -287,7 +287,7 @@ def test_anything_at_all(pieces: list[bytes], step: int) -> None:
         still_well(house)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=10), st.booleans())
 def test_anything_at_all_over_http2(pieces: list[bytes], preface: bool) -> None:
     """The same over HTTP/2, frames or not."""

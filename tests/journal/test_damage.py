@@ -104,7 +104,7 @@ def test_the_undamaged_files_are_sound(samples: tuple[Sample, Sample]) -> None:
     assert [outcome(sample, sample.files) for sample in samples] == ["sound", "sound"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_changed_bytes_are_found_or_do_not_matter(samples: tuple[Sample, Sample], data: st.DataObject) -> None:
     sample = data.draw(st.sampled_from(samples))
@@ -118,7 +118,7 @@ def test_changed_bytes_are_found_or_do_not_matter(samples: tuple[Sample, Sample]
     outcome(sample, files)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_cut_off_file_is_found(samples: tuple[Sample, Sample], data: st.DataObject) -> None:
     sample = data.draw(st.sampled_from(samples))
@@ -128,7 +128,7 @@ def test_a_cut_off_file_is_found(samples: tuple[Sample, Sample], data: st.DataOb
     assert outcome(sample, files) == "damaged"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_block_of_zeros_is_found_or_does_not_matter(samples: tuple[Sample, Sample], data: st.DataObject) -> None:
     sample = data.draw(st.sampled_from(samples))

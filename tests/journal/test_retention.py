@@ -81,7 +81,7 @@ def expected(drafts: list[Draft], mark: int, retention: Retention) -> list[int]:
     return kept
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DRAFTS, st.data(), RETENTIONS, st.integers(1, 30), st.integers(1, 8))
 def test_trimming_keeps_exactly_what_the_rule_says_and_all_that_a_start_reads(
     drafts: list[Draft], data: st.DataObject, retention: Retention, budget: int, size: int
@@ -111,7 +111,7 @@ def test_trimming_keeps_exactly_what_the_rule_says_and_all_that_a_start_reads(
         assert found.trimmed == len(drafts) - found.entries
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DRAFTS, st.data(), RETENTIONS)
 def test_a_journal_in_memory_keeps_exactly_the_same(
     drafts: list[Draft], data: st.DataObject, retention: Retention

@@ -51,7 +51,7 @@ def content() -> bytes:
         return path.read_bytes()
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.data())
 def test_verify_finds_any_single_changed_removed_or_inserted_row(content: bytes, data: st.DataObject) -> None:
     table = data.draw(st.sampled_from(sorted(CHANGES)))
