@@ -2,8 +2,8 @@
 
 Waiting for a turn is pingmon's affair. It does not count against the site's timeout, but it has an end of its own.
 
-A reactor that was held up (by a long computation, a suspended machine, a clock that was set) runs its timers before it
-reads what has arrived meanwhile. So an end that comes late says nothing about the site.
+What arrived while the reactor was held up (by a long computation, a suspended machine) is read before a time is over
+(`outgoing.patience`). An end that comes late all the same says nothing about the site: nobody took its next step.
 """
 
 from __future__ import annotations
