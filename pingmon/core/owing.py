@@ -30,8 +30,10 @@ def owe(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
     for owed in world.owed_about(subject):
         if owed.flip.new == "down":
             world.settle(owed, "void", now, why="the outage ended with a pause")
-    if subject.relayed or subject.audience:
-        world.keep(replace(subject, relayed=(), audience=None))
+    audience = subject.audience
+    if audience is not None and audience.new == "down":
+        audience = None
+    world.keep(replace(subject, relayed=(), audience=audience))
     return ()
 
 

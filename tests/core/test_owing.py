@@ -250,6 +250,19 @@ def test_who_is_owed_what_one_receiver_could_not_be_told_is_not_owed_it_for_anot
     assert (told.flip.cause, told.relays) == ("ended", H1)
 
 
+def test_who_has_heard_of_the_way_up_hears_of_it_in_nobodys_stead_after_a_pause(log: Log) -> None:
+    """A check that is paused and up again has made no news; the way up before is still owed to one channel."""
+    log.ping(signal="fail")
+    loses(log)
+    sends(log, H2)
+    log.ping()
+    sends(log, H2)
+    log.add(C1, e.CheckPaused())
+    log.ping()
+    loses(log)
+    assert log.world.owed == {}
+
+
 def test_a_message_that_nobody_could_ever_send_is_given_up_alone(log: Log) -> None:
     """Its channel is well."""
     log.ping(signal="fail")

@@ -370,7 +370,10 @@ def acted(log: Log, stream: str, act: Any, at: int) -> None:
 def test_a_saved_world_and_the_entries_after_it_are_the_world_of_all_entries(
     acts: list[tuple[str, Any]], save_at: int
 ) -> None:
-    """Snapshot plus tail equals the fold of the log, for every history and every moment of saving."""
+    """Snapshot plus tail equals the fold of the log, for every history and every moment of saving.
+
+    And no message about a flip ends twice in one channel.
+    """
     log = Log()
     log.channel(H1)
     log.channel(H2)
@@ -381,6 +384,8 @@ def test_a_saved_world_and_the_entries_after_it_are_the_world_of_all_entries(
             saves.save(log.world)
     assert state(replayed(log)) == state(log.world)
     assert state(saves.restored(log)) == state(log.world)
+    ended = [each.owed for outcome in log.outcomes for each in outcome.ended if not each.after_all]
+    assert len({(owed.place, owed.channel) for owed in ended}) == len(ended)
 
 
 def test_parts_that_could_not_be_saved_are_saved_the_next_time(log: Log) -> None:
