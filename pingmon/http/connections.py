@@ -275,10 +275,13 @@ class Connection(Protocol):
         self._drop()
 
     def turn_out(self) -> None:
-        """Listen to this client no more, and wait no longer for it to read why than a refused one is lingered for."""
+        """Listen to this client no more, and give it the time until the next tick to read why.
+
+        Who floods comes again at once: connections that wait longer are many, and each costs memory.
+        """
         self.transport.unregisterProducer()
         self.transport.loseConnection()
-        self._closing = self.watch.tick - self.watch.flush
+        self._closing = self.watch.tick - self.watch.flush - self.watch.linger
         self._drop()
 
     def fail(self) -> None:
