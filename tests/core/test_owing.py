@@ -345,3 +345,19 @@ def test_a_deleted_channel_hears_nothing_in_anothers_stead(log: Log) -> None:
     log.add(H2, e.ChannelDeleted())
     assert log.world.checks[C1].relayed == ()
     assert log.ping(at=T0 + 1).channels == (H1,)
+
+
+def test_the_end_of_a_schedule_that_was_told_says_nothing_of_who_heard_of_the_way_up(log: Log) -> None:
+    """It is beside the flip: whoever hears of it alone has not heard of the flip."""
+    log.now = round(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) * SECOND
+    log.check(C2, kind="oncalendar", schedule="2026-01-02", channels=(H1, H2))
+    log.ping(C2, "fail")
+    sends(log, H1)
+    log.now += 30 * 3600 * SECOND
+    log.ping(C2)
+    log.add(C2, e.ScheduleEnded())
+    before = log.world.checks[C2].audience
+    ended = next(id for id, owed in log.world.outbox[H1].items() if owed.flip.cause == "ended")
+    log.add(H1, e.NotificationDelivered(ended, 3, 200))
+    assert log.world.checks[C2].audience == before
+    assert before is not None

@@ -569,3 +569,10 @@ def test_a_site_that_fails_is_down_soon_after_its_patience_and_never_before(
         assert late_s <= 10 + longest
     else:
         assert late_s <= 10 + 2 * longest or late_s + patience <= 2 * max(10 + max(lags), longest) + longest
+
+
+def test_a_round_of_an_older_log_brings_no_site_back_that_no_verifier_saw_well() -> None:
+    """Such rounds do not say how well the daemon's place was; they are judged by the rule of their time."""
+    site = after(fresh("down"), *(Round((good(),), 2, 1) for _ in range(LONE_SUCCESSES + 1)))
+    assert (site.status, site.successes) == ("down", 1)
+    assert after(site, Round((good(), good("a")), 2, 1)).status == "up"
