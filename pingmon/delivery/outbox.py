@@ -271,9 +271,10 @@ def _messages(count: int) -> str:
 
 def _log_answers(channel: Channel, now: int, waiting: int) -> None:
     assert channel.failing is not None
+    going = f"{_messages(waiting)} {'goes' if waiting == 1 else 'go'}"
     Outbox.log.info(
         "channel {channel} answers again, after {lasted}; {left} now",
         channel=called(channel),
         lasted=duration_text((now - channel.failing.since) // SECOND),
-        left="nothing waits for it" if not waiting else f"{_messages(waiting)} go",
+        left=going if waiting else "nothing waits for it",
     )
