@@ -16,6 +16,7 @@ _CURES: Final = {
     errno.EADDRINUSE: "; end what listens there, or choose another port with --listen, such as tcp:8001",
     errno.EACCES: "; ports below 1024 need root or a socket of systemd's (docs/operations.md)",
     errno.EADDRNOTAVAIL: "; this machine has no such address",
+    errno.ENOENT: "; the directory of the socket must be there",
 }
 """What to do about what the system says."""
 
@@ -44,6 +45,8 @@ def _reason(description: str, error: BaseException) -> str:
         return f"{port!r} is no port; write {kind}:8000" if port else f"write {kind}:8000"
     if kind == "systemd" and isinstance(error, LookupError):
         return "no such socket was handed over; is the daemon started by systemd, with a socket unit that names it?"
+    if "::" in description:
+        return r"a colon within a value is written \:, as in tcp:8000:interface=\:\:"
     text = str(error) or type(error).__name__
     if isinstance(error, TypeError) and (unknown := _unknown(text)):
         return f"{kind} takes no {unknown[1]}"

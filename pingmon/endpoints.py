@@ -70,7 +70,9 @@ def _of_folder(folder: str) -> Certificates:
 
 
 def _of_files(named: Named) -> Certificates:
-    key = named.pop("privateKey", "server.pem")
+    key = named.pop("privateKey", "")
+    if not key:
+        raise ValueError("no key is named; write ssl:443:privateKey=key.pem:certKey=cert.pem")
     files = [key, named.pop("certKey", key)]
     if "extraCertChain" in named:
         files.append(named.pop("extraCertChain"))

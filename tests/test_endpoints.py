@@ -33,6 +33,10 @@ from tests.authority import Certified
         ("tls:", "no folder is named; write tls:/etc/letsencrypt/live:443"),
         ("tls:/nowhere:8443", "/nowhere: No such file or directory"),
         ("ssl:8443:privateKey=/nowhere", "/nowhere: No such file or directory"),
+        ("ssl:8443", "no key is named; write ssl:443:privateKey=key.pem:certKey=cert.pem"),
+        ("tcp:8000:interface=::", r"a colon within a value is written \:, as in tcp:8000:interface=\:\:"),
+        ("tls:/x:8443:interface=::1", "/x: No such file or directory"),
+        ("unix:/nowhere/http.sock", "no such file or directory; the directory of the socket must be there"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_what_to_write_instead(endpoint: str, words: str) -> None:
@@ -48,6 +52,7 @@ def test_what_makes_no_sense_is_refused_with_what_to_write_instead(endpoint: str
         ("abc", "'abc' is no port"),
         ("8443:colour=red", "takes no colour"),
         ("8443:9", "takes no 9"),
+        ("8443:interface=::1", r"a colon within a value is written \:"),
         ("8443:backlog=x", "invalid literal"),
     ],
 )
