@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
-from typing import ClassVar, NoReturn, get_args
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn, get_args
 
 from twisted.python import usage
 
@@ -45,3 +47,21 @@ class DaemonOptions(usage.Options):
             super().parseOptions(options)
         except usage.UsageError as error:
             sys.exit(f"{self.program}: {error}; see twistd {self.program} --help")
+
+    def postOptions(self) -> None:
+        """Refuse files that `twistd` could not write, and would find out too late. Exits with status 1.
+
+        With `--chroot` nobody knows yet where its pidfile will be.
+        """
+        twistd: Mapping[str, Any] = self.parent or {}
+        for option in ("logfile", "pidfile"):
+            text = twistd.get(option)
+            if not text or text == "-" or (option == "pidfile" and twistd.get("chroot")):
+                continue
+            file = Path(twistd.get("rundir") or ".") / text if option == "pidfile" else Path(text)
+            if not file.parent.is_dir():
+                sys.exit(f"{self.program}: --{option} {text}: there is no directory {file.parent}")
+            if file.is_dir():
+                sys.exit(f"{self.program}: --{option} {text}: it is a directory")
+            if not os.access(file if file.exists() else file.parent, os.W_OK):
+                sys.exit(f"{self.program}: --{option} {text}: {file} cannot be written")

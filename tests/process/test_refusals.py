@@ -84,6 +84,23 @@ def keys_cannot_be_left(place: Path, port: int) -> tuple[list[str], str]:
     )
 
 
+def no_place_for_the_log(place: Path, port: int) -> tuple[list[str], str]:
+    return ["--logfile=/nowhere/x.log", *daemon(place)], (
+        "pingmon: --logfile /nowhere/x.log: there is no directory /nowhere"
+    )
+
+
+def no_place_for_the_pid(place: Path, port: int) -> tuple[list[str], str]:
+    return ["--pidfile=/nowhere/x.pid", *daemon(place)], (
+        "pingmon: --pidfile /nowhere/x.pid: there is no directory /nowhere"
+    )
+
+
+def log_is_a_directory(place: Path, port: int) -> tuple[list[str], str]:
+    (place / "log").mkdir()
+    return [f"--logfile={place / 'log'}", *daemon(place)], f"pingmon: --logfile {place / 'log'}: it is a directory"
+
+
 def no_secret(place: Path, port: int) -> tuple[list[str], str]:
     return ["pingmon-verifier", "--listen", "tcp:0"], "pingmon-verifier: --secret-file is needed"
 
@@ -113,6 +130,9 @@ REFUSALS: list[Spoil] = [
     no_table,
     garbage,
     keys_cannot_be_left,
+    no_place_for_the_log,
+    no_place_for_the_pid,
+    log_is_a_directory,
     no_secret,
     verifiers_port_taken,
     open_secret,
