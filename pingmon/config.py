@@ -237,6 +237,18 @@ def parse(tree: Mapping[str, Any], source: str) -> Config:
 
 # --- what is wrong in one place -----------------------------------------------------------------------------------
 
+_PLAIN: Final = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text in quotes",
+    "bool": "true or false",
+    "array": "an array",
+    "object": "a table",
+}
+"""What the types in msgspec's messages are called in TOML."""
+
+_type_name: Final = re.compile("`([a-z]+)`").sub
+
 
 def _problems(section: type[Struct], tree: Mapping[str, Any], prefix: str) -> Iterator[str]:
     types = get_type_hints(section, include_extras=True)
@@ -276,7 +288,8 @@ def _mismatch(wanted: Any, value: Any, path: str) -> Iterator[str]:
     try:
         msgspec.convert(value, wanted, dec_hook=_text)
     except msgspec.ValidationError as error:
-        yield f"{path}: {str(error)[:1].lower()}{str(error)[1:]}"
+        plain = _type_name(lambda name: _PLAIN.get(name[1], name[0]), str(error))
+        yield f"{path}: {plain[:1].lower()}{plain[1:]}"
 
 
 def _is_table(wanted: Any) -> bool:
@@ -284,7 +297,7 @@ def _is_table(wanted: Any) -> bool:
 
 
 def _hint(types: Mapping[str, Any]) -> str:
-    return f" (there are {', '.join(sorted(types))})"
+    return f" (known: {', '.join(sorted(types))})"
 
 
 # --- what does not go together ------------------------------------------------------------------------------------

@@ -143,15 +143,15 @@ def test_every_problem_is_reported_at_once_with_its_key() -> None:
         )
     assert [problem.split(" (")[0] for problem in caught.value.problems] == [
         "my.toml: colour: there is no such key",
-        "my.toml: data: expected `str`, got `int`",
+        "my.toml: data: expected a text in quotes, got a whole number",
         "my.toml: monitor: expected a table",
         'my.toml: http.trusted_proxies[1]: \'home\' is not a network such as "192.168.0.0/16" or "fd00::/8"',
         'my.toml: http.trusted_proxies[2]: expected a network such as "192.168.0.0/16", got 3',
         "my.toml: http.ping_url: expected one of '/ping/', '/'",
-        "my.toml: http.drain: expected `float` >= 0.0",
+        "my.toml: http.drain: expected a number >= 0.0",
         "my.toml: http.ports: there is no such key",
         "my.toml: http.base_url: expected an address such as \"https://ping.example.org\", got 'foo bar'",
-        "my.toml: pings.body_limit: expected `int`, got `str`",
+        "my.toml: pings.body_limit: expected a whole number, got a text in quotes",
     ]
 
 
@@ -184,9 +184,9 @@ def test_every_problem_in_every_verifier_is_reported_with_its_place() -> None:
             ],
         }
     )
-    assert [problem.split(" (there are")[0] for problem in found] == [
+    assert [problem.split(" (known: ")[0] for problem in found] == [
         "colour: there is no such key",
-        "sites.ask: expected `int` >= 0",
+        "sites.ask: expected a whole number >= 0",
         "sites.canaries[1]: expected a URL such as \"https://www.example.org/\", got 'a.example'",
         "sites.canaries[2]: expected a URL such as \"https://www.example.org/\", got ''",
         "verifier[1].url: expected an address such as \"https://verifier.example.org:8100\", got 'fra.example'",
@@ -196,7 +196,7 @@ def test_every_problem_in_every_verifier_is_reported_with_its_place() -> None:
         "verifier[2].secret[1]: is not base64 after whsec_",
         "verifier[2].secret[2]: has 7 bytes, at least 24 are needed",
         "verifier[2].secret[3]: expected a secret that begins with whsec_",
-        "verifier[3].name: expected `str` of length >= 1",
+        "verifier[3].name: expected a text in quotes of length >= 1",
         'verifier[3].url: expected an address such as "https://verifier.example.org:8100", got '
         "'https://user@fra.example/'",
         "verifier[3].secret: there is no secret in it",

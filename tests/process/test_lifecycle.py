@@ -124,7 +124,7 @@ def test_every_mistake_in_the_configuration_is_reported_at_once(start: Starter, 
     lines = [line for line in text(daemon).splitlines() if line.startswith("pingmon: ")]
     assert len(lines) == 2
     assert "colour: there is no such key" in lines[0]
-    assert "http.drain: expected `float` >= 0.0" in lines[1] == last
+    assert "http.drain: expected a number >= 0.0" in lines[1] == last
 
 
 def test_a_damaged_journal_ends_the_start_with_what_is_wrong_and_what_to_do(start: Starter) -> None:
