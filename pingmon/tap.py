@@ -6,17 +6,21 @@ The parts are imported inside functions, so that listing plugins and choosing a 
 from __future__ import annotations
 
 import socket
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
 from twisted.application.service import IService
+from twisted.logger import Logger
 
 from pingmon.config import BadConfig, Config, Log, load
 from pingmon.options import DaemonOptions
 
 PORT: Final = 8000
+
+log = Logger()
 
 
 class Options(DaemonOptions):
@@ -72,8 +76,13 @@ def makeService(options: Options) -> IService:
 
 
 def configured(options: Options) -> Config:
-    """The configuration file, with the options that win over it. Raises BadConfig."""
+    """The configuration file, with the options that win over it. Raises BadConfig.
+
+    A file with secrets in it that others may read is warned of.
+    """
     config = load(Path(options["config"])) if options["config"] else Config()
+    if config.verifier and Path(options["config"]).stat().st_mode & stat.S_IROTH:
+        log.warn("everybody may read {file}, which has secrets in it; chmod o-rwx {file}", file=options["config"])
     return replace(config, log=Log(options["log-level"])) if options["log-level"] else config
 
 

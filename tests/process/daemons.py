@@ -181,6 +181,7 @@ class Starter:
         arguments = [str(BIN / command[0]), *command[1:], "--data", str(data)]
         if config:
             path = self.tmp_path / f"config-{number}.toml"
+            path.touch(0o600)
             path.write_text(config)
             arguments += ["--config", str(path)]
         for endpoint in listen or (f"tcp:{port}:interface=127.0.0.1", rf"tcp:{port}:interface=\:\:1"):

@@ -54,6 +54,21 @@ def test_a_hangup_takes_up_what_can_be_and_names_what_cannot(start: Starter) -> 
     assert "Traceback" not in daemon.log.read_text()
 
 
+def test_secrets_that_everybody_may_read_are_warned_of_at_start_and_when_read_again(start: Starter) -> None:
+    """With what to do; not if the group may."""
+    daemon = start(config=f'[[verifier]]\nname = "fra"\nurl = "http://127.0.0.1:1"\nsecret = "whsec_{"a" * 40}"\n')
+    file = start.tmp_path / "config-0.toml"
+    said = f"everybody may read {file}, which has secrets in it; chmod o-rwx {file}"
+    file.chmod(0o640)
+    hang_up(daemon, "the configuration was read again")
+    assert said not in daemon.log.read_text()
+    file.chmod(0o644)
+    hang_up(daemon, said)
+    daemon.stop()
+    again = start(start.tmp_path / "again", command=("twistd", "-n", "--pidfile=", "pingmon", "--config", str(file)))
+    until(lambda: said in again.log.read_text(), "the warning")
+
+
 def test_a_bad_file_leaves_all_as_it_was_and_says_why(start: Starter) -> None:
     """Each mistake by its key."""
     daemon = start(config="[limits]\nchecks = 1\n")
