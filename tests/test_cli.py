@@ -87,7 +87,7 @@ def test_verify_names_the_damage_and_exits_with_1(run: Run, data: Path) -> None:
 
 
 def test_a_backup_is_looked_at_where_it_lies(run: Run, data: Path, tmp_path: Path) -> None:
-    """Under whatever name."""
+    """Under whatever name, and nothing is left beside it."""
     copy = tmp_path / "backups" / "monday.sqlite3"
     copy.parent.mkdir()
     assert run("backup", str(copy)).exit_code == 0
@@ -95,6 +95,8 @@ def test_a_backup_is_looked_at_where_it_lies(run: Run, data: Path, tmp_path: Pat
     runner = CliRunner()
     assert runner.invoke(main, ["journal", "verify", str(copy)]).stdout.startswith("sound: 21 entries up to 23")
     assert seqs(runner.invoke(main, ["journal", "tail", "-n", "2", "--data", str(copy)]).stdout) == [22, 23]
+    assert runner.invoke(main, ["journal", "backup", "--data", str(copy), str(tmp_path / "again")]).exit_code == 0
+    assert list(copy.parent.iterdir()) == [copy]
 
 
 @pytest.mark.parametrize("command", ["verify", "tail", "export", "backup"])

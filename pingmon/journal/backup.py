@@ -14,6 +14,7 @@ from typing import Final
 
 from pingmon.journal import schema
 from pingmon.journal.errors import JournalUnavailable, translated
+from pingmon.journal.files import is_copy
 from pingmon.journal.verify import Progress, Verified, sound, unheard
 
 STEP_PAGES: Final = 1000
@@ -58,7 +59,7 @@ def _reserve(path: Path) -> None:
 def _copy(path: Path, draft: Path, progress: Progress) -> None:
     with (
         translated(path),
-        closing(schema.connect(path, write=False)) as source,
+        closing(schema.connect(path, write=False, alone=is_copy(path))) as source,
         closing(sqlite3.connect(draft, isolation_level=None)) as copy,
     ):
         source.execute("BEGIN")

@@ -22,6 +22,11 @@ WAL_HEADER: Final = 32
 FRAME_HEADER: Final = 24
 
 
+def is_copy(path: Path) -> bool:
+    """Whether no daemon ever had the journal at `path` open, as with a backup: it left no lock, and there is no log."""
+    return not path.with_name(path.name + "-lock").exists() and not log_of(path).exists()
+
+
 def log_of(path: Path) -> Path:
     """The write-ahead log of the journal at `path`."""
     return path.with_name(path.name + "-wal")

@@ -11,6 +11,7 @@ from typing import Final
 from pingmon.core.events import Entry, Id
 from pingmon.journal import schema
 from pingmon.journal.errors import translated
+from pingmon.journal.files import is_copy
 from pingmon.journal.meta import Meta
 from pingmon.journal.reading import read_entries, read_head, read_newest
 
@@ -42,5 +43,5 @@ def newest_entries(path: Path, count: int, stream: Id | None = None) -> list[Ent
 def _opened(path: Path) -> Iterator[tuple[sqlite3.Connection, Meta]]:
     with translated(path):
         schema.check_file(path)
-        with closing(schema.connect(path, write=False)) as db:
+        with closing(schema.connect(path, write=False, alone=is_copy(path))) as db:
             yield db, schema.check_schema(path, db)

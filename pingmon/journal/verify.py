@@ -1,7 +1,7 @@
 """The whole examination of a journal: is everything in it what was written, and is everything there?
 
 It reads in one read transaction, so it may run beside the daemon; the write-ahead log grows meanwhile. It changes
-nothing.
+nothing, and leaves nothing beside a backup, which may be where nobody can write.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pingmon.journal import schema
 from pingmon.journal.codec import decoded
 from pingmon.journal.derived import check_flips, read_state
 from pingmon.journal.errors import JournalDamaged, translated
+from pingmon.journal.files import is_copy
 from pingmon.journal.meta import Meta
 from pingmon.journal.reading import EventRow, commit_fault, commits, kept_fault, kept_rows, read_head
 
@@ -55,7 +56,7 @@ def verify(path: Path, progress: Progress = unheard) -> Verified:
     try:
         with translated(path):
             schema.check_file(path)
-            with closing(schema.connect(path, write=False)) as db:
+            with closing(schema.connect(path, write=False, alone=is_copy(path))) as db:
                 db.execute("BEGIN")
                 examined.all(path, db)
     except JournalDamaged as error:
