@@ -118,9 +118,14 @@ def status(check: Check, view: View) -> str:
 def warnings(subject: Subject) -> list[str]:
     """What is perhaps not as it was meant with a check or site, a sentence each."""
     if subject.spec.channels:
-        return []
+        return ["it went down when it had no channels: nobody was told"] if _down_unheard(subject) else []
     now = "it is down, and nobody is told" if subject.status == "down" else "nobody is told when it goes down"
     return [f"it has no channels: {now}"]
+
+
+def _down_unheard(subject: Subject) -> bool:
+    audience = subject.audience
+    return subject.status == "down" and audience is not None and audience.new == "down" and not audience.owed
 
 
 def tagged(subject: Subject, tags: frozenset[str]) -> bool:

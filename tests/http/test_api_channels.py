@@ -516,6 +516,22 @@ def test_a_check_that_is_there_keeps_its_channels() -> None:
     assert house.get(f"/api/v3/checks/{id}").json["warnings"] == ["it has no channels: it is down, and nobody is told"]
 
 
+def test_who_gets_channels_when_it_is_down_is_warned_that_nobody_was_told() -> None:
+    """Until it goes down again: a channel that came later does not hear of the outage."""
+    house = House()
+    id = house.create(name="db", channels="")
+    house.ping(id, "fail")
+    house.channel()
+    path = f"/api/v3/checks/{id}"
+    warned = ["it went down when it had no channels: nobody was told"]
+    assert house.post(path, {"channels": "*"}).json["warnings"] == warned
+    assert house.get(path).json["warnings"] == warned
+    house.ping(id)
+    assert house.get(path).json["warnings"] == []
+    house.ping(id, "fail")
+    assert house.get(path).json["warnings"] == []
+
+
 def test_an_outage_that_is_told_late_is_told_under_the_flip_that_it_is_about() -> None:
     """Its host had asked for silence; the message came with a later look, and the flip shows it all the same."""
     house = House()
