@@ -15,7 +15,7 @@ from pingmon.http.answers import Answer, ApiError, json_answer, not_found
 from pingmon.http.api_call import Call
 from pingmon.http.keys import new_id
 from pingmon.wire.checks import check_json, tagged
-from pingmon.wire.fields import Given, changes, channel_ids, judged, unique_fields
+from pingmon.wire.fields import FIELDS, Given, changes, channel_ids, ignored, judged, unique_fields
 
 
 async def list_checks(call: Call) -> Answer:
@@ -47,7 +47,7 @@ async def create_check(call: Call) -> Answer:
         if created.result == "full":
             raise ApiError(403, f"too many checks: a project may have {most}")
         if created.result == "created":
-            return _shown(call, _known(created), 201)
+            return _taken(call, _known(created), 201)
         twin = _known(created)
     return await _changed(call, twin, given)
 
@@ -98,7 +98,7 @@ async def _changed(call: Call, check: Check, given: Given) -> Answer:
     wanted = changes(given, check.spec, call.version, call.channels(), call.monitor.now())
     if wanted.applied_to(check.spec) != check.spec:
         check = _known(await call.submit(check.id, CheckChanged(wanted)))
-    return _shown(call, check)
+    return _taken(call, check)
 
 
 def _known(outcome: Outcome) -> Check:
@@ -108,8 +108,15 @@ def _known(outcome: Outcome) -> Check:
     return outcome.check
 
 
-def _shown(call: Call, check: Check, status: int = 200) -> Answer:
-    return json_answer(check_json(check, call.view()), status)
+def _shown(call: Call, check: Check) -> Answer:
+    return json_answer(check_json(check, call.view()))
+
+
+def _taken(call: Call, check: Check, status: int = 200) -> Answer:
+    """The check as the request has made it, with a warning of what was not understood."""
+    shown = check_json(check, call.view())
+    shown["warnings"] += ignored(call.body, FIELDS, shown)
+    return json_answer(shown, status)
 
 
 def _not_paused() -> ApiError:

@@ -19,7 +19,7 @@ from pingmon.http.answers import Answer, ApiError, json_answer, not_found, try_a
 from pingmon.http.api_call import Call
 from pingmon.http.keys import new_id
 from pingmon.wire.checks import Json, tagged
-from pingmon.wire.fields import judged
+from pingmon.wire.fields import ignored, judged
 from pingmon.wire.looks import look_json
 from pingmon.wire.site_fields import FIELDS, changes, created
 from pingmon.wire.sites import SiteView, site_json
@@ -47,7 +47,7 @@ async def create_site(call: Call) -> Answer:
     outcome = await call.submit(new_id(call.random_bytes), SiteCreated(call.project, spec, most))
     if outcome.result == "full":
         raise ApiError(403, f"too many sites: a project may have {most}")
-    return _shown(call, _known(outcome), 201)
+    return _taken(call, _known(outcome), 201)
 
 
 async def read_site(call: Call, id: Id) -> Answer:
@@ -63,7 +63,7 @@ async def update_site(call: Call, id: Id) -> Answer:
         _refuse(call, wanted.applied_to(site.spec).url)
     if wanted.applied_to(site.spec) != site.spec:
         site = _known(await call.submit(id, SiteChanged(wanted)))
-    return _shown(call, site)
+    return _taken(call, site)
 
 
 async def delete_site(call: Call, id: Id) -> Answer:
@@ -122,8 +122,15 @@ def _known(outcome: Outcome) -> Site:
     return outcome.site
 
 
-def _shown(call: Call, site: Site, status: int = 200) -> Answer:
-    return json_answer(_showing(call)(site), status)
+def _shown(call: Call, site: Site) -> Answer:
+    return json_answer(_showing(call)(site))
+
+
+def _taken(call: Call, site: Site, status: int = 200) -> Answer:
+    """The site as the request has made it, with a warning of what was not understood."""
+    shown = _showing(call)(site)
+    shown["warnings"] += ignored(call.body, FIELDS, shown)
+    return json_answer(shown, status)
 
 
 def _hosts(call: Call) -> dict[str, Partner]:

@@ -1,9 +1,9 @@
 """The fields of a check as clients send them: their rules, the errors they cause, and the settings they make.
 
 The table `FIELDS` is the contract: names, order, limits and error texts are those of the management API. Fields are
-judged in the order of the table and only the first error is told. Unknown fields are ignored. Stricter than the
-reference server in one point: text that no column or header could hold (NUL, half a surrogate pair) is an error, and
-`true` is no number.
+judged in the order of the table and only the first error is told. Unknown fields are ignored, and the answer warns of
+them. Stricter than the reference server in one point: text that no column or header could hold (NUL, half a surrogate
+pair) is an error, and `true` is no number.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ Given: TypeAlias = Mapping[str, Any]
 """The known fields of a request, each as its rule wants it."""
 
 SLUG_MAX: Final = 100
+NAME_SHOWN: Final = 50
+"""Characters of the name of an unknown field that a warning repeats."""
+NAMES_SHOWN: Final = 10
+"""Unknown fields that a warning names."""
 SLUG_FOLLOWS_NAME: Final = (1, 2)
 """Versions of the API in which the name makes the slug."""
 
@@ -105,6 +109,13 @@ def judged(body: Mapping[str, object], fields: Mapping[str, Rule] = FIELDS) -> G
                 raise Invalid(f"json validation error: {trouble}")
             given[name] = body[name]
     return given
+
+
+def ignored(body: Mapping[str, object], fields: Mapping[str, Rule], shown: Mapping[str, object]) -> list[str]:
+    """A warning of those keys of `body` that mean nothing; what is `shown` may be sent back as it came."""
+    unknown = [name for name in body if name not in fields and name not in shown and name != "api_key"]
+    listed = ", ".join(name[:NAME_SHOWN] for name in unknown[:NAMES_SHOWN])
+    return [f"ignored, because there are no such fields: {listed}"] if unknown else []
 
 
 def fault(rule: Rule, value: object, name: str) -> str | None:

@@ -30,6 +30,23 @@ def test_create() -> None:
     assert house.check(shown["uuid"]).project == PROJECT
 
 
+def test_a_field_that_is_misspelt_is_ignored_and_warned_of() -> None:
+    """On creating and changing, checks and sites; what was read may be sent back whole. None is repeated at length."""
+    house = House()
+    ignored = "ignored, because there are no such fields: "
+    bare = "it has no channels: nobody is told when it goes down"
+    for path, more in ((CHECKS, {"timeout": 300}), ("/api/v3/sites/", {"url": "https://x.example/"})):
+        made = house.post(path, {**more, "timout": 5, "name": "x"}).json
+        assert made["warnings"] == [bare, f"{ignored}timout"]
+        place = path + made["uuid"]
+        assert house.get(place).json["warnings"] == [bare]
+        assert house.post(place, {**made, "name": "y"}).json["warnings"] == [bare]
+        many = {"n" * 99: 2} | {str(number): 0 for number in range(99)}
+        assert house.post(place, many).json["warnings"] == [
+            bare, f"{ignored}{'n' * 50}, {', '.join(str(number) for number in range(9))}"
+        ]  # fmt: skip
+
+
 def test_versions_before_3_make_the_slug_from_the_name() -> None:
     """Version 1 and 2 give a named check its slug, on creation and on update."""
     house = House()
