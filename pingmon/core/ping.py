@@ -7,6 +7,7 @@ keyword filters, which replace the action; last, a paused check with manual resu
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Final
 
 from pingmon.core.check import Status
@@ -15,6 +16,8 @@ from pingmon.core.events import CheckSpec, Signal
 USER_AGENT_MAX: Final = 200
 """Characters of a user agent that are kept."""
 
+_severed_sub: Final = re.compile(rb"\A[\x80-\xbf]{1,3}(?![\x80-\xbf])").sub
+"""Without the rest of a character before the first whole one."""
 _utf8: Final = codecs.getincrementaldecoder("utf-8")
 
 
@@ -33,9 +36,13 @@ def meaning(
 
 
 def is_text(kept: bytes, *, cut: bool) -> bool:
-    """Whether the kept part of a body is UTF-8; with `cut`, a character severed at its end does not disqualify it."""
+    """Whether the kept part of a body is UTF-8.
+
+    A character severed at its beginning does not disqualify it (`tail -c` severs one); nor one at its end, with `cut`.
+    """
     if kept.isascii():
         return True
+    kept = _severed_sub(b"", kept) or kept
     try:
         _utf8().decode(kept, final=not cut)
     except UnicodeDecodeError:

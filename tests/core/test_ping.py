@@ -76,6 +76,18 @@ def test_what_is_not_utf_8_is_not_text(body: bytes) -> None:
     assert not is_text(body, cut=False)
 
 
+@given(text=st.text(min_size=2, max_size=50), rest=st.integers(1, 3))
+def test_the_end_of_a_text_is_text_wherever_it_begins(text: str, rest: int) -> None:
+    """`tail -c` cuts the first character in two, and what is left of an output says why the job failed."""
+    assert is_text(text[0].encode()[-rest:] + text[1:].encode(), cut=False)
+
+
+@pytest.mark.parametrize("body", [b"\x80", b"\xbf\x80", b"\x80\x80\x80\x80ok", b"\xff\x80ok", b"\x80ok\xff"])
+def test_more_than_one_severed_character_is_not_text(body: bytes) -> None:
+    """Nor is nothing but such bytes."""
+    assert not is_text(body, cut=False)
+
+
 def test_a_cut_does_not_excuse_bad_bytes_before_it() -> None:
     """Only the last character may be incomplete."""
     assert is_text(b"\xe2\x82", cut=True)
