@@ -189,6 +189,8 @@ class Request(server.Request):
     def process(self) -> None:
         """As Twisted's, but with our own Server header and without content encoders."""
         self.site = self.channel.site
+        if self._authority is not None:  # it counts, and not what Host says (RFC 9112 3.2.2)
+            self.requestHeaders.setRawHeaders(b"Host", [self._authority])
         self.setHeader(b"Server", SERVER)
         self.setHeader(b"Date", self.connection.watch.dates.header())
         self.prepath = []

@@ -370,6 +370,17 @@ def test_two_hosts() -> None:
         assert house.ask("http://x/api", "GET", b"", "Host: y").body == b"bad host"
 
 
+@pytest.mark.parametrize("host", ["\u00ff", "<x>", "other", "a..b"])
+def test_the_host_in_the_target_counts(host: str) -> None:
+    """With a target that names a host, what Host says is neither shown nor stumbled over."""
+    with House() as house:
+        line = house.line()
+        line.send(f"GET http://h:81/ HTTP/1.1\r\nHost: {host}\r\n\r\n".encode("latin-1"))
+        assert line.reply().status == 200
+        assert b" http://h:81/ping/" in line.reply().body
+        assert host.encode("latin-1") not in line.reply().body
+
+
 def test_requests_without_host() -> None:
     """HTTP/1.1 without Host is refused (except for pings), HTTP/1.0 is not."""
     with House() as house:
