@@ -176,7 +176,7 @@ class Connection(Protocol):
 
     def _all_came(self) -> None:
         if not self.deaf and isinstance(self.channel, Channel) and self.channel.requests:
-            self.channel.requests[-1].end_early()
+            self.channel.requests[-1].break_off()
         if not self.busy:
             self.transport.loseConnection()
 
@@ -253,7 +253,7 @@ class Connection(Protocol):
                 self.transport.abortConnection()
         elif self.arriving:
             for request in [late for late in self.arriving if tick - late.begun > watch.deadline]:
-                request.too_slow()
+                request.break_off()
         elif self.busy or self.held:
             return
         elif self._within_a_request():
@@ -315,7 +315,7 @@ class Connection(Protocol):
 
     def _cut_off(self) -> None:
         if isinstance(self.channel, Channel) and self.channel.requests:
-            self.channel.requests[-1].too_slow()
+            self.channel.requests[-1].break_off()
         else:
             self.transport.loseConnection()
 

@@ -127,11 +127,11 @@ class Request(server.Request):
         """
         return hasattr(self.channel, "requestComplete")
 
-    def too_slow(self) -> None:
-        """The deadline is over. A ping whose body has not come whole counts all the same; all else is cut off."""
+    def break_off(self) -> None:
+        """No more of it comes in time. A ping counts with what has come of its body; all else is cut off."""
         if self._is_ping:
             self.end_early()
-        else:
+        elif self._state is State.ARRIVING:
             self._leave()
 
     # --- whole ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
 
 from pingmon.http.connections import Connection
 from pingmon.http.door import DoorSettings
@@ -190,6 +191,30 @@ def test_half_closed_within_a_body() -> None:
         line.end()
         assert line.reply().status == 200
         assert house.entries[-1].payload == b"hi"
+        assert line.closed
+
+
+@pytest.mark.parametrize("body", ["Content-Length: 50\r\n\r\n{}", "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"])
+def test_half_closed_within_another_body(body: str) -> None:
+    """Anything but a ping is not done by halves: nobody may take the beginning of a body for the whole."""
+    with House() as house:
+        line = house.line()
+        line.send(f"POST /api HTTP/1.1\r\nHost: h\r\n{body}".encode())
+        line.end()
+        assert line.replies() == []
+        assert line.closed
+
+
+def test_half_closed_while_another_answer_is_made() -> None:
+    """A request that came whole before the end is answered, whatever it is."""
+    with House() as house:
+        house.root.putChild(b"late", late := Late())
+        line = house.line()
+        line.send(b"POST /late HTTP/1.1\r\nHost: h\r\n\r\n")
+        line.end()
+        assert not line.closed
+        late.request.finish()
+        assert line.reply().status == 200
         assert line.closed
 
 
@@ -422,6 +447,17 @@ def test_targets(target: str, status: int) -> None:
         assert reply.status == status
         if status == 404:
             assert (reply.body, reply.headers["Content-Type"]) == (b"not found", "text/plain; charset=utf-8")
+
+
+class Late(Resource):
+    """Keeps a request, to be answered later."""
+
+    isLeaf = True
+
+    def render(self, request: Any) -> int:
+        self.request = request
+        request.setHeader(b"Content-Length", b"0")
+        return NOT_DONE_YET
 
 
 class Codes(Resource):
