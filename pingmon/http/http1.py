@@ -145,10 +145,12 @@ class Channel(HTTPChannel):
         super().allHeadersReceived()
 
     def checkPersistence(self, request: Any, version: bytes) -> bool:
-        persistent: bool = super().checkPersistence(request, version)
-        if persistent and self._bare:
+        """As Twisted's, which overlooks `close` before a comma and in all but the first of several headers."""
+        options = b",".join(request.requestHeaders.getRawHeaders(b"Connection", ())).lower().replace(b",", b" ").split()
+        persistent = version == b"HTTP/1.1" and b"close" not in options and not self._bare
+        if not persistent:
             request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
-        return persistent and not self._bare
+        return persistent
 
     def rawDataReceived(self, data: bytes) -> None:
         super().rawDataReceived(data)

@@ -166,6 +166,17 @@ def test_clock_that_is_set() -> None:
         assert line.reply().status == 200
 
 
+@pytest.mark.parametrize("options", ["close", "TE, close", "close, TE", "Close,TE", "keep-alive\r\nConnection: close"])
+@pytest.mark.parametrize("target", [f"/ping/{CHECK}", "/api"])
+def test_clients_that_want_the_end(options: str, target: str) -> None:
+    """Who asks for the end of the connection gets it, however he asks."""
+    with House() as house:
+        line = house.line()
+        line.send(f"GET {target} HTTP/1.1\r\nHost: h\r\nConnection: {options}\r\n\r\n".encode())
+        assert line.reply().headers["Connection"] == "close"
+        assert line.closed
+
+
 def test_half_closed_connection() -> None:
     """A client that says it will send no more still gets its answers, and then the end."""
     with House(at_once=False) as house:
