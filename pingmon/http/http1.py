@@ -16,7 +16,12 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.interfaces import IAddress
-from twisted.web.http import HTTPChannel, _ChunkedTransferDecoder, _IdentityTransferDecoder
+from twisted.web.http import (
+    HTTPChannel,
+    _ChunkedTransferDecoder,
+    _IdentityTransferDecoder,
+    _MalformedChunkedDataError,
+)
 
 from pingmon.http.plain import BAD_REQUEST, HEAD_TOO_LARGE, URL_TOO_LONG, Answer
 
@@ -27,8 +32,8 @@ HEADERS_MAX: Final = 100
 HEAD_BYTES_MAX: Final = 16_384
 BITE: Final = 1024
 """Chunks of one byte each cost most: 4 µs, and a sixth as many are in so many bytes."""
-LINES: Final = ("CHUNK_LENGTH", "TRAILER")
-"""States of a chunked body in which a line is awaited; a whole one has been taken from its buffer."""
+LINES: Final = ("CHUNK_LENGTH", "CRLF", "TRAILER")
+"""States of a chunked body in which a line end is awaited."""
 
 _not_ascii: Final = re.compile(rb"[\x80-\xff]")
 
@@ -52,6 +57,29 @@ class Unpaced:
     def unregisterProducer(self) -> None:
         """The connection is about to close."""
         self._transport.unregisterProducer()
+
+
+class Chunks(_ChunkedTransferDecoder):
+    """A chunked body, whose lines all end in CRLF.
+
+    Twisted takes a bare LF for a part of a trailer, where others end a line: then the next request is a trailer, too.
+    Elsewhere it waits for more.
+    """
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        if self.state in LINES:
+            self._refuse_bare_line_end()
+
+    def _dataReceived_TRAILER(self) -> bool:
+        self._refuse_bare_line_end()
+        going_on: bool = super()._dataReceived_TRAILER()
+        return going_on
+
+    def _refuse_bare_line_end(self) -> None:
+        end = self._buffer.find(b"\n")
+        if end == 0 or (end > 0 and self._buffer[end - 1 : end] != b"\r"):
+            raise _MalformedChunkedDataError("a line that does not end in CRLF")
 
 
 class Channel(HTTPChannel):
@@ -152,16 +180,16 @@ class Channel(HTTPChannel):
             request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
         return persistent
 
-    def rawDataReceived(self, data: bytes) -> None:
-        super().rawDataReceived(data)
-        decoder = None if self.connection.deaf else self._transferDecoder
-        if isinstance(decoder, _ChunkedTransferDecoder) and decoder.state in LINES and b"\n" in decoder._buffer:
-            self._respondToBadRequestAndDisconnect()  # or it would wait for a CR until the deadline
+    def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
+        if header == b"Transfer-Encoding" and data.lower() == b"identity":
+            self.refuse(BAD_REQUEST)  # Twisted lets it pass, alone and beside `chunked` (RFC 9112 6.1)
+            return False
+        chosen: bool = super()._maybeChooseTransferDecoder(header, data)
+        if chosen and header == b"Transfer-Encoding":
+            self._transferDecoder = Chunks(self.requests[-1].handleContentChunk, self._finishRequestBody)
+        return chosen
 
     def headerReceived(self, line: bytes) -> bool:
-        if line[:18].lower() == b"transfer-encoding:" and line[18:].strip(b" \t").lower() != b"chunked":
-            self.refuse(BAD_REQUEST)  # Twisted lets `identity` pass, alone and beside `chunked` (RFC 9112 6.1)
-            return False
         try:
             received: bool = super().headerReceived(line)
         except ValueError:  # a Content-Length of more digits than Python converts

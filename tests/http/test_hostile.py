@@ -82,6 +82,12 @@ def test_smuggling(headers: bytes) -> None:
         b"1\nx\r\n",
         b"1\r\nxy\r\n",
         b"1\r\nx\n",
+        b"1\r\nx\n0\n\n",
+        b"1\r\nx\r\n0\n",
+        b"1\r\nx\r\n0\r\n\n",
+        b"1\r\nx\r\n0\r\n\nX: y\r",
+        b"1\r\nx\r\n0\r\nX: y\n\r\n",
+        b"1\r\nx\r\n0\r\nX: y\nContent-Length: 9\r\n\r\n",
         b"\r\n",
         b"1;\x00\r\nx\r\n",
         b"f" * 2000,
@@ -89,12 +95,13 @@ def test_smuggling(headers: bytes) -> None:
         b"0\r\n" + b"X: y\r\n" * 20_000,
     ],
 )
-def test_bad_chunks(chunks: bytes) -> None:
-    """A chunked body that is none is refused and records nothing."""
+@pytest.mark.parametrize("behind", [b"", SMUGGLED])
+def test_bad_chunks(chunks: bytes, behind: bytes) -> None:
+    """A chunked body that is none is refused at once and records nothing."""
     with House() as house:
         line = house.line()
         line.send(START + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
-        line.send(SMUGGLED)
+        line.send(behind)
         assert [reply.status for reply in line.replies()] == [400]
         assert house.entries == []
         still_well(house)
