@@ -69,7 +69,7 @@ class Request(server.Request):
     def gotLength(self, length: int | None) -> None:
         """The head is complete, and a body of `length` bytes will follow (None: not known)."""
         self.content = BytesIO()
-        if length != 0:
+        if length != 0 or self._is_stream():  # HTTP/2 says 0 for any GET, and a body may come all the same
             self._expect_body(length)
 
     def _expect_body(self, length: int | None) -> None:
@@ -90,8 +90,6 @@ class Request(server.Request):
         """A part of the body: keep what is wanted, drop the rest."""
         if self._state is not State.ARRIVING:
             return
-        if not self._head_known:  # HTTP/2 takes a GET for one without body until one comes
-            self._expect_body(None)
         room = self._keep - self.came
         self.came += len(data)
         if room > 0:
@@ -183,6 +181,8 @@ class Request(server.Request):
         if not makes_sense(self.method, self.path):
             return BAD_REQUEST
         hosts = self.requestHeaders.getRawHeaders(b"Host", ())
+        if self._is_stream():  # `:authority` is one of them, and h2 has seen that they agree
+            hosts = hosts[:1]
         sane = host_is_sane(self._authority, hosts, needed=self.clientproto != b"HTTP/1.0")
         return None if sane else BAD_HOST
 

@@ -118,6 +118,21 @@ def test_ping_with_a_slow_body_counts() -> None:
         assert client.gone
 
 
+def test_ping_whose_end_does_not_come_counts() -> None:
+    """At the deadline, or when the client hangs up; also a GET, which could have had a body."""
+    for method in ("GET", "HEAD", "POST", "DELETE"):
+        with House(door=SHORT) as house:
+            client = Client(house)
+            stream = client.ask(PING, method, end=False)
+            house.wait(11)
+            client.flush()
+            assert client.headers(stream)[":status"] == "200"
+            client = Client(house)
+            client.ask(PING, method, end=False)
+            client.line.hang_up()
+            assert [ping.method for ping in house.pings] == [method, method]
+
+
 def test_end_after_the_answer() -> None:
     """The end of a request that was answered at its deadline changes nothing."""
     with House(door=SHORT) as house:
@@ -256,6 +271,16 @@ def test_odd_requests() -> None:
         client.flush()
         assert client.headers(stream)[":status"] == "400"
         assert house.entries == []
+
+
+def test_the_host_told_twice() -> None:
+    """Some clients send Host beside `:authority`; that is one host if they agree."""
+    with House() as house:
+        client = Client(house)
+        assert client.headers(client.ask("/api", "GET", ("host", "h")))[":status"] == "200"
+        client.h2.config.validate_outbound_headers = False
+        client.ask("/api", "GET", ("host", "other"))
+        assert client.gone
 
 
 def test_body_after_the_deadline_while_the_disk_is_slow() -> None:
