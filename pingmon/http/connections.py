@@ -114,7 +114,8 @@ class Connection(Protocol):
         self.watch.connections.discard(self)
         self._places.leave(self._group)
         if isinstance(self.channel, Channel) and not self._going_on:
-            self.go_on(-math.inf)  # a request that has come before the end counts
+            while self.go_on(-math.inf) and self._within_a_request():
+                pass  # a request that has come before the end counts, with all of its body
         self.deaf = True
         channel, self.channel = self.channel, None
         try:

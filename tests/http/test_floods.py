@@ -283,6 +283,24 @@ def test_a_whole_request_counts_although_its_client_has_gone() -> None:
         assert len(house.entries) == 1
 
 
+@pytest.mark.parametrize(
+    ("rest", "payload"),
+    [
+        (b"X: " + b"y" * 3000 + b"\r\n\r\n", None),
+        (b"Transfer-Encoding: chunked\r\n\r\nbb8\r\n" + b"z" * 3000 + b"\r\n0\r\n\r\n", b"z" * 3000),
+    ],
+)
+def test_a_long_request_counts_whole_although_its_client_has_gone(rest: bytes, payload: bytes | None) -> None:
+    """Although it is handled a bite at a time, and had to wait for its turn."""
+    with House() as house:
+        house.door.watch.turns.spend(1.0)
+        gone = house.line()
+        gone.send(f"POST /ping/{CHECK} HTTP/1.1\r\n".encode() + rest)
+        assert len(house.entries) == 0
+        gone.hang_up()
+        assert [entry.payload for entry in house.entries] == [payload]
+
+
 def test_no_more_than_one_request_is_answered_before_a_client_reads() -> None:
     """Answers that nobody reads do not pile up, however requests come."""
     with House() as house:
