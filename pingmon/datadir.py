@@ -60,9 +60,9 @@ class DataDir:
 
     def __init__(self, path: Path, owner: tuple[int, int] | None = None, *, command: bool = False) -> None:
         self.path = path
-        self._made = not path.exists()
         self._command = command
         try:
+            self._made = not path.exists()
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             ours = all(name in _OURS or name.startswith(JOURNAL) for name in os.listdir(path))
             self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -54,8 +54,9 @@ class DaemonOptions(usage.Options):
         With `--chroot` nobody knows yet where its pidfile will be.
         """
         twistd: Mapping[str, Any] = self.parent or {}
+        background = "nodaemon" in twistd and not (twistd["nodaemon"] or twistd.get("syslog"))
         for option in ("logfile", "pidfile"):
-            text = twistd.get(option)
+            text = twistd.get(option) or ("twistd.log" if option == "logfile" and background else "")
             if not text or text == "-" or (option == "pidfile" and twistd.get("chroot")):
                 continue
             file = Path(twistd.get("rundir") or ".") / text if option == "pidfile" else Path(text)

@@ -69,6 +69,9 @@ def primary_code(error: sqlite3.Error) -> int | None:
 
 def explained(path: Path | str, error: sqlite3.Error | OSError) -> JournalUnavailable | JournalDamaged:
     """Our exception for `error`. What is neither the disk's nor a neighbour's fault is damage."""
+    if isinstance(error, PermissionError):
+        hint = "does it belong to the user that pingmon runs as?"
+        return JournalUnavailable(f"{path}: {error.strerror}; {hint}", error.strerror or "")
     if isinstance(error, OSError):
         return JournalUnavailable(f"{path}: {error.strerror or error}", error.strerror or "")
     code = primary_code(error)

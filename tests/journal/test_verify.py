@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from errno import EACCES
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from pingmon.core.events import CheckPaused, Draft, PingReceived
 from pingmon.journal import FlipRow, JournalDamaged, JournalFormatError, JournalUnavailable, Retention
 from pingmon.journal.codec import encoded
+from pingmon.journal.errors import explained
 from pingmon.journal.verify import sound, verify
 from pingmon.journal.writer import Writer
 
@@ -104,6 +106,12 @@ def test_sound_raises_all_findings(content: bytes, tmp_path: Path) -> None:
         db.execute("UPDATE flip SET body = '[]'")
     with pytest.raises(JournalDamaged, match="the flip at entry 1 is altered"):
         sound(path)
+
+
+def test_a_file_that_may_not_be_read_says_whose_it_should_be() -> None:
+    """As after a restore by root for a daemon that has a user of its own."""
+    refused = explained("/x", PermissionError(EACCES, "Permission denied"))
+    assert str(refused) == "/x: Permission denied; does it belong to the user that pingmon runs as?"
 
 
 def test_what_cannot_be_examined_is_no_finding(tmp_path: Path) -> None:

@@ -96,6 +96,13 @@ def no_place_for_the_pid(place: Path, port: int) -> tuple[list[str], str]:
     )
 
 
+def no_way_to_the_data(place: Path, port: int) -> tuple[list[str], str]:
+    data = place / ("d" * 300)
+    return ["pingmon", "--data", str(data), "--listen", "tcp:0"], (
+        f"pingmon: cannot use the data directory {data}: File name too long"
+    )
+
+
 def log_is_a_directory(place: Path, port: int) -> tuple[list[str], str]:
     (place / "log").mkdir()
     return [f"--logfile={place / 'log'}", *daemon(place)], f"pingmon: --logfile {place / 'log'}: it is a directory"
@@ -130,6 +137,7 @@ REFUSALS: list[Spoil] = [
     no_table,
     garbage,
     keys_cannot_be_left,
+    no_way_to_the_data,
     no_place_for_the_log,
     no_place_for_the_pid,
     log_is_a_directory,
@@ -170,6 +178,13 @@ def test_it_says_why_it_will_not_start_and_leaves_nothing(tmp_path: Path, taken:
     if log.exists():
         assert "Traceback" not in log.read_text()
         assert done.stderr.strip().splitlines()[-1] in log.read_text(), "the log has it too"
+
+
+def test_the_log_that_the_background_has_if_none_is_named_is_looked_at_too(tmp_path: Path) -> None:
+    """In the foreground there is none."""
+    (tmp_path / "twistd.log").mkdir()
+    done = ran(tmp_path, *daemon(tmp_path))
+    assert (done.returncode, done.stderr) == (1, "pingmon: --logfile twistd.log: it is a directory\n")
 
 
 def test_a_directory_in_use_is_refused_in_the_background_too(start: Starter, tmp_path: Path) -> None:
