@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final, TypeAlias
 
 from msgspec.structs import replace
@@ -111,7 +112,12 @@ def assembled(
     owners_root, take_owners_limits = _root(reactor, config, parts, journal, keyless=True)
     control = Control(reactor, data.control, owners_door(reactor, owners_root))
     levels = LogFilter(config.log.level)
-    first = _FirstStart(monitor, data, lambda: configured or base_url_of(listeners))
+    first = _FirstStart(
+        monitor,
+        data,
+        lambda: configured or base_url_of(listeners),
+        over=lambda: "" if configured else only_by_socket(listeners),
+    )
 
     def prepare() -> Deferred[None]:
         try:
@@ -336,10 +342,11 @@ def _path(text: str) -> Path | None:
 class _FirstStart:
     """Makes the first project and its keys before anybody can call, and says how to ping when somebody can."""
 
-    def __init__(self, monitor: Monitor, data: DataDir, base_url: BaseUrl) -> None:
+    def __init__(self, monitor: Monitor, data: DataDir, base_url: BaseUrl, over: Callable[[], str]) -> None:
         self._monitor = monitor
         self._data = data
         self._base_url = base_url
+        self._over = over
         self._made: FirstRun | None = None
 
     def prepare(self) -> Deferred[None]:
@@ -358,7 +365,16 @@ class _FirstStart:
         else:
             log.info("first start: the keys are in {path}", path=self._data.first_run)
             url = f"{self._made.base_url}/ping/{self._made.ping_key}/my-first-job?create=1"
-            log.info("try it: curl -fsS '{url}'", url=url)
+            log.info("try it: curl -fsS {over}'{url}'", over=self._over(), url=url)
+
+
+def only_by_socket(listeners: Sequence[Listener]) -> str:
+    """The option with which curl reaches a daemon that has no port, only a UNIX socket; empty if there is a port."""
+    hosts = [listener.port.getHost() for listener in listeners if listener.port is not None]
+    if any(getattr(host, "port", None) is not None for host in hosts):
+        return ""
+    names = [os.fsdecode(host.name) for host in hosts if getattr(host, "name", None)]
+    return f"--unix-socket {quote(names[0])} " if names else ""
 
 
 def base_url_of(listeners: Sequence[Listener]) -> str:

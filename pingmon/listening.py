@@ -180,6 +180,7 @@ class Listening(Service):
 
     def privilegedStartService(self) -> None:
         """Bind the ports. Raises `Refused`."""
+        self._log_filter.install()
         for each in self._listeners:
             each.bind(self._factory)
         self._bound = True

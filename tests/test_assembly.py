@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pingmon.assembly import base_url_of
+from pingmon.assembly import base_url_of, only_by_socket
 
 
 def bound(description: str, host: str | None, port: int = 8000) -> Any:
@@ -31,3 +31,16 @@ def bound(description: str, host: str | None, port: int = 8000) -> Any:
 def test_the_first_listener_with_a_port_says_how_to_reach_the_daemon(listeners: list[Any], url: str) -> None:
     """By the scheme that it speaks, at this machine's own name if it takes calls at every address."""
     assert base_url_of(listeners) == url
+
+
+@pytest.mark.parametrize(
+    ("listeners", "option"),
+    [
+        ([bound("unix:/run/x", None)], "--unix-socket /run/x "),
+        ([bound("unix:/run/x", None), bound("tcp:8000", "::")], ""),
+        ([SimpleNamespace(description="tcp:8000", port=None)], ""),
+    ],
+)
+def test_a_daemon_without_a_port_is_reached_by_its_socket(listeners: list[Any], option: str) -> None:
+    """So that the line to paste works there too."""
+    assert only_by_socket(listeners) == option

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.daemons import Running, Starter, free_port
+from tests.process.daemons import Running, Starter, free_port, until
 
 pytestmark = pytest.mark.process
 
@@ -143,6 +143,19 @@ def test_tls_below_the_proxy_protocol_is_refused(start: Starter) -> None:
     daemon = start(listen=(f"haproxy:ssl:{free_port()}:privateKey=x.pem",), wait=False)
     assert daemon.process.wait(30) == 1
     assert "so the proxy ends TLS; write haproxy:tcp:8000" in daemon.log.read_text()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_line_to_paste_works_where_there_is_only_a_unix_socket(start: Starter, tmp_path: Path) -> None:
+    """And the log says once that it listens there."""
+    endpoint = f"unix:{tmp_path / 'http.sock'}"
+    daemon = start(listen=(endpoint,), wait=False)
+    until(lambda: "try it: " in daemon.log.read_text(), "the line")
+    said = daemon.log.read_text()
+    assert run("sh", "-c", said.partition("try it: ")[2].rstrip()) == "Created"
+    assert [line for line in said.splitlines() if "http.sock" in line and "try it" not in line] == [
+        line for line in said.splitlines() if line.endswith(f"listening on {endpoint}")
+    ]
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
