@@ -179,7 +179,7 @@ class Connection(Protocol):
         if not self.deaf and isinstance(self.channel, Channel) and self.channel.requests:
             self.channel.requests[-1].break_off()
         if not self.busy:
-            self.transport.loseConnection()
+            self.close()
 
     def _pace(self) -> None:
         """Read from the client while nothing that it has sent has to wait and it reads its answers."""
@@ -268,10 +268,15 @@ class Connection(Protocol):
         if not (self.busy or self.arriving or self.deaf or self.held or self._within_a_request()):
             self._finish()
 
+    def close(self) -> None:
+        """Close when all is sent. (TLS would wait for as long as somebody may still want to write.)"""
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
     def linger(self) -> None:
         """Close in a while: closing on a client that still sends would destroy the answer on its way to it."""
         if self._ended:
-            self.transport.loseConnection()
+            self.close()
         self._closing = self.watch.tick
         self._drop()
 
@@ -280,8 +285,7 @@ class Connection(Protocol):
 
         Who floods comes again at once: connections that wait longer are many, and each costs memory.
         """
-        self.transport.unregisterProducer()
-        self.transport.loseConnection()
+        self.close()
         self._closing = self.watch.tick - self.watch.flush - self.watch.linger
         self._drop()
 
@@ -302,7 +306,7 @@ class Connection(Protocol):
 
     def _finish(self) -> None:
         if not isinstance(self.channel, Http2):
-            self.transport.loseConnection()
+            self.close()
         elif self.channel.streams:  # answers are still being sent: look again at the next tick
             self.patience = 0
             if self.watch.tick - self._quiet_since > self.watch.idle:
@@ -318,7 +322,7 @@ class Connection(Protocol):
         if isinstance(self.channel, Channel) and self.channel.requests:
             self.channel.requests[-1].break_off()
         else:
-            self.transport.loseConnection()
+            self.close()
 
     def _close_on(self, tick: int) -> None:
         if not self._closing:  # somebody has asked the transport to close
@@ -327,4 +331,4 @@ class Connection(Protocol):
         if age > self.watch.linger + self.watch.flush:
             self.transport.abortConnection()
         elif age >= self.watch.linger:
-            self.transport.loseConnection()
+            self.close()

@@ -45,18 +45,11 @@ def _quoted(found: re.Match[bytes]) -> bytes:
 class Unpaced:
     """Stands between Twisted's channel and the transport: when it is read from is for the connection to say."""
 
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
-
     def pauseProducing(self) -> None:
         """Not for the channel to say."""
 
     def resumeProducing(self) -> None:
         """Not for the channel to say."""
-
-    def unregisterProducer(self) -> None:
-        """The connection is about to close."""
-        self._transport.unregisterProducer()
 
 
 class Chunks(_ChunkedTransferDecoder):
@@ -113,7 +106,7 @@ class Channel(HTTPChannel):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._networkProducer: Any = Unpaced(self.transport)
+        self._networkProducer: Any = Unpaced()
 
     # --- what a request asks its channel ----------------------------------------------------------------------------
 
@@ -226,7 +219,7 @@ class Channel(HTTPChannel):
             self.connection.linger()
         else:
             self.connection.deaf = True
-            super().loseConnection()
+            self.connection.close()
 
     def pauseProducing(self) -> None:
         super().pauseProducing()

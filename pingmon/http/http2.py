@@ -99,12 +99,7 @@ class Http2(H2Connection):
         if not self.transport.disconnecting:
             self.conn.close_connection()
             self.transport.write(self.conn.data_to_send())
-            self.lose_connection()
-
-    def lose_connection(self) -> None:
-        """Close when all is sent. (TLS would wait for as long as somebody may still want to write.)"""
-        self.transport.unregisterProducer()
-        self.transport.loseConnection()
+            self.connection.close()
 
     def _turn_out(self, why: ErrorCodes) -> None:
         """Say why, and be done with this client."""

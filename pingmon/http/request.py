@@ -281,7 +281,7 @@ class Request(server.Request):
         if self._is_stream():
             self.channel.abortConnection()
         else:
-            self.connection.transport.loseConnection()
+            self.connection.close()
         self._end()
 
 

@@ -89,9 +89,15 @@ class Wire(StringTransport):
         self.aborted = self.closed = self.silent = False
 
     def loseConnection(self) -> None:
+        """Close, once nobody may want to write any more, as TLS does."""
         super().loseConnection()
-        if self.reads and not self.silent:
+        if self.reads and not self.silent and self.producer is None:
             self.clock.callLater(0, self.lost)
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
+        if self.disconnecting:
+            self.loseConnection()
 
     def abortConnection(self) -> None:
         self.aborted = True

@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from twisted.internet import reactor as global_reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import clientFromString, connectProtocol, serverFromString
+from twisted.internet.endpoints import SSL4ClientEndpoint, clientFromString, connectProtocol, serverFromString
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol
+from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
@@ -235,6 +236,19 @@ async def test_curl_sends_too_much(tls: str, tmp_path: Path) -> None:
             upload = ("-X", "POST", "-T", str(tmp_path / "huge"), "-o", "/dev/null", "-w", "%{http_code}")
             assert await served.curl(f"/ping/{CHECK}", version, *upload) == "200"
         assert [len(entry.payload or b"") for entry in served.entries] == [10_000] * 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_connections_end_in_time_over_tls(tls: str) -> None:
+    """Also those that could go on, when they are idle or have asked for something that is cut off."""
+    brief = DoorSettings(request_deadline_s=0.4, idle_timeout_s=0.4)
+    async with serving(tls, brief) as served:
+        endpoint = SSL4ClientEndpoint(reactor, served.host, served.number, CertificateOptions())
+        for sent, answer in ((PING, b"HTTP/1.1 200"), (PING[:20], b"")):
+            collector: Any = await connectProtocol(endpoint, Collector())
+            collector.transport.write(sent)
+            came = await collector.ended.addTimeout(WAIT_S / 2, reactor)
+            assert came.startswith(answer)
 
 
 @pytest_twisted.ensureDeferred
