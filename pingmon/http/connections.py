@@ -79,11 +79,11 @@ class Connection(Protocol):
 
     def connectionMade(self) -> None:
         self.watch.connections.add(self)
-        socket = self.transport
-        while (inner := getattr(socket, "transport", None)) is not None:
-            socket = inner
+        self._socket = self.transport
+        while (inner := getattr(self._socket, "transport", None)) is not None:
+            self._socket = inner
         self.secure = ISSLTransport(self.transport, None) is not None
-        socket.bufferSize = READ_SECURE_MAX if self.secure else READ_MAX
+        self._socket.bufferSize = READ_SECURE_MAX if self.secure else READ_MAX
         if self.secure:
             self.unmet = True
             self.watch.turns.come(self)
@@ -331,4 +331,6 @@ class Connection(Protocol):
         if age > self.watch.linger + self.watch.flush:
             self.transport.abortConnection()
         elif age >= self.watch.linger:
+            if self.transport.disconnecting and not self.stalled:
+                self._socket.loseConnection()  # all is on its way; TLS would wait for the client to agree
             self.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,6 +25,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
@@ -249,6 +252,25 @@ async def test_connections_end_in_time_over_tls(tls: str) -> None:
             collector.transport.write(sent)
             came = await collector.ended.addTimeout(WAIT_S / 2, reactor)
             assert came.startswith(answer)
+
+
+@pytest_twisted.ensureDeferred
+async def test_clients_that_do_not_agree_to_the_end_of_tls(tls: str) -> None:
+    """A pool of idle connections, say, reads no farewell; it must not hold up a daemon that stops."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def ask(number: int) -> ssl.SSLSocket:
+        client = context.wrap_socket(socket.create_connection(("127.0.0.1", number), timeout=WAIT_S))
+        client.sendall(PING)
+        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+        return client
+
+    async with serving(tls) as served:
+        client = await deferToThread(ask, served.number)
+        await served.door.drain(2 * WAIT_S).addTimeout(WAIT_S / 2, reactor)
+        assert await deferToThread(client.recv, 1000) == b""
+        client.close()
 
 
 @pytest_twisted.ensureDeferred
