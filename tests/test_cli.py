@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -228,6 +229,40 @@ def test_a_reader_that_goes_away_is_no_error(data: Path) -> None:
     run = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
     os.close(writing)
     assert run.stderr == ""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("shell", "said"),
+    [
+        ("journal verify > /dev/full", "No space left on device"),
+        ("journal tail > /dev/full", "No space left on device"),
+        ("journal tail >&-", "standard output is closed, so nothing was done"),
+        ("key create >&-", "standard output is closed, so nothing was done"),
+    ],
+)
+def test_an_output_that_takes_nothing_is_one_clear_line(data: Path, shell: str, said: str) -> None:
+    command = f"{shlex.join([*PINGMON, '--'])} {shell} --data {shlex.quote(str(data))}"
+    run = subprocess.run(["bash", "-c", command], stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+    assert run.returncode == 1
+    assert run.stderr.startswith("Error: ")
+    assert run.stderr.rstrip().endswith(said)
+    assert run.stderr.count("\n") == 1
+
+
+def test_a_path_that_leads_nowhere_is_one_clear_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    for command, path in (("verify", tmp_path / "circle"), ("backup", tmp_path / ("long" * 100))):
+        result = run(command, str(path))
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: ")
+        assert result.stderr.count("\n") == 1
+
+
+def test_more_entries_than_can_be_are_no_damage(run: Run) -> None:
+    assert len(seqs(run("tail", "-n", str(2**63 - 1)).stdout)) > 10
+    result = run("tail", "-n", str(2**63))
+    assert (result.exit_code, "damage" in result.stderr) == (2, False)
 
 
 @pytest.mark.process

@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Event
+from time import monotonic
 from typing import Any, Final
 
 import click
 
 from pingmon.datadir import CONTROL, DataDir, DataDirError, DataDirInUse, short_name
-from pingmon.journal.commands import journal_file, plain_errors
+from pingmon.journal.commands import journal_file
 
 PATIENCE_S: Final = 20.0
 """How long a daemon may hold the directory without listening: one that starts or ends does so for a while."""
@@ -74,27 +75,26 @@ class Daemon:
 def daemon(data: Path) -> Iterator[Daemon]:
     """The daemon of the directory `data`. `ClickException` with one line if it cannot be asked."""
     data = data.absolute()
-    with plain_errors():
-        owner = journal_file(data).stat()
-        if os.geteuid() not in (0, owner.st_uid):
-            raise click.ClickException(f"{data} belongs to {_user(owner.st_uid)}: run this as that user, or as root")
-        found = _running(data)
-        if found is not None:
-            yield found
-            return
-        from pingmon.offline_api import offline_api  # all of it, while this process may still read its modules
+    owner = journal_file(data).stat()
+    if os.geteuid() not in (0, owner.st_uid):
+        raise click.ClickException(f"{data} belongs to {_user(owner.st_uid)}: run this as that user, or as root")
+    found = _running(data)
+    if found is not None:
+        yield found
+        return
+    from pingmon.offline_api import offline_api  # all of it, while this process may still read its modules
 
-        if os.geteuid() != owner.st_uid:
-            _become(owner.st_uid, owner.st_gid)
-        locked = _locked(data)
-        if isinstance(locked, Daemon):
-            yield locked
-            return
-        try:
-            with offline_api(locked) as opened:
-                yield Daemon(opened)
-        finally:
-            locked.release()
+    if os.geteuid() != owner.st_uid:
+        _become(owner.st_uid, owner.st_gid)
+    ours = locked(data)
+    if isinstance(ours, Daemon):
+        yield ours
+        return
+    try:
+        with offline_api(ours) as opened:
+            yield Daemon(opened)
+    finally:
+        ours.release()
 
 
 def _running(data: Path) -> Daemon | None:
@@ -111,21 +111,20 @@ def _running(data: Path) -> Daemon | None:
     return found
 
 
-def _locked(data: Path) -> DataDir | Daemon:
-    """The directory, for this process alone; or the daemon, if it listens after all."""
-    waited_s = 0.0
+def locked(data: Path, patience_s: float = PATIENCE_S) -> DataDir | Daemon:
+    """The directory, for this process alone; or the daemon, if it listens after all. `ClickException` if neither."""
+    end = monotonic() + patience_s
     while True:
         try:
             return DataDir(data, command=True)
         except DataDirInUse as error:
-            if waited_s >= PATIENCE_S:
+            if monotonic() >= end:
                 raise click.ClickException(
                     f"{error}, which does not answer on {CONTROL}; its log may say why, or stop it and try again"
                 ) from error
         except DataDirError as error:
             raise click.ClickException(str(error)) from error
         Event().wait(LOOK_S)
-        waited_s += LOOK_S
         if (found := _running(data)) is not None:
             return found
 

@@ -71,8 +71,10 @@ def create(project: str | None, role: str, name: str, data: Path, as_json: bool)
     if as_json:
         show_json(made)
         return
-    click.echo(made["key"])
-    click.echo(f"This {role} key for {printable(whose)} is not shown again. To revoke: {made['uuid']}", err=True)
+    try:
+        click.echo(made["key"])
+    finally:  # above all if it could not be written
+        click.echo(f"This {role} key for {printable(whose)} is not shown again. To revoke: {made['uuid']}", err=True)
 
 
 @key.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import stat
 import sys
@@ -17,20 +16,21 @@ import click
 
 from pingmon.core.events import Entry
 from pingmon.journal.backup import backup
-from pingmon.journal.errors import JournalDamaged, JournalFormatError, JournalUnavailable
 from pingmon.journal.lines import line
 from pingmon.journal.offline import entries_after, last_seq, newest_entries
 from pingmon.journal.verify import Progress, unheard, verify
 
 FILE: Final = "journal.sqlite3"
 POLL_S: Final = 0.25
+MANY: Final = (1 << 63) - 1
+"""More entries than SQLite can count cannot be asked for."""
 
 data_option = click.option(
     "--data",
     type=click.Path(readable=False, path_type=Path),  # who may not read it is told more than that
     default=Path("pingmon-data"),
     show_default=True,
-    help="The daemon's data directory, or a journal by itself, such as a backup.",
+    help="The daemon's data directory; to `pingmon journal`, also a journal by itself, such as a backup.",
 )
 
 
@@ -59,21 +59,6 @@ def journal_file(data: Path) -> Path:
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
-    """A journal's trouble is one line and exit code 1; a reader that went away (`| head`) is no trouble."""
-    try:
-        yield
-    except (JournalDamaged, JournalFormatError, JournalUnavailable) as error:
-        raise click.ClickException(str(error)) from error
-    except BrokenPipeError as error:
-        # What is still buffered would be written, and fail, when the interpreter flushes at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise click.exceptions.Exit(0) from error
-    except OSError as error:
-        raise click.ClickException(str(error)) from error
-
-
-@contextmanager
 def _progress(label: str, *, wanted: bool = True) -> Iterator[Progress]:
     """A bar on stderr while the block runs, if that is a terminal."""
     if not (wanted and sys.stderr.isatty()):
@@ -94,16 +79,15 @@ def _progress(label: str, *, wanted: bool = True) -> Iterator[Progress]:
 def verify_command(data: Path, file: Path | None) -> None:
     """Prove that no entry was altered or lost, in the daemon's journal or in FILE. Exit code 0: sound, 1: damaged."""
     path = journal_file(file or data)
-    with plain_errors():
-        with _progress("verifying") as report:
-            found = verify(path, report)
-        if found.damage:
-            for damage in found.damage:
-                click.echo(f"damaged: {damage}", err=True)
-            raise click.ClickException(
-                f"{path} is damaged. Stop pingmon, keep a copy of the file, and restore a backup "
-                "(docs/log-format.md, «When a journal is damaged»)."
-            )
+    with _progress("verifying") as report:
+        found = verify(path, report)
+    if found.damage:
+        for damage in found.damage:
+            click.echo(f"damaged: {damage}", err=True)
+        raise click.ClickException(
+            f"{path} is damaged. Stop pingmon, keep a copy of the file, and restore a backup "
+            "(docs/log-format.md, «When a journal is damaged»)."
+        )
     click.echo(
         f"sound: {found.entries} entries up to {found.last} ({found.trimmed} trimmed), {found.commits} commits in the "
         f"chain, {found.state} states, {found.flips} flips"
@@ -112,26 +96,25 @@ def verify_command(data: Path, file: Path | None) -> None:
 
 @journal.command()
 @data_option
-@click.option("-n", "count", type=click.IntRange(0), default=10, show_default=True, help="Entries to begin with.")
+@click.option("-n", "count", type=click.IntRange(0, MANY), default=10, show_default=True, help="Entries to begin with.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is added.")
 @click.option("--stream", type=click.UUID, help="Only entries about the check, site, partner, project … with this id.")
 def tail(data: Path, count: int, follow: bool, stream: UUID | None) -> None:
     """The newest entries as JSON lines, oldest first."""
     path = journal_file(data)
     only = None if stream is None else str(stream)
-    with plain_errors():
-        after = last_seq(path)
-        begin = newest_entries(path, count, only)
-        _show(begin, sys.stdout)
-        after = max([after, *(entry.seq for entry in begin)])
-        if not follow:
-            return
-        interrupted = _interrupted()
-        while not interrupted():
-            Alarm().wait(POLL_S)
-            for entry in entries_after(path, after, only):
-                _show([entry], sys.stdout)
-                after = entry.seq
+    after = last_seq(path)
+    begin = newest_entries(path, count, only)
+    _show(begin, sys.stdout)
+    after = max([after, *(entry.seq for entry in begin)])
+    if not follow:
+        return
+    interrupted = _interrupted()
+    while not interrupted():
+        Alarm().wait(POLL_S)
+        for entry in entries_after(path, after, only):
+            _show([entry], sys.stdout)
+            after = entry.seq
 
 
 def _interrupted() -> Callable[[], bool]:
@@ -153,16 +136,15 @@ def _show(entries: list[Entry], out: TextIO) -> None:
 def export(data: Path, output: Path | None) -> None:
     """All entries as JSON lines, oldest first."""
     path = journal_file(data)
-    with plain_errors():
-        if output is None:
-            _export(path, sys.stdout, unheard)
-            return
-        try:
-            out = output.open("x", encoding="utf-8")
-        except OSError as error:
-            raise click.ClickException(f"{output}: {error.strerror}") from error
-        with out, _progress("exporting") as report:
-            count = _export(path, out, report)
+    if output is None:
+        _export(path, sys.stdout, unheard)
+        return
+    try:
+        out = output.open("x", encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{output}: {error.strerror}") from error
+    with out, _progress("exporting") as report:
+        count = _export(path, out, report)
     click.echo(f"exported {count} entries to {output}", err=True)
 
 
@@ -184,7 +166,6 @@ def backup_command(dest: Path, data: Path) -> None:
     """Copy the journal to the new file (or into the directory) DEST, and verify the copy."""
     path = journal_file(data)
     target = dest / FILE if dest.is_dir() else dest
-    with plain_errors():
-        with _progress("copying") as report:
-            found = backup(path, target, report)
-        click.echo(f"backed up {found.entries} entries up to {found.last} to {target}; the copy is sound")
+    with _progress("copying") as report:
+        found = backup(path, target, report)
+    click.echo(f"backed up {found.entries} entries up to {found.last} to {target}; the copy is sound")

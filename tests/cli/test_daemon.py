@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 
-from pingmon.cli.daemon import Daemon
+from pingmon.cli.daemon import Daemon, locked
+from pingmon.datadir import DataDir
 
 
 @pytest.fixture
@@ -78,3 +81,13 @@ def test_a_name_that_is_no_text_is_not_sent(pair: tuple[socket.socket, socket.so
     """As a shell may pass it; the line says which argument it was."""
     with pytest.raises(click.ClickException, match="name is not UTF-8"):
         Daemon(pair[0], patience_s=0.1).ask("POST", "projects/", {"name": "caf\udce9"})
+
+
+def test_a_daemon_that_holds_the_directory_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    """As long as was said, though each look takes its time."""
+    held = DataDir(tmp_path)
+    began = time.monotonic()
+    with pytest.raises(click.ClickException, match="in use by another pingmon"):
+        locked(tmp_path, 1.5)
+    assert 1.5 <= time.monotonic() - began < 3.5
+    held.release()

@@ -167,6 +167,18 @@ def test_work_on_a_killed_daemons_journal_raises_no_alarm(start: Starter) -> Non
     assert said(run(daemon.data, "project", "list")).count("Servers") == 1
 
 
+def test_a_key_that_could_not_be_shown_can_be_revoked(start: Starter) -> None:
+    """What names it is said, whatever became of the output."""
+    daemon = start()
+    command = [str(BIN / "pingmon"), "key", "create", "--data", str(daemon.data)]
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    told, error = ran.stderr.splitlines()
+    assert ran.returncode == 1
+    assert "No space left on device" in error
+    assert said(run(daemon.data, "key", "revoke", told.split()[-1])).startswith("revoked hcw_")
+
+
 # --- at the same time ---------------------------------------------------------------------------------------------
 
 
