@@ -13,7 +13,8 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource, Resource
 
 from pingmon.http.answers import ApiError, written
-from pingmon.http.shown_url import authority, is_host
+from pingmon.http.sanity import is_host
+from pingmon.http.shown_url import authority
 
 _METHOD: Final = re.compile(rb"[A-Za-z-]{1,32}")
 

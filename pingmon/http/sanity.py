@@ -40,10 +40,15 @@ def makes_sense(method: bytes, path: bytes) -> bool:
     return True
 
 
+def is_host(text: bytes) -> bool:
+    """Whether it may be the value of a Host header, for werkzeug and for whoever is shown it."""
+    return _host(text) is not None
+
+
 def host_is_sane(authority: bytes | None, hosts: Sequence[bytes], *, needed: bool) -> bool:
     """Whether a request names one host, in its target or its Host headers, and it may be the name of one."""
     if len(hosts) > 1:
         return False
     if authority is not None:
-        return _host(authority) is not None
-    return _host(hosts[0]) is not None if hosts else not needed
+        return is_host(authority)
+    return is_host(hosts[0]) if hosts else not needed

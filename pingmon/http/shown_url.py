@@ -5,16 +5,15 @@ Behind a trusted proxy that is the one that the proxy was asked with, as far as 
 
 from __future__ import annotations
 
-import re
 from typing import Final
 from urllib.parse import urlsplit
 
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 
-PORTS: Final = {"http": 80, "https": 443}
+from pingmon.http.sanity import is_host
 
-_host: Final = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_.-]{1,253})(:[0-9]{0,5})?")
+PORTS: Final = {"http": 80, "https": 443}
 
 
 class ShownUrl:
@@ -81,14 +80,3 @@ def authority(request: IRequest) -> str:
     if not isinstance(name, str):  # a UNIX socket
         return "localhost"
     return f"[{name}]:{address.port}" if ":" in name else f"{name}:{address.port}"
-
-
-def is_host(text: bytes) -> bool:
-    """Whether it can be the value of a Host header, for werkzeug as well."""
-    if not _host.fullmatch(text):
-        return False
-    try:
-        text.partition(b":")[0].decode("ascii").encode("idna")
-    except UnicodeError:
-        return False
-    return True

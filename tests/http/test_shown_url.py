@@ -10,7 +10,8 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 
 from pingmon.http.door import DoorSettings
-from pingmon.http.shown_url import ShownUrl, is_host
+from pingmon.http.sanity import is_host
+from pingmon.http.shown_url import ShownUrl
 from tests.http.door_house import House
 
 TRUSTED = DoorSettings(trusted_proxies=("192.0.2.0/24",))
