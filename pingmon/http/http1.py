@@ -190,6 +190,10 @@ class Channel(HTTPChannel):
             return False
         return received
 
+    def _send100Continue(self) -> None:
+        if not self.connection.overflowing:  # who asks first whether a long body is wanted is told that it is not
+            super()._send100Continue()
+
     def lineLengthExceeded(self, line: bytes) -> None:
         self.refuse(HEAD_TOO_LARGE if self.requests else URL_TOO_LONG)
 

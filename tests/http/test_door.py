@@ -315,6 +315,15 @@ def test_other_bodies_over_the_limit(length: str) -> None:
         assert line.closed
 
 
+def test_a_long_body_is_refused_before_it_is_sent() -> None:
+    """A client that asks first, as curl does, need not send it."""
+    with House() as house:
+        line = house.line()
+        asks = "Expect: 100-continue\r\nContent-Length: 200000\r\n\r\n"
+        line.send(f"POST /api HTTP/1.1\r\nHost: h\r\n{asks}".encode())
+        assert line.reply().status == 413
+
+
 def test_other_bodies_within_the_limit() -> None:
     """A body of exactly the limit is taken."""
     with House() as house:
