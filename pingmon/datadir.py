@@ -66,6 +66,7 @@ class DataDir:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             ours = all(name in _OURS or name.startswith(JOURNAL) for name in os.listdir(path))
             self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._place = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             if ours:  # never change the mode of somebody's home, or of /tmp
                 path.chmod(0o700)
                 if owner is not None:
@@ -105,6 +106,7 @@ class DataDir:
     def release(self) -> None:
         """Let another daemon have the directory."""
         os.close(self._lock)
+        os.close(self._place)
 
     def abandon(self) -> None:
         """The start has come to nothing: let go, and leave no directory that was made for it."""
@@ -164,16 +166,29 @@ class DataDir:
     def _wait_for_lock(self) -> None:
         waited_s = 0.0
         while True:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self._locked():
                 return
-            except OSError:
-                holder, is_command = self._holder()
+            holder, is_command = self._holder()
             if waited_s >= (PATIENCE_S if is_command else CLAIM_S):
-                os.close(self._lock)
+                self.release()
                 raise DataDirInUse(f"the data directory {self.path} is in use by another pingmon{holder}")
             Event().wait(LOOK_S)
             waited_s += LOOK_S
+
+    def _locked(self) -> bool:
+        """Whether the directory is ours now. It is locked itself as well: people delete lock files."""
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(self._place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+            return False
+        except OSError:
+            pass  # a file system that locks files only, as NFS does
+        return True
 
     def _holder(self) -> tuple[str, bool]:
         """Who has the directory, in words, and whether that is a command."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pingmon.datadir import DataDir, DataDirError, FirstRun
+from pingmon.datadir import DataDir, DataDirError, DataDirInUse, FirstRun
 
 MADE = FirstRun("p", "k", "hcw", "hcr", "hco", "http://localhost:8000")
 
@@ -43,6 +43,16 @@ def test_a_second_daemon_is_refused_and_told_who_has_the_directory(tmp_path: Pat
     """And may have it once the first has let go."""
     first = DataDir(tmp_path)
     with pytest.raises(DataDirError, match=rf"in use by another pingmon \(process {os.getpid()}\)"):
+        DataDir(tmp_path)
+    first.release()
+    DataDir(tmp_path).release()
+
+
+def test_a_lock_file_that_somebody_deletes_lets_no_second_daemon_in(tmp_path: Path) -> None:
+    """The directory is locked itself."""
+    first = DataDir(tmp_path)
+    (tmp_path / "lock").unlink()
+    with pytest.raises(DataDirInUse):
         DataDir(tmp_path)
     first.release()
     DataDir(tmp_path).release()
