@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from msgspec import Struct
-from OpenSSL.SSL import Connection, Context, Error
+from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
@@ -82,7 +82,7 @@ def identities(files: Sequence[Path], where: str) -> list[Identity]:
         raise BadCertificates(f"{where}: holds {some}; .pem files with a certificate and its private key are needed")
     # An authority of one's own may lie there with its key: who has issued another one here is no server.
     servers = [(key, mine) for key, mine in owned if not any(mine != each and _issued(mine, each) for _, each in owned)]
-    return [Identity(_names(mine), mine, key, _chain(mine, certificates)) for key, mine in servers]
+    return [Identity(_names(mine), mine, key, _chain(mine, certificates)) for key, mine in servers or owned]
 
 
 def _things(file: Path) -> Iterator[Any]:
@@ -92,17 +92,27 @@ def _things(file: Path) -> Iterator[Any]:
             content = opened.read(BYTES_MAX)
     except OSError as error:
         raise BadCertificates(f"{file}: {error.strerror}") from error
-    for block in _block.finditer(content):
+    blocks = list(_block.finditer(content))
+    if len(blocks) < content.count(b"-----BEGIN "):
+        raise BadCertificates(f"{file}: a certificate or key in it is cut off")
+    for block in blocks:
         kind = block[1]
         try:
             if kind == b"CERTIFICATE":
-                yield x509.load_pem_x509_certificate(block[0])
+                yield _readable(x509.load_pem_x509_certificate(block[0]))
             elif kind.endswith(b"PRIVATE KEY"):
                 yield load_pem_private_key(block[0], None)
         except TypeError as error:
             raise BadCertificates(f"{file}: the private key has a passphrase; store it without one") from error
-        except (ValueError, UnsupportedAlgorithm) as error:
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
             raise BadCertificates(f"{file}: holds a {kind.decode().lower()} that cannot be read: {error}") from error
+
+
+def _readable(certificate: x509.Certificate) -> x509.Certificate:
+    """`certificate`, once all of it that is needed could be read: its parts are parsed only when they are asked for."""
+    _public(certificate.public_key())
+    _ = certificate.issuer, certificate.subject, certificate.not_valid_after_utc
+    return certificate
 
 
 def _public(key: Any) -> bytes:
@@ -113,7 +123,7 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         return tuple(name.lower() for name in extension.value.get_values_for_type(x509.DNSName))
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
         return ()
 
 
@@ -151,12 +161,12 @@ class Certificates:
         self._where = where
         self._files = files
         self._seen = self._used = self._stamp()
-        self._contexts: dict[str, Context] = {}
+        self._contexts: dict[str, SSL.Context] = {}
         self._default = self._read()
 
-    def serverConnectionForTLS(self, protocol: object) -> Connection:
+    def serverConnectionForTLS(self, protocol: object) -> SSL.Connection:
         """A connection that shows the first certificate, or the one for the name that the client asks for."""
-        return Connection(self._default)
+        return SSL.Connection(self._default)
 
     def look(self) -> None:
         """Read the files again if they have changed, and have been the same since the last look."""
@@ -176,8 +186,8 @@ class Certificates:
             names = ", ".join(self._contexts) or "no name"
             self.log.info("the certificates in {where} were read again: {names}", where=self._where, names=names)
 
-    def _read(self) -> Context:
-        contexts: dict[str, Context] = {}
+    def _read(self) -> SSL.Context:
+        contexts: dict[str, SSL.Context] = {}
         default = None
         # For a name that several certificates have, the one that lasts longest comes last and counts.
         found = identities(self._files(), self._where)
@@ -190,7 +200,7 @@ class Certificates:
         self._contexts = contexts
         return default
 
-    def _context(self, identity: Identity) -> Context:
+    def _context(self, identity: Identity) -> SSL.Context:
         certificate: Any = identity.certificate  # Twisted's annotations ask for pyOpenSSL's own, which it deprecates
         chain: Any = identity.chain
         try:
@@ -201,11 +211,17 @@ class Certificates:
                 contextForServerName=self._for_name,
             )
             return options.getContext()
-        except (Error, TypeError, ValueError) as error:  # a key that OpenSSL finds too weak, or of a kind unknown to it
-            why = error.args[0][0][2] if isinstance(error, Error) and error.args[0] else error
+        except (
+            SSL.Error,
+            crypto.Error,
+            TypeError,
+            ValueError,
+        ) as error:  # a key that OpenSSL finds too weak, or of a kind unknown to it
+            openssls = isinstance(error, SSL.Error | crypto.Error) and error.args[0]
+            why = openssls[0][2] if openssls else error
             raise BadCertificates(f"{self._where}: OpenSSL does not take its certificate or key: {why}") from error
 
-    def _for_name(self, name: bytes | None) -> Context | None:
+    def _for_name(self, name: bytes | None) -> SSL.Context | None:
         """The context for the name that a client asks for; None: the first. Nothing is said, whatever is asked for."""
         asked = (name or b"").decode("ascii", "replace").lower()
         return self._contexts.get(asked) or self._contexts.get("*." + asked.partition(".")[2])

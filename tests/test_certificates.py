@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
+from ssl import DER_cert_to_PEM_cert
 from typing import Any
 
 import pytest
@@ -60,6 +61,15 @@ def test_an_authority_that_lies_there_with_its_key_is_no_server(tmp_path: Path) 
     assert subjects(each.certificate for each in identities(in_folder(place), "here")) == ["leaf"]
 
 
+def test_authorities_that_have_signed_each_other_are_servers_if_there_is_nobody_else(tmp_path: Path) -> None:
+    """Whoever has nothing else shows these."""
+    one = Certified("one", authority=True)
+    two = Certified("two", by=one, authority=True)
+    back = Certified("one", by=two, authority=True, key=one.key)
+    place = folder(tmp_path, all=two.pem + two.key_pem + back.pem + back.key_pem)
+    assert subjects(each.certificate for each in identities(in_folder(place), "here")) == ["two", "one"]
+
+
 def test_a_certificate_signed_by_itself_is_shown_as_it_is(tmp_path: Path) -> None:
     """It is its own root."""
     place = folder(tmp_path, own=ROOT.pem + ROOT.key_pem)
@@ -76,6 +86,11 @@ def test_of_two_certificates_for_a_key_the_one_that_lasts_longest_counts(tmp_pat
 
 
 SECRET = LEAF.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))
+EC_KEY = bytes.fromhex("06072a8648ce3d0201")
+STRANGE = DER_cert_to_PEM_cert(
+    MIDDLE.certificate.public_bytes(Encoding.DER).replace(EC_KEY, EC_KEY[:-1] + b"W")
+).encode()
+"""Its key is of a kind that nobody knows."""
 WEAK = Certified("weak", key=rsa.generate_private_key(65537, 1024))
 
 
@@ -88,6 +103,8 @@ WEAK = Certified("weak", key=rsa.generate_private_key(65537, 1024))
         ({"x": LEAF.pem + ROOT.key_pem}, "holds no key of its certificates; "),
         ({"x": LEAF.pem + SECRET}, "x.pem: the private key has a passphrase; store it without one"),
         ({"x": LEAF.pem.replace(b"MII", b"AAA")}, "x.pem: holds a certificate that cannot be read: "),
+        ({"x": LEAF.key_pem + LEAF.pem + MIDDLE.pem[:-9]}, "x.pem: a certificate or key in it is cut off"),
+        ({"x": LEAF.key_pem + LEAF.pem, "y": STRANGE}, "y.pem: holds a certificate that cannot be read: "),
         ({"x": WEAK.pem + WEAK.key_pem}, "OpenSSL does not take its certificate or key: ee key too small"),
     ],
 )
