@@ -161,7 +161,6 @@ class Listening(Service):
         looking = "looking for new certificates"
         self._ticker = Ticker(looking, self._look, CERTIFICATES_EVERY_S, reactor, reactor.seconds)
         self._bound = False
-        self._hangup: Any = signal.SIG_DFL
 
     def begin(self) -> None:
         """Begin all that is needed to serve whoever connects. Raises `Refused`."""
@@ -190,7 +189,8 @@ class Listening(Service):
         self._log_filter.install()
         self._reactor.callWhenRunning(self._log_filter.install)  # `twist` begins its log only then
         self.log.info("{name} {version} is starting", name=self.name, version=__version__)
-        self._hangup = signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self.reload))
+        signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self.reload))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         if not self._bound:
             self.privilegedStartService()
         self.begin()
@@ -206,7 +206,7 @@ class Listening(Service):
         super().stopService()
         self.log.info("{name} is stopping", name=self.name)
         self._ticker.stop()
-        signal.signal(signal.SIGHUP, self._hangup)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end what is still being finished
         return None
 
     async def close_ports(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,11 @@ from twisted.python import usage
 
 from pingmon import __version__
 from pingmon.log_level import Level
+
+
+def keep_hangups() -> None:
+    """Have a SIGHUP wait until the service takes it (`listening`): while a daemon starts it would end it, unheard."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 
 class DaemonOptions(usage.Options):

@@ -16,7 +16,7 @@ from twisted.application.service import IService
 from twisted.logger import Logger
 
 from pingmon.config import BadConfig, Config, Log, load
-from pingmon.options import DaemonOptions
+from pingmon.options import DaemonOptions, keep_hangups
 
 PORT: Final = 8000
 
@@ -52,6 +52,7 @@ class Options(DaemonOptions):
 
 def makeService(options: Options) -> IService:
     """The daemon, not yet started. Exits with status 1 and a line for each problem if it cannot be made."""
+    keep_hangups()
     from twisted.internet import reactor
 
     from pingmon.assembly import assembled

@@ -19,7 +19,7 @@ from twisted.python import usage
 from pingmon.endpoints import listener
 from pingmon.listening import Listener, Listening, stopping_once
 from pingmon.log_level import DEFAULT, LogFilter
-from pingmon.options import DaemonOptions
+from pingmon.options import DaemonOptions, keep_hangups
 from pingmon.refusal import Refused, Told
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class Options(DaemonOptions):
 
 def makeService(options: Options) -> IService:
     """The verifier, not yet started. Exits with status 1 and a line that says why if it cannot be made."""
+    keep_hangups()
     from twisted.internet import reactor
 
     from pingmon.clock import steadied, wall_seconds

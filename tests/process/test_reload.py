@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,48 @@ def test_secrets_that_everybody_may_read_are_warned_of_at_start_and_when_read_ag
     daemon.stop()
     again = start(start.tmp_path / "again", command=("twistd", "-n", "--pidfile=", "pingmon", "--config", str(file)))
     until(lambda: said in again.log.read_text(), "the warning")
+
+
+def test_a_hangup_while_it_ends_lets_it_finish(start: Starter) -> None:
+    """A request in flight is answered, and the journal is closed."""
+    daemon = start()
+    daemon.ping("job", "?create=1")
+    with socket.create_connection(("127.0.0.1", daemon.port), timeout=30) as connection:
+        path = f"/ping/{daemon.keys['ping_key']}/job"
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbo".encode())
+        until(lambda: daemon.ping("job").status == 200, "the head to have arrived")
+        daemon.process.send_signal(signal.SIGTERM)
+        until(lambda: "is stopping" in daemon.log.read_text(), "the daemon to stop")
+        daemon.process.send_signal(signal.SIGHUP)
+        connection.sendall(b"dy")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 OK")
+    assert daemon.process.wait(30) in (0, -signal.SIGTERM)
+    assert not (daemon.data / "journal.sqlite3-wal").exists()
+
+
+HANGING_UP = """
+import os, signal, sys
+from twisted.internet import reactor
+from pingmon import tap
+options = tap.Options()
+options.parseOptions(["--data", sys.argv[1], "--listen", "tcp:0:interface=127.0.0.1"])
+service = tap.makeService(options)
+os.kill(os.getpid(), signal.SIGHUP)
+taken = []
+service._reload = lambda: (taken.append(1), reactor.callLater(0, reactor.stop))
+service.startService()
+reactor.callLater(10, reactor.stop)
+reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+reactor.run()
+print("taken", len(taken))
+"""
+
+
+def test_a_hangup_while_it_starts_is_taken_when_it_has_started(tmp_path: Path) -> None:
+    """And does not end it."""
+    command = [sys.executable, "-c", HANGING_UP, str(tmp_path / "data")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.strip().splitlines()[-1:]) == (0, ["taken 1"]), done.stderr
 
 
 def test_a_bad_file_leaves_all_as_it_was_and_says_why(start: Starter) -> None:
