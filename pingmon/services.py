@@ -118,10 +118,14 @@ class Daemon(Listening):
         results: list[T | Failure] = []
         work.addBoth(results.append)
         end = self._reactor.seconds() + PATIENCE_S
-        while not results:
-            if self._reactor.seconds() > end:
-                raise Refused(f"{self._data.path}: the disk has taken nothing for {PATIENCE_S:.0f} s")
-            self._reactor.iterate(TURN_S)
+        try:
+            while not results:
+                if self._reactor.seconds() > end:
+                    raise Refused(f"{self._data.path}: the disk has taken nothing for {PATIENCE_S:.0f} s")
+                self._reactor.iterate(TURN_S)
+        except BaseException:
+            work.cancel()  # it would go on while the start is undone
+            raise
         (result,) = results
         if isinstance(result, Failure):
             result.raiseException()

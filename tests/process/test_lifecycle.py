@@ -10,6 +10,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -191,6 +192,35 @@ def test_two_daemons_that_bind_a_port_at_the_same_time_do_not_share_it(start: St
     (gone,) = [each for each in both if each is not left]
     assert "address already in use" in refused(gone)
     until(left.listening, "the other one to serve")
+
+
+INTERRUPTED = """
+import sys
+from twisted.internet import reactor
+from twisted.logger import globalLogBeginner, textFileLogObserver
+from pingmon import tap
+globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
+options = tap.Options()
+options.parseOptions(["--data", sys.argv[1], "--listen", "tcp:0:interface=127.0.0.1"])
+service = tap.makeService(options)
+turns, iterate = [], reactor.iterate
+def interrupted(delay):
+    turns.append(1)
+    if len(turns) == 2:
+        raise KeyboardInterrupt
+    iterate(delay)
+reactor.iterate = interrupted
+service.startService()
+"""
+
+
+def test_a_first_start_that_is_interrupted_goes_no_further(tmp_path: Path) -> None:
+    """What it was doing is not done against a journal that is being closed, and no disk is blamed for it."""
+    command = [sys.executable, "-c", INTERRUPTED, str(tmp_path / "data")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "KeyboardInterrupt" in done.stderr
+    assert "is starting" in done.stdout
+    assert "#error" not in done.stdout
 
 
 @pytest.mark.slow
