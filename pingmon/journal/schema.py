@@ -46,6 +46,7 @@ def connect(path: Path, *, write: bool, alone: bool = False) -> sqlite3.Connecti
         db.execute("PRAGMA cell_size_check = ON")
         db.execute("PRAGMA query_only = ON" if not write else "PRAGMA synchronous = FULL")
         if write:
+            db.execute("PRAGMA temp_store = MEMORY")  # or SQLite makes and removes a file for each INSERT of many rows
             db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             db.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
     except BaseException:
