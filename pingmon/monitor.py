@@ -57,6 +57,7 @@ class Journal(Protocol):
     def open(self, now: int) -> None: ...
     def load(self) -> Iterator[StateRow]: ...
     def replay(self) -> Iterator[Entry]: ...
+    def upgrade(self) -> None: ...
     def start(self, deliver: Callable[[Entry], Outcome]) -> None: ...
     def append(self, draft: Draft) -> Deferred[Outcome]: ...
     def derive(self, flip: FlipRow) -> None: ...
@@ -113,13 +114,14 @@ class Monitor:
     # --- life -----------------------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Load the world, synchronously; nothing on disk changes.
+        """Load the world, synchronously; then, if the journal has an older format, it is brought to this one.
 
-        Raises what the journal's `open`, `load` and `replay` raise; it is then closed.
+        Raises what the journal's `open`, `load`, `replay` and `upgrade` raise; it is then closed, and as it was.
         """
         self.journal.open(self.now())
         try:
             self._load()
+            self.journal.upgrade()
         except BaseException:
             self.journal.stop()
             raise

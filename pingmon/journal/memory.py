@@ -107,6 +107,9 @@ class MemoryJournal(Generic[T]):
             if seq > self.memory.snapshot_seq:
                 yield self.memory.entry(seq)
 
+    def upgrade(self) -> None:
+        """Memory has no older format."""
+
     def start(self, deliver: Callable[[Entry], T]) -> None:
         """From now on `deliver` gets each entry, once and in order."""
         self._deliver = deliver

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
 from typing import Final
 from zlib import crc32
 
@@ -11,11 +12,15 @@ from msgspec import Struct
 
 from pingmon.journal.chain import GENESIS, Tally
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""The format that is written. All from 1 on are read."""
 
 
 class Meta(Struct, frozen=True):
-    """The columns of the table `meta`, in its order; schema.sql says what each means."""
+    """The columns of the table `meta`, in its order; the schema says what each means.
+
+    An older format has the first so many of them (`WIDTHS`).
+    """
 
     format: int
     created_at: int
@@ -31,6 +36,9 @@ class Meta(Struct, frozen=True):
     kept_count: int = 0
     kept_sum: bytes = GENESIS
     cursor: int = 0
+    placed: int = 0
+    lot: int = 0
+    part: bytes = b""
 
     @property
     def kept(self) -> Tally:
@@ -45,7 +53,12 @@ class Meta(Struct, frozen=True):
     @property
     def crc(self) -> int:
         """The checksum of the row: CRC-32 of each column as text (blobs as hex, NULL as nothing), LF after each."""
-        return crc32("".join(f"{_text(value)}\n" for value in msgspec.structs.astuple(self)).encode())
+        return crc32("".join(f"{_text(value)}\n" for value in self.values).encode())
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        """What stands in the columns of its format."""
+        return msgspec.structs.astuple(self)[: WIDTHS.get(self.format)]
 
 
 def _text(value: object) -> str:
@@ -54,20 +67,24 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-COLUMNS: Final = Meta.__struct_fields__
-_SELECT: Final = f"SELECT {', '.join(COLUMNS)}, crc FROM meta"
-_INSERT: Final = f"INSERT INTO meta (one, {', '.join(COLUMNS)}, crc) VALUES (1{', ?' * (len(COLUMNS) + 1)})"
-_UPDATE: Final = f"UPDATE meta SET {', '.join(f'{name} = ?' for name in COLUMNS)}, crc = ?"
+WIDTHS: Final = {1: 14, 2: 17}
+"""How many columns each format has, without the checksum."""
 
 
-def read_meta(db: sqlite3.Connection) -> Meta:
+@cache
+def _columns(format: int) -> tuple[str, ...]:
+    return Meta.__struct_fields__[: WIDTHS[format]]
+
+
+def read_meta(db: sqlite3.Connection, format: int = FORMAT) -> Meta:
     """The row as it is on disk. ValueError if it is not what was written, sqlite3.Error if it cannot be read."""
-    rows = db.execute(_SELECT).fetchall()
+    columns = _columns(format)
+    rows = db.execute(f"SELECT {', '.join(columns)}, crc FROM meta").fetchall()
     if len(rows) != 1:
         raise ValueError(f"the table meta has {len(rows)} rows instead of one")
     *values, crc = rows[0]
     try:
-        meta = msgspec.convert(dict(zip(COLUMNS, values, strict=True)), Meta, strict=True)
+        meta = msgspec.convert(dict(zip(columns, values, strict=True)), Meta, strict=True)
     except msgspec.ValidationError as error:
         raise ValueError(f"the table meta is altered: {error}") from error
     if meta.crc != crc:
@@ -77,9 +94,12 @@ def read_meta(db: sqlite3.Connection) -> Meta:
 
 def insert_meta(db: sqlite3.Connection, meta: Meta) -> None:
     """Write the row of a new journal."""
-    db.execute(_INSERT, (*msgspec.structs.astuple(meta), meta.crc))
+    columns = _columns(meta.format)
+    sql = f"INSERT INTO meta (one, {', '.join(columns)}, crc) VALUES (1{', ?' * (len(columns) + 1)})"
+    db.execute(sql, (*meta.values, meta.crc))
 
 
 def update_meta(db: sqlite3.Connection, meta: Meta) -> None:
     """Replace the row, inside the transaction of what it speaks about."""
-    db.execute(_UPDATE, (*msgspec.structs.astuple(meta), meta.crc))
+    columns = _columns(meta.format)
+    db.execute(f"UPDATE meta SET {', '.join(f'{name} = ?' for name in columns)}, crc = ?", (*meta.values, meta.crc))

@@ -13,6 +13,7 @@ from pingmon.journal import schema
 from pingmon.journal.errors import translated
 from pingmon.journal.files import is_copy
 from pingmon.journal.meta import Meta
+from pingmon.journal.places import show_format_1
 from pingmon.journal.reading import read_entries, read_head, read_newest
 
 PAGE: Final = 500
@@ -44,4 +45,7 @@ def _opened(path: Path) -> Iterator[tuple[sqlite3.Connection, Meta]]:
     with translated(path):
         schema.check_file(path)
         with closing(schema.connect(path, write=False, alone=is_copy(path))) as db:
-            yield db, schema.check_schema(path, db)
+            meta = schema.check_schema(path, db)
+            if meta.format == 1:
+                show_format_1(db)
+            yield db, meta

@@ -122,9 +122,9 @@ def read_events(
 ) -> list[Entry]:
     """A stream's entries of one kind up to entry `upto`, newest first, without the `skip` newest; at most `limit`.
 
-    They are found in the index alone: only what is given out is read.
+    They are found by their places alone: only what is given out is read.
     """
-    seqs = "SELECT seq FROM event WHERE stream = ? AND seq <= ? AND kind = ? ORDER BY seq DESC LIMIT ? OFFSET ?"
+    seqs = "SELECT seq FROM event_of WHERE stream = ? AND seq <= ? AND kind = ? ORDER BY seq DESC LIMIT ? OFFSET ?"
     rows = db.execute(
         f"SELECT {EVENT} FROM event WHERE seq IN ({seqs}) ORDER BY seq DESC",
         (packed_id(stream), upto, KINDS[kind], limit, skip),
@@ -159,15 +159,18 @@ def read_flips_at(db: sqlite3.Connection, seqs: Collection[int]) -> list[FlipRow
 
 def read_entries(db: sqlite3.Connection, stream: Id | None, after: int, limit: int) -> list[Entry]:
     """Up to `limit` entries with seq > `after`, in order: of one stream, or all (None)."""
+    values: tuple[object, ...]
     if stream is None:
-        sql, values = "WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
-        return [decoded(*row) for row in db.execute(f"SELECT {EVENT} FROM event {sql}", values).fetchall()]
-    sql = f"SELECT {EVENT} FROM event WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?"
-    return [decoded(*row) for row in db.execute(sql, (packed_id(stream), after, limit)).fetchall()]
+        where, values = "seq > ? ORDER BY seq LIMIT ?", (after, limit)
+    else:
+        seqs = "SELECT seq FROM event_of WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?"
+        where, values = f"seq IN ({seqs}) ORDER BY seq", (packed_id(stream), after, limit)
+    return [decoded(*row) for row in db.execute(f"SELECT {EVENT} FROM event WHERE {where}", values).fetchall()]
 
 
 def read_newest(db: sqlite3.Connection, stream: Id | None, count: int) -> list[Entry]:
     """The `count` newest entries, of one stream or all (None), oldest first."""
-    where, values = ("", ()) if stream is None else ("WHERE stream = ?", (packed_id(stream),))
-    sql = f"SELECT {EVENT} FROM event {where} ORDER BY seq DESC LIMIT ?"
-    return [decoded(*row) for row in reversed(db.execute(sql, (*values, count)).fetchall())]
+    of, values = ("event", ()) if stream is None else ("event_of WHERE stream = ?", (packed_id(stream),))
+    seqs = f"SELECT seq FROM {of} ORDER BY seq DESC LIMIT ?"
+    sql = f"SELECT {EVENT} FROM event WHERE seq IN ({seqs}) ORDER BY seq"
+    return [decoded(*row) for row in db.execute(sql, (*values, count)).fetchall()]

@@ -37,7 +37,8 @@ class Sweep:
 
     A series' bound only grows, so a remembered one is never wrong, only late; it is forgotten after a round. `_stays`
     is the first measurement of each series that this round let stay: age alone removes none behind it, so that what is
-    kept is always the newest, however wrong the clock once was.
+    kept is always the newest, however wrong the clock once was. Ranks are counted among entries that have their place:
+    what is due by them is due.
     """
 
     def __init__(self, retention: Retention) -> None:
@@ -45,6 +46,10 @@ class Sweep:
         self._bounds: dict[Series, tuple[int, int]] = {}
         self._stays: dict[Series, int] = {}
         self._begun = False
+
+    def begins(self, meta: Meta) -> bool:
+        """Whether the next step is the first of a sweep."""
+        return not self._begun or meta.cursor == 0
 
     def step(self, db: sqlite3.Connection, meta: Meta, now: int, budget_rows: int) -> tuple[Meta, Trimmed]:
         """Scan up to `budget_rows` rows and delete what is due at `now` (microseconds since the epoch).
@@ -101,10 +106,10 @@ class Sweep:
 
         Of a check or site that was deleted, all may go.
         """
-        gone = "SELECT 1 FROM event WHERE stream = ? AND kind = ? LIMIT 1"
+        gone = "SELECT 1 FROM place WHERE stream = ? AND kind = ? LIMIT 1"
         if db.execute(gone, (stream, KINDS[MEASUREMENTS[measured]])).fetchone():
             return MAX_SEQ, MAX_SEQ
-        sql = "SELECT seq FROM event WHERE stream = ? AND kind = ? ORDER BY seq DESC LIMIT 1 OFFSET ?"
+        sql = "SELECT seq FROM place WHERE stream = ? AND kind = ? ORDER BY seq DESC LIMIT 1 OFFSET ?"
         newest = db.execute(sql, (stream, KINDS[measured], 0)).fetchone()
         bound = db.execute(sql, (stream, KINDS[measured], self._retention.newest(measured))).fetchone()
         return (bound[0] if bound else 0), (newest[0] if newest else 0)
@@ -115,11 +120,14 @@ class Sweep:
 
 
 def _end(db: sqlite3.Connection, meta: Meta) -> int:
-    """Where the sweep turns: the last commit that the snapshot stands for as a whole; 0 if there is no snapshot."""
+    """Where the sweep turns: the last commit that the snapshot stands for as a whole; 0 if there is no snapshot.
+
+    Never beyond the last entry that has its place.
+    """
     if meta.snapshot_seq < meta.trim_mark:
         return 0
     (last,) = db.execute("SELECT max(last) FROM batch WHERE last <= ?", (meta.snapshot_seq,)).fetchone()
-    return meta.trim_mark if last is None else int(last)
+    return min(meta.trim_mark if last is None else int(last), meta.placed)
 
 
 def _advanced(db: sqlite3.Connection, meta: Meta, target: int, budget: int) -> Meta:

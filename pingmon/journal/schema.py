@@ -16,15 +16,20 @@ from typing import Final
 
 from pingmon.journal.errors import JournalDamaged, JournalFormatError, JournalUnavailable, translated
 from pingmon.journal.files import check_length
-from pingmon.journal.meta import FORMAT, Meta, insert_meta, read_meta
+from pingmon.journal.meta import FORMAT, WIDTHS, Meta, insert_meta, read_meta
 
-SCHEMA: Final = files("pingmon.journal").joinpath("schema.sql").read_text("utf-8")
 APPLICATION_ID: Final = 0x50696E67  # "Ping"
 MAGIC: Final = b"SQLite format 3\0"
 LOCK_WAIT_S: Final = 5.0
 CHECKPOINT_PAGES: Final = 4000
 """The write-ahead log is copied into the database at 16 MB: pages of the index are hit again and again before."""
 WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
+
+
+@cache
+def schema_text(format: int) -> str:
+    """The statements that make the tables of a format. They never change."""
+    return files("pingmon.journal").joinpath(f"schema-{format}.sql").read_text("utf-8")
 
 
 def connect(path: Path, *, write: bool, alone: bool = False) -> sqlite3.Connection:
@@ -89,7 +94,7 @@ def _create(draft: Path, path: Path, now: int) -> None:
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with closing(sqlite3.connect(draft, isolation_level=None)) as db:
         db.execute("PRAGMA synchronous = FULL")
-        db.executescript(SCHEMA)
+        db.executescript(schema_text(FORMAT))
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {FORMAT}")
         insert_meta(db, Meta(FORMAT, now))
@@ -103,7 +108,7 @@ def _create(draft: Path, path: Path, now: int) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is no journal of this format before SQLite sees it. Raises JournalFormatError, JournalDamaged.
+    """Refuse what is no journal before SQLite sees it. Raises JournalFormatError, JournalDamaged.
 
     Not while this process has the file open: to close it here would take SQLite's locks away.
     """
@@ -135,7 +140,7 @@ def check_new(path: Path, *, begun: bool = False) -> None:
 
 
 def check_schema(path: Path, db: sqlite3.Connection) -> Meta:
-    """The journal's meta row, once all about its format is found right.
+    """The journal's meta row, once all about its format, this one or an older, is found right.
 
     Raises JournalFormatError for a newer format, JournalDamaged for tables that are not those of the format,
     sqlite3.Error and ValueError for what cannot be read.
@@ -143,24 +148,27 @@ def check_schema(path: Path, db: sqlite3.Connection) -> Meta:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > FORMAT:
         raise JournalFormatError(
-            f"{path} says that it has format {version}: a newer pingmon wrote it, this one reads format {FORMAT}. "
+            f"{path} says that it has format {version}: a newer pingmon wrote it, this one reads up to {FORMAT}. "
             "If no newer one ever ran here, the file is damaged: restore a backup (docs/log-format.md)."
         )
+    if version not in WIDTHS:
+        raise JournalDamaged(path, f"its header says format {version}, which there never was")
     found = _objects(db)
-    for key, sql in _expected().items():
+    for key, sql in objects_of(version).items():
         if found.get(key) != sql:
             raise JournalDamaged(path, f"its {key[0].decode()} {key[1].decode()} is missing or altered")
-    meta = read_meta(db)
-    if version != FORMAT or meta.format != FORMAT:
+    meta = read_meta(db, version)
+    if meta.format != version:
         raise JournalDamaged(path, f"its header says format {version}, its table meta format {meta.format}")
     return meta
 
 
 @cache
-def _expected() -> dict[tuple[bytes, bytes], bytes]:
+def objects_of(format: int) -> dict[tuple[bytes, bytes], bytes]:
+    """What a journal of this format is made of: (type, name) -> the table's name, LF, the statement that made it."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         db.text_factory = bytes
-        db.executescript(SCHEMA)
+        db.executescript(schema_text(format))
         return _objects(db)
 
 

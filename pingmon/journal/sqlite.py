@@ -20,6 +20,7 @@ from pingmon.journal.condition import Condition
 from pingmon.journal.errors import JournalDamaged, JournalUnavailable, translated
 from pingmon.journal.group import HANGS, GroupCommit
 from pingmon.journal.patience import Patience
+from pingmon.journal.places import PART
 from pingmon.journal.readers import JournalThreads, Reactor, Readers, in_thread
 from pingmon.journal.reading import Head, read_entries, read_events, read_flips, read_flips_at, replayed
 from pingmon.journal.values import (
@@ -80,6 +81,7 @@ class SqliteJournal(Generic[T]):
         self._deliver: Callable[[Entry], T] | None = None
         self._flips: dict[tuple[int, Id], FlipRow] = {}
         self._stopping: Deferred[None] | None = None
+        self._placed = 0
         self._patience = Patience(reactor, self._given_up)
 
     # --- before the first write -----------------------------------------------------------------------------------
@@ -110,9 +112,18 @@ class SqliteJournal(Generic[T]):
         with translated(self._path):
             yield from replayed(self._writer.reader(), self._writer.meta)
 
+    def upgrade(self) -> None:
+        """Bring a journal of an older format to this one, once all of it was read. Blocks, for a million entries some
+        seconds; the log is told.
+
+        Raises JournalDamaged or JournalUnavailable; the journal then has the format that it had.
+        """
+        self._writer.upgrade()
+
     def start(self, deliver: Callable[[Entry], T]) -> None:
         """Start the threads. From now on `deliver` gets each entry, once and in order, when it is durable."""
         self._writer.reader()
+        self._placed = self._writer.meta.placed
         self._deliver = deliver
         self._group = GroupCommit(
             commit=self._commit, deliver=deliver, soon=self._reactor.callFromThread, max_buffered=self._max_buffered
@@ -325,9 +336,18 @@ class SqliteJournal(Generic[T]):
         def durable(head: Head) -> int:
             self._condition.committed(self._now(), self._reactor.seconds() - started)
             self.last_seq, self.alive_at = head.last, head.at
+            if head.last - self._placed >= PART:
+                self._place(head.last)
             return head.last
 
         return self._write(self._writer.commit, rows).addCallback(durable)
+
+    def _place(self, last: int) -> None:
+        """Have entries given their place; what fails is tried again when as many more have come."""
+        self._placed = last
+        done = in_thread(self._reactor, self._thread, self._writer.place).addErrback(self._damaged)
+        done.addErrback(lambda failure: failure.trap(JournalUnavailable, JournalDamaged) and None)
+        done.addErrback(lambda failure: log.failure("while entries were given their place", failure))
 
     def _found(self, entries: list[Entry]) -> None:
         self._reactor.callFromThread(self._deliver_found, entries)

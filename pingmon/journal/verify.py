@@ -20,6 +20,7 @@ from pingmon.journal.derived import check_flips, read_state
 from pingmon.journal.errors import JournalDamaged, translated
 from pingmon.journal.files import is_copy
 from pingmon.journal.meta import Meta
+from pingmon.journal.places import place_fault
 from pingmon.journal.reading import EventRow, commit_fault, commits, kept_fault, kept_rows, read_head
 
 Progress: TypeAlias = Callable[[int, int], object]
@@ -80,7 +81,7 @@ class _Examination:
     def all(self, path: Path, db: sqlite3.Connection) -> None:
         meta = schema.check_schema(path, db)
         parts: tuple[Callable[[sqlite3.Connection, Meta], None], ...] = (
-            self._end, self._kept, self._chained, self._derived, self._pages
+            self._end, self._kept, self._chained, self._placed, self._derived, self._pages
         )  # fmt: skip
         for part in parts:
             try:
@@ -125,6 +126,10 @@ class _Examination:
         before, self._entries = self._entries, self._entries + rows
         if before // REPORT != self._entries // REPORT:
             self._progress(self._entries, max(self._last - self._trimmed, self._entries))
+
+    def _placed(self, db: sqlite3.Connection, meta: Meta) -> None:
+        if meta.format > 1 and (fault := place_fault(db, meta)):
+            self._found(fault)
 
     def _derived(self, db: sqlite3.Connection, meta: Meta) -> None:
         self._flips = check_flips(db, meta)

@@ -27,9 +27,11 @@ from pingmon.journal.errors import JournalDamaged, JournalUnavailable, explained
 from pingmon.journal.files import OpenFiles, log_of, write_anew
 from pingmon.journal.lock import Lock
 from pingmon.journal.meta import FORMAT, Meta, read_meta, update_meta
+from pingmon.journal.places import PART, all_placed, next_part, put_in
 from pingmon.journal.reading import Head, commit_fault, commits, read_head
 from pingmon.journal.retention import Sweep
 from pingmon.journal.schema import transaction
+from pingmon.journal.upgrade import upgraded
 from pingmon.journal.values import FlipRow, Retention, Trimmed
 
 log = Logger()
@@ -186,6 +188,7 @@ class Writer:
             with transaction(db):
                 write_anew(self.path)
             meta = self._without_snapshot(db, meta) if self._unsound is not None else meta
+            meta = upgraded(self.path, db, meta)
             head = read_head(db, meta)
             surplus = self._surplus(db, head)
         except BaseException:
@@ -216,6 +219,12 @@ class Writer:
             update_meta(db, meta)
         self._unsound = None
         return meta
+
+    def upgrade(self) -> None:
+        """Bring a journal of an older format to this one, as the first write would. Raises all but JournalFull."""
+        if self.meta.format != FORMAT:
+            with self._writing():
+                pass
 
     def forget_connection(self) -> None:
         """Close the file; the next write opens it anew, and looks at what is in it."""
@@ -267,8 +276,21 @@ class Writer:
                 update_meta(db, meta)
             self.meta = meta
 
+    def place(self) -> None:
+        """Put in the next part of a lot of places, if there is one."""
+        self._place(next_part(self.meta, self.head.last))
+
+    def _place(self, after: Meta) -> None:
+        if after != self.meta:
+            with self._writing() as db:
+                with transaction(db):
+                    put_in(db, self.meta, after)
+                self.meta = after
+
     def trim(self, now: int, budget_rows: int) -> Trimmed:
         """One step of the retention. JournalDamaged if what should go is not what was written; it then stays."""
+        if self._sweep.begins(self.meta) and self.head.last - self.meta.placed <= PART:
+            self._place(all_placed(self.meta, self.head.last))  # of a busy daemon, lots come by themselves
         with translated(self.path), self._writing() as db:
             self.meta, trimmed = self._sweep.step(db, self.meta, now, budget_rows)
         return trimmed

@@ -24,6 +24,7 @@ from pingmon.core.world import encoded as encoded_parts
 from pingmon.journal import FlipRow, JournalDamaged, JournalFormatError, JournalUnavailable, Retention
 from pingmon.journal.codec import encoded
 from pingmon.journal.errors import translated
+from pingmon.journal.meta import FORMAT
 from pingmon.journal.reading import replayed
 from pingmon.journal.verify import verify
 from pingmon.journal.writer import Writer
@@ -272,8 +273,8 @@ def test_a_kept_entry_below_the_trim_mark_is_proved_too(pen: Pen, ping: Ping) ->
 def test_a_journal_of_a_newer_format_is_refused(pen: Pen) -> None:
     book = pen()
     book.close()
-    altered(book.path, "PRAGMA user_version = 2")
-    with pytest.raises(JournalFormatError, match="format 2: a newer pingmon wrote it"):
+    altered(book.path, f"PRAGMA user_version = {FORMAT + 1}")
+    with pytest.raises(JournalFormatError, match=f"format {FORMAT + 1}: a newer pingmon wrote it"):
         started(book.path)
 
 

@@ -30,10 +30,10 @@ from pingmon.journal import JournalDamaged, MemoryJournal, Retention
 from pingmon.journal.codec import encoded
 from pingmon.journal.derived import read_state
 from pingmon.journal.memory import Memory
-from pingmon.journal.meta import Meta, insert_meta
+from pingmon.journal.meta import FORMAT, Meta, insert_meta
 from pingmon.journal.offline import entries_after
 from pingmon.journal.reading import replayed
-from pingmon.journal.schema import SCHEMA
+from pingmon.journal.schema import schema_text
 from pingmon.journal.values import MEASUREMENTS
 from pingmon.journal.verify import verify
 from pingmon.journal.writer import Writer
@@ -136,8 +136,8 @@ def test_a_journal_in_memory_keeps_exactly_the_same(
 
 def test_the_file_itself_lets_go_measurements_alone() -> None:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        db.executescript(SCHEMA)
-        insert_meta(db, Meta(1, BEGIN, trim_mark=1))
+        db.executescript(schema_text(FORMAT))
+        insert_meta(db, Meta(FORMAT, BEGIN, trim_mark=1))
         gone = []
         for kind in KINDS:
             db.execute("INSERT OR REPLACE INTO event VALUES (1, 1, zeroblob(16), ?, '{}', NULL)", (KINDS[kind],))
@@ -190,9 +190,11 @@ def test_one_step_looks_at_no_more_rows_than_its_budget(pen: Callable[..., Any],
 
 
 def test_a_step_that_finds_nothing_writes_nothing(pen: Callable[..., Any], ping: Callable[..., Draft]) -> None:
+    """Once all entries have their place."""
     book = pen()
     book.write(ping())
     book.writer.snapshot((), 1, [], BEGIN)
+    book.writer.trim(BEGIN, 500)
     wal = book.path.with_name("journal.sqlite3-wal").stat()
     assert book.writer.trim(BEGIN, 500).scanned == 1
     assert book.path.with_name("journal.sqlite3-wal").stat() == wal

@@ -21,8 +21,9 @@ from twisted.logger import capturedLogs
 from pingmon.core.events import Draft, PingReceived
 from pingmon.journal import JournalDamaged, JournalFormatError, JournalUnavailable, Retention
 from pingmon.journal.errors import translated
+from pingmon.journal.meta import FORMAT
 from pingmon.journal.reading import replayed
-from pingmon.journal.schema import SCHEMA
+from pingmon.journal.schema import objects_of
 from pingmon.journal.writer import Writer
 
 Pen = Callable[..., Any]
@@ -227,8 +228,7 @@ def test_a_start_that_is_refused_by_what_is_replayed_leaves_the_log_where_it_is(
         other.execute("UPDATE batch SET at = 0 WHERE 0")
         other.execute("DROP TRIGGER event_is_never_changed")
         other.execute("UPDATE event SET at = 1 WHERE seq = 55")
-        (sql,) = (row for row in SCHEMA.split(";\n\n") if "event_is_never_changed" in row)
-        other.execute(sql[sql.index("CREATE") :])
+        other.execute(objects_of(FORMAT)[b"trigger", b"event_is_never_changed"].partition(b"\n")[2].decode())
         left = {name: content for name, content in files(path.parent).items() if not name.endswith("-shm")}
     for name, content in left.items():
         (path.parent / name).write_bytes(content)
