@@ -32,9 +32,9 @@ _END: Final = bytes([255]) * 17
 """Comes after all streams."""
 
 
-def next_part(meta: Meta, last: int) -> Meta:
-    """The meta once the next part of a lot is put in; the same if there is none, and too few entries for one."""
-    if not meta.part and last - meta.placed < LOT:
+def next_part(meta: Meta, last: int, size: int = LOT) -> Meta:
+    """The meta once the next part of a lot is put in; the same if there is none, and fewer entries than its `size`."""
+    if not meta.part and last - meta.placed < size:
         return meta
     lot, first = (meta.lot, meta.part[0]) if meta.part else (last, 0)
     if first + _PREFIXES < 256:

@@ -27,7 +27,7 @@ from pingmon.journal.errors import JournalDamaged, JournalUnavailable, explained
 from pingmon.journal.files import OpenFiles, log_of, write_anew
 from pingmon.journal.lock import Lock
 from pingmon.journal.meta import FORMAT, Meta, read_meta, update_meta
-from pingmon.journal.places import PART, all_placed, next_part, put_in
+from pingmon.journal.places import LOT, PART, all_placed, next_part, put_in
 from pingmon.journal.reading import Head, commit_fault, commits, read_head
 from pingmon.journal.retention import Sweep
 from pingmon.journal.schema import transaction
@@ -276,9 +276,9 @@ class Writer:
                 update_meta(db, meta)
             self.meta = meta
 
-    def place(self) -> None:
-        """Put in the next part of a lot of places, if there is one."""
-        self._place(next_part(self.meta, self.head.last))
+    def place(self, lot: int = LOT) -> None:
+        """Put in the next part of a lot of places, if there is one or it is time for one."""
+        self._place(next_part(self.meta, self.head.last, lot))
 
     def _place(self, after: Meta) -> None:
         if after != self.meta:

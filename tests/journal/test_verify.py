@@ -29,9 +29,11 @@ CHANGES = {
     "state": ["body = '[]'", "id = 'other'", "crc = crc + 1"],
     "flip": ["body = '[]'", "at = at + 1", "stream = zeroblob(16)", "crc = crc + 1"],
     "meta": ["created_at = 1", "alive_at = 1", "snapshot_seq = 0", "state_sum = 0", "trim_mark = 0", "kept_count = 1",
-             "kept_sum = zeroblob(32)", "anchor = x'00'", "cursor = 7", "crc = 1"],
+             "kept_sum = zeroblob(32)", "anchor = x'00'", "cursor = 7", "placed = 5", "lot = 5", "part = x'10'",
+             "crc = 1"],
+    "place": ["stream = zeroblob(16)", "seq = seq + 1000", "kind = 'check_resumed'"],
 }  # fmt: skip
-KEYS = {"event": "seq", "batch": "last", "state": "id", "flip": "seq", "meta": "one"}
+KEYS = {"event": "seq", "place": "seq", "batch": "last", "state": "id", "flip": "seq", "meta": "one"}
 
 
 @pytest.fixture(scope="module")
