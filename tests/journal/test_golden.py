@@ -61,8 +61,9 @@ def test_a_golden_journal_starts_and_goes_on(golden: Path) -> None:
     assert verify(golden).damage == ()
 
 
-def test_format_1_keeps_its_state_flips_and_times(tmp_path: Path) -> None:
-    path = shutil.copy(GOLDEN / "format-1" / "journal.sqlite3", tmp_path)
+@pytest.mark.parametrize("name", ["format-1", "format-2"])
+def test_a_format_keeps_its_state_flips_and_times(tmp_path: Path, name: str) -> None:
+    path = shutil.copy(GOLDEN / name / "journal.sqlite3", tmp_path)
     writer = Writer(Path(path), Retention(), lambda found: None)
     writer.open(0)
     db = writer.reader()
@@ -77,6 +78,18 @@ def test_format_1_keeps_its_state_flips_and_times(tmp_path: Path) -> None:
     assert (writer.meta.snapshot_seq, writer.meta.trim_mark, writer.head.last) == (13, 8, 23)
     assert writer.alive_at == BEGIN + 22_000_029
     writer.close()
+
+
+def test_a_lot_of_places_that_was_put_in_by_half_in_format_2_hides_no_entry(tmp_path: Path) -> None:
+    """Entries of one stream that have their place, that wait for the next part, and that came later."""
+    path = Path(shutil.copy(GOLDEN / "format-2" / "journal.sqlite3", tmp_path))
+    writer = Writer(path, Retention(), print)
+    writer.open(BEGIN)
+    assert (writer.meta.placed, writer.meta.lot, writer.meta.part.hex(), writer.head.last) == (14, 18, "30", 23)
+    writer.abandon()
+    entries = list(entries_after(path, 0))
+    for stream in {entry.stream for entry in entries}:
+        assert list(entries_after(path, 0, stream)) == [entry for entry in entries if entry.stream == stream]
 
 
 def test_every_kind_of_event_stands_in_a_golden_journal(tmp_path: Path) -> None:

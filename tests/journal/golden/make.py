@@ -1,9 +1,10 @@
 """Makes a golden journal: `make.py NEW-DIRECTORY` writes journal.sqlite3 and export.jsonl there.
 
-Which one the directory's name says: `format-1` has all that concerns checks, `format-1-sites` sites and partners,
-`format-1-ended` a schedule that has run out, `format-1-keys` what can become of projects and keys, and a daemon
-that was killed, `format-1-channels` channels, and what became of messages to them, `format-1-rounds` rounds of
-verifiers that note how the daemon's own place was, `format-1-methods` sites that are asked with GET.
+Which one the directory's name says. First the format, which must be the one that is written; `format-2` alone has all
+that concerns checks, and a lot of places that is put in by half. Then `-sites` has sites and partners, `-ended` a
+schedule that has run out, `-keys` what can become of projects and keys, and a daemon that was killed, `-channels`
+channels, and what became of messages to them, `-rounds` rounds of verifiers that note how the daemon's own place was,
+`-methods` sites that are asked with GET.
 Golden journals are added when the format or the events grow, never edited: each is what some pingmon once wrote.
 """
 
@@ -70,6 +71,7 @@ from pingmon.core.world import encoded as encoded_parts
 from pingmon.journal import FlipRow, Retention
 from pingmon.journal.codec import encoded
 from pingmon.journal.lines import line
+from pingmon.journal.meta import FORMAT
 from pingmon.journal.offline import entries_after
 from pingmon.journal.writer import Writer
 from pingmon.monitor import derived
@@ -277,12 +279,12 @@ METHOD_EVENTS: list[list[tuple[int, str, Event]]] = [
 ]
 
 FOLDED = {
-    "format-1-methods": (METHOD_EVENTS, 1),
-    "format-1-rounds": (ROUND_EVENTS, 1),
-    "format-1-sites": (SITE_EVENTS, 2),
-    "format-1-ended": (ENDED_EVENTS, 1),
-    "format-1-keys": (KEY_EVENTS, 2),
-    "format-1-channels": (CHANNEL_EVENTS, 1),
+    "methods": (METHOD_EVENTS, 1),
+    "rounds": (ROUND_EVENTS, 1),
+    "sites": (SITE_EVENTS, 2),
+    "ended": (ENDED_EVENTS, 1),
+    "keys": (KEY_EVENTS, 2),
+    "channels": (CHANNEL_EVENTS, 1),
 }
 """What is folded, and after which commit a snapshot is saved."""
 
@@ -307,6 +309,9 @@ def make(place: Path) -> None:
             writer.snapshot(flips, 13, state, at + 1)
             while not writer.trim(at, 500).wrapped:
                 pass
+        if number == 5:
+            for _ in range(3):
+                writer.place(4)
     writer.touch([FlipRow(15, CHECK, BEGIN + 4_200_000_000, b'{"old":"up","new":"down"}')], at + 7)
     writer.close()
     exported(place)
@@ -346,7 +351,9 @@ def exported(place: Path) -> None:
 
 if __name__ == "__main__":
     directory = Path(sys.argv[1])
-    if directory.name == "format-1":
-        make(directory)
+    written, _, topic = directory.name.removeprefix("format-").partition("-")
+    assert int(written) == FORMAT, f"this pingmon writes format {FORMAT}"
+    if topic:
+        make_folded(directory, *FOLDED[topic])
     else:
-        make_folded(directory, *FOLDED[directory.name])
+        make(directory)
