@@ -21,7 +21,7 @@ from pingmon.journal.errors import JournalDamaged, JournalUnavailable, translate
 from pingmon.journal.group import HANGS, GroupCommit
 from pingmon.journal.patience import Patience
 from pingmon.journal.places import PART
-from pingmon.journal.readers import JournalThreads, Reactor, Readers, in_thread
+from pingmon.journal.readers import JournalThreads, Reactor, Readers
 from pingmon.journal.reading import Head, read_entries, read_events, read_flips, read_flips_at, replayed
 from pingmon.journal.values import (
     DEFAULT_RETENTION,
@@ -74,7 +74,7 @@ class SqliteJournal(Generic[T]):
         self._reactor = reactor
         self._max_buffered = max_buffered
         self._writer = Writer(path, retention, self._found)
-        self._thread = JournalThreads(1, 1, "pingmon-journal-write")
+        self._thread = JournalThreads(reactor, 1, "pingmon-journal-write")
         self._readers = Readers(path, reactor, lambda: self._writer.renewals)
         self._condition = Condition()
         self._group: GroupCommit[T] | None = None
@@ -182,7 +182,7 @@ class SqliteJournal(Generic[T]):
         """
         if not self._running:
             return fail(JournalUnavailable(STOPPED))
-        return in_thread(self._reactor, self._thread, self._writer.trim, now, budget_rows).addErrback(self._damaged)
+        return self._thread.run(self._writer.trim, now, budget_rows).addErrback(self._damaged)
 
     def health(self) -> JournalHealth:
         """How the journal is, as known on the reactor's thread."""
@@ -314,7 +314,7 @@ class SqliteJournal(Generic[T]):
                 self._condition.failed(self._now(), failure.getErrorMessage(), gist)
             return self._damaged(failure)
 
-        done = in_thread(self._reactor, self._thread, work, flips, *args, **kw)
+        done = self._thread.run(work, flips, *args, **kw)
         return self._patience.counted(done).addCallbacks(wrote, failed)
 
     def _awaited(self, write: Callable[[], Deferred[None]]) -> Deferred[None]:
@@ -345,7 +345,7 @@ class SqliteJournal(Generic[T]):
     def _place(self, last: int) -> None:
         """Have entries given their place; what fails is tried again when as many more have come."""
         self._placed = last
-        done = in_thread(self._reactor, self._thread, self._writer.place).addErrback(self._damaged)
+        done = self._thread.run(self._writer.place).addErrback(self._damaged)
         done.addErrback(lambda failure: failure.trap(JournalUnavailable, JournalDamaged) and None)
         done.addErrback(lambda failure: log.failure("while entries were given their place", failure))
 
@@ -361,7 +361,7 @@ class SqliteJournal(Generic[T]):
 
     def _close(self, _: None, stopping: Deferred[None]) -> None:
         flips = tuple(self._flips.values())
-        closed = in_thread(self._reactor, self._thread, self._writer.close, flips)
+        closed = self._thread.run(self._writer.close, flips)
         self._patience.counted(closed).addBoth(self._ended, stopping)
 
     def _ended(self, result: Failure | None, stopping: Deferred[None]) -> None:
