@@ -345,9 +345,11 @@ class SqliteJournal(Generic[T]):
     def _place(self, last: int) -> None:
         """Have entries given their place; what fails is tried again when as many more have come."""
         self._placed = last
-        done = self._thread.run(self._writer.place).addErrback(self._damaged)
-        done.addErrback(lambda failure: failure.trap(JournalUnavailable, JournalDamaged) and None)
-        done.addErrback(lambda failure: log.failure("while entries were given their place", failure))
+        self._thread.run(self._writer.place).addErrback(self._damaged).addErrback(self._not_placed)
+
+    def _not_placed(self, failure: Failure) -> None:
+        if not failure.check(JournalDamaged, JournalUnavailable):  # what is wrong with the disk, commits will tell
+            log.failure("while entries were given their place", failure)
 
     def _found(self, entries: list[Entry]) -> None:
         self._reactor.callFromThread(self._deliver_found, entries)

@@ -97,8 +97,10 @@ def test_a_lot_is_put_in_by_sixteenths_of_the_streams(pen: Callable[..., Any]) -
     book.write(Draft(BEGIN, STREAMS[0], CheckPaused()))
     count = "SELECT count(*), count(DISTINCT stream) FROM place"
     counts = []
-    for _ in range(17):
+    for part in range(17):
         book.writer.place()
+        if part in (7, 14):
+            book.write(*[Draft(BEGIN, stream, PingReceived()) for stream in streams])  # they wait for the next lot
         counts.append(book.writer.reader().execute(count).fetchone())
     assert counts == [(PART * part + 1, 16 * part) for part in range(1, 17)] + [(LOT + 1, 256)]
     assert (book.writer.meta.placed, book.writer.meta.part) == (LOT + 1, b"")
