@@ -55,11 +55,13 @@ def upgraded(path: Path, db: sqlite3.Connection, meta: Meta) -> Meta:
         old=meta.format,
         new=FORMAT,
     )
+    db.execute("PRAGMA temp_store = FILE")  # what a dropped index held would be kept in memory, to undo that
     with transaction(db):
         for step in range(meta.format, FORMAT):
             meta = STEPS[step](db, meta)
             db.execute(f"PRAGMA user_version = {meta.format}")
             check_schema(path, db)
+    db.execute("PRAGMA temp_store = MEMORY")
     log.info("{path} has format {new}", path=str(path), new=FORMAT)
     return meta
 
