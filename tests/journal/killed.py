@@ -1,4 +1,7 @@
-"""Appends for ever and prints the seq of each entry once it is durable; run, and killed, by test_faults.py."""
+"""Appends for ever to a few streams and prints the seq of each entry once it is durable; run, and killed, by tests.
+
+The arguments: the journal, and how many append at the same time.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +17,22 @@ from pingmon.core.events import Draft, PingReceived
 from pingmon.journal import SqliteJournal
 
 BEGIN = 1_700_000_000_000_000
-STREAM = "00000000-0000-0000-0000-000000000001"
+STREAMS = [f"{n}0000000-0000-4000-8000-000000000001" for n in range(10)]
 
 
-async def append_for_ever(journal: SqliteJournal[int]) -> None:
+async def append_for_ever(journal: SqliteJournal[int], stream: str) -> None:
     while True:
-        print(await journal.append(Draft(BEGIN, STREAM, PingReceived())), flush=True)
+        print(await journal.append(Draft(BEGIN, stream, PingReceived())), flush=True)
 
 
-async def story(reactor: Any, path: Path) -> None:
+async def story(reactor: Any, path: Path, count: int) -> None:
     journal: SqliteJournal[int] = SqliteJournal(path, reactor=reactor)
     journal.open(BEGIN)
     journal.start(lambda entry: entry.seq)
-    workers = [Deferred.fromCoroutine(append_for_ever(journal)) for _ in range(10)]
+    workers = [Deferred.fromCoroutine(append_for_ever(journal, STREAMS[n % 10])) for n in range(count)]
     for worker in workers:
         await worker
 
 
 if __name__ == "__main__":
-    react(lambda _: Deferred.fromCoroutine(story(the_reactor, Path(sys.argv[1]))))
+    react(lambda _: Deferred.fromCoroutine(story(the_reactor, Path(sys.argv[1]), int(sys.argv[2]))))

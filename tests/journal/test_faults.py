@@ -137,7 +137,7 @@ def test_a_commit_that_fails_leaves_no_trace(pen: Callable[..., Any], ping: Call
 @pytest.mark.process
 def test_what_was_called_durable_survives_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
-    command = [sys.executable, str(SCRIPT.with_name("killed.py")), str(path)]
+    command = [sys.executable, str(SCRIPT.with_name("killed.py")), str(path), "10"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as daemon:
         assert daemon.stdout is not None
         printed = [daemon.stdout.readline() for _ in range(500)]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_twisted import ensureDeferred
@@ -17,9 +21,11 @@ from twisted.internet.defer import gatherResults
 from pingmon.core.events import KINDS, CheckPaused, Draft, Id, PingReceived
 from pingmon.journal import Retention
 from pingmon.journal.codec import encoded, packed_id
+from pingmon.journal.meta import read_meta
 from pingmon.journal.offline import entries_after, newest_entries
 from pingmon.journal.places import LOT, PART
-from pingmon.journal.reading import read_events
+from pingmon.journal.reading import read_entries, read_events
+from pingmon.journal.schema import connect
 from pingmon.journal.verify import verify
 from pingmon.journal.writer import Writer
 
@@ -71,12 +77,12 @@ class Book:
                 seq for seq in seqs if seq <= 9
             ][1:3]
             every = "SELECT seq FROM event WHERE +stream = ? ORDER BY seq"
-            assert [entry.seq for entry in entries_after(self.path, 0, stream)] == [
+            assert [entry.seq for entry in read_entries(db, stream, 0, 999)] == [
                 seq for (seq,) in db.execute(every, (packed_id(stream),))
             ]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(STEPS)
 def test_history_is_right_at_every_moment(steps: list[Any]) -> None:
     """Between any two parts of a lot, while old pings are trimmed, after a stop and after a kill."""
@@ -142,3 +148,26 @@ def test_deleting_an_entry_frees_its_place(pen: Callable[..., Any]) -> None:
     book.writer.snapshot((), 9, [], BEGIN)
     assert book.writer.trim(BEGIN, 500).deleted == 8
     assert book.writer.reader().execute("SELECT seq FROM place").fetchall() == [(9,)]
+
+
+@pytest.mark.process
+def test_killed_while_lots_are_put_in_each_stream_has_its_entries(tmp_path: Path) -> None:
+    """What was durable is there, found by its stream, and sound, after each of some kills."""
+    path = tmp_path / "journal.sqlite3"
+    command = [sys.executable, str(Path(__file__).with_name("killed.py")), str(path), "500"]
+    under_way = 0
+    for _ in range(3):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writing:
+            assert writing.stdout is not None
+            printed = [writing.stdout.readline() for _ in range(random.randrange(LOT, 2 * LOT))]
+            writing.kill()
+        assert verify(path).damage == ()
+        entries = list(entries_after(path, 0))
+        assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+        assert int(printed[-1]) <= len(entries)
+        for stream in {entry.stream for entry in entries}:
+            seqs = [entry.seq for entry in entries if entry.stream == stream]
+            assert [entry.seq for entry in entries_after(path, 0, stream)] == seqs
+        with closing(connect(path, write=False)) as db:
+            under_way += read_meta(db).part != b""
+    assert under_way > 0
