@@ -1,4 +1,4 @@
-"""Journals of formats that pingmon no longer writes, made without the code that writes today's."""
+"""Journals of formats that pingmon no longer writes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-from pingmon.core.events import Draft
+from pingmon.core.events import Draft, PingReceived
 from pingmon.core.parts import StateRow
+from pingmon.journal import Retention
 from pingmon.journal.chain import GENESIS, content_digest, link
 from pingmon.journal.codec import encoded, packed_id
-from pingmon.journal.derived import flip_crc, state_crc
+from pingmon.journal.derived import flip_crc, read_state, state_crc
 from pingmon.journal.meta import Meta, insert_meta
-from pingmon.journal.schema import APPLICATION_ID, schema_text
+from pingmon.journal.offline import entries_after
+from pingmon.journal.schema import APPLICATION_ID, connect, schema_text
 from pingmon.journal.values import FlipRow
+from pingmon.journal.writer import Writer
 
 COMMIT = 64
 
@@ -28,7 +31,10 @@ def write_format_1(
     snapshot_seq: int = 0,
     flips: Sequence[FlipRow] = (),
 ) -> None:
-    """A journal of format 1 at `path` with these entries, `COMMIT` a commit, this snapshot and these flips."""
+    """A journal of format 1 at `path` with these entries, `COMMIT` a commit, this snapshot and these flips.
+
+    Made without the code that writes today's journals.
+    """
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.executescript(schema_text(1))
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -54,3 +60,25 @@ def write_format_1(
         meta = Meta(1, 0, None, 0, snapshot_seq, len(states), sum(row[3] for row in states), len(kept), sum(crcs))
         insert_meta(db, meta)
         db.execute("COMMIT")
+
+
+def aged(path: Path, more: int) -> None:
+    """Give the journal of a stopped daemon format 1, and the check that was pinged last so many more pings."""
+    writer = Writer(path, Retention(), print)
+    writer.open(0)
+    state, snapshot_seq = list(read_state(writer.reader(), writer.meta)), writer.meta.snapshot_seq
+    writer.abandon()
+    entries = list(entries_after(path, 0))
+    pings = [entry for entry in entries if isinstance(entry.event, PingReceived)]
+    drafts = [Draft(entry.at, entry.stream, entry.event, entry.payload) for entry in entries]
+    drafts += [Draft(entries[-1].at + n, pings[-1].stream, PingReceived()) for n in range(1, more + 1)]
+    for suffix in ("", "-wal", "-shm", "-lock"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    write_format_1(path, drafts, state=state, snapshot_seq=snapshot_seq)
+
+
+def format_of(path: Path) -> int:
+    """What the header of a journal says."""
+    with closing(connect(path, write=False)) as db:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        return int(version)

@@ -36,7 +36,7 @@ from pingmon.journal.upgrade import REPORT, Progress, upgraded
 from pingmon.journal.verify import verify
 from pingmon.journal.writer import Writer
 from pingmon.monitor import Monitor
-from tests.journal.old_formats import write_format_1
+from tests.journal.old_formats import format_of, write_format_1
 
 GOLDEN = Path(__file__).with_name("golden")
 BEGIN = 1_700_000_000_000_000
@@ -50,13 +50,6 @@ FLIPS = "SELECT seq, stream, at, body, crc FROM flip ORDER BY seq, stream"
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A copy of a golden journal of an older format."""
     return Path(shutil.copy(GOLDEN / str(request.param) / "journal.sqlite3", tmp_path))
-
-
-def format_of(path: Path) -> int:
-    """What the header says."""
-    with closing(connect(path, write=False)) as db:
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        return int(version)
 
 
 def content(path: Path) -> list[Any]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.daemons import BIN, Answer, Running, Starter, until
+from tests.journal.old_formats import aged, format_of
+from tests.process.daemons import BIN, PATIENCE_S, Answer, Running, Starter, until
 
 pytestmark = [
     pytest.mark.process,
@@ -127,6 +128,26 @@ def unanswered(daemon: Running) -> None:
     """A ping whose daemon dies."""
     with pytest.raises(OSError, match=r"."):
         daemon.ping("job")
+
+
+def test_an_upgrade_that_the_disk_does_not_confirm_is_refused_and_harms_nothing(
+    start: Starter, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power failure the journal is as it was, and is upgraded by the next start."""
+    first = start()
+    assert first.ping("job", "?create=1").status == 201
+    assert pings(first, 20) == 20
+    first.stop()
+    path = first.data / "journal.sqlite3"
+    aged(path, 100)
+    (disk.left / str(path.stat().st_ino)).write_bytes(path.read_bytes())
+    disk.told("fails")
+    refused = start(first.data, wait=False)
+    assert refused.process.wait(PATIENCE_S) == 1
+    assert "I/O error" in refused.log.read_text()
+    disk.untold("fails")
+    check_after_power_failure(start, disk, monkeypatch, refused, b"", 121)
+    assert format_of(path) == 2
 
 
 def test_a_daemon_whose_disk_hangs_can_be_stopped(start: Starter, disk: Disk) -> None:

@@ -3,46 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import subprocess
 import time
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 
-from pingmon.core.events import Draft, PingReceived
-from pingmon.journal import Retention
-from pingmon.journal.derived import read_state
-from pingmon.journal.offline import entries_after
-from pingmon.journal.writer import Writer
-from tests.journal.old_formats import write_format_1
+from tests.journal.old_formats import aged, format_of
 from tests.process.daemons import BIN, PATIENCE_S, Running, Starter
 
 pytestmark = pytest.mark.process
 MORE = 60_000
-
-
-def aged(path: Path, more: int) -> None:
-    """Give the journal of a stopped daemon format 1, and its only check so many more pings after the snapshot."""
-    writer = Writer(path, Retention(), print)
-    writer.open(0)
-    state, snapshot_seq = list(read_state(writer.reader(), writer.meta)), writer.meta.snapshot_seq
-    writer.abandon()
-    entries = list(entries_after(path, 0))
-    pings = [entry for entry in entries if isinstance(entry.event, PingReceived)]
-    drafts = [Draft(entry.at, entry.stream, entry.event, entry.payload) for entry in entries]
-    drafts += [Draft(entries[-1].at + n, pings[-1].stream, PingReceived()) for n in range(1, more + 1)]
-    for suffix in ("", "-wal", "-shm", "-lock"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    write_format_1(path, drafts, state=state, snapshot_seq=snapshot_seq)
-
-
-def format_of(path: Path) -> int:
-    """What the header of a journal says."""
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        return int(version)
 
 
 def begun(daemon: Running) -> None:
