@@ -278,20 +278,20 @@ class Writer:
 
     def place(self, lot: int = LOT) -> None:
         """Put in the next part of a lot of places, if there is one or it is time for one."""
-        self._place(next_part(self.meta, self.head.last, lot))
+        with self._writing() as db:
+            self._place(db, next_part(self.meta, self.head.last, lot))
 
-    def _place(self, after: Meta) -> None:
+    def _place(self, db: sqlite3.Connection, after: Meta) -> None:
         if after != self.meta:
-            with self._writing() as db:
-                with transaction(db):
-                    put_in(db, self.meta, after)
-                self.meta = after
+            with transaction(db):
+                put_in(db, self.meta, after)
+            self.meta = after
 
     def trim(self, now: int, budget_rows: int) -> Trimmed:
         """One step of the retention. JournalDamaged if what should go is not what was written; it then stays."""
-        if self._sweep.begins(self.meta) and self.head.last - self.meta.placed <= PART:
-            self._place(all_placed(self.meta, self.head.last))  # of a busy daemon, lots come by themselves
         with translated(self.path), self._writing() as db:
+            if self._sweep.begins(self.meta) and self.head.last - self.meta.placed <= PART:
+                self._place(db, all_placed(self.meta, self.head.last))  # of a busy daemon, lots come by themselves
             self.meta, trimmed = self._sweep.step(db, self.meta, now, budget_rows)
         return trimmed
 

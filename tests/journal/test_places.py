@@ -19,7 +19,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import gatherResults
 
 from pingmon.core.events import KINDS, CheckPaused, Draft, Id, PingReceived
-from pingmon.journal import Retention
+from pingmon.journal import FlipRow, Retention
 from pingmon.journal.codec import encoded, packed_id
 from pingmon.journal.meta import read_meta
 from pingmon.journal.offline import entries_after, newest_entries
@@ -139,6 +139,24 @@ async def test_a_place_that_is_taken_is_damage_and_costs_no_ping(disk: Any, stre
     await journal.append(Draft(BEGIN, stream(1), PingReceived()))
     assert "place" in str(journal.health().damage)
     assert journal.health().failing_since is None
+
+
+@pytest.mark.parametrize("write", ["trim", "place"])
+def test_places_are_put_in_for_what_is_found_when_the_file_is_opened_anew(pen: Callable[..., Any], write: str) -> None:
+    """Entries and flips of a commit that was called failed, but was kept."""
+    book = pen()
+    book.write(*[Draft(BEGIN, STREAMS[0], PingReceived())] * 3)
+    before = book.writer.head, book.writer.meta
+    book.writer.commit([FlipRow(4, STREAMS[1], BEGIN, b"{}")], [encoded(Draft(BEGIN, STREAMS[1], PingReceived()))])
+    book.writer.head, book.writer.meta = before
+    book.writer.forget_connection()
+    if write == "trim":
+        book.writer.trim(BEGIN, 500)
+    else:
+        book.writer.place(1)
+    assert [entry.seq for entry in book.found] == [4]
+    book.close()
+    assert verify(book.path).damage == ()
 
 
 def test_deleting_an_entry_frees_its_place(pen: Callable[..., Any]) -> None:

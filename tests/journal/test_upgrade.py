@@ -122,6 +122,20 @@ def test_an_upgraded_journal_is_written_on_and_trimmed(old: Path) -> None:
     assert verify(old).damage == ()
 
 
+@pytest.mark.parametrize("write", ["trim", "place", "touch"])
+def test_any_first_write_upgrades(old: Path, write: str) -> None:
+    """And goes on from what the upgrade has made."""
+    writer = Writer(old, Retention(pings_per_check=1, probes_per_site=1), print)
+    writer.open(BEGIN)
+    {"trim": lambda: writer.trim(BEGIN, 100), "place": lambda: writer.place(1), "touch": lambda: writer.touch((), 1)}[
+        write
+    ]()
+    writer.close()
+    assert format_of(old) == FORMAT
+    assert in_streams(old) == by_counting(old)
+    assert verify(old).damage == ()
+
+
 def test_commands_that_only_read_take_an_old_journal_as_it_is(old: Path, tmp_path: Path) -> None:
     """They find the same in it, also by stream, and change nothing; a backup has the format that the journal has."""
     before = old.read_bytes()
