@@ -23,7 +23,7 @@ PARTS = (
     ("fold: world and check", ("pingmon/core/world.py", "pingmon/core/check.py")),
     ("alarms", ("pingmon/alarms.py",)),
     ("journal, on the reactor's thread", ("pingmon/journal/",)),
-    ("writing the answer", ("pingmon/http/plain.py", "in answer")),
+    ("writing the answer", ("pingmon/door/plain.py", "in answer")),
     ("ping resource: URL, check, meaning, event", ("pingmon/http/ping.py", "pingmon/wire/", "pingmon/core/ping.py")),
     ("door and request", ("pingmon/http/",)),
     ("parsing HTTP (Twisted)", ("twisted/web/http.py", "twisted/protocols/basic.py", "twisted/web/http_headers.py")),

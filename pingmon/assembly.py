@@ -12,6 +12,7 @@ import resource
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from shlex import quote
@@ -36,19 +37,21 @@ from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.partners import Partners
 from pingmon.delivery.tester import ChannelTester
 from pingmon.delivery.webhook import Webhook
+from pingmon.door.access_log import AccessLog
+from pingmon.door.dates import Dates
+from pingmon.door.door import Door
+from pingmon.door.limits import DoorSettings
+from pingmon.door.places import RESERVE
 from pingmon.first_run import first_run, lost_keys
 from pingmon.housekeeping import Housekeeping
-from pingmon.http.access_log import AccessLog
 from pingmon.http.api import Api
 from pingmon.http.api_call import ApiSettings
 from pingmon.http.badges import Badges
-from pingmon.http.dates import Dates
-from pingmon.http.door import Door, DoorSettings
 from pingmon.http.front import Front
 from pingmon.http.keys import new_id
-from pingmon.http.ping import PingResource, PingSettings
-from pingmon.http.places import RESERVE
-from pingmon.http.root import Root
+from pingmon.http.ping import Pings, PingSettings
+from pingmon.http.redaction import redacted
+from pingmon.http.root import Root, voice
 from pingmon.http.shown_url import ShownUrl
 from pingmon.journal import Retention, SqliteJournal
 from pingmon.listening import Listener
@@ -107,7 +110,8 @@ def assembled(
     parts, take_parts = _parts(reactor, config, monitor, journal, lambda: configured or base_url_of(listeners))
     access_log = _access_log(config, monitor)
     root, take_limits = _root(reactor, config, parts, journal)
-    door = _door(reactor, config, root, access_log)
+    pings = Pings(parts.monitor, _ping_settings(config), new_id=lambda: new_id(os.urandom))
+    door = _door(reactor, config, root, pings, access_log)
     parts.alarms.behind = door.behind
     owners_root, take_owners_limits = _root(reactor, config, parts, journal, keyless=True)
     control = Control(reactor, data.control, owners_door(reactor, owners_root))
@@ -127,6 +131,7 @@ def assembled(
         return first.prepare()
 
     def take(new: Config) -> None:
+        pings.settings = replace(pings.settings, max_checks=new.limits.checks)
         levels.level = new.log.level
         access_log.move(_path(new.http.access_log))
 
@@ -264,17 +269,18 @@ def _origins(config: Config, resolver: Resolver) -> Origins | None:
 # --- the door -----------------------------------------------------------------------------------------------------
 
 
-def _door(reactor: Any, config: Config, root: Root, access_log: AccessLog) -> Door:
+def _door(reactor: Any, config: Config, root: Root, pings: Pings, access_log: AccessLog) -> Door:
     settings = DoorSettings(
         request_deadline_s=config.http.request_deadline,
         idle_timeout_s=config.http.idle_timeout,
         max_connections=config.http.max_connections,
+        body_limit=config.http.api_body_limit,
         body_cap=config.pings.body_cap,
         trusted_proxies=config.http.trusted_proxies,
         other_files=2 * config.sites.parallel + ROUNDS * len(config.verifier),
     )
     _make_room_for(settings.max_connections + settings.other_files + RESERVE)
-    door = Door(root, settings, reactor, Dates(wall_seconds), access_log)
+    door = Door(root, settings, reactor, Dates(wall_seconds), intake=pings, voice=voice, access_log=access_log)
     door.noisy = False
     return door
 
@@ -283,7 +289,6 @@ def _root(
     reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Outcome], *, keyless: bool = False
 ) -> tuple[Root, Taker]:
     monitor = parts.monitor
-    pings = PingResource(monitor, _ping_settings(config), new_id=lambda: new_id(os.urandom))
     api_settings = _api_settings(config)
     api = Api(
         monitor,
@@ -296,12 +301,11 @@ def _root(
         random_bytes=os.urandom,
         keyless=keyless,
     )
-    root = Root(pings, monitor, api.resource())
+    root = Root(api.resource())
     root.putChild(b"", Front(__version__, ShownUrl(api_settings.base_url), lambda: problems(parts)))
     root.putChild(b"b", Badges())
 
     def take(new: Config) -> None:
-        pings.settings = replace(pings.settings, max_checks=new.limits.checks)
         api.take(replace(_api_settings(config), **_limits(new), outgoing=_policy(new)))
 
     return root, take
@@ -332,7 +336,8 @@ def _limits(config: Config) -> dict[str, Any]:
 
 
 def _access_log(config: Config, monitor: Monitor) -> AccessLog:
-    return AccessLog(_path(config.http.access_log), monitor.world.ping_keys.__contains__, Dates(wall_seconds))
+    hidden = partial(redacted, is_key=monitor.world.ping_keys.__contains__)
+    return AccessLog(_path(config.http.access_log), hidden, Dates(wall_seconds))
 
 
 def _path(text: str) -> Path | None:

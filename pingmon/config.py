@@ -84,13 +84,15 @@ class Http(Struct, frozen=True):
     """`[http]`: the listening side.
 
     `base_url` is how clients reach the daemon (empty: from the request). `ping_url` is the form of ping URLs that
-    the API shows; both are served. `access_log` is a file's path; empty is off. `request_deadline` and `idle_timeout`
-    are seconds, `drain` how many a stopping daemon waits for requests in flight.
+    the API shows; both are served. `api_body_limit`: bytes that the body of a request to the API may have.
+    `access_log` is a file's path; empty is off. `request_deadline` and `idle_timeout` are seconds, `drain` how many a
+    stopping daemon waits for requests in flight.
     """
 
     base_url: Url = Url("")
     ping_url: Literal["/ping/", "/"] = "/ping/"
     trusted_proxies: tuple[Proxies, ...] = ()
+    api_body_limit: Bytes = 65_536
     access_log: str = ""
     max_connections: Count = 10_000
     request_deadline: Annotated[float, Meta(ge=1, le=3600)] = 30.0

@@ -26,9 +26,10 @@ from twisted.python.failure import Failure
 
 from pingmon.clock import wall_seconds
 from pingmon.datadir import short_name
-from pingmon.http.dates import Dates
-from pingmon.http.door import Door, DoorSettings
-from pingmon.http.root import Root
+from pingmon.door.dates import Dates
+from pingmon.door.door import Door
+from pingmon.door.limits import DoorSettings
+from pingmon.http.root import Root, voice
 from pingmon.listening import maybe
 
 PLACES: Final = 32
@@ -85,7 +86,7 @@ class Control:
 
 def owners_door(reactor: Any, root: Root) -> Door:
     """A door to `root` with few places."""
-    door = Door(root, DoorSettings(max_connections=PLACES), reactor, Dates(wall_seconds))
+    door = Door(root, DoorSettings(max_connections=PLACES), reactor, Dates(wall_seconds), voice=voice)
     door.noisy = False
     return door
 

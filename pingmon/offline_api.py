@@ -8,7 +8,6 @@ listens, nothing is probed or told, and what is logged is no sign of the daemon'
 from __future__ import annotations
 
 import encodings.idna  # noqa: F401 - looked up by name, when this process may no longer read its modules
-import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,8 +22,6 @@ from pingmon.control import DRAIN_S, OwnersOnly, owners_door
 from pingmon.core.parts import Outcome
 from pingmon.datadir import DataDir
 from pingmon.http.api import Api, ApiSettings
-from pingmon.http.keys import new_id
-from pingmon.http.ping import PingResource, PingSettings
 from pingmon.http.root import Root
 from pingmon.journal import SqliteJournal
 from pingmon.monitor import Monitor
@@ -43,8 +40,7 @@ def offline_api(data: DataDir) -> Iterator[socket.socket]:
     monitor = Monitor(journal, Timekeeper(wall_seconds, steady_seconds))
     monitor.open()
     api = Api(monitor, journal, ApiSettings(), health=tuple, clock=clock, keyless=True)
-    ping = PingResource(monitor, PingSettings(), new_id=lambda: new_id(os.urandom))
-    door = owners_door(clock, Root(ping, monitor, api.resource()))
+    door = owners_door(clock, Root(api.resource()))
     factory = OwnersOnly(door)
     ours, theirs = socket.socketpair()
 

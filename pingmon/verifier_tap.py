@@ -24,7 +24,7 @@ from pingmon.refusal import Refused, Told
 
 if TYPE_CHECKING:
     from pingmon.core.addresses import AddressPolicy
-    from pingmon.http.door import Door
+    from pingmon.door.door import Door
     from pingmon.probes.verifier import Looker, Verifier
     from pingmon.wire.signed import Secret
 
@@ -190,19 +190,18 @@ def _looker(clock: Any, policy: AddressPolicy, now: Callable[[], int], probes: i
 
 def _door(verifier: Verifier, clock: Any) -> Door:
     from pingmon.clock import wall_seconds
-    from pingmon.http.dates import Dates
-    from pingmon.http.door import Door, DoorSettings
+    from pingmon.door.dates import Dates
+    from pingmon.door.door import Door
+    from pingmon.door.limits import DoorSettings
     from pingmon.wire.verify import BODY_MAX
 
     settings = DoorSettings(
         request_deadline_s=REQUEST_DEADLINE_S,
         idle_timeout_s=IDLE_S,
         max_connections=CONNECTIONS,
-        body_cap=BODY_MAX,
-        api_body_limit=BODY_MAX,
+        body_limit=BODY_MAX,
     )
-    root: Any = verifier  # all that a door asks of a root, but not pingmon's own
-    door = Door(root, settings, clock, Dates(wall_seconds))
+    door = Door(verifier, settings, clock, Dates(wall_seconds))
     door.noisy = False
     return door
 

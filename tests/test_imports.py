@@ -26,7 +26,8 @@ LAYERS: dict[str, set[str]] = {
     "monitor": {"core", "wire", "journal", "clock"},
     "alarms": {"core", "journal", "monitor", "clock", "ticker"},
     "housekeeping": {"journal", "monitor"},
-    "http": {"core", "wire", "journal", "monitor", "clock"},
+    "door": {"wire"},
+    "http": {"core", "wire", "journal", "monitor", "clock", "door"},
     "datadir": set(),
     "first_run": {"core", "datadir", "http", "monitor"},
     "refusal": set(),
@@ -38,7 +39,7 @@ LAYERS: dict[str, set[str]] = {
     "endpoint_words": {"certificates"},
     "listening": {"certificates", "endpoint_words", "log_level", "refusal", "ticker"},
     "endpoints": {"certificates", "endpoint_words", "listening", "refusal"},
-    "control": {"clock", "datadir", "http", "listening"},
+    "control": {"clock", "datadir", "door", "http", "listening"},
     "offline_api": {"*"},
     "ticker": set(),
     "services": {"datadir", "journal", "listening", "log_level", "monitor", "refusal"},
@@ -123,3 +124,16 @@ def test_nothing_outside_the_journal_knows_how_events_are_stored() -> None:
     for path in modules():
         if layer_of(path) != "journal":
             assert "sqlite3" not in {name.split(".")[0] for name in imported(path)}, path
+
+
+def test_the_door_knows_nothing_of_what_is_served() -> None:
+    """Its modules follow one another: none imports one that imports it, not even for types."""
+    follows: dict[str, set[str]] = {}
+    for path in (PACKAGE / "door").glob("*.py"):
+        assert "TYPE_CHECKING" not in path.read_text("utf-8"), path.name
+        follows[path.stem] = {name.split(".")[2] for name in imported(path) if name.startswith("pingmon.door.")}
+    while follows:
+        last = {name for name, others in follows.items() if not others & follows.keys()}
+        assert last, f"these import each other: {sorted(follows)}"
+        for name in last:
+            del follows[name]

@@ -7,8 +7,8 @@ from time import process_time
 
 import pytest
 
-from pingmon.http.access_log import redacted
-from pingmon.http.sanity import host_is_sane, makes_sense, taken_apart
+from pingmon.door.sanity import host_is_sane, is_path, taken_apart
+from pingmon.http.redaction import redacted
 from pingmon.wire.ping_url import canonical_uuid, first_segment, ping_query, ping_url
 
 LONG = 16_000
@@ -31,7 +31,7 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "canonical_uuid": lambda bait: canonical_uuid(bait.decode()),
     "redacted": lambda bait: redacted(bait.decode(), lambda word: False),
     "taken_apart": taken_apart,
-    "makes_sense": lambda bait: makes_sense(b"GET", bait),
+    "is_path": is_path,
     "host_is_sane": lambda bait: host_is_sane(None, [bait], needed=True),
 }
 

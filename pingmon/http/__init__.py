@@ -1,1 +1,1 @@
-"""The listening side: connections and their limits, pings, and everything else that is asked over HTTP."""
+"""What is asked over HTTP: pings, the management API and the page at `/`."""

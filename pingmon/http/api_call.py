@@ -46,7 +46,7 @@ _NUMBER: Final = re.compile("[0-9]{1,18}")
 class ApiSettings(Struct, frozen=True, kw_only=True):
     """What an operator may choose. `base_url` "" means the address that the client used; it has no slash at its end.
 
-    `ping_path` comes between that and a check's id in its ping URL. `body_limit` is in bytes. A key may ask
+    `ping_path` comes between that and a check's id in its ping URL. A key may ask
     `keys_per_second` times on the average (0: without limit), and `keys_at_once` times at once. `outgoing` says which
     receivers may be told.
     """
@@ -59,7 +59,6 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     max_checks: int = 10_000
     max_sites: int = 10_000
     max_channels: int = 1_000
-    body_limit: int = 65_536
 
 
 class History(Protocol):

@@ -7,15 +7,13 @@ asked for: a picture for a page, JSON for a program. The status is 404, so nothi
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from pingmon.http.plain import JSON, Answer
-
-if TYPE_CHECKING:
-    from pingmon.http.request import Request
+from pingmon.door.plain import JSON, Answer
+from pingmon.door.request import Request
 
 WORDS: Final = "this pingmon makes no badges"
 PICTURE: Final = (

@@ -8,17 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from pingmon.http.plain import NOT_FOUND, Answer
+from pingmon.door.plain import NOT_FOUND, Answer
+from pingmon.door.request import Request
 from pingmon.http.shown_url import ShownUrl
 from pingmon.wire.status import Problem
-
-if TYPE_CHECKING:
-    from pingmon.http.request import Request
 
 ALLOWED: Final = b"GET, HEAD, OPTIONS"
 DOCUMENTATION: Final = "README.md and the folder docs/ in pingmon's source"

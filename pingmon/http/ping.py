@@ -13,26 +13,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 from twisted.python.failure import Failure
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET
 
 from pingmon.core.check import Check
 from pingmon.core.events import CheckSpec, Id, NewCheck, PingReceived, Signal
 from pingmon.core.parts import Outcome
 from pingmon.core.ping import USER_AGENT_MAX, is_text, meaning
-from pingmon.http.plain import NOT_FOUND, Answer
+from pingmon.door.intake import Taken
+from pingmon.door.plain import NOT_FOUND, Answer
 from pingmon.http.rates import Rates
 from pingmon.journal import JournalFull, JournalUnavailable
-from pingmon.wire.ping_url import EXIT_STATUS_MAX, PingQuery, PingUrl, ping_query, ping_url
-
-if TYPE_CHECKING:
-    from pingmon.http.request import Request
-    from pingmon.monitor import Monitor
+from pingmon.monitor import Monitor
+from pingmon.wire.ping_url import (
+    EXIT_STATUS_MAX,
+    PingQuery,
+    PingUrl,
+    canonical_uuid,
+    first_segment,
+    ping_query,
+    ping_url,
+)
 
 TRY_AGAIN_S: Final = 10
 """Seconds after which a client may try again when the log cannot take its ping."""
@@ -71,14 +75,12 @@ class PingSettings(Struct, frozen=True, kw_only=True):
     per_minute: int = 0
 
 
-class PingResource(Resource):
-    """Takes pings. `new_id` makes the id of a check that a ping may create (a random lower-case UUID)."""
-
-    isLeaf = True
+class Pings:
+    """The door's intake. `new_id` makes the id of a check that a ping may create (a random lower-case UUID)."""
 
     def __init__(self, monitor: Monitor, settings: PingSettings, *, new_id: Callable[[], Id]) -> None:
-        super().__init__()
         self.settings = settings
+        self.keeps = settings.body_limit
         self._monitor = monitor
         self._new_id = new_id
         self._rates = Rates(settings.per_minute / 60, settings.per_minute, monitor.time.steady)
@@ -89,20 +91,30 @@ class PingResource(Resource):
             "ambiguous": AMBIGUOUS,
         }
 
-    def render(self, request: Request) -> int:
+    def wants(self, path: bytes) -> bool:
+        """Whether a request for `path` (still percent-encoded) is a ping, well-formed or not.
+
+        `/ping/…`; and `/<uuid>…` and `/<ping key>/…`, as in the oldest examples of the pinging API. A UUID and a ping
+        key are long and random, so a first part that is one can mean nothing else.
+        """
+        if path.startswith(b"/ping/"):
+            return True
+        first = first_segment(path)
+        return first == "ping" or canonical_uuid(first) is not None or first in self._monitor.world.ping_keys
+
+    def take(self, request: Taken) -> None:
         """Answers now if the request is refused, else when the log has the ping."""
         method = METHODS.get(request.method)
         if method is None:
             request.answer(PREFLIGHT if request.method == b"OPTIONS" else NOT_ALLOWED)
-            return NOT_DONE_YET
+            return
         refusal = self._take(request, method)
         if refusal is not None:
             request.answer(refusal)
-        return NOT_DONE_YET
 
     # --- judging ----------------------------------------------------------------------------------------------------
 
-    def _take(self, request: Request, method: str) -> Answer | None:
+    def _take(self, request: Taken, method: str) -> Answer | None:
         """Submit the ping; or the answer that says why not. The order of judgement is the pinging API's."""
         url = ping_url(request.path)
         if url is None:
@@ -140,14 +152,14 @@ class PingResource(Resource):
 
     # --- recording --------------------------------------------------------------------------------------------------
 
-    def _record(self, request: Request, method: str, url: PingUrl, rid: Id | None, check: Check) -> None:
-        kept = request.content.getvalue() if request.came else b""
+    def _record(self, request: Taken, method: str, url: PingUrl, rid: Id | None, check: Check) -> None:
+        kept = request.kept()
         signal = meaning(check.spec, check.status, url.action, url.exitstatus, method, kept)
         event, payload = self._heard(request, signal, method, url.exitstatus, rid, kept)
         self._submit(request, check.id, event, payload)
 
-    def _create(self, request: Request, method: str, url: PingUrl, rid: Id | None, new: NewCheck) -> None:
-        kept = request.content.getvalue() if request.came else b""
+    def _create(self, request: Taken, method: str, url: PingUrl, rid: Id | None, new: NewCheck) -> None:
+        kept = request.kept()
         signal = meaning(_NEW, "new", url.action, url.exitstatus, method, kept)
         event, payload = self._heard(request, signal, method, url.exitstatus, rid, kept)
 
@@ -164,26 +176,25 @@ class PingResource(Resource):
         submitted.addErrback(request.failed)
 
     def _heard(
-        self, request: Request, signal: Signal, method: str, exitstatus: int | None, rid: Id | None, kept: bytes
+        self, request: Taken, signal: Signal, method: str, exitstatus: int | None, rid: Id | None, kept: bytes
     ) -> tuple[PingReceived, bytes | None]:
         """The event and its payload: the kept part of the body, unless it is binary and such is not wanted."""
         addr, scheme = request.caller()
-        agents = request.requestHeaders.getRawHeaders(b"User-Agent")
-        ua = agents[0].decode("utf-8", "replace")[:USER_AGENT_MAX] if agents else ""
+        ua = request.field(b"user-agent").decode("utf-8", "replace")[:USER_AGENT_MAX]
         if not kept:
             return PingReceived(signal, method, scheme, addr, ua, exitstatus, rid), None
-        if self.settings.store_bodies == "any" or is_text(kept, cut=request.cut):
+        if self.settings.store_bodies == "any" or is_text(kept, cut=request.came > self.keeps):
             return PingReceived(signal, method, scheme, addr, ua, exitstatus, rid), kept
         return PingReceived(signal, method, scheme, addr, ua, exitstatus, rid, left_out=request.came), None
 
-    def _submit(self, request: Request, check: Id, event: PingReceived, payload: bytes | None) -> None:
+    def _submit(self, request: Taken, check: Id, event: PingReceived, payload: bytes | None) -> None:
         submitted = self._monitor.submit(check, event, payload)
         submitted.addCallbacks(self._recorded, self._not_recorded, callbackArgs=(request,), errbackArgs=(request,))
         submitted.addErrback(request.failed)
 
-    def _recorded(self, outcome: Outcome, request: Request) -> None:
+    def _recorded(self, outcome: Outcome, request: Taken) -> None:
         request.answer(self._answers.get(outcome.result, NOT_FOUND))
 
-    def _not_recorded(self, failure: Failure, request: Request) -> None:
+    def _not_recorded(self, failure: Failure, request: Taken) -> None:
         failure.trap(JournalFull, JournalUnavailable)
         request.answer(TRY_AGAIN)

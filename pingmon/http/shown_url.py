@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 
-from pingmon.http.sanity import is_host
+from pingmon.door.sanity import is_host
 
 PORTS: Final = {"http": 80, "https": 443}
 
@@ -67,16 +67,4 @@ def origin(request: IRequest) -> str:
     scheme, host = _reported(request)
     if not scheme:
         scheme = "https" if request.isSecure() else "http"
-    return f"{scheme}://{host or authority(request)}"
-
-
-def authority(request: IRequest) -> str:
-    """The host and port that the client asked, or, if it named none, those it was connected to."""
-    host = request.getHeader(b"host")
-    if host:
-        return str(host, "ascii")
-    address = request.getHost()
-    name = getattr(address, "host", None)
-    if not isinstance(name, str):  # a UNIX socket
-        return "localhost"
-    return f"[{name}]:{address.port}" if ":" in name else f"{name}:{address.port}"
+    return f"{scheme}://{host or request.getHeader(b'host').decode('ascii')}"

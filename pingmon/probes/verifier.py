@@ -75,7 +75,6 @@ class Verifier(Resource):
     """
 
     isLeaf = True
-    ping_body_limit = 0
     log = Logger()
 
     def __init__(
@@ -99,13 +98,6 @@ class Verifier(Resource):
         self._max_probes = max_probes
         self._taken = Taken() if taken is None else taken
         self._since = now() // SECOND
-
-    def names_ping(self, path: bytes) -> bool:
-        """What the door asks first of all; no URL of a verifier is a ping's."""
-        return False
-
-    def take_ping(self, request: object) -> None:
-        """For the door; never called."""
 
     def render(self, request: Any) -> int:
         """As `IResource`, for any method."""

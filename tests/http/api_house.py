@@ -10,11 +10,9 @@ from typing import Any
 from msgspec import Struct
 from treq.testing import StubTreq
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.web.iweb import IResponse
-from twisted.web.resource import Resource
 
 from pingmon.clock import Timekeeper
 from pingmon.core.check import Check
@@ -22,12 +20,17 @@ from pingmon.core.events import DAEMON, Event, PingReceived, ProjectCreated, Sig
 from pingmon.core.look import Fault, Look
 from pingmon.core.parts import Outcome
 from pingmon.core.times import SECOND
+from pingmon.door.dates import Dates
+from pingmon.door.door import Door
+from pingmon.door.limits import DoorSettings
 from pingmon.http.api import Api, ApiSettings, History, Probes
 from pingmon.http.api_call import Tests
 from pingmon.http.keys import key_created, new_key
+from pingmon.http.root import Root, voice
 from pingmon.journal import MemoryJournal
 from pingmon.monitor import Monitor
 from pingmon.wire.status import Problem
+from tests.door.door_house import Line, Loop
 
 PROJECT = "11111111-0000-4000-8000-000000000001"
 OTHER_PROJECT = "11111111-0000-4000-8000-000000000002"
@@ -65,7 +68,7 @@ class House:
         tests: Tests | None = None,
     ) -> None:
         self.time = float(START)
-        self.turns = Clock()
+        self.turns = self.clock = Loop()
         self.health: Callable[[], list[Problem]] = list
         chance = count()
         self.random_bytes: Callable[[int], bytes] = lambda n: b"".join(
@@ -86,9 +89,8 @@ class House:
             tests=tests,
             random_bytes=lambda n: self.random_bytes(n),
         )
-        root = Resource()
-        root.putChild(b"api", self.api.resource())
-        self.treq: Any = StubTreq(root)
+        self.root = Root(self.api.resource())
+        self.treq: Any = StubTreq(self.root)
         self.rw = self.new_project(PROJECT)
         self.ro = self.new_key(PROJECT, "ro")
         self.operator = self.new_key(DAEMON, "operator")
@@ -188,6 +190,16 @@ class House:
             name.decode("ascii"): values[0].decode("ascii") for name, values in replies[0].headers.getAllRawHeaders()
         }
         return Reply(replies[0].code, raw[0], shown)
+
+    def ask_door(self, method: str, target: str, *headers: str, body: bytes = b"", version: str = "1.1") -> Reply:
+        """The answer to a request that comes through a door, which looks at it first."""
+        self.door = Door(self.root, DoorSettings(), self.turns, Dates(lambda: self.time), voice=voice)
+        line = Line(self, "127.0.0.1")
+        lines = [f"{method} {target} HTTP/{version}", f"X-Api-Key: {self.rw}", *headers, f"Content-Length: {len(body)}"]
+        line.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        reply = line.reply()
+        line.hang_up()
+        return Reply(reply.status, reply.body, reply.headers)
 
 
 class Logged:

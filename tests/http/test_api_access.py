@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
-from twisted.internet.address import UNIXAddress
 
 from pingmon import __version__
 from pingmon.http.api import Api, ApiSettings
 from pingmon.http.api_routes import ROUTES
-from pingmon.http.shown_url import origin
 from pingmon.wire.status import Problem
 from tests.http.api_house import OTHER_PROJECT, PROJECT, START, House, Logged
 
 CHECKS = "/api/v3/checks/"
 MISSING = "22222222-0000-4000-8000-000000000000"
+
+HOST = "Host: pingmon.example"
 
 
 # --- keys ---------------------------------------------------------------------------------------------------------
@@ -150,11 +149,11 @@ def test_empty_bodies(body: bytes) -> None:
 
 def test_long_bodies() -> None:
     """A body of the limit is read, one byte more is too much."""
-    house = House(ApiSettings(body_limit=100, keys_per_second=0))
+    house = House()
     body = json.dumps({"desc": "x" * 50}).encode()
-    assert house.ask("POST", CHECKS, body.ljust(100), key=house.rw).status == 201
-    reply = house.ask("POST", CHECKS, body.ljust(101), key=house.rw)
-    assert (reply.status, reply.error) == (413, "the request body is longer than 100 bytes")
+    assert house.ask_door("POST", CHECKS, HOST, body=body.ljust(65_536)).status == 201
+    reply = house.ask_door("POST", CHECKS, HOST, body=body.ljust(65_537))
+    assert (reply.status, reply.error) == (413, "the request body is longer than 65536 bytes")
 
 
 # --- paths, methods, hosts ----------------------------------------------------------------------------------------
@@ -254,7 +253,7 @@ def test_every_answer_may_be_read_by_scripts_and_is_not_kept() -> None:
 def test_broken_hosts(host: str) -> None:
     """A Host header that can be no host is the client's error, in JSON, and nothing is logged."""
     with Logged() as logged:
-        reply = House().ask("GET", "/api/v3/status/", headers={"Host": host})
+        reply = House().ask_door("GET", "/api/v3/status/", f"Host: {host}")
     assert (reply.status, reply.error) == (400, "invalid host")
     assert logged.troubles == []
 
@@ -263,8 +262,10 @@ def test_broken_paths_and_methods() -> None:
     """A path that is no UTF-8, and a method that is no word, are the client's errors, and nothing is logged."""
     house = House()
     with Logged() as logged:
-        assert house.ask("GET", "/api/v3/%ff%fe").error == "invalid url format"
-        assert house.ask("G+T", CHECKS).error == "invalid method"
+        assert house.ask_door("GET", "/api/v3/%ff%fe", HOST).error == "invalid url format"
+        assert house.ask_door("G" * 65, CHECKS, HOST).error == "invalid method"
+        assert house.ask_door("GET", f"http://a..b{CHECKS}", HOST).error == "invalid host"
+        assert house.ask_door("FOO_BAR", CHECKS, HOST).error == "method not allowed"
     assert logged.troubles == []
 
 
@@ -277,13 +278,14 @@ def test_broken_paths_and_methods() -> None:
         ("mon.example:8000", "http://mon.example:8000"),
         ("[::1]:8000", "http://[::1]:8000"),
         ("my_backend", "http://my_backend"),
-        ("", "http://127.0.0.1:80"),
+        ("", "http://192.0.2.1:80"),  # to which it is connected
     ],
 )
 def test_addresses_follow_the_request(host: str, base: str) -> None:
     """Without a configured base URL, addresses start with what the client asked, or else was connected to."""
     house = House()
-    reply = house.ask("POST", CHECKS, key=house.rw, headers={"Host": host})
+    fields, version = ([f"Host: {host}"], "1.1") if host else ([], "1.0")
+    reply = house.ask_door("POST", CHECKS, *fields, version=version)
     assert reply.json["ping_url"] == f"{base}/ping/{reply.json['uuid']}"
 
 
@@ -332,20 +334,8 @@ def test_status_is_asked_at_the_rate_of_the_key() -> None:
     assert house.ask("GET", "/api/v3/status/").status == 200
 
 
-class Behind:
-    """A request as the door hands it over behind a proxy, connected to over a UNIX socket."""
-
-    def getHeader(self, name: bytes) -> None:
-        return None
-
-    def getHost(self) -> UNIXAddress:
-        return UNIXAddress("/run/pingmon.sock")
-
-    def forwarded(self) -> tuple[str, str]:
-        return "https", ""
-
-
-def test_addresses_behind_a_proxy() -> None:
-    """The scheme is the one that a trusted proxy reports; over a UNIX socket without a Host there is still a name."""
-    behind: Any = Behind()
-    assert origin(behind) == "https://localhost"
+def test_the_target_says_more_than_the_host_header() -> None:
+    """An absolute target names whom the client asks, whatever the header says (RFC 9112 3.2.2)."""
+    house = House()
+    reply = house.ask_door("POST", f"http://good.example{CHECKS}", "Host: other.example")
+    assert reply.json["ping_url"] == f"http://good.example/ping/{reply.json['uuid']}"

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pingmon.wire.status import Problem
-from tests.http.door_house import House
+from tests.door.door_house import House
 
 BROWSER = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 

@@ -6,7 +6,7 @@ import pytest
 
 from pingmon.core.events import CheckChanged, CheckCreated, CheckDeleted, CheckSpec, NewCheck, SpecChanges
 from pingmon.http.ping import PingSettings
-from tests.http.door_house import CALLER, CHECK, KEY, PROJECT, RID, TEXT, UNKNOWN, House
+from tests.door.door_house import CALLER, CHECK, KEY, PROJECT, RID, TEXT, UNKNOWN, House
 
 BY_ID = f"/ping/{CHECK}"
 BY_SLUG = f"/ping/{KEY}/backup"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.http.door_house import CHECK, KEY, UNKNOWN, House
+from tests.door.door_house import CHECK, KEY, UNKNOWN, House
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,3 @@ def test_what_is_not_there(method: str) -> None:
     """What is not there is not there for any method."""
     with House() as house:
         assert house.ask("/nothing/here", method).status == 404
-
-
-def test_the_long_way() -> None:
-    """The tree leads to the ping resource as well, for whoever walks it."""
-    with House() as house:
-        assert house.root.getChildWithDefault(b"ping", None) is house.ping
-        assert house.ping.isLeaf

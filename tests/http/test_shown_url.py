@@ -9,10 +9,9 @@ import pytest
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 
-from pingmon.http.door import DoorSettings
-from pingmon.http.sanity import is_host
+from pingmon.door.limits import DoorSettings
 from pingmon.http.shown_url import ShownUrl
-from tests.http.door_house import House
+from tests.door.door_house import House
 
 TRUSTED = DoorSettings(trusted_proxies=("192.0.2.0/24",))
 
@@ -100,9 +99,3 @@ def test_a_contradiction_is_told_once() -> None:
             assert url.of(shown) == "http://mon.example"
         globalLogPublisher.removeObserver(observer)
         assert [event["asked"] for event in observer] == [told]
-
-
-@pytest.mark.parametrize("text", [b"h", b"h.example:80", b"[2001:db8::1]:80", b"1.2.3.4"])
-def test_hosts(text: bytes) -> None:
-    """Names and addresses, with and without a port."""
-    assert is_host(text)

@@ -16,13 +16,14 @@ from twisted.logger import LogLevel, globalLogPublisher
 
 from pingmon.core.look import ASKED, Look, Methods
 from pingmon.core.times import SECOND
-from pingmon.http.dates import Dates
-from pingmon.http.door import Door, DoorSettings
+from pingmon.door.dates import Dates
+from pingmon.door.door import Door
+from pingmon.door.limits import DoorSettings
 from pingmon.probes.replay import Taken
 from pingmon.probes.verifier import OVERRUN_S, Verifier
 from pingmon.wire.signed import MISMATCH, STALE, UNSIGNED, WINDOW_S, Secret, signature, signed
 from pingmon.wire.verify import BODY_MAX, REPLAYED, VERSION, answer_id
-from tests.http.door_house import Line, Reply
+from tests.door.door_house import Line, Reply
 
 START_S = 1_700_000_000
 OLD, NEW, OTHER = (Secret(bytes([number]) * 32) for number in (1, 2, 3))
@@ -55,7 +56,7 @@ class Post:
         self.taken = Taken(limit=5)
         self.verifier = Verifier(self.site, (OLD, NEW), "fra", self.clock, now=self.now, max_probes=2, taken=self.taken)
         root: Any = self.verifier
-        self.door = Door(root, DoorSettings(api_body_limit=BODY_MAX), self.clock, Dates(self.wall))
+        self.door = Door(root, DoorSettings(body_limit=BODY_MAX), self.clock, Dates(self.wall))
         self.door.noisy = False
         self.door.doStart()
         self.made = 0

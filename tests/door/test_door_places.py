@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import LogLevel, capturedLogs
 
-from pingmon.http.places import RESERVE, Places, affordable
+from pingmon.door.places import RESERVE, Places, affordable
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from pingmon.http.door import DoorSettings
-from tests.http.door_house import CHECK, KEY, House
+from pingmon.door.limits import DoorSettings
+from tests.door.door_house import CHECK, KEY, House
 
 PING = f"GET /ping/{CHECK} HTTP/1.1\r\n\r\n".encode()
 START = f"POST /ping/{CHECK}/start HTTP/1.1\r\n".encode()

@@ -9,9 +9,9 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.logger import LogLevel
 
-from pingmon.http.door import DoorSettings
-from pingmon.http.proxied import HEADER_S, Proxied
-from tests.http.door_house import CHECK, House, Wire
+from pingmon.door.limits import DoorSettings
+from pingmon.door.proxied import HEADER_S, Proxied
+from tests.door.door_house import CHECK, House, Wire
 
 PROXY = "192.0.2.7"
 CLIENT = "198.51.100.9"

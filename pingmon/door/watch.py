@@ -10,22 +10,20 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
-from msgspec import Struct
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from pingmon.http.dates import Dates
-from pingmon.http.peers import TrustedProxies
-from pingmon.http.turns import Turns
-
-if TYPE_CHECKING:
-    from pingmon.http.connections import Connection
-    from pingmon.http.proxied import Awaiting
-    from pingmon.http.request import Request
+from pingmon.door.dates import Dates
+from pingmon.door.intake import Intake
+from pingmon.door.lifetime import Ticks
+from pingmon.door.limits import DoorSettings
+from pingmon.door.peers import TrustedProxies
+from pingmon.door.plain import Answer
+from pingmon.door.turns import Turns
 
 LOOKS: Final = 8
 """Looks within the shorter of the two time limits, unless that is more often than each second."""
@@ -44,54 +42,59 @@ TELL_EVERY_S: Final = 600.0
 """How often it is told that connections end by exceptions; strangers must not fill the log."""
 
 
-class DoorSettings(Struct, frozen=True, kw_only=True):
-    """The limits for everybody who connects.
-
-    `request_deadline_s`: from the first byte of a request to its last. `idle_timeout_s`: between two requests, and
-    for reading an answer. `body_cap`: bytes of a ping's body after which the connection is closed (the ping counts);
-    `api_body_limit`: bytes of any other body. `trusted_proxies`: see `peers.TrustedProxies`.
-    `other_files`: how many of the process's files may be open for probes and the like.
-    """
-
-    request_deadline_s: float = 30.0
-    idle_timeout_s: float = 60.0
-    max_connections: int = 10_000
-    body_cap: int = 1 << 20
-    api_body_limit: int = 65_536
-    trusted_proxies: tuple[str, ...] = ()
-    other_files: int = 0
-
-
-class Root(Protocol):
-    """Which requests are pings, and who takes them."""
+class Watched(Protocol):
+    """A connection, seen from the watch. `busy`: requests that are being answered on it."""
 
     @property
-    def ping_body_limit(self) -> int: ...
-    def names_ping(self, path: bytes) -> bool: ...
-    def take_ping(self, request: Request) -> object: ...
+    def busy(self) -> int: ...
+
+    def look(self) -> None:
+        """Close if it has lasted too long in the state that it is in."""
+
+    def leave(self) -> None:
+        """Take no further request: close as soon as nothing is owed."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+class Voice(Protocol):
+    """How an application words what the door refuses of requests for `path` (percent-encoded)."""
+
+    def __call__(self, path: bytes, refusal: Answer) -> Answer: ...
 
 
 class Watch:
-    """What all connections of a door share: who is there, the limits in ticks, the tick and the dates."""
+    """What all connections of a door share: who is there, the limits in ticks, the tick, the dates and the intake."""
 
     log = Logger()
 
-    def __init__(self, root: Root, settings: DoorSettings, reactor: IReactorTime, dates: Dates) -> None:
-        self.root = root
+    def __init__(
+        self,
+        settings: DoorSettings,
+        reactor: IReactorTime,
+        dates: Dates,
+        intake: Intake | None = None,
+        voice: Voice = lambda _, refusal: refusal,
+    ) -> None:
         self.dates = dates
         self.reactor = reactor
         self.settings = settings
+        self.intake = intake
+        self.voice = voice
         self.trusted = TrustedProxies(settings.trusted_proxies)
-        self.connections: set[Connection | Awaiting] = set()
+        self.connections: set[Watched] = set()
         self.turns = Turns(reactor)
         self.draining = False
         self.failures = self._tell_at = 0
         self.tick = 1
         self.interval_s = min(1.0, min(settings.request_deadline_s, settings.idle_timeout_s) / LOOKS)
-        self.deadline = self._ticks(settings.request_deadline_s)
-        self.idle = self._ticks(settings.idle_timeout_s)
-        self.linger = self._ticks(LINGER_S)
-        self.flush = self._ticks(FLUSH_S)
+        self.limits = Ticks(
+            deadline=self.ticks(settings.request_deadline_s),
+            idle=self.ticks(settings.idle_timeout_s),
+            linger=self.ticks(LINGER_S),
+            flush=self.ticks(FLUSH_S),
+        )
         self._drained: Deferred[None] | None = None
         self._patience: IDelayedCall | None = None
         self._ending = False
@@ -124,7 +127,7 @@ class Watch:
         self._drained = drained
         self._patience = self.reactor.callLater(timeout_s, self._abort_all)
         for connection in tuple(self.connections):
-            connection.leave_if_free()
+            connection.leave()
         self.left()
         return drained
 
@@ -146,7 +149,7 @@ class Watch:
         """To be called while handling an exception that a connection ended by: it is told now and then."""
         self.failures += 1
         if self.tick >= self._tell_at:
-            self._tell_at = self.tick + self._ticks(TELL_EVERY_S)
+            self._tell_at = self.tick + self.ticks(TELL_EVERY_S)
             error = sys.exc_info()[1]
             self.log.warn(
                 "a connection ended by {error} ({count} so far)", error=repr(error)[:200], count=self.failures
@@ -156,7 +159,7 @@ class Watch:
         self._patience = self.reactor.callLater(GONE_S, self._forget)
         for connection in tuple(self.connections):
             with self.log.failuresHandled("while aborting a connection"):
-                connection.transport.abortConnection()
+                connection.abort()
         self.left()
 
     def _forget(self) -> None:
@@ -166,7 +169,8 @@ class Watch:
         self.connections.clear()
         self.left()
 
-    def _ticks(self, seconds: float) -> int:
+    def ticks(self, seconds: float) -> int:
+        """How many looks there are in so many seconds; one at least."""
         return max(1, math.ceil(seconds / self.interval_s))
 
     def _look(self) -> None:
@@ -175,6 +179,6 @@ class Watch:
         self.looked_at = self.reactor.seconds()
         for connection in tuple(self.connections):
             try:
-                connection.judge(self.tick)
+                connection.look()
             except Exception:  # noqa: BLE001
                 self.log.failure("while looking after a connection")

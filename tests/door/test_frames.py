@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.http.frames import PREFACE, REQUEST_EARNS, RESET_COST, Frame, Frames, Kind, cost
+from pingmon.door.frames import PREFACE, REQUEST_EARNS, RESET_COST, Frame, Frames, Kind, cost
 
 HEADS = st.builds(Frame, st.integers(0, 255), st.integers(0, 255), st.integers(0, 40))
 

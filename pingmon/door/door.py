@@ -13,17 +13,17 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
 from twisted.internet.protocol import Protocol
 from twisted.web import server
+from twisted.web.resource import IResource
 
-from pingmon.http.access_log import AccessLog
-from pingmon.http.connections import Connection, Refused
-from pingmon.http.dates import Dates
-from pingmon.http.peers import group_of, host_of
-from pingmon.http.places import Places, affordable
-from pingmon.http.proxied import Proxied
-from pingmon.http.root import Root
-from pingmon.http.watch import DoorSettings, Watch
-
-__all__ = ["Door", "DoorHealth", "DoorSettings"]
+from pingmon.door.access_log import AccessLog
+from pingmon.door.connections import Connection, Refused
+from pingmon.door.dates import Dates
+from pingmon.door.intake import Intake
+from pingmon.door.limits import DoorSettings
+from pingmon.door.peers import group_of, host_of
+from pingmon.door.places import Places, affordable
+from pingmon.door.proxied import Proxied
+from pingmon.door.watch import Voice, Watch
 
 
 class DoorHealth(Struct, frozen=True):
@@ -44,15 +44,18 @@ class Door(server.Site):
 
     def __init__(
         self,
-        root: Root,
+        root: IResource,
         settings: DoorSettings,
         reactor: IReactorTime,
         dates: Dates,
+        *,
+        intake: Intake | None = None,
+        voice: Voice = lambda _, refusal: refusal,
         access_log: AccessLog | None = None,
     ) -> None:
         super().__init__(root, timeout=None, reactor=reactor, parsePOSTFormSubmission=False)
         self.settings = settings
-        self.watch = Watch(root, settings, reactor, dates)
+        self.watch = Watch(settings, reactor, dates, intake, voice)
         self.places = Places(settings.max_connections)
         self._access_log = access_log
 

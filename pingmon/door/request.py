@@ -1,6 +1,6 @@
 """A request, from its first header to its answer: how much of its body is kept, and where it goes.
 
-Pings go straight to the ping resource, whatever their Host header says; all else is checked (target, Host, method,
+What the intake wants goes straight to it, whatever its Host header says; all else is checked (target, Host, method,
 size) and then takes Twisted's way through the resource tree. Bodies are kept in memory only, and only the part that
 will be used. Forms are never parsed.
 """
@@ -8,23 +8,21 @@ will be used. Forms are never parsed.
 from __future__ import annotations
 
 import sys
+from collections.abc import Hashable
 from enum import IntEnum
 from http import HTTPStatus
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http, server
 
-from pingmon.http.peers import asked
-from pingmon.http.plain import BAD_HOST, BAD_REQUEST, JSON, NO_CONTENT, OUR_FAULT, SERVER, Answer
-from pingmon.http.sanity import host_is_sane, makes_sense, taken_apart
-
-if TYPE_CHECKING:
-    from pingmon.http.connections import Connection
-    from pingmon.http.peers import Caller
+from pingmon.door.line import Line, caller, forwarded
+from pingmon.door.peers import Caller
+from pingmon.door.plain import BAD_HOST, BAD_METHOD, BAD_TARGET, NO_CONTENT, OUR_FAULT, SERVER, Answer
+from pingmon.door.sanity import authority, host_is_sane, is_method, is_path, taken_apart
 
 log = Logger()
 
@@ -40,49 +38,53 @@ class State(IntEnum):
 class Request(server.Request):
     """A request on HTTP/1 or on a stream of HTTP/2.
 
-    `came` counts the bytes of the body that have come, also those that were not kept; `cut` tells that some were not.
-    `query` is the part of the target after `?`. `gone`: the client is, and nothing can be answered any more. `void`:
-    the request was refused by the parser and must have no effect.
+    `came` counts the bytes of the body that have come, also those that were not kept. `query` is the part of the target
+    after `?`. `gone`: the client is, and nothing can be answered any more. `void`: the parser has refused the request,
+    and it must have no effect. `_name`: what the connection's lifetime calls it; on HTTP/1 that is the channel, as a
+    request begins with its first byte, before there is an object for it.
     """
 
     channel: Any
     content: BytesIO
     query = b""
     came = 0
-    begun = 0
     gone = False
     void = False
     _state = State.ARRIVING
     _authority: bytes | None = None
     _head_known = False
-    _is_ping = False
+    _taken = False
     _keep = 0
     _cap = 0
     _too_large = False
 
-    def __init__(self, channel: Any, connection: Connection) -> None:
+    def __init__(self, channel: Any, line: Line) -> None:
         super().__init__(channel, False, parsePOSTFormSubmission=False)
-        self.connection = connection
+        self.line = line
+        self._is_stream = hasattr(channel, "requestComplete")
+        self._name: Hashable = self if self._is_stream else channel
 
     # --- arriving ---------------------------------------------------------------------------------------------------
 
     def gotLength(self, length: int | None) -> None:
         """The head is complete, and a body of `length` bytes will follow (None: not known)."""
         self.content = BytesIO()
-        if length != 0 or self._is_stream():  # HTTP/2 says 0 for any GET, and a body may come all the same
+        if length != 0 or self._is_stream:  # HTTP/2 says 0 for any GET, and a body may come all the same
             self._expect_body(length)
 
     def _expect_body(self, length: int | None) -> None:
         self.method = self.channel.command
         self._aim(self.channel.path)
         self._head_known = True
-        watch = self.connection.watch
-        self._is_ping = watch.root.names_ping(self.path)
-        if self._is_ping:
-            self._keep = watch.root.ping_body_limit
-            self._cap = sys.maxsize if self._is_stream() else watch.settings.body_cap
+        watch = self.line.watch
+        self._taken = watch.intake is not None and watch.intake.wants(self.path)
+        if watch.intake is not None and self._taken:
+            self._keep = watch.intake.keeps
+            # Over HTTP/2, curl 7.88 that is answered while it sends, sends no more but waits for ever; so it is only
+            # cut short at the deadline. Dropping what comes costs no memory.
+            self._cap = sys.maxsize if self._is_stream else watch.settings.body_cap
         else:
-            self._keep = self._cap = watch.settings.api_body_limit
+            self._keep = self._cap = watch.settings.body_limit
             if length is not None and length > self._cap:
                 self._overflow()
 
@@ -97,37 +99,24 @@ class Request(server.Request):
         if self.came > self._cap and not self._too_large:
             self._overflow()
 
-    @property
-    def cut(self) -> bool:
-        """Whether not all of the body was kept."""
-        return self.came > self._keep
-
     def _overflow(self) -> None:
         """More than is taken: the connection ends the request as soon as the parser has returned."""
         self._too_large = True
-        self.connection.overflowing.append(self)
+        self.line.too_much(self)
 
     def end_early(self) -> None:
         """Go on as if the body ended here, if the head is complete; the rest is dropped, the connection soon closed."""
         if self._state is not State.ARRIVING or not self._head_known or self.void:
             return
-        if self._is_stream():
+        if self._is_stream:
             self.channel.requestComplete()
-            self.connection.patience = 0
+            self.line.life.hurries()
         else:
             self.channel.end_early()
 
-    def _is_stream(self) -> bool:
-        """Whether this is a stream of HTTP/2.
-
-        A ping's body is not cut short there before the deadline: curl 7.88, answered while it sends, sends no more,
-        but waits for ever. Dropping what comes costs no memory.
-        """
-        return hasattr(self.channel, "requestComplete")
-
     def break_off(self) -> None:
-        """No more of it comes in time. A ping counts with what has come of its body; all else is cut off."""
-        if self._is_ping:
+        """No more of it comes in time. It is the intake's with what has come of its body; all else is cut off."""
+        if self._taken:
             self.end_early()
         elif self._state is State.ARRIVING:
             self._leave()
@@ -139,9 +128,10 @@ class Request(server.Request):
         self._begin()
         self.method, self.clientproto = command, version
         self._aim(path)
+        intake = self.line.watch.intake
         try:
-            if self.connection.watch.root.names_ping(self.path):
-                self.connection.watch.root.take_ping(self)
+            if intake is not None and intake.wants(self.path):
+                intake.take(self)
             else:
                 self._receive_other()
         except Exception:  # noqa: BLE001 - the outer guard of a request
@@ -149,12 +139,7 @@ class Request(server.Request):
 
     def _begin(self) -> None:
         self._state = State.HANDLED
-        connection = self.connection
-        connection.busy += 1
-        connection.begun = 0
-        if connection.arriving:
-            connection.arriving.discard(self)
-        connection.patience = connection.watch.idle
+        self.line.life.whole(self._name)
 
     def _aim(self, target: bytes | None) -> None:
         """Take the target apart: `/path?query`, the same after `http://host`, or something that names nothing."""
@@ -166,8 +151,9 @@ class Request(server.Request):
     def _receive_other(self) -> None:
         refusal = self._refusal()
         if refusal is not None:
-            self.answer(refusal)
+            self.answer(self.line.watch.voice(self.path, refusal))
             return
+        self.requestHeaders.setRawHeaders(b"Host", [self._host()])
         self.args = http.parse_qs(self.query, 1)
         self.content.seek(0)
         self.process()
@@ -178,41 +164,51 @@ class Request(server.Request):
             return _too_large(self._cap)
         if self.uri == b"*" and self.method == b"OPTIONS":
             return NO_CONTENT
-        if not makes_sense(self.method, self.path):
-            return BAD_REQUEST
+        if not is_method(self.method):
+            return BAD_METHOD
+        if not is_path(self.path):
+            return BAD_TARGET
         hosts = self.requestHeaders.getRawHeaders(b"Host", ())
-        if self._is_stream():  # `:authority` is one of them, and h2 has seen that they agree
+        if self._is_stream:  # `:authority` is one of them, and h2 has seen that they agree
             hosts = hosts[:1]
         sane = host_is_sane(self._authority, hosts, needed=self.clientproto != b"HTTP/1.0")
         return None if sane else BAD_HOST
 
+    def _host(self) -> bytes:
+        """Whom the client asked: the target says it, else the Host header (RFC 9112 3.2.2), else its connection."""
+        return self._authority or self.requestHeaders.getRawHeaders(b"Host", [b""])[0] or authority(self.line.peer.host)
+
     def process(self) -> None:
         """As Twisted's, but with our own Server header and without content encoders."""
         self.site = self.channel.site
-        if self._authority is not None:  # it counts, and not what Host says (RFC 9112 3.2.2)
-            self.requestHeaders.setRawHeaders(b"Host", [self._authority])
         self.setHeader(b"Server", SERVER)
-        self.setHeader(b"Date", self.connection.watch.dates.header())
+        self.setHeader(b"Date", self.line.watch.dates.header())
         self.prepath = []
         self.postpath = [unquote_to_bytes(part) for part in self.path[1:].split(b"/")]
         self.render(self.site.getResourceFor(self))
 
     # --- answered ---------------------------------------------------------------------------------------------------
 
+    def kept(self) -> bytes:
+        """The part of the body that was kept."""
+        return self.content.getvalue() if self.came else b""
+
+    def field(self, name: bytes) -> bytes:
+        """The value of the first header field `name`; empty if there is none."""
+        values = self.requestHeaders.getRawHeaders(name)
+        return values[0] if values else b""
+
     def caller(self) -> Caller:
         """The client's address and scheme, as a trusted proxy reports them if it is one that called."""
-        connection = self.connection
-        if connection.proxied:
-            return connection.watch.trusted.caller(connection.addr, connection.scheme, self.requestHeaders)
-        return connection.addr, connection.scheme
+        return caller(self.line.peer, self.line.watch, self.requestHeaders)
 
     def forwarded(self) -> tuple[str, str]:
         """The scheme and the host that a trusted proxy was asked with; "" without one, and for what it does not say."""
-        return asked(self.requestHeaders) if self.connection.proxied else ("", "")
+        return forwarded(self.line.peer, self.requestHeaders)
 
     def isSecure(self) -> bool:
         """Whether the connection itself is encrypted."""
-        return self.connection.scheme == "https"
+        return self.line.peer.caller[1] == "https"
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:
         """As Twisted's, which has no words for codes that are younger than it, 429 among them."""
@@ -222,7 +218,7 @@ class Request(server.Request):
         """Send `answer` and be done; nothing happens if the client is gone."""
         if self.gone:
             return
-        watch = self.connection.watch
+        watch = self.line.watch
         self.code = answer.status
         date = watch.dates.header()
         if self.clientproto == b"HTTP/2":
@@ -245,21 +241,22 @@ class Request(server.Request):
     def connectionLost(self, reason: Failure) -> None:
         """The client has hung up. A ping whose head has come counts, whatever became of its body."""
         self.gone = True
-        if self._state is State.ARRIVING and self._is_ping and not self.void:
+        intake = self.line.watch.intake
+        if self._state is State.ARRIVING and intake is not None and self._taken and not self.void:
             self._begin()
             try:
-                self.connection.watch.root.take_ping(self)
+                intake.take(self)
             except Exception:  # noqa: BLE001 - the outer guard of a request
-                log.failure("while taking a ping whose client has hung up")
+                log.failure("while taking a request whose client has hung up")
         super().connectionLost(reason)
         self._end()
 
     def _end(self) -> None:
         before, self._state = self._state, State.DONE
         if before is State.HANDLED:
-            self.connection.request_done()
-        elif self.connection.arriving:
-            self.connection.arriving.discard(self)
+            self.line.answered()
+        elif before is State.ARRIVING:
+            self.line.life.gone(self._name)
 
     def failed(self, reason: Failure) -> None:
         """An errback for what is done on behalf of this request."""
@@ -278,13 +275,12 @@ class Request(server.Request):
         """End the stream, or the connection if it is HTTP/1, in the middle; nothing happens if it has ended."""
         if self.gone or self.finished:
             return
-        if self._is_stream():
+        if self._is_stream:
             self.channel.abortConnection()
         else:
-            self.connection.close()
+            self.line.close()
         self._end()
 
 
 def _too_large(limit: int) -> Answer:
-    text = f'{{"error": "request body is too large, at most {limit} bytes"}}'
-    return Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, kind=JSON)
+    return Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the request body is longer than {limit} bytes")

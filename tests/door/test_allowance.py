@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.http.allowance import Allowance
+from pingmon.door.allowance import Allowance
 
 
 def test_it_is_full_at_first_fills_with_time_and_with_what_is_earned() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from msgspec import Struct
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -20,13 +20,15 @@ from pingmon.clock import Timekeeper
 from pingmon.core.check import Check
 from pingmon.core.events import CheckCreated, CheckSpec, Entry, Event, Id, PingReceived, ProjectCreated
 from pingmon.core.parts import Outcome
-from pingmon.http.access_log import AccessLog
+from pingmon.door.access_log import AccessLog
+from pingmon.door.dates import Dates
+from pingmon.door.door import Door
+from pingmon.door.limits import DoorSettings
 from pingmon.http.badges import Badges
-from pingmon.http.dates import Dates
-from pingmon.http.door import Door, DoorSettings
 from pingmon.http.front import Front
-from pingmon.http.ping import PingResource, PingSettings
-from pingmon.http.root import Root
+from pingmon.http.ping import Pings, PingSettings
+from pingmon.http.redaction import redacted
+from pingmon.http.root import Root, voice
 from pingmon.http.shown_url import ShownUrl
 from pingmon.journal import MemoryJournal
 from pingmon.monitor import Monitor
@@ -112,10 +114,17 @@ class Wire(StringTransport):
             self.protocol.connectionLost(Failure(ConnectionDone()))
 
 
+class Housed(Protocol):
+    """What a client needs to find a door."""
+
+    clock: Loop
+    door: Door
+
+
 class Line:
     """One client."""
 
-    def __init__(self, house: House, address: str) -> None:
+    def __init__(self, house: Housed, address: str) -> None:
         family = IPv6Address if ":" in address else IPv4Address
         peer = family("TCP", address, 40_000)
         self.wire = Wire(house.clock, peer)
@@ -142,11 +151,11 @@ class Line:
     def end(self) -> None:
         """Send no more, but go on reading."""
         self.wire.protocol.readConnectionLost()
-        self.house.wait(0)
+        self.house.clock.advance(0)
 
     @property
     def closed(self) -> bool:
-        self.house.wait(0)
+        self.house.clock.advance(0)
         return self.wire.closed
 
     def replies(self, *, head: bool = False) -> list[Reply]:
@@ -215,13 +224,21 @@ class House:
         self.submit(CHECK, CheckCreated(PROJECT, CheckSpec(name="Backup", slug="backup")))
         self.journal.at_once = at_once
         self.monitor.listen(lambda entry, outcome: self.entries.append(entry))
-        self.ping = PingResource(self.monitor, pings or PingSettings(), new_id=self.new_id)
-        self.root = Root(self.ping, self.monitor, Echo())
+        self.ping = Pings(self.monitor, pings or PingSettings(), new_id=self.new_id)
+        self.root = Root(Echo())
         self.problems: list[Problem] = []
         self.root.putChild(b"", Front("9.9", ShownUrl(""), lambda: self.problems))
         self.root.putChild(b"b", Badges())
         log = access_log(self) if access_log else None
-        self.door = Door(self.root, door or DoorSettings(), self.clock, Dates(self.wall), log)
+        self.door = Door(
+            self.root,
+            door or DoorSettings(),
+            self.clock,
+            Dates(self.wall),
+            intake=self.ping,
+            voice=voice,
+            access_log=log,
+        )
         self.door.noisy = False
         self.door.doStart()
 
@@ -255,6 +272,9 @@ class House:
 
     def wall(self) -> float:
         return START + self.clock.seconds() - UPTIME
+
+    def redacted(self, text: str) -> str:
+        return redacted(text, self.monitor.world.ping_keys.__contains__)
 
     def new_id(self) -> Id:
         self.made += 1

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from h2.connection import H2Connection as Protocol
 from h2.errors import ErrorCodes
@@ -26,12 +26,10 @@ from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 from twisted.web._http2 import _END_STREAM_SENTINEL, H2Connection
 
-from pingmon.http.allowance import Allowance
-from pingmon.http.frames import REQUEST_EARNS, Frames, cost
-from pingmon.http.http1 import HEAD_BYTES_MAX, HEADERS_MAX
-
-if TYPE_CHECKING:
-    from pingmon.http.connections import Connection
+from pingmon.door.allowance import Allowance
+from pingmon.door.frames import REQUEST_EARNS, Frames, cost
+from pingmon.door.limits import HEAD_BYTES_MAX, HEADERS_MAX
+from pingmon.door.line import Line
 
 ALLOWED: Final = 500
 """Frames that bring nothing which a client may send at once. Browsers begin a connection with about ten."""
@@ -65,12 +63,12 @@ class Http2(H2Connection):
     ready = True
     bite = sys.maxsize
 
-    def __init__(self, connection: Connection) -> None:
-        reactor = connection.watch.reactor
+    def __init__(self, line: Line) -> None:
+        reactor = line.watch.reactor
         self._sending = True  # Twisted's constructor calls for the first time
         super().__init__(reactor)
         self.conn: Any = H2(self.conn.config)
-        self.connection = connection
+        self.line = line
         self._maxBufferedControlFrameBytes = CONTROL_MAX
         self._frames = Frames()
         self._allowance = Allowance(ALLOWED, ALLOWED_PER_S, reactor.seconds())
@@ -87,19 +85,23 @@ class Http2(H2Connection):
         else:
             self.dataReceived(piece if end == len(piece) else piece[:end])
         if self.transport.disconnecting:
-            self.connection.turn_out()  # also after an error: h2 would go on, and keep all that comes
+            self.line.turn_out()  # also after an error: h2 would go on, and keep all that comes
         elif self._unsent:
             self._send_soon()
         return piece[end:]
 
+    def left_over(self) -> bytes:
+        """Nothing: streams do not wait for one another."""
+        return b""
+
     # --- the end ----------------------------------------------------------------------------------------------------
 
     def say_goodbye(self) -> None:
-        """Tell the client to open no more streams here, and close when all is sent."""
+        """Tell the client to open no more streams here. (TLS would close only when nobody may want to write.)"""
         if not self.transport.disconnecting:
             self.conn.close_connection()
             self.transport.write(self.conn.data_to_send())
-            self.connection.close()
+            self.transport.unregisterProducer()
 
     def _turn_out(self, why: ErrorCodes) -> None:
         """Say why, and be done with this client."""
@@ -146,11 +148,11 @@ class Http2(H2Connection):
 
     def pauseProducing(self) -> None:
         super().pauseProducing()
-        self.connection.stall()
+        self.line.stall()
 
     def resumeProducing(self) -> None:
         super().resumeProducing()
-        self.connection.unstall()
+        self.line.flow()
         self._send_soon()
 
     def writeHeaders(self, *args: Any) -> None:
@@ -190,7 +192,7 @@ class Http2(H2Connection):
                 while self._stillProducing and self._consumerBlocked is None and self._send(stream):
                     pass
         except Exception:  # noqa: BLE001 - the outer guard of what goes out
-            self.connection.fail()
+            self.line.fail()
 
     def _send(self, stream: int) -> bool:
         """Send the next frame of an answer; whether there may be another one."""
@@ -209,7 +211,7 @@ class Http2(H2Connection):
             if len(piece) > room:
                 queue.appendleft(piece[room:])
             self.conn.send_data(stream, piece[:room])
-        self.connection.progress()
+        self.line.life.moves(self.line.watch.tick)
         self.transport.write(self.conn.data_to_send())
         if piece is _END_STREAM_SENTINEL:
             self._requestDone(stream)

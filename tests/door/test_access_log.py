@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.http.access_log import AccessLog, redacted
-from pingmon.http.dates import Dates
+from pingmon.door.access_log import AccessLog
+from pingmon.door.dates import Dates
 from pingmon.http.keys import PING_KEY_LENGTH
-from tests.http.door_house import CHECK, KEY, RID, House
+from pingmon.http.redaction import redacted
+from tests.door.door_house import CHECK, KEY, RID, House
 
 
 def logging(path: Path) -> House:
     return House(
-        access_log=lambda house: AccessLog(path, house.monitor.world.ping_keys.__contains__, Dates(house.wall)),
+        access_log=lambda house: AccessLog(path, house.redacted, Dates(house.wall)),
     )
 
 

@@ -32,13 +32,14 @@ from twisted.python.failure import Failure
 from pingmon.clock import Timekeeper, steady_seconds, wall_seconds
 from pingmon.core.events import CheckCreated, CheckSpec, Entry, ProjectCreated
 from pingmon.core.parts import Outcome
-from pingmon.http.dates import Dates
-from pingmon.http.door import Door, DoorSettings
-from pingmon.http.ping import PingResource, PingSettings
+from pingmon.door.dates import Dates
+from pingmon.door.door import Door
+from pingmon.door.limits import DoorSettings
+from pingmon.http.ping import Pings, PingSettings
 from pingmon.http.root import Root
 from pingmon.journal import MemoryJournal
 from pingmon.monitor import Monitor
-from tests.http.door_house import CHECK, KEY, PROJECT, Echo
+from tests.door.door_house import CHECK, KEY, PROJECT, Echo
 
 reactor: Any = global_reactor
 WAIT_S = 10.0
@@ -83,8 +84,8 @@ class Served:
         monitor.submit(CHECK, CheckCreated(PROJECT, CheckSpec(slug="backup")))
         self.entries: list[Entry] = []
         monitor.listen(lambda entry, outcome: self.entries.append(entry))
-        ping = PingResource(monitor, PingSettings(), new_id=lambda: "")
-        self.door = Door(Root(ping, monitor, Echo()), settings, reactor, Dates(wall_seconds))
+        ping = Pings(monitor, PingSettings(), new_id=lambda: "")
+        self.door = Door(Root(Echo()), settings, reactor, Dates(wall_seconds), intake=ping)
         self.door.noisy = False
         self.number = 0
         self.host = ""

@@ -10,11 +10,11 @@ from floods import FLOODS, PREFACE, Flood, asking, frame, open_ended, opened
 from h2.errors import ErrorCodes
 from h2.events import StreamReset
 
-from pingmon.http.door import DoorSettings
-from pingmon.http.http2 import ALLOWED
-from pingmon.http.watch import LINGER_S
-from tests.http.door_house import CHECK, House, Line
-from tests.http.test_door_http2 import PING, Client
+from pingmon.door.http2 import ALLOWED
+from pingmon.door.limits import DoorSettings
+from pingmon.door.watch import LINGER_S
+from tests.door.door_house import CHECK, House, Line
+from tests.door.test_door_http2 import PING, Client
 
 SHORT = DoorSettings(request_deadline_s=5, idle_timeout_s=5)
 BYTES = 3_000_000

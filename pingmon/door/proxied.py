@@ -10,8 +10,8 @@ Twisted's own wrapper does less, and stumbles over more (docs/upstream.md).
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+from typing import Protocol as Shape
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress, IProtocolFactory
@@ -20,15 +20,27 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pingmon.http.connections import Refused
-from pingmon.http.peers import host_of
+from pingmon.door.connections import Refused
+from pingmon.door.peers import host_of
+from pingmon.door.places import Places
+from pingmon.door.watch import Watch
 from pingmon.wire.proxy_header import Endpoint, Header, Malformed, proxy_header
-
-if TYPE_CHECKING:
-    from pingmon.http.door import Door
 
 HEADER_S: Final = 5.0
 """How long a header may take to come. Proxies send it together with the first bytes of the client, or before."""
+
+
+class Behind(Shape):
+    """A door, seen from an entrance in front of it."""
+
+    @property
+    def watch(self) -> Watch: ...
+    @property
+    def places(self) -> Places: ...
+    def group(self, addr: IAddress | None) -> str: ...
+    def doStart(self) -> None: ...
+    def doStop(self) -> None: ...
+    def buildProtocol(self, addr: IAddress) -> Any: ...
 
 
 @implementer(IProtocolFactory)
@@ -37,9 +49,9 @@ class Proxied:
 
     log = Logger()
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Behind) -> None:
         self.door = door
-        self.patience = math.ceil(HEADER_S / door.watch.interval_s)
+        self.patience = door.watch.ticks(HEADER_S)
         self._told: set[str] = set()
 
     def doStart(self) -> None:
@@ -103,13 +115,17 @@ class Awaiting(Protocol):
         self._leave()
         self._door.watch.left()
 
-    def judge(self, tick: int) -> None:
+    def look(self) -> None:
         """Called by the watch."""
-        if tick - self._since > self._proxied.patience:
-            self.transport.abortConnection()
+        if self._door.watch.tick - self._since > self._proxied.patience:
+            self.abort()
 
-    def leave_if_free(self) -> None:
+    def leave(self) -> None:
         """Called by the watch when the door is drained."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Called by the watch."""
         self.transport.abortConnection()
 
     def _hand_over(self, header: Header) -> None:

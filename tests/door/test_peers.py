@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.web.http_headers import Headers
 
-from pingmon.http.door import DoorSettings
-from pingmon.http.peers import TrustedProxies, asked, group_of, host_of
-from tests.http.door_house import CHECK, House
+from pingmon.door.limits import DoorSettings
+from pingmon.door.peers import TrustedProxies, asked, group_of, host_of
+from tests.door.door_house import CHECK, House
 
 OURS = TrustedProxies(("192.0.2.0/24", "2001:db8::/32"))
 PROXY = "192.0.2.1"

@@ -1,4 +1,4 @@
-"""One connection, whatever is spoken on it, and when it has lasted long enough.
+"""One connection, whatever is spoken on it: its transport, its channel, and its `lifetime`, whose verdicts it obeys.
 
 Its first bytes decide between HTTP/1 and HTTP/2 (by then TLS has agreed on one). Until then it costs next to nothing.
 """
@@ -6,20 +6,23 @@ Its first bytes decide between HTTP/1 and HTTP/2 (by then TLS has agreed on one)
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from collections.abc import Hashable
+from typing import Any, Final, cast
 
-from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, ISSLTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 from zope.interface import implementer
 
-from pingmon.http.http1 import Channel
-from pingmon.http.http2 import Http2
-from pingmon.http.peers import host_of
-from pingmon.http.places import Places
-from pingmon.http.request import Request
-from pingmon.http.watch import Watch
+from pingmon.door.http1 import Channel
+from pingmon.door.http2 import Http2
+from pingmon.door.lifetime import Lifetime, Verdict
+from pingmon.door.line import Cuttable, Peer
+from pingmon.door.peers import host_of
+from pingmon.door.places import Places
+from pingmon.door.request import Request
+from pingmon.door.watch import Watch
 
 HTTP2: Final = b"h2"
 
@@ -44,16 +47,14 @@ class Refused(Protocol):
 
 @implementer(IHalfCloseableProtocol)
 class Connection(Protocol):
-    """A connection that has a place. All times are ticks of the watch, 0 if not.
+    """A connection that has a place.
 
-    `begun`: the first byte of the request that is arriving (HTTP/1). `busy`: requests being answered. `arriving`:
-    HTTP/2 requests whose end has not come. `deaf`: what comes is dropped. `stalled`: since when the client reads
-    nothing. `overflowing`: requests that have sent too much. `held`: what has come and has to wait, for a turn, for the
-    answer to the request before it, or for the client to read. `unmet`: TLS has not been let begin. `in_line`: see
-    `turns`.
+    `overflowing`: requests that have sent too much. `held`: what has come and has to wait, for a turn, for the answer
+    to the request before it, or for the client to read. `unmet`: TLS has not been let begin. `in_line`: see `turns`.
     """
 
     transport: Any
+    peer: Peer
     in_line = False
     held = b""
     unmet = False
@@ -63,17 +64,18 @@ class Connection(Protocol):
     def __init__(self, site: Site, watch: Watch, places: Places, group: str) -> None:
         self.site = site
         self.watch = watch
+        self.life = Lifetime(watch.limits, watch.tick)
         self.channel: Channel | Http2 | None = None
-        self.begun = self.stalled = self.busy = 0
-        self.arriving: set[Request] = set()
-        self.overflowing: list[Request] = []
-        self.deaf = False
+        self.overflowing: list[Cuttable] = []
         self._places = places
         self._group = group
-        self._closing = 0
-        self._ended = False
-        self._quiet_since = watch.tick
-        self.patience = watch.deadline
+        if watch.draining:
+            self.life.leaves()
+
+    @property
+    def busy(self) -> int:
+        """Requests that are being answered."""
+        return self.life.busy
 
     # --- what the transport tells -----------------------------------------------------------------------------------
 
@@ -90,7 +92,7 @@ class Connection(Protocol):
             self._pace()
 
     def dataReceived(self, data: bytes) -> None:
-        if self.deaf:
+        if self.life.drops:
             return
         if self.held:
             self.held += data
@@ -103,9 +105,8 @@ class Connection(Protocol):
 
     def readConnectionLost(self) -> None:
         """The client sends no more but may still read: answer what it has asked, then close."""
-        self._ended = True
-        if not self.held:
-            self._all_came()
+        self.life.half_closes()
+        self._settle()
 
     def writeConnectionLost(self) -> None:
         """We never close only our side."""
@@ -114,9 +115,9 @@ class Connection(Protocol):
         self.watch.connections.discard(self)
         self._places.leave(self._group)
         if isinstance(self.channel, Channel) and not self._going_on:
-            while self.go_on(-math.inf) and self._within_a_request():
+            while self.go_on(-math.inf) and self.life.state() == "arriving":
                 pass  # a request that has come before the end counts, with all of its body
-        self.deaf = True
+        self.life.drops = True
         channel, self.channel = self.channel, None
         try:
             if channel is not None:
@@ -142,21 +143,21 @@ class Connection(Protocol):
                 more = bool(self.held) and self._may_go_on()
                 break
         self._going_on = False
+        if self.life.drops or self.life.leaving:
+            self._settle()
         self._pace()
-        if self._ended and not self.held:
-            self._all_came()
         return more
 
     def _may_go_on(self) -> bool:
-        return not self.deaf and not self.stalled and self.channel is not None and self.channel.ready
+        return not self.life.drops and not self.life.stalled and self.channel is not None and self.channel.ready
 
     def _feed(self) -> None:
         channel, piece, self.held = self.channel, self.held, b""
         assert channel is not None
         if len(piece) > channel.bite:
             piece, self.held = piece[: channel.bite], piece[channel.bite :]
-        if not self.begun:
-            self.begun = self.watch.tick
+        if isinstance(channel, Channel):
+            self.life.opens(channel, self.watch.tick)
         try:
             rest = channel.feed(piece)
             if self.overflowing:
@@ -166,24 +167,11 @@ class Connection(Protocol):
         except Exception:  # noqa: BLE001 - the outer guard of what comes in
             self.fail()
         else:
-            self.held = b"" if self.deaf else rest + self.held
-
-    def give_back(self, rest: bytes) -> None:
-        """A request has been answered; `rest` came with it, and it and what is held can be handled now."""
-        if rest:
             self.held = rest + self.held
-        if self.held and not (self.deaf or self._going_on):
-            self.watch.turns.wait(self)
-
-    def _all_came(self) -> None:
-        if not self.deaf and isinstance(self.channel, Channel) and self.channel.requests:
-            self.channel.requests[-1].break_off()
-        if not self.busy:
-            self.close()
 
     def _pace(self) -> None:
         """Read from the client while nothing that it has sent has to wait and it reads its answers."""
-        reads = self.deaf or not (self.stalled or self.held or self.unmet)
+        reads = self.life.drops or not (self.life.stalled or self.held or self.unmet)
         if reads is not self._reads:
             self._reads = reads
             if reads:
@@ -193,12 +181,12 @@ class Connection(Protocol):
 
     def stall(self) -> None:
         """The client does not read its answers."""
-        self.stalled = self.watch.tick
+        self.life.stalls(self.watch.tick)
         self._pace()
 
-    def unstall(self) -> None:
+    def flow(self) -> None:
         """The client reads again."""
-        self.stalled = 0
+        self.life.flows()
         self._pace()
         if self.held:
             self.watch.turns.wait(self)
@@ -206,11 +194,10 @@ class Connection(Protocol):
     def _choose(self) -> None:
         """The channel for what is spoken, which from now on gets all that comes."""
         transport = self.transport
-        self.peer: IAddress = transport.getPeer()
-        self.host: IAddress = transport.getHost()
-        self.addr = host_of(self.peer)
-        self.scheme = "https" if self.secure else "http"
-        self.proxied = self.watch.trusted.trusts(self.addr)
+        address = transport.getPeer()
+        addr = host_of(address)
+        scheme = "https" if self.secure else "http"
+        self.peer = Peer(address, transport.getHost(), (addr, scheme), self.watch.trusted.trusts(addr))
         if getattr(transport, "negotiatedProtocol", None) == HTTP2:
             channel: Any = Http2(self)
             channel.requestFactory = self._stream_request
@@ -231,106 +218,83 @@ class Connection(Protocol):
 
     def _stream_request(self, stream: Any, queued: object = False) -> Request:
         request = Request(stream, self)
-        request.begun = self._quiet_since = self.watch.tick
-        self.arriving.add(request)
+        self.life.opens(request, self.watch.tick)
         return request
 
-    def request_done(self) -> None:
-        """A request has been answered, or its client is gone."""
-        self.busy -= 1
-        self._quiet_since = self.watch.tick
-        if self._ended or self.watch.draining:
-            self.leave_if_free()
+    def too_much(self, request: Cuttable) -> None:
+        """More has come of `request` than is taken: it ends as soon as the parser has returned."""
+        self.overflowing.append(request)
+
+    def answered(self) -> None:
+        """A request has been answered, or its client is gone; what came after it can be handled now."""
+        self.life.answered(self.watch.tick)
+        if self.channel is not None and (rest := self.channel.left_over()):
+            self.held = rest + self.held
+        if self.life.drops or self.life.leaving:
+            self._settle()
+        if self.held and not self._going_on:
+            self.watch.turns.wait(self)
 
     # --- how long it may last ---------------------------------------------------------------------------------------
 
-    def judge(self, tick: int) -> None:
-        """Close the connection if it has lasted too long in the state that it is in."""
-        watch = self.watch
-        if self._closing or self.transport.disconnecting:
-            self._close_on(tick)
-        elif self.stalled:
-            if tick - self.stalled > watch.idle:
-                self.transport.abortConnection()
-        elif self.arriving:
-            for request in [late for late in self.arriving if tick - late.begun > watch.deadline]:
-                request.break_off()
-        elif self.busy or self.held:
-            return
-        elif self._within_a_request():
-            if tick - self.begun > watch.deadline:
-                self._cut_off()
-        elif tick - self._quiet_since > self.patience:
-            self._finish()
+    def look(self) -> None:
+        """Close the connection if it has lasted too long in the state that it is in. Called by the watch."""
+        if self.transport.disconnecting and not self.life.closing:
+            self.life.closes(self.watch.tick)
+        self._settle()
 
-    def leave_if_free(self) -> None:
-        """Close if nothing has been asked that is still to be answered, nor is being asked."""
-        if not (self.busy or self.arriving or self.deaf or self.held or self._within_a_request()):
-            self._finish()
+    def leave(self) -> None:
+        """Take no further request; close if nothing is owed."""
+        self.life.leaves()
+        self._settle()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.transport.abortConnection()
+
+    def _settle(self) -> None:
+        """Do what the state of things demands."""
+        if self.life.drops and self.held:
+            self.held = b""
+        sending = isinstance(self.channel, Http2) and bool(self.channel.streams)
+        held, tick = bool(self.held), self.watch.tick
+        match self.life.verdict(tick, held=held, sending=sending):
+            case Verdict.STAY:
+                pass
+            case Verdict.CUT:
+                for request in self.life.late(tick, held=held):
+                    self._cut(request)
+            case Verdict.FINISH:
+                self._finish()
+            case Verdict.CLOSE:
+                self.close()
+            case Verdict.ABORT:
+                self.transport.abortConnection()
+
+    def _cut(self, request: Hashable) -> None:
+        cast(Cuttable, request).break_off()
+
+    def _finish(self) -> None:
+        if isinstance(self.channel, Http2):
+            self.channel.say_goodbye()
+        self.close()
 
     def close(self) -> None:
-        """Close when all is sent. (TLS would wait for as long as somebody may still want to write.)"""
-        self.transport.unregisterProducer()
+        """Close when what is written has been sent."""
+        self.life.closes(self.watch.tick)
         self.transport.loseConnection()
-
-    def linger(self) -> None:
-        """Close in a while: closing on a client that still sends would destroy the answer on its way to it."""
-        if self._ended:
-            self.close()
-        self._closing = self.watch.tick
-        self._drop()
 
     def turn_out(self) -> None:
         """Listen to this client no more, and give it the time until the next tick to read why.
 
         Who floods comes again at once: connections that wait longer are many, and each costs memory.
         """
-        self.close()
-        self._closing = self.watch.tick - self.watch.flush - self.watch.linger
-        self._drop()
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+        self.life.turned_out(self.watch.tick)
 
     def fail(self) -> None:
         """Something went wrong that nobody expected: close at once, so that at least its place is free."""
         self.watch.count_failure()
-        self._drop()
+        self.life.closes(self.watch.tick)
         self.transport.abortConnection()
-
-    def progress(self) -> None:
-        """Something has been sent."""
-        self._quiet_since = self.watch.tick
-
-    def _drop(self) -> None:
-        self.deaf = True
-        self.held = b""
-        self._pace()
-
-    def _finish(self) -> None:
-        if not isinstance(self.channel, Http2):
-            self.close()
-        elif self.channel.streams:  # answers are still being sent: look again at the next tick
-            self.patience = 0
-            if self.watch.tick - self._quiet_since > self.watch.idle:
-                self.transport.abortConnection()
-        else:
-            self.channel.say_goodbye()
-
-    def _within_a_request(self) -> bool:
-        """Whether a request has begun and is not whole. (HTTP/2 has control frames between requests.)"""
-        return self.begun != 0 and not isinstance(self.channel, Http2)
-
-    def _cut_off(self) -> None:
-        if isinstance(self.channel, Channel) and self.channel.requests:
-            self.channel.requests[-1].break_off()
-        else:
-            self.close()
-
-    def _close_on(self, tick: int) -> None:
-        if not self._closing:  # somebody has asked the transport to close
-            self._closing = tick - self.watch.linger
-        age = tick - self._closing
-        if age > self.watch.linger + self.watch.flush:
-            self.transport.abortConnection()
-        elif age >= self.watch.linger:
-            if self.transport.disconnecting and not self.stalled:
-                self._socket.loseConnection()  # all is on its way; TLS would wait for the client to agree
-            self.close()

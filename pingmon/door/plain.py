@@ -25,16 +25,21 @@ _NO_BODY: Final = frozenset({HTTPStatus.NO_CONTENT})
 class Answer:
     """A status, its headers and a text body. Compared by identity."""
 
-    __slots__ = ("_ready", "body", "headers", "status")
+    __slots__ = ("_ready", "body", "headers", "status", "text")
 
     def __init__(self, status: HTTPStatus, text: str, *more: tuple[bytes, bytes], kind: bytes = TEXT) -> None:
         self.status = status
+        self.text = text
         self.body = text.encode()
         own: tuple[tuple[bytes, bytes], ...] = ()
         if status not in _NO_BODY:
             own = ((b"Content-Type", kind), (b"Content-Length", b"%d" % len(self.body)))
         self.headers = ((b"Server", SERVER), *own, *ANYWHERE, *more)
         self._ready: dict[tuple[bytes, bool, bool], tuple[bytes, bytes]] = {}
+
+    def as_json(self) -> Answer:
+        """The same refusal as JSON, for clients that read nothing else."""
+        return Answer(self.status, f'{{"error": "{self.text}"}}', kind=JSON)
 
     def http1(self, version: bytes, date: bytes, *, close: bool, head: bool) -> bytes:
         """The whole answer for HTTP/1: `date` as the header wants it, without a body if `head`."""
@@ -61,7 +66,9 @@ class Answer:
 
 NO_CONTENT: Final = Answer(HTTPStatus.NO_CONTENT, "")
 BAD_REQUEST: Final = Answer(HTTPStatus.BAD_REQUEST, "bad request")
-BAD_HOST: Final = Answer(HTTPStatus.BAD_REQUEST, "bad host")
+BAD_METHOD: Final = Answer(HTTPStatus.BAD_REQUEST, "invalid method")
+BAD_TARGET: Final = Answer(HTTPStatus.BAD_REQUEST, "invalid url format")
+BAD_HOST: Final = Answer(HTTPStatus.BAD_REQUEST, "invalid host")
 NOT_FOUND: Final = Answer(HTTPStatus.NOT_FOUND, "not found")
 HEAD_TOO_LARGE: Final = Answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "request header fields too large")
 URL_TOO_LONG: Final = Answer(HTTPStatus.REQUEST_URI_TOO_LONG, "url too long")

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IAddress
+
 _LABEL: Final = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME: Final = rb"(?=[^:]{1,253}(?::|$))" + _LABEL + rb"(?:\." + _LABEL + rb")*\.?"
 _ADDRESS: Final = rb"\[[0-9A-Fa-f:.]{2,45}\]"
@@ -29,9 +32,14 @@ def taken_apart(target: bytes | None) -> tuple[bytes | None, bytes]:
     return found[1], found[2] if found[2].startswith(b"/") else b"/" + found[2]
 
 
-def makes_sense(method: bytes, path: bytes) -> bool:
-    """Whether `method` is one word and `path` (percent-encoded) an absolute path of UTF-8."""
-    if not path.startswith(b"/") or not _token(method):
+def is_method(method: bytes) -> bool:
+    """Whether `method` is one word."""
+    return _token(method) is not None
+
+
+def is_path(path: bytes) -> bool:
+    """Whether `path` (percent-encoded) is an absolute path of UTF-8."""
+    if not path.startswith(b"/"):
         return False
     try:
         unquote_to_bytes(path).decode()
@@ -41,8 +49,16 @@ def makes_sense(method: bytes, path: bytes) -> bool:
 
 
 def is_host(text: bytes) -> bool:
-    """Whether it may be the value of a Host header, for werkzeug and for whoever is shown it."""
+    """Whether it can be the value of a Host header."""
     return _host(text) is not None
+
+
+def authority(address: IAddress) -> bytes:
+    """How a client would have named an address of ours that it has connected to."""
+    if not isinstance(address, IPv4Address | IPv6Address):  # a UNIX socket
+        return b"localhost"
+    name = f"[{address.host}]" if ":" in address.host else address.host
+    return f"{name}:{address.port}".encode("ascii")
 
 
 def host_is_sane(authority: bytes | None, hosts: Sequence[bytes], *, needed: bool) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pingmon.http.turns import SHARE_S, TURN_S, Turns
-from tests.http.door_house import Loop
+from pingmon.door.turns import SHARE_S, TURN_S, Turns
+from tests.door.door_house import Loop
 
 STEP_S = SHARE_S / 2
 

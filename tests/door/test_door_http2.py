@@ -8,10 +8,10 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamEnded, StreamReset
 
-from pingmon.http.connections import Connection
-from pingmon.http.door import DoorSettings
+from pingmon.door.connections import Connection
+from pingmon.door.limits import DoorSettings
 from pingmon.http.ping import PingSettings
-from tests.http.door_house import CHECK, KEY, Broken, House, Line
+from tests.door.door_house import CHECK, KEY, Broken, House, Line
 
 PING = f"/ping/{CHECK}"
 SHORT = DoorSettings(request_deadline_s=10, idle_timeout_s=20, body_cap=1000)
@@ -306,7 +306,7 @@ def test_client_resets_what_is_no_ping() -> None:
         client.flush()
         (connection,) = house.door.watch.connections
         assert isinstance(connection, Connection)
-        assert connection.arriving == set()
+        assert connection.life.state() == "quiet"
 
 
 def test_our_own_fault_in_the_middle() -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from twisted.internet.interfaces import IAddress
 from twisted.web.http import (
@@ -23,13 +23,10 @@ from twisted.web.http import (
     _MalformedChunkedDataError,
 )
 
-from pingmon.http.plain import BAD_REQUEST, HEAD_TOO_LARGE, URL_TOO_LONG, Answer
+from pingmon.door.limits import HEAD_BYTES_MAX, HEADERS_MAX
+from pingmon.door.line import Line
+from pingmon.door.plain import BAD_REQUEST, HEAD_TOO_LARGE, URL_TOO_LONG, Answer
 
-if TYPE_CHECKING:
-    from pingmon.http.connections import Connection
-
-HEADERS_MAX: Final = 100
-HEAD_BYTES_MAX: Final = 16_384
 BITE: Final = 1024
 """Chunks of one byte each cost most: 4 µs, and a sixth as many are in so many bytes."""
 LINES: Final = ("CHUNK_LENGTH", "CRLF", "TRAILER")
@@ -82,11 +79,12 @@ class Channel(HTTPChannel):
     totalHeadersSize = HEAD_BYTES_MAX
     requests: list[Any]
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, line: Line) -> None:
         super().__init__()
-        self.connection = connection
+        self.line = line
         self.timeOut = None
         self._bare = self._careful = False
+        self._rest = b""
 
     @property
     def ready(self) -> bool:
@@ -102,7 +100,12 @@ class Channel(HTTPChannel):
         """Handle the first request of `piece`, or as much of it as there is; gives back the rest."""
         self.paused = False
         self.dataReceived(piece)
-        return self.clearLineBuffer() if self.paused else b""
+        return self.left_over() + self.clearLineBuffer() if self.paused else b""
+
+    def left_over(self) -> bytes:
+        """What came together with the request that has been answered; once."""
+        rest, self._rest = self._rest, b""
+        return rest
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -123,10 +126,10 @@ class Channel(HTTPChannel):
         return path
 
     def getPeer(self) -> IAddress:
-        return self.connection.peer
+        return self.line.peer.address
 
     def getHost(self) -> IAddress:
-        return self.connection.host
+        return self.line.peer.host
 
     # --- what the transport and the parser tell ---------------------------------------------------------------------
 
@@ -134,7 +137,7 @@ class Channel(HTTPChannel):
         """The request before has been answered; `extra` is the start of the next ones, which have to wait."""
         super().setLineMode()
         self.paused = True
-        self.connection.give_back(extra)
+        self._rest += extra
 
     def dataReceived(self, data: bytes) -> None:
         """Most clients send ASCII and CRLF; only for others is each line looked at, which costs 3 µs a request."""
@@ -206,29 +209,39 @@ class Channel(HTTPChannel):
         for request in self.requests:
             request.void = True
         self.clearLineBuffer()  # or the parser would go on with the next line
-        self.connection.deaf = True
-        date = self.connection.watch.dates.header()
-        self.connection.transport.write(answer.http1(b"HTTP/1.1", date, close=True, head=False))
-        self.loseConnection()
+        watch = self.line.watch
+        self.line.life.refused(watch.tick)
+        self.line.life.gone(self)
+        self.write(answer.http1(b"HTTP/1.1", watch.dates.header(), close=True, head=False))
+
+    # --- ended before it is whole -----------------------------------------------------------------------------------
 
     def end_early(self) -> None:
         """Treat the request that is arriving as if its body ended here; the connection ends with its answer."""
-        self.connection.deaf = True
+        self.line.life.cuts_short()
         self.persistent = 0
         self.allContentReceived()
 
+    def break_off(self) -> None:
+        """No more of the request that is arriving comes in time."""
+        if self.requests:
+            self.requests[-1].break_off()
+        else:
+            self.line.life.gone(self)
+            self.line.close()
+
     def loseConnection(self) -> None:
         """Close after what is written is sent; with a client that still sends, only after a while."""
-        if self.connection.deaf:
-            self.connection.linger()
+        if self.line.life.drops:
+            self.line.life.refused(self.line.watch.tick)
         else:
-            self.connection.deaf = True
-            self.connection.close()
+            self.line.life.closes(self.line.watch.tick)
+            super().loseConnection()
 
     def pauseProducing(self) -> None:
         super().pauseProducing()
-        self.connection.stall()
+        self.line.stall()
 
     def resumeProducing(self) -> None:
         super().resumeProducing()
-        self.connection.unstall()
+        self.line.flow()

@@ -1,0 +1,29 @@
+"""The limits for everybody who connects: one place, for HTTP/1 and HTTP/2."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+HEADERS_MAX: Final = 100
+"""Header fields of a request."""
+
+HEAD_BYTES_MAX: Final = 16_384
+"""Bytes of a request's header fields, and of its first line."""
+
+
+class DoorSettings(Struct, frozen=True, kw_only=True):
+    """`request_deadline_s`: from the first byte of a request to its last. `idle_timeout_s`: between two requests, and
+    for reading an answer. `body_limit`: bytes of a body that a resource may get. `body_cap`: bytes of a body for the
+    intake after which the connection is closed (the request counts). `trusted_proxies`: see `peers.TrustedProxies`.
+    `other_files`: how many of the process's files may be open for probes and the like.
+    """
+
+    request_deadline_s: float = 30.0
+    idle_timeout_s: float = 60.0
+    max_connections: int = 10_000
+    body_limit: int = 65_536
+    body_cap: int = 1 << 20
+    trusted_proxies: tuple[str, ...] = ()
+    other_files: int = 0

@@ -1,0 +1,74 @@
+"""What a channel, and a request on it, ask of the connection that they are on. `connections.Connection` is one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+from twisted.internet.interfaces import IAddress
+from twisted.web.http_headers import Headers
+
+from pingmon.door.lifetime import Lifetime
+from pingmon.door.peers import Caller, asked
+from pingmon.door.watch import Watch
+
+
+class Peer(Struct, frozen=True):
+    """The two ends of a connection. `trusted`: the other one is a proxy whose reports count."""
+
+    address: IAddress
+    host: IAddress
+    caller: Caller
+    trusted: bool
+
+
+class Cuttable(Protocol):
+    """A request that may be ended before it is whole."""
+
+    def end_early(self) -> None:
+        """Go on as if the body ended here, if the head is complete."""
+
+    def break_off(self) -> None:
+        """No more of it comes in time."""
+
+
+class Line(Protocol):
+    """A connection, seen from what is spoken on it."""
+
+    @property
+    def watch(self) -> Watch: ...
+    @property
+    def life(self) -> Lifetime: ...
+    @property
+    def peer(self) -> Peer: ...
+
+    def stall(self) -> None:
+        """The client does not read its answers."""
+
+    def flow(self) -> None:
+        """The client reads again."""
+
+    def too_much(self, request: Cuttable) -> None:
+        """More has come of `request` than is taken: it ends as soon as the parser has returned."""
+
+    def answered(self) -> None:
+        """A request that was whole has been answered, or its client is gone; the next one may be handled."""
+
+    def turn_out(self) -> None:
+        """Listen to this client no more."""
+
+    def close(self) -> None:
+        """Close when what is written has been sent."""
+
+    def fail(self) -> None:
+        """Something went wrong that nobody expected."""
+
+
+def caller(peer: Peer, watch: Watch, headers: Headers) -> Caller:
+    """Who asks, as a trusted proxy reports it if it is one that called."""
+    return watch.trusted.caller(*peer.caller, headers) if peer.trusted else peer.caller
+
+
+def forwarded(peer: Peer, headers: Headers) -> tuple[str, str]:
+    """The scheme and the host that a trusted proxy was asked with; "" without one, and for what it does not say."""
+    return asked(headers) if peer.trusted else ("", "")
