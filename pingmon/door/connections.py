@@ -1,12 +1,15 @@
 """One connection, whatever is spoken on it: its transport, its channel, and its `lifetime`, whose verdicts it obeys.
 
-Its first bytes decide between HTTP/1 and HTTP/2 (by then TLS has agreed on one). Until then it costs next to nothing.
+    bytes come ─▶ held ─▶ the quick way, as long as all requests were plain ─▶ the intake
+                     └──▶ a channel, for HTTP/1 or HTTP/2, from the first one on that is not ─▶ requests
+
+Until there is a channel it costs next to nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport
@@ -15,12 +18,14 @@ from twisted.python.failure import Failure
 from twisted.web.server import Site
 from zope.interface import implementer
 
+from pingmon.door.access_log import Logged
 from pingmon.door.http1 import Channel
 from pingmon.door.http2 import Http2
 from pingmon.door.lifetime import Lifetime, Verdict
 from pingmon.door.line import Cuttable, Peer
 from pingmon.door.peers import host_of
 from pingmon.door.places import Places
+from pingmon.door.quick import QuickWay
 from pingmon.door.request import Request
 from pingmon.door.watch import Watch
 
@@ -28,6 +33,9 @@ HTTP2: Final = b"h2"
 
 HANDSHAKE_S: Final = 0.002
 """What TLS takes of a turn to shake hands, about; nobody can interrupt it."""
+
+QUICK_S: Final = 0.0001
+"""What a request on the quick way takes of a turn, about; measuring would take a good part of it."""
 
 READ_MAX: Final = 8192
 """Bytes that are read at a time, instead of Twisted's 65,536; also how much of an answer may wait for its reader."""
@@ -49,8 +57,9 @@ class Refused(Protocol):
 class Connection(Protocol):
     """A connection that has a place.
 
-    `overflowing`: requests that have sent too much. `held`: what has come and has to wait, for a turn, for the answer
-    to the request before it, or for the client to read. `unmet`: TLS has not been let begin. `in_line`: see `turns`.
+    `held`: what has come and has to wait, for a turn, for the answer to the request before it, or for the client to
+    read. `overflowing`: requests that have sent too much. `unmet`: TLS has not been let begin. `in_line`: see `turns`.
+    `lost`: it is gone. `_quick`: the quick way, until it is left. `_part`: a plain request whose body is not whole.
     """
 
     transport: Any
@@ -58,15 +67,20 @@ class Connection(Protocol):
     in_line = False
     held = b""
     unmet = False
+    lost = False
+    _part = b""
     _reads = True
     _going_on = False
+    _produces = False
+    _send_at_once: Callable[[bytes], object] | None = None
 
-    def __init__(self, site: Site, watch: Watch, places: Places, group: str) -> None:
+    def __init__(self, site: Site, watch: Watch, places: Places, group: str, quick: QuickWay | None) -> None:
         self.site = site
         self.watch = watch
         self.life = Lifetime(watch.limits, watch.tick)
         self.channel: Channel | Http2 | None = None
         self.overflowing: list[Cuttable] = []
+        self._quick = quick
         self._places = places
         self._group = group
         if watch.draining:
@@ -98,10 +112,21 @@ class Connection(Protocol):
             self.held += data
             self._pace()
             return
-        if self.channel is None:
-            self._choose()
+        if self._part:
+            data, self._part = self._part + data, b""
         self.held = data
-        self.watch.turns.come(self)
+        if self.channel is None and not hasattr(self, "peer"):
+            self._meet()
+        turns = self.watch.turns
+        if self._quick is not None and self._may_go_on() and turns.has_time():
+            self._going_on = True
+            taken = self._go_quickly(self._quick)
+            self._going_on = False
+            if taken:
+                turns.spend(QUICK_S)
+                if not self.held:
+                    return
+        turns.come(self)
 
     def readConnectionLost(self) -> None:
         """The client sends no more but may still read: answer what it has asked, then close."""
@@ -114,9 +139,12 @@ class Connection(Protocol):
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         self.watch.connections.discard(self)
         self._places.leave(self._group)
-        if isinstance(self.channel, Channel) and not self._going_on:
+        self.lost = True
+        if not (self._going_on or isinstance(self.channel, Http2)):
             while self.go_on(-math.inf) and self.life.state() == "arriving":
                 pass  # a request that has come before the end counts, with all of its body
+            if self._part:
+                self._leave_quick_way()
         self.life.drops = True
         channel, self.channel = self.channel, None
         try:
@@ -149,15 +177,18 @@ class Connection(Protocol):
         return more
 
     def _may_go_on(self) -> bool:
-        return not self.life.drops and not self.life.stalled and self.channel is not None and self.channel.ready
+        if self.life.drops or self.life.stalled:
+            return False
+        return not self.life.busy if self.channel is None else self.channel.ready
 
     def _feed(self) -> None:
-        channel, piece, self.held = self.channel, self.held, b""
-        assert channel is not None
+        if self.channel is None and self._quick is not None and self._go_quickly(self._quick):
+            return
+        channel, piece, self.held = self.channel or self._choose(), self.held, b""
         if len(piece) > channel.bite:
             piece, self.held = piece[: channel.bite], piece[channel.bite :]
         if isinstance(channel, Channel):
-            self.life.opens(channel, self.watch.tick)
+            self.life.opens(self, self.watch.tick)
         try:
             rest = channel.feed(piece)
             if self.overflowing:
@@ -191,14 +222,27 @@ class Connection(Protocol):
         if self.held:
             self.watch.turns.wait(self)
 
-    def _choose(self) -> None:
-        """The channel for what is spoken, which from now on gets all that comes."""
+    def _meet(self) -> None:
+        """The first bytes have come: who it is, and what is spoken."""
         transport = self.transport
         address = transport.getPeer()
         addr = host_of(address)
         scheme = "https" if self.secure else "http"
         self.peer = Peer(address, transport.getHost(), (addr, scheme), self.watch.trusted.trusts(addr))
-        if getattr(transport, "negotiatedProtocol", None) == HTTP2:
+        if self._speaks_http2():
+            self._quick = None
+        elif self._quick is not None:
+            self._send_at_once = None if self.secure else getattr(transport, "writeSomeData", None)
+            self._produce(self._send_at_once is None)
+
+    def _speaks_http2(self) -> bool:
+        return getattr(self.transport, "negotiatedProtocol", None) == HTTP2
+
+    def _choose(self) -> Channel | Http2:
+        """The channel for what is spoken, which from now on gets all that comes."""
+        self._quick = None
+        self._produce(False)
+        if self._speaks_http2():
             channel: Any = Http2(self)
             channel.requestFactory = self._stream_request
         else:
@@ -207,9 +251,71 @@ class Connection(Protocol):
         channel.site = channel.factory = self.site
         channel.callLater = self.watch.reactor.callLater
         self.channel = channel
-        channel.makeConnection(transport)
+        channel.makeConnection(self.transport)
         if isinstance(channel, Http2):
-            transport.registerProducer(channel, True)
+            self.transport.registerProducer(channel, True)
+        self._produces = True
+        chosen: Channel | Http2 = channel
+        return chosen
+
+    # --- the quick way ----------------------------------------------------------------------------------------------
+
+    def _go_quickly(self, quick: QuickWay) -> bool:
+        """Whether what is held begins with a plain request: then it is taken, or kept until its body is whole."""
+        data = self.held
+        head = quick.head(data)
+        if head is None:
+            return False
+        end = head.size + head.length
+        if len(data) < end:
+            self.held, self._part = b"", data
+            self.life.opens(self, self.watch.tick)
+        else:
+            self.held = data[end:]
+            self.life.whole(self)
+            quick.take(self, head, data)
+        return True
+
+    def _leave_quick_way(self) -> None:
+        """What has come of a request is not plain after all, as no more of it will come."""
+        self.held, self._part = self._part, b""
+        self._choose()
+        self._feed()
+
+    def send(self, data: bytes) -> None:
+        """Send an answer, at once if the socket takes it: that spares the loop a turn of its own."""
+        if self._send_at_once is not None:
+            sent = self._send_at_once(data)
+            if sent == len(data):
+                return
+            self._send_at_once = None
+            self._produce(True)
+            data = data[sent:] if isinstance(sent, int) else data
+        self.transport.write(data)
+
+    def log(self, request: Logged) -> None:
+        """A request has been answered."""
+        self.site.log(cast(Any, request))
+
+    def _produce(self, produces: bool) -> None:
+        """Whether the transport is to tell when its client does not read; a channel is told in our stead."""
+        if produces is not self._produces:
+            self._produces = produces
+            if produces:
+                self.transport.registerProducer(self, True)
+            else:
+                self.transport.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        """Called by the transport."""
+        self.stall()
+
+    def resumeProducing(self) -> None:
+        """Called by the transport."""
+        self.flow()
+
+    def stopProducing(self) -> None:
+        """Called by the transport, whose end is told anyway."""
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
@@ -263,7 +369,7 @@ class Connection(Protocol):
                 pass
             case Verdict.CUT:
                 for request in self.life.late(tick, held=held):
-                    self._cut(request)
+                    cast(Cuttable, request).break_off()
             case Verdict.FINISH:
                 self._finish()
             case Verdict.CLOSE:
@@ -271,8 +377,12 @@ class Connection(Protocol):
             case Verdict.ABORT:
                 self.transport.abortConnection()
 
-    def _cut(self, request: Hashable) -> None:
-        cast(Cuttable, request).break_off()
+    def break_off(self) -> None:
+        """No more of a request over HTTP/1 comes in time."""
+        if self._part:
+            self._leave_quick_way()
+        if isinstance(self.channel, Channel):
+            self.channel.break_off()
 
     def _finish(self) -> None:
         if isinstance(self.channel, Http2):
@@ -280,8 +390,9 @@ class Connection(Protocol):
         self.close()
 
     def close(self) -> None:
-        """Close when what is written has been sent."""
+        """Close when all is sent. (TLS would wait for as long as somebody may still want to write.)"""
         self.life.closes(self.watch.tick)
+        self._produce(False)
         self.transport.loseConnection()
 
     def turn_out(self) -> None:
@@ -289,8 +400,7 @@ class Connection(Protocol):
 
         Who floods comes again at once: connections that wait longer are many, and each costs memory.
         """
-        self.transport.unregisterProducer()
-        self.transport.loseConnection()
+        self.close()
         self.life.turned_out(self.watch.tick)
 
     def fail(self) -> None:

@@ -23,6 +23,7 @@ from pingmon.door.limits import DoorSettings
 from pingmon.door.peers import group_of, host_of
 from pingmon.door.places import Places, affordable
 from pingmon.door.proxied import Proxied
+from pingmon.door.quick import QuickWay
 from pingmon.door.watch import Voice, Watch
 
 
@@ -57,6 +58,7 @@ class Door(server.Site):
         self.settings = settings
         self.watch = Watch(settings, reactor, dates, intake, voice)
         self.places = Places(settings.max_connections)
+        self._quick = None if intake is None else QuickWay(intake, settings.body_cap)
         self._access_log = access_log
 
     def startFactory(self) -> None:
@@ -81,7 +83,7 @@ class Door(server.Site):
         group = self.group(addr)
         if not self.places.take(group):
             return Refused()
-        connection = Connection(self, self.watch, self.places, group)
+        connection = Connection(self, self.watch, self.places, group, self._quick)
         connection.factory = self
         return connection
 

@@ -211,7 +211,7 @@ class Channel(HTTPChannel):
         self.clearLineBuffer()  # or the parser would go on with the next line
         watch = self.line.watch
         self.line.life.refused(watch.tick)
-        self.line.life.gone(self)
+        self.line.life.gone(self.line)
         self.write(answer.http1(b"HTTP/1.1", watch.dates.header(), close=True, head=False))
 
     # --- ended before it is whole -----------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ class Channel(HTTPChannel):
         if self.requests:
             self.requests[-1].break_off()
         else:
-            self.line.life.gone(self)
+            self.line.life.gone(self.line)
             self.line.close()
 
     def loseConnection(self) -> None:
@@ -235,8 +235,7 @@ class Channel(HTTPChannel):
         if self.line.life.drops:
             self.line.life.refused(self.line.watch.tick)
         else:
-            self.line.life.closes(self.line.watch.tick)
-            super().loseConnection()
+            self.line.close()
 
     def pauseProducing(self) -> None:
         super().pauseProducing()

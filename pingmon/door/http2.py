@@ -97,11 +97,10 @@ class Http2(H2Connection):
     # --- the end ----------------------------------------------------------------------------------------------------
 
     def say_goodbye(self) -> None:
-        """Tell the client to open no more streams here. (TLS would close only when nobody may want to write.)"""
+        """Tell the client to open no more streams here."""
         if not self.transport.disconnecting:
             self.conn.close_connection()
             self.transport.write(self.conn.data_to_send())
-            self.transport.unregisterProducer()
 
     def _turn_out(self, why: ErrorCodes) -> None:
         """Say why, and be done with this client."""

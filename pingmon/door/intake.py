@@ -14,7 +14,7 @@ from pingmon.door.plain import Answer
 
 
 class Taken(Protocol):
-    """A request that an intake takes, over whatever it came.
+    """A request that an intake takes, over whichever way it came.
 
     `came` counts the bytes of its body that have come, also those that were not kept. `path` is percent-encoded,
     `query` what stands behind its `?`.
@@ -58,5 +58,5 @@ class Intake(Protocol):
     def wants(self, path: bytes) -> bool:
         """Whether requests for `path` (percent-encoded, without a query) are the intake's."""
 
-    def take(self, request: Taken) -> None:
-        """Take a request. Raises nothing that it can help; if it does, the client gets a 500."""
+    def take(self, request: Taken) -> bool:
+        """Take a request; whether it names something that is there. If it raises, the client gets a 500."""

@@ -37,7 +37,6 @@ From lingering on, whatever comes is dropped. A request that was taken is answer
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
@@ -90,7 +89,7 @@ class Lifetime:
 
     def __init__(self, limits: Ticks, tick: int) -> None:
         self._limits = limits
-        self._arriving: dict[Hashable, int] = {}
+        self._arriving: dict[object, int] = {}
         self._quiet_since = tick
         self._patience = limits.deadline
         self._stalled: float = NEVER
@@ -151,7 +150,7 @@ class Lifetime:
             case "quiet":
                 return Verdict.FINISH if quiet > self._patience else Verdict.STAY
 
-    def late(self, tick: int, *, held: bool = False) -> list[Hashable]:
+    def late(self, tick: int, *, held: bool = False) -> list[object]:
         """The requests that should have been whole by now, or will never be."""
         if self.ended and not held:
             return list(self._arriving)
@@ -159,18 +158,18 @@ class Lifetime:
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
-    def opens(self, request: Hashable, tick: int) -> None:
+    def opens(self, request: object, tick: int) -> None:
         """The first byte of a request has come; does nothing if that is known."""
         if request not in self._arriving:
             self._arriving[request] = self._quiet_since = tick
 
-    def whole(self, request: Hashable) -> None:
+    def whole(self, request: object) -> None:
         """A request has come whole, or all of it that will be taken; it is being answered from now on."""
         self._arriving.pop(request, None)
         self.busy += 1
         self._patience = self._limits.idle
 
-    def gone(self, request: Hashable) -> None:
+    def gone(self, request: object) -> None:
         """A request ends that was not whole."""
         self._arriving.pop(request, None)
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 from twisted.internet.interfaces import IAddress
 from twisted.web.http_headers import Headers
 
+from pingmon.door.access_log import Logged
 from pingmon.door.lifetime import Lifetime
 from pingmon.door.peers import Caller, asked
 from pingmon.door.watch import Watch
@@ -41,6 +42,14 @@ class Line(Protocol):
     def life(self) -> Lifetime: ...
     @property
     def peer(self) -> Peer: ...
+    @property
+    def lost(self) -> bool: ...
+
+    def send(self, data: bytes) -> None:
+        """Send an answer."""
+
+    def log(self, request: Logged) -> None:
+        """A request has been answered."""
 
     def stall(self) -> None:
         """The client does not read its answers."""

@@ -8,7 +8,6 @@ will be used. Forms are never parsed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable
 from enum import IntEnum
 from http import HTTPStatus
 from io import BytesIO
@@ -40,7 +39,7 @@ class Request(server.Request):
 
     `came` counts the bytes of the body that have come, also those that were not kept. `query` is the part of the target
     after `?`. `gone`: the client is, and nothing can be answered any more. `void`: the parser has refused the request,
-    and it must have no effect. `_name`: what the connection's lifetime calls it; on HTTP/1 that is the channel, as a
+    and it must have no effect. `_name`: what the connection's lifetime calls it; on HTTP/1 that is the line, because a
     request begins with its first byte, before there is an object for it.
     """
 
@@ -62,7 +61,7 @@ class Request(server.Request):
         super().__init__(channel, False, parsePOSTFormSubmission=False)
         self.line = line
         self._is_stream = hasattr(channel, "requestComplete")
-        self._name: Hashable = self if self._is_stream else channel
+        self._name: object = self if self._is_stream else line
 
     # --- arriving ---------------------------------------------------------------------------------------------------
 

@@ -102,15 +102,16 @@ class Pings:
         first = first_segment(path)
         return first == "ping" or canonical_uuid(first) is not None or first in self._monitor.world.ping_keys
 
-    def take(self, request: Taken) -> None:
+    def take(self, request: Taken) -> bool:
         """Answers now if the request is refused, else when the log has the ping."""
         method = METHODS.get(request.method)
         if method is None:
             request.answer(PREFLIGHT if request.method == b"OPTIONS" else NOT_ALLOWED)
-            return
+            return False
         refusal = self._take(request, method)
         if refusal is not None:
             request.answer(refusal)
+        return refusal is None
 
     # --- judging ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,188 @@
+"""The quick way: requests for the intake that are proven plain are taken without Twisted's objects for a request.
+
+A strict pattern says what is plain: HTTP/1.1, GET, HEAD or POST, ordinary header fields each given once, and no body,
+or a small one whose length is declared. All else goes the general way, with all of its bytes, and so may whatever is
+plain: both ways mean the same. So two parsers cannot disagree, and there is nothing to smuggle between them.
+
+A job sends the same head each time, so heads are remembered, but only those that the intake found something for:
+strangers can push nobody's out.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from msgspec import Struct
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
+
+from pingmon.door.intake import Intake
+from pingmon.door.line import Line, caller
+from pingmon.door.peers import Caller
+from pingmon.door.plain import OUR_FAULT, Answer
+
+HEAD_MAX: Final = 2048
+"""Bytes of a head that may be plain."""
+
+REMEMBERED: Final = 16_384
+REMEMBERED_BYTES: Final = 512
+"""Heads that are remembered, and how long one of them may be: 8 MiB with all that is read from them, at most twice."""
+
+BODY_MAX: Final = 65_536
+"""Bytes of a body that may be plain; it is collected until it is whole."""
+
+_TEXT: Final = rb"[!$%&'()*+,\-./0-9:;=@A-Z_a-z~]"
+_head: Final = re.compile(
+    rb"(GET|HEAD|POST) ((/" + _TEXT + rb"*)(?:\?((?:" + _TEXT + rb"|\?)*))?) HTTP/1\.1\r\n"
+    rb"((?:[0-9A-Za-z-]+:[\t -~]*\r\n)*)\r\n"
+).fullmatch
+_length: Final = re.compile(rb"[0-9]{1,5}").fullmatch
+
+NOT_PLAIN: Final = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"trailer", b"te"})
+"""Fields that ask for more than an answer."""
+CLOSES: Final = {b"": False, b"keep-alive": False, b"close": True}
+"""What may stand in a `Connection` field, and whether the connection ends with the answer."""
+
+log = Logger()
+
+
+class Head(Struct, frozen=True, gc=False):
+    """A plain head of `size` bytes, which a body of `length` bytes follows. The names of `fields` are lower case."""
+
+    method: bytes
+    target: bytes
+    path: bytes
+    query: bytes
+    fields: dict[bytes, bytes]
+    length: int
+    closes: bool
+    size: int
+
+
+def plain_head(head: bytes) -> Head | None:
+    """What the bytes of a whole head say, up to and with the empty line; None if they are not plain."""
+    found = _head(head) if len(head) <= HEAD_MAX else None
+    if found is None:
+        return None
+    method, target, path, query, lines = found.groups()
+    fields: dict[bytes, bytes] = {}
+    for line in lines.split(b"\r\n")[:-1]:
+        name, _, value = line.partition(b":")
+        fields[name.lower()] = value.strip(b" \t")
+    length = fields.get(b"content-length", b"0")
+    closes = CLOSES.get(fields.get(b"connection", b"").lower())
+    if len(fields) != lines.count(b"\r\n") or not NOT_PLAIN.isdisjoint(fields) or closes is None:
+        return None
+    if not _length(length) or int(length) > BODY_MAX:
+        return None
+    return Head(method, target, path, query or b"", fields, int(length), closes, len(head))
+
+
+class QuickWay:
+    """Finds plain requests that the intake wants. `cap`: bytes after which a body is cut short, on the general way."""
+
+    def __init__(self, intake: Intake, cap: int) -> None:
+        self._intake = intake
+        self._cap = cap
+        self._remembered: dict[bytes, Head] = {}
+
+    def head(self, data: bytes) -> Head | None:
+        """The head that `data` begins with, if it is whole and plain and the intake wants it."""
+        head = self._remembered.get(data)
+        if head is not None:
+            return head
+        end = data.find(b"\r\n\r\n", 0, HEAD_MAX) + 4
+        if end < 4:
+            return None
+        raw = data[:end]
+        head = self._remembered.get(raw)
+        if head is not None:
+            return head
+        head = plain_head(raw)
+        return head if head is not None and head.length <= self._cap and self._intake.wants(head.path) else None
+
+    def take(self, line: Line, head: Head, data: bytes) -> None:
+        """Hand the request with this head that `data` begins with to the intake."""
+        kept = min(head.length, self._intake.keeps)
+        request = QuickRequest(line, head, data[head.size : head.size + kept] if kept else b"")
+        try:
+            known = self._intake.take(request)
+        except Exception:  # noqa: BLE001 - the outer guard of a request
+            request.failed(Failure())
+            return
+        if known and head.size <= REMEMBERED_BYTES:
+            self._remember(data[: head.size], head)
+
+    def _remember(self, raw: bytes, head: Head) -> None:
+        remembered = self._remembered
+        if raw not in remembered:
+            if len(remembered) >= REMEMBERED:
+                del remembered[next(iter(remembered))]
+            remembered[raw] = head
+
+
+class QuickRequest:
+    """A request on the quick way: what `intake.Taken` and `access_log.Logged` ask for, and nothing else."""
+
+    __slots__ = ("_kept", "_line", "came", "code", "head", "sentLength")
+
+    clientproto = b"HTTP/1.1"
+
+    def __init__(self, line: Line, head: Head, kept: bytes) -> None:
+        self.head = head
+        self.came = head.length
+        self._kept = kept
+        self._line = line
+
+    @property
+    def method(self) -> bytes:
+        return self.head.method
+
+    @property
+    def uri(self) -> bytes:
+        return self.head.target
+
+    @property
+    def path(self) -> bytes:
+        return self.head.path
+
+    @property
+    def query(self) -> bytes:
+        return self.head.query
+
+    def kept(self) -> bytes:
+        """The part of the body that was kept."""
+        return self._kept
+
+    def caller(self) -> Caller:
+        """The client's address and scheme, as a trusted proxy reports them if it is one that called."""
+        peer = self._line.peer
+        if not peer.trusted:
+            return peer.caller
+        return caller(peer, self._line.watch, Headers({name: [value] for name, value in self.head.fields.items()}))
+
+    def field(self, name: bytes) -> bytes:
+        """The value of a header field; empty if there is none."""
+        return self.head.fields.get(name, b"")
+
+    def answer(self, answer: Answer) -> None:
+        """Send `answer`; nothing is sent if the client is gone."""
+        line, head = self._line, self.head
+        if line.lost:
+            return
+        watch = line.watch
+        closes, bodiless = head.closes or watch.draining, head.method == b"HEAD"
+        self.code = answer.status
+        self.sentLength = 0 if bodiless else len(answer.body)
+        line.send(answer.http1(b"HTTP/1.1", watch.dates.header(), close=closes, head=bodiless))
+        line.log(self)
+        if closes:
+            line.close()
+        line.answered()
+
+    def failed(self, failure: Failure) -> None:
+        """Our fault: logged with its traceback, answered without."""
+        log.failure("while answering a request", failure)
+        self.answer(OUR_FAULT)
