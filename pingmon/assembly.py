@@ -47,7 +47,7 @@ from pingmon.housekeeping import Housekeeping
 from pingmon.http.api import Api
 from pingmon.http.api_call import ApiSettings
 from pingmon.http.badges import Badges
-from pingmon.http.front import Front
+from pingmon.http.home import Home
 from pingmon.http.keys import new_id
 from pingmon.http.ping import Pings, PingSettings
 from pingmon.http.redaction import redacted
@@ -277,6 +277,7 @@ def _door(reactor: Any, config: Config, root: Root, pings: Pings, access_log: Ac
         body_limit=config.http.api_body_limit,
         body_cap=config.pings.body_cap,
         trusted_proxies=config.http.trusted_proxies,
+        front=config.http.front,
         other_files=2 * config.sites.parallel + ROUNDS * len(config.verifier),
     )
     _make_room_for(settings.max_connections + settings.other_files + RESERVE)
@@ -302,7 +303,7 @@ def _root(
         keyless=keyless,
     )
     root = Root(api.resource())
-    root.putChild(b"", Front(__version__, ShownUrl(api_settings.base_url), lambda: problems(parts)))
+    root.putChild(b"", Home(__version__, ShownUrl(api_settings.base_url), lambda: problems(parts)))
     root.putChild(b"b", Badges())
 
     def take(new: Config) -> None:

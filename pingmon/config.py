@@ -85,8 +85,8 @@ class Http(Struct, frozen=True):
 
     `base_url` is how clients reach the daemon (empty: from the request). `ping_url` is the form of ping URLs that
     the API shows; both are served. `api_body_limit`: bytes that the body of a request to the API may have.
-    `access_log` is a file's path; empty is off. `request_deadline` and `idle_timeout` are seconds, `drain` how many a
-    stopping daemon waits for requests in flight.
+    `access_log` is a file's path; empty is off. `front`: plain TCP callers are met without Twisted's transport.
+    `request_deadline` and `idle_timeout` are seconds, `drain` how many a stopping daemon waits for requests in flight.
     """
 
     base_url: Url = Url("")
@@ -94,6 +94,7 @@ class Http(Struct, frozen=True):
     trusted_proxies: tuple[Proxies, ...] = ()
     api_body_limit: Bytes = 65_536
     access_log: str = ""
+    front: bool = True
     max_connections: Count = 10_000
     request_deadline: Annotated[float, Meta(ge=1, le=3600)] = 30.0
     idle_timeout: Annotated[float, Meta(ge=1, le=3600)] = 60.0

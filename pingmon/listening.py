@@ -22,6 +22,7 @@ from zope.interface import implementer
 
 from pingmon import __version__
 from pingmon.certificates import Certificates
+from pingmon.door.door import Door
 from pingmon.endpoint_words import PORT_MAX, cannot_listen
 from pingmon.log_level import LogFilter
 from pingmon.refusal import Refused
@@ -106,6 +107,8 @@ class BoundPort:
         self._socket.listen(self._backlog)
         self._port = self._reactor.adoptStreamPort(self._socket.fileno(), self._family, self._factory)
         self._socket.close()
+        if isinstance(self._factory, Door):
+            self._factory.meet(self._port)
 
     def stopListening(self) -> Deferred[None]:
         """Give it back."""

@@ -37,7 +37,7 @@ LAYERS: dict[str, set[str]] = {
     "__main__": {"cli"},
     "certificates": set(),
     "endpoint_words": {"certificates"},
-    "listening": {"certificates", "endpoint_words", "log_level", "refusal", "ticker"},
+    "listening": {"certificates", "door", "endpoint_words", "log_level", "refusal", "ticker"},
     "endpoints": {"certificates", "endpoint_words", "listening", "refusal"},
     "control": {"clock", "datadir", "door", "http", "listening"},
     "offline_api": {"*"},

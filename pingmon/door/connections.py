@@ -9,10 +9,9 @@ Until there is a channel it costs next to nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, Final, cast
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from twisted.web.server import Site
@@ -23,6 +22,7 @@ from pingmon.door.http1 import Channel
 from pingmon.door.http2 import Http2
 from pingmon.door.lifetime import Lifetime, Verdict
 from pingmon.door.line import Cuttable, Peer
+from pingmon.door.outlet import Outlet
 from pingmon.door.peers import host_of
 from pingmon.door.places import Places
 from pingmon.door.quick import QuickWay
@@ -36,12 +36,6 @@ HANDSHAKE_S: Final = 0.002
 
 QUICK_S: Final = 0.0001
 """What a request on the quick way takes of a turn, about; measuring would take a good part of it."""
-
-READ_MAX: Final = 8192
-"""Bytes that are read at a time, instead of Twisted's 65,536; also how much of an answer may wait for its reader."""
-
-READ_SECURE_MAX: Final = 4096
-"""The same through TLS. Nobody can interrupt it, and in records of one byte each so many bytes take it 1 ms."""
 
 
 class Refused(Protocol):
@@ -69,15 +63,14 @@ class Connection(Protocol):
     unmet = False
     lost = False
     _part = b""
-    _reads = True
     _going_on = False
-    _produces = False
-    _send_at_once: Callable[[bytes], object] | None = None
 
     def __init__(self, site: Site, watch: Watch, places: Places, group: str, quick: QuickWay | None) -> None:
         self.site = site
         self.watch = watch
         self.life = Lifetime(watch.limits, watch.tick)
+        self.outlet = Outlet(cast(Any, self))
+        self.send = self.outlet.send
         self.channel: Channel | Http2 | None = None
         self.overflowing: list[Cuttable] = []
         self._quick = quick
@@ -95,12 +88,8 @@ class Connection(Protocol):
 
     def connectionMade(self) -> None:
         self.watch.connections.add(self)
-        self._socket = self.transport
-        while (inner := getattr(self._socket, "transport", None)) is not None:
-            self._socket = inner
-        self.secure = ISSLTransport(self.transport, None) is not None
-        self._socket.bufferSize = READ_SECURE_MAX if self.secure else READ_MAX
-        if self.secure:
+        self.outlet.open(self.transport)
+        if self.outlet.secure:
             self.unmet = True
             self.watch.turns.come(self)
             self._pace()
@@ -202,13 +191,7 @@ class Connection(Protocol):
 
     def _pace(self) -> None:
         """Read from the client while nothing that it has sent has to wait and it reads its answers."""
-        reads = self.life.drops or not (self.life.stalled or self.held or self.unmet)
-        if reads is not self._reads:
-            self._reads = reads
-            if reads:
-                self.transport.resumeProducing()
-            else:
-                self.transport.pauseProducing()
+        self.outlet.read(self.life.drops or not (self.life.stalled or self.held or self.unmet))
 
     def stall(self) -> None:
         """The client does not read its answers."""
@@ -224,24 +207,25 @@ class Connection(Protocol):
 
     def _meet(self) -> None:
         """The first bytes have come: who it is, and what is spoken."""
-        transport = self.transport
-        address = transport.getPeer()
+        address = self.transport.getPeer()
         addr = host_of(address)
-        scheme = "https" if self.secure else "http"
-        self.peer = Peer(address, transport.getHost(), (addr, scheme), self.watch.trusted.trusts(addr))
+        scheme = "https" if self.outlet.secure else "http"
+        self.peer = Peer(address, (addr, scheme), self.watch.trusted.trusts(addr))
         if self._speaks_http2():
             self._quick = None
-        elif self._quick is not None:
-            self._send_at_once = None if self.secure else getattr(transport, "writeSomeData", None)
-            self._produce(self._send_at_once is None)
 
     def _speaks_http2(self) -> bool:
         return getattr(self.transport, "negotiatedProtocol", None) == HTTP2
 
+    def host(self) -> IAddress:
+        """Our end."""
+        host: IAddress = self.transport.getHost()
+        return host
+
     def _choose(self) -> Channel | Http2:
         """The channel for what is spoken, which from now on gets all that comes."""
         self._quick = None
-        self._produce(False)
+        self.outlet.settle()
         if self._speaks_http2():
             channel: Any = Http2(self)
             channel.requestFactory = self._stream_request
@@ -254,7 +238,7 @@ class Connection(Protocol):
         channel.makeConnection(self.transport)
         if isinstance(channel, Http2):
             self.transport.registerProducer(channel, True)
-        self._produces = True
+        self.outlet.produces = True
         chosen: Channel | Http2 = channel
         return chosen
 
@@ -282,29 +266,9 @@ class Connection(Protocol):
         self._choose()
         self._feed()
 
-    def send(self, data: bytes) -> None:
-        """Send an answer, at once if the socket takes it: that spares the loop a turn of its own."""
-        if self._send_at_once is not None:
-            sent = self._send_at_once(data)
-            if sent == len(data):
-                return
-            self._send_at_once = None
-            self._produce(True)
-            data = data[sent:] if isinstance(sent, int) else data
-        self.transport.write(data)
-
     def log(self, request: Logged) -> None:
         """A request has been answered."""
         self.site.log(cast(Any, request))
-
-    def _produce(self, produces: bool) -> None:
-        """Whether the transport is to tell when its client does not read; a channel is told in our stead."""
-        if produces is not self._produces:
-            self._produces = produces
-            if produces:
-                self.transport.registerProducer(self, True)
-            else:
-                self.transport.unregisterProducer()
 
     def pauseProducing(self) -> None:
         """Called by the transport."""
@@ -373,7 +337,8 @@ class Connection(Protocol):
             case Verdict.FINISH:
                 self._finish()
             case Verdict.CLOSE:
-                self.close()
+                self.life.closes(tick)
+                self.outlet.close(consent=self.life.stalled)
             case Verdict.ABORT:
                 self.transport.abortConnection()
 
@@ -392,8 +357,7 @@ class Connection(Protocol):
     def close(self) -> None:
         """Close when all is sent. (TLS would wait for as long as somebody may still want to write.)"""
         self.life.closes(self.watch.tick)
-        self._produce(False)
-        self.transport.loseConnection()
+        self.outlet.close()
 
     def turn_out(self) -> None:
         """Listen to this client no more, and give it the time until the next tick to read why.

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IReactorTime
 from twisted.internet.protocol import Protocol
 from twisted.web import server
 from twisted.web.resource import IResource
@@ -18,6 +18,7 @@ from twisted.web.resource import IResource
 from pingmon.door.access_log import AccessLog
 from pingmon.door.connections import Connection, Refused
 from pingmon.door.dates import Dates
+from pingmon.door.front import Front, has_front
 from pingmon.door.intake import Intake
 from pingmon.door.limits import DoorSettings
 from pingmon.door.peers import group_of, host_of
@@ -58,6 +59,7 @@ class Door(server.Site):
         self.settings = settings
         self.watch = Watch(settings, reactor, dates, intake, voice)
         self.places = Places(settings.max_connections)
+        self._front = Front(reactor, self) if settings.front and has_front(reactor) else None
         self._quick = None if intake is None else QuickWay(intake, settings.body_cap)
         self._access_log = access_log
 
@@ -86,6 +88,11 @@ class Door(server.Site):
         connection = Connection(self, self.watch, self.places, group, self._quick)
         connection.factory = self
         return connection
+
+    def meet(self, port: IListeningPort) -> None:
+        """Have the front accept, if there is one, at a TCP port of Twisted's that listens for this factory."""
+        if self._front is not None:
+            self._front.take(port)
 
     def behind_proxy(self) -> IProtocolFactory:
         """The factory to give to an endpoint that only proxies connect to, which speak the PROXY protocol."""
@@ -126,6 +133,8 @@ class Door(server.Site):
 
     def _drained(self, result: Any) -> Any:
         self.watch.stop()
+        if self._front is not None:
+            self._front.close()
         if self._access_log is not None:
             self._access_log.close()
         return result

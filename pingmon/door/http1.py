@@ -129,7 +129,7 @@ class Channel(HTTPChannel):
         return self.line.peer.address
 
     def getHost(self) -> IAddress:
-        return self.line.peer.host
+        return self.line.host()
 
     # --- what the transport and the parser tell ---------------------------------------------------------------------
 
@@ -194,7 +194,7 @@ class Channel(HTTPChannel):
         return received
 
     def _send100Continue(self) -> None:
-        if not self.connection.overflowing:  # who asks first whether a long body is wanted is told that it is not
+        if not self.requests[-1].too_large:  # who asks first whether a long body is wanted is told that it is not
             super()._send100Continue()
 
     def lineLengthExceeded(self, line: bytes) -> None:

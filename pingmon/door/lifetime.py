@@ -3,7 +3,7 @@
 The state is the first of these that holds, and `verdict` says what is to become of the connection in it:
 
     state      it holds when                                verdict, and after which time (`Ticks`)
-    closing    it was closed, or refused and lingered       ABORT   flush
+    closing    it was closed, and has not ended             CLOSE   1, and so on, as TLS waits; ABORT   flush
     lingering  a request was refused, the answer is sent    CLOSE   linger, or at once when no more can come
     stalled    the client reads nothing of its answers      ABORT   idle
     arriving   a request has begun and is not whole         CUT     deadline, or at once when no more can come
@@ -77,6 +77,7 @@ class Lifetime:
         "_abort_at",
         "_arriving",
         "_close_at",
+        "_closed",
         "_leaving",
         "_limits",
         "_patience",
@@ -95,7 +96,7 @@ class Lifetime:
         self._stalled: float = NEVER
         self._close_at: float = NEVER
         self._abort_at: float = NEVER
-        self._leaving = False
+        self._leaving = self._closed = False
         self.busy = 0
         self.drops = False
         self.ended = False
@@ -105,7 +106,7 @@ class Lifetime:
     def state(self, *, held: bool = False, sending: bool = False) -> State:
         """`held`, `sending`: whether something waits to be handled, or to be sent, as the connection knows."""
         if self.closing:
-            return "closing" if self._close_at is NEVER else "lingering"
+            return "closing" if self._closed else "lingering"
         if self.stalled:
             return "stalled"
         if self._arriving:
@@ -193,7 +194,7 @@ class Lifetime:
     def half_closes(self) -> None:
         """The client sends no more, but may still read."""
         self.ended = True
-        if self._close_at is not NEVER:
+        if self.closing:
             self._close_at = 0
 
     def leaves(self) -> None:
@@ -217,8 +218,8 @@ class Lifetime:
 
     def closes(self, tick: int) -> None:
         """It has been closed; what is written is still being sent."""
-        self.drops = True
-        self._close_at = NEVER
+        self.drops = self._closed = True
+        self._close_at = tick + 1
         self._abort_at = min(self._abort_at, tick + self._limits.flush)
 
     def turned_out(self, tick: int) -> None:

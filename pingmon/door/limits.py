@@ -17,7 +17,8 @@ class DoorSettings(Struct, frozen=True, kw_only=True):
     """`request_deadline_s`: from the first byte of a request to its last. `idle_timeout_s`: between two requests, and
     for reading an answer. `body_limit`: bytes of a body that a resource may get. `body_cap`: bytes of a body for the
     intake after which the connection is closed (the request counts). `trusted_proxies`: see `peers.TrustedProxies`.
-    `other_files`: how many of the process's files may be open for probes and the like.
+    `front`: whether the front meets plain TCP callers. `other_files`: how many of the process's files may be open for
+    probes and the like.
     """
 
     request_deadline_s: float = 30.0
@@ -26,4 +27,5 @@ class DoorSettings(Struct, frozen=True, kw_only=True):
     body_limit: int = 65_536
     body_cap: int = 1 << 20
     trusted_proxies: tuple[str, ...] = ()
+    front: bool = True
     other_files: int = 0

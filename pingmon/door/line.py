@@ -15,10 +15,9 @@ from pingmon.door.watch import Watch
 
 
 class Peer(Struct, frozen=True):
-    """The two ends of a connection. `trusted`: the other one is a proxy whose reports count."""
+    """The other end of a connection. `trusted`: it is a proxy whose reports count."""
 
     address: IAddress
-    host: IAddress
     caller: Caller
     trusted: bool
 
@@ -44,6 +43,9 @@ class Line(Protocol):
     def peer(self) -> Peer: ...
     @property
     def lost(self) -> bool: ...
+
+    def host(self) -> IAddress:
+        """Our end."""
 
     def send(self, data: bytes) -> None:
         """Send an answer."""

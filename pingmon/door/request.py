@@ -55,7 +55,7 @@ class Request(server.Request):
     _taken = False
     _keep = 0
     _cap = 0
-    _too_large = False
+    too_large = False
 
     def __init__(self, channel: Any, line: Line) -> None:
         super().__init__(channel, False, parsePOSTFormSubmission=False)
@@ -95,12 +95,12 @@ class Request(server.Request):
         self.came += len(data)
         if room > 0:
             self.content.write(data[:room])
-        if self.came > self._cap and not self._too_large:
+        if self.came > self._cap and not self.too_large:
             self._overflow()
 
     def _overflow(self) -> None:
         """More than is taken: the connection ends the request as soon as the parser has returned."""
-        self._too_large = True
+        self.too_large = True
         self.line.too_much(self)
 
     def end_early(self) -> None:
@@ -159,7 +159,7 @@ class Request(server.Request):
 
     def _refusal(self) -> Answer | None:
         """Why this request, which is not a ping, is not looked at any further."""
-        if self._too_large:
+        if self.too_large:
             return _too_large(self._cap)
         if self.uri == b"*" and self.method == b"OPTIONS":
             return NO_CONTENT
@@ -175,7 +175,7 @@ class Request(server.Request):
 
     def _host(self) -> bytes:
         """Whom the client asked: the target says it, else the Host header (RFC 9112 3.2.2), else its connection."""
-        return self._authority or self.requestHeaders.getRawHeaders(b"Host", [b""])[0] or authority(self.line.peer.host)
+        return self._authority or self.requestHeaders.getRawHeaders(b"Host", [b""])[0] or authority(self.line.host())
 
     def process(self) -> None:
         """As Twisted's, but with our own Server header and without content encoders."""

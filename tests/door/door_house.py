@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from socket import AF_INET
 from types import TracebackType
 from typing import Any, Protocol, cast
 
@@ -23,9 +25,10 @@ from pingmon.core.parts import Outcome
 from pingmon.door.access_log import AccessLog
 from pingmon.door.dates import Dates
 from pingmon.door.door import Door
+from pingmon.door.front import Bare
 from pingmon.door.limits import DoorSettings
 from pingmon.http.badges import Badges
-from pingmon.http.front import Front
+from pingmon.http.home import Home
 from pingmon.http.ping import Pings, PingSettings
 from pingmon.http.redaction import redacted
 from pingmon.http.root import Root, voice
@@ -80,8 +83,10 @@ class Loop(Clock):
 class Wire(StringTransport):
     """A connection's other end. `closed`: pingmon has closed it; a client that does not `read` must be aborted.
 
-    `silent`: its end is never told, as by a transport that failed.
+    `silent`: its end is never told, as by a transport that failed. `room`: bytes that its socket takes at once.
     """
+
+    room = sys.maxsize
 
     def __init__(self, clock: Clock, peer: IAddress) -> None:
         super().__init__(IPv4Address("TCP", "192.0.2.1", 80), peer, lenient=True)
@@ -89,6 +94,13 @@ class Wire(StringTransport):
         self.protocol: Any = None
         self.reads = True
         self.aborted = self.closed = self.silent = False
+
+    def writeSomeData(self, data: bytes) -> int:
+        """Write as much as the socket takes."""
+        taken = data[: self.room]
+        self.room -= len(taken)
+        self.write(taken)
+        return len(taken)
 
     def loseConnection(self) -> None:
         """Close, once nobody may want to write any more, as TLS does."""
@@ -121,8 +133,83 @@ class Housed(Protocol):
     door: Door
 
 
+class InMemoryFront:
+    """Stands for the front, and for the reactor to which it gives sockets up."""
+
+    def __init__(self, clock: Loop, called: Called) -> None:
+        self.reactor = self
+        self.callLater = clock.callLater
+        self._called = called
+
+    def poll(self, number: int, who: Bare) -> None:
+        self._called.polled = True
+        self._called.wire.producerState = "producing"
+        self.callLater(0, self._called.deliver)
+
+    def poll_no_more(self, number: int) -> None:
+        self._called.polled = False
+        self._called.wire.producerState = "paused"
+
+    def adoptStreamConnection(self, number: int, family: int, factory: Any) -> None:
+        called = self._called
+        called.adopted = True
+        called.wire.producerState = "producing"
+        factory.buildProtocol(called.wire.getPeer()).makeConnection(called.wire)
+        self.callLater(0, called.deliver)
+
+
+class Called:
+    """The socket of a caller whom the front has met; what it is sent goes to `wire`, which is the caller's end."""
+
+    family = AF_INET
+
+    def __init__(self, clock: Loop, wire: Wire) -> None:
+        self.wire = wire
+        self.polled = self.adopted = False
+        self.came = b""
+        self.ends: bytes | OSError | None = None
+        front: Any = InMemoryFront(clock, self)
+        socket: Any = self
+        self.bare = Bare(front, socket, wire.getPeer(), wire.protocol)
+        front.poll(0, self.bare)
+        wire.protocol.makeConnection(self.bare)
+
+    def deliver(self) -> None:
+        """Have what came read, as far as anybody reads."""
+        while self.polled and (self.came or self.ends is not None):
+            self.bare.ready()
+        if self.adopted and not self.wire.closed and self.came:
+            came, self.came = self.came, b""
+            self.wire.protocol.dataReceived(came)
+
+    def send(self, data: bytes) -> int:
+        return self.wire.writeSomeData(data)
+
+    def recv(self, size: int) -> bytes:
+        if self.came or self.ends is None:
+            data, self.came = self.came[:size], self.came[size:]
+            return data
+        if isinstance(self.ends, OSError):
+            raise self.ends
+        return self.ends
+
+    def fileno(self) -> int:
+        return 0
+
+    def getsockname(self) -> tuple[str, int]:
+        return "192.0.2.1", 80
+
+    def setsockopt(self, *options: object) -> None:
+        self.wire.aborted = True
+
+    def close(self) -> None:
+        self.wire.closed = self.wire.closed or not self.adopted
+
+
 class Line:
-    """One client."""
+    """One client. `FRONT`: whether the front meets it, or Twisted."""
+
+    FRONT = False
 
     def __init__(self, house: Housed, address: str) -> None:
         family = IPv6Address if ":" in address else IPv4Address
@@ -131,11 +218,21 @@ class Line:
         self.house = house
         protocol: Any = house.door.buildProtocol(peer)
         self.wire.protocol = protocol
-        protocol.makeConnection(self.wire)
+        self.called = Called(house.clock, self.wire) if self.FRONT else None
+        if self.called is None:
+            protocol.makeConnection(self.wire)
+
+    @property
+    def met(self) -> Called | None:
+        """The socket, as long as it is the front's."""
+        return None if self.called is None or self.called.adopted else self.called
 
     def send(self, sent: bytes) -> bytes:
         """Send bytes; gives all that has come back so far."""
-        if not self.wire.closed:
+        if self.met is not None:
+            self.met.came += sent
+            self.met.deliver()
+        elif not self.wire.closed:
             self.wire.protocol.dataReceived(sent)
         came: bytes = self.wire.value()
         return came
@@ -146,11 +243,20 @@ class Line:
         return self.wire.producer
 
     def hang_up(self) -> None:
-        self.wire.lost()
+        if self.met is None:
+            self.wire.lost()
+        elif not self.met.bare.gone:
+            self.met.ends = ConnectionResetError()
+            while not self.met.bare.gone:
+                self.met.bare.ready()
 
     def end(self) -> None:
         """Send no more, but go on reading."""
-        self.wire.protocol.readConnectionLost()
+        if self.met is None:
+            self.wire.protocol.readConnectionLost()
+        else:
+            self.met.ends = b""
+            self.met.deliver()
         self.house.clock.advance(0)
 
     @property
@@ -227,7 +333,7 @@ class House:
         self.ping = Pings(self.monitor, pings or PingSettings(), new_id=self.new_id)
         self.root = Root(Echo())
         self.problems: list[Problem] = []
-        self.root.putChild(b"", Front("9.9", ShownUrl(""), lambda: self.problems))
+        self.root.putChild(b"", Home("9.9", ShownUrl(""), lambda: self.problems))
         self.root.putChild(b"b", Badges())
         log = access_log(self) if access_log else None
         self.door = Door(

@@ -12,6 +12,8 @@ from hypothesis.strategies import SearchStrategy
 from pingmon.door.limits import DoorSettings
 from tests.door.door_house import CHECK, KEY, House
 
+pytestmark = pytest.mark.usefixtures("met_by")
+
 PING = f"GET /ping/{CHECK} HTTP/1.1\r\n\r\n".encode()
 START = f"POST /ping/{CHECK}/start HTTP/1.1\r\n".encode()
 SMUGGLED = f"GET /ping/{CHECK}/fail HTTP/1.1\r\n\r\n".encode()

@@ -110,8 +110,8 @@ def test_the_table_knows_all_that_can_happen() -> None:
         (("refused",), {}, Verdict.CLOSE, LIMITS.linger),
         (("refused", "half_closes"), {}, Verdict.CLOSE, 0),
         (("half_closes", "refused"), {}, Verdict.CLOSE, 0),
-        (("refused", "closes"), {}, Verdict.ABORT, LIMITS.flush + 1),
-        (("closes",), {}, Verdict.ABORT, LIMITS.flush + 1),
+        (("refused", "closes"), {}, Verdict.CLOSE, 1),
+        (("closes",), {}, Verdict.CLOSE, 1),
         (("turned_out",), {}, Verdict.ABORT, 1),
         (("closes", "turned_out"), {}, Verdict.ABORT, 1),
     ],
@@ -124,10 +124,12 @@ def test_how_long_it_may_last(events: tuple[str, ...], facts: dict[str, bool], v
 
 
 def test_who_lingers_is_closed_and_then_aborted() -> None:
-    """Even if nobody tells that the connection was closed."""
-    life = after("refused")
-    assert life.verdict(NOW + LIMITS.linger + LIMITS.flush) is Verdict.CLOSE
-    assert life.verdict(NOW + LIMITS.linger + LIMITS.flush + 1) is Verdict.ABORT
+    """Even if it was closed without an effect, however often."""
+    for events, ticks in (("refused",), LIMITS.linger + LIMITS.flush), (("closes",), LIMITS.flush):
+        life = after(*events)
+        assert life.verdict(NOW + ticks) is Verdict.CLOSE
+        life.closes(NOW + ticks)
+        assert life.verdict(NOW + ticks + 1) is Verdict.ABORT
 
 
 def test_only_those_streams_are_late_that_are() -> None:

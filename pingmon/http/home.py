@@ -60,7 +60,7 @@ documentation:  {documentation}
 """
 
 
-class Front(Resource):
+class Home(Resource):
     """The resource of `/`. `health` tells what is wrong with the daemon."""
 
     isLeaf = True
