@@ -16,15 +16,15 @@ import socket
 import struct
 from typing import Any, Final
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorFDSet, IReadDescriptor
+from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-READ_MAX: Final = 8192
-"""Bytes that are read at a time, instead of Twisted's 65,536; also how much of an answer may wait for its reader."""
+from pingmon.door.limits import READ_MAX
+from pingmon.door.peers import address_of
 
 ACCEPTS: Final = 200
 """Callers that are accepted in one turn of the loop: in 25 of them more than a port's queue holds (see `alarms`)."""
@@ -126,7 +126,7 @@ class _Entrance:
 
     def _meet(self, accepted: socket.socket, name: tuple[Any, ...]) -> None:
         accepted.setblocking(False)
-        peer = _address(accepted, name)
+        peer = address_of(accepted, name)
         connection = self._factory.buildProtocol(peer)
         bare = Bare(self._front, accepted, peer, connection)
         self._front.poll(accepted.fileno(), bare)
@@ -152,7 +152,7 @@ class Bare:
 
     def getHost(self) -> IAddress:
         """As `ITransport`."""
-        return _address(self._socket, self._socket.getsockname())
+        return address_of(self._socket, self._socket.getsockname())
 
     def ready(self) -> None:
         """Something has come, or will come no more."""
@@ -239,29 +239,12 @@ class Bare:
         self._socket.close()
 
 
-@implementer(IProtocolFactory)
-class _Successor:
+class _Successor(Factory):
     """Gives a new transport the protocol that it goes on with."""
 
-    def __init__(self, protocol: IProtocol) -> None:
-        self._protocol = protocol
+    def __init__(self, goes_on: IProtocol) -> None:
+        self._goes_on = goes_on
 
-    def doStart(self) -> None:
+    def buildProtocol(self, addr: object) -> Any:
         """As `IProtocolFactory`."""
-
-    def doStop(self) -> None:
-        """As `IProtocolFactory`."""
-
-    def buildProtocol(self, addr: IAddress) -> IProtocol:
-        """As `IProtocolFactory`."""
-        return self._protocol
-
-
-def _address(called: socket.socket, name: tuple[Any, ...]) -> IPv4Address | IPv6Address:
-    """As Twisted has it: a link-local address bears the name of its link."""
-    if called.family == socket.AF_INET:
-        return IPv4Address("TCP", *name)
-    if name[3]:
-        host, _ = socket.getnameinfo(name, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
-        name = (host, *name[1:])
-    return IPv6Address("TCP", *name)
+        return self._goes_on

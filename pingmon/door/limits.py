@@ -12,6 +12,9 @@ HEADERS_MAX: Final = 100
 HEAD_BYTES_MAX: Final = 16_384
 """Bytes of a request's header fields, and of its first line."""
 
+READ_MAX: Final = 8192
+"""Bytes that are read at a time, instead of Twisted's 65,536; also how much of an answer may wait for its reader."""
+
 
 class DoorSettings(Struct, frozen=True, kw_only=True):
     """`request_deadline_s`: from the first byte of a request to its last. `idle_timeout_s`: between two requests, and

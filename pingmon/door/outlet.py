@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from twisted.internet.interfaces import IPushProducer, ISSLTransport
 
-from pingmon.door.front import READ_MAX, Bare
+from pingmon.door.front import Bare
+from pingmon.door.limits import READ_MAX
 
 READ_SECURE_MAX: Final = 4096
 """Bytes that are read at a time through TLS. Nobody can interrupt it, and in records of one byte they take it 1 ms."""

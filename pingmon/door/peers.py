@@ -8,11 +8,14 @@ stands left of it anybody may have written. Garbage ends the reading; it is neve
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from twisted.internet.address import IPv4Address as TwistedIPv4
+from twisted.internet.address import IPv6Address as TwistedIPv6
 from twisted.internet.interfaces import IAddress
 from twisted.web.http_headers import Headers
 
@@ -34,6 +37,16 @@ def host_of(peer: IAddress) -> str:
     if not isinstance(host, str):
         return ""
     return host[7:] if host.startswith("::ffff:") and "." in host else host
+
+
+def address_of(called: socket.socket, name: tuple[Any, ...]) -> IAddress:
+    """The address `name` of a TCP socket as Twisted has it: a link-local one bears the name of its link."""
+    if called.family == socket.AF_INET:
+        return TwistedIPv4("TCP", *name)
+    if name[3]:
+        host, _ = socket.getnameinfo(name, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+        name = (host, *name[1:])
+    return TwistedIPv6("TCP", *name)
 
 
 def group_of(host: str) -> str:

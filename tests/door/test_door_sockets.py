@@ -39,7 +39,9 @@ from pingmon.http.ping import Pings, PingSettings
 from pingmon.http.root import Root
 from pingmon.journal import MemoryJournal
 from pingmon.monitor import Monitor
-from tests.door.door_house import CHECK, KEY, PROJECT, Echo
+from tests.door.door_house import CHECK, KEY, PROJECT, Echo, Line
+
+pytestmark = pytest.mark.usefixtures("met_by")
 
 reactor: Any = global_reactor
 WAIT_S = 10.0
@@ -124,6 +126,8 @@ class Served:
 async def serving(endpoint: str, settings: DoorSettings | None = None) -> AsyncIterator[Served]:
     served = Served(settings or DoorSettings())
     port = await serverFromString(reactor, endpoint).listen(served.door)
+    if Line.FRONT and endpoint.startswith("tcp"):
+        served.door.meet(port)
     address: Any = port.getHost()
     served.number, served.host = address.port, address.host.replace(":", r"\:")
     try:
