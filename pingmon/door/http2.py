@@ -16,6 +16,7 @@ it meets priorities, and the tests notice if they change.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -28,8 +29,9 @@ from twisted.web._http2 import _END_STREAM_SENTINEL, H2Connection
 
 from pingmon.door.allowance import Allowance
 from pingmon.door.frames import REQUEST_EARNS, Frames, cost
-from pingmon.door.limits import HEAD_BYTES_MAX, HEADERS_MAX
+from pingmon.door.limits import HEAD_BYTES_MAX, HEAD_DECODED_MAX, HEADERS_MAX
 from pingmon.door.line import Line
+from pingmon.door.plain import HEAD_TOO_LARGE, URL_TOO_LONG, Answer
 
 ALLOWED: Final = 500
 """Frames that bring nothing which a client may send at once. Browsers begin a connection with about ten."""
@@ -49,9 +51,9 @@ CONTROL_MAX: Final = 1 << 18
 
 
 class H2(Protocol):
-    """h2, with the limits of HTTP/1 for heads, and less to remember of streams that are over."""
+    """h2, with a limit for heads, and less to remember of streams that are over."""
 
-    DEFAULT_MAX_HEADER_LIST_SIZE = HEAD_BYTES_MAX
+    DEFAULT_MAX_HEADER_LIST_SIZE = HEAD_DECODED_MAX
     MAX_CLOSED_STREAMS = 1000
 
 
@@ -110,8 +112,9 @@ class Http2(H2Connection):
     # --- requests ---------------------------------------------------------------------------------------------------
 
     def _requestReceived(self, event: Any) -> None:
-        if len(event.headers) > HEADERS_MAX:
-            self._reset(event.stream_id)
+        refusal = _refusal(event.headers)
+        if refusal is not None:
+            self._refuse(event.stream_id, refusal)
             return
         try:
             super()._requestReceived(event)
@@ -119,6 +122,16 @@ class Http2(H2Connection):
             self._reset(event.stream_id)
         else:
             self._allowance.give(REQUEST_EARNS)
+
+    def _refuse(self, stream: int, refusal: Answer) -> None:
+        """Answer a request that nobody else sees."""
+        fields = [(name.lower(), value) for name, value in refusal.headers]
+        fields = [(b":status", b"%d" % refusal.status), *fields, (b"date", self.line.watch.dates.header())]
+        try:
+            self.conn.send_headers(stream, fields)
+            self.conn.send_data(stream, refusal.body, end_stream=True)
+        except ProtocolError:  # its window is shut
+            self._reset(stream)
 
     def _reset(self, stream: int) -> None:
         with suppress(ProtocolError):
@@ -215,3 +228,11 @@ class Http2(H2Connection):
         if piece is _END_STREAM_SENTINEL:
             self._requestDone(stream)
         return stream in self._unsent
+
+
+def _refusal(head: Sequence[tuple[bytes, bytes]]) -> Answer | None:
+    """What HTTP/1 answers to a head of this size."""
+    if any(name == b":path" and len(value) > HEAD_BYTES_MAX for name, value in head):
+        return URL_TOO_LONG
+    fields = [len(name) + len(value) for name, value in head if not name.startswith(b":")]
+    return HEAD_TOO_LARGE if len(fields) > HEADERS_MAX or sum(fields) > HEAD_BYTES_MAX else None

@@ -16,6 +16,10 @@ READ_MAX: Final = 8192
 """Bytes that are read at a time, instead of Twisted's 65,536; also how much of an answer may wait for its reader."""
 
 
+HEAD_DECODED_MAX: Final = 4 * HEAD_BYTES_MAX
+"""Bytes of a head over HTTP/2 beyond which it is not even decoded; the connection ends."""
+
+
 class DoorSettings(Struct, frozen=True, kw_only=True):
     """`request_deadline_s`: from the first byte of a request to its last. `idle_timeout_s`: between two requests, and
     for reading an answer. `body_limit`: bytes of a body that a resource may get. `body_cap`: bytes of a body for the

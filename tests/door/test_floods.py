@@ -151,14 +151,36 @@ def test_a_frame_too_large_is_refused_by_its_header() -> None:
         assert client.line.closed
 
 
-def test_too_many_header_fields_are_refused() -> None:
-    """As over HTTP/1: the stream is reset, the connection goes on."""
+@pytest.mark.parametrize(
+    ("path", "fields", "status", "body"),
+    [
+        (PING, [("x", "y")] * 101, "431", b"request header fields too large"),
+        (PING, [("x", "y" * 6000)] * 3, "431", b"request header fields too large"),
+        ("/" + "x" * 16_385, [], "414", b"url too long"),
+        (PING, [("x", "y")] * 100, "200", b"OK"),
+    ],
+)
+def test_large_heads_are_refused_as_over_http1(
+    path: str, fields: list[tuple[str, str]], status: str, body: bytes
+) -> None:
+    """With the same limits and the same answers; the connection goes on."""
     with House() as house:
         client = Client(house)
-        stream = client.ask(PING, "GET", *[("x", "y")] * 101)
-        assert client.of(StreamReset, stream)
+        stream = client.ask(path, "GET", *fields)
+        assert client.headers(stream)[":status"] == status
+        assert client.body(stream) == {"431": b"request header fields too large", "414": b"url too long"}.get(
+            status, b"OK"
+        )
         assert client.body(client.ask(PING)) == b"OK"
-        assert len(house.entries) == 1
+        assert len(house.entries) == 1 + (status == "200")
+
+
+def test_a_large_head_of_a_client_whose_window_is_shut_is_reset() -> None:
+    """Its refusal would have to wait."""
+    with House() as house:
+        client = Client(house)
+        client.h2.update_settings({4: 0})
+        assert client.of(StreamReset, client.ask(PING, "GET", *[("x", "y")] * 101))
 
 
 def test_a_client_whose_window_is_shut_costs_nothing_and_is_let_go() -> None:
