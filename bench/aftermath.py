@@ -14,8 +14,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from attacks import GARBAGE, churn, endless, garbage, throw
-from common import Load, daemon_command, free_port, machine, median, process, resident_bytes, wrk
-from pings import checks
+from callers import Load, request, wrk
+from common import daemon_command, free_port, machine, median, process, resident_bytes
+from servers import checks
 
 SERVERS = ("left alone", "attacked")
 
@@ -40,7 +41,8 @@ def main() -> None:
             found: dict[str, list[Load]] = {server: [] for server in SERVERS}
             for _ in range(wanted.rounds):
                 for server, loads in found.items():
-                    loads.append(wrk(ports[server], paths[server], wanted.seconds, 64, place / "load.lua"))
+                    requests = [request(path) for path in paths[server]]
+                    loads.append(wrk(ports[server], requests, wanted.seconds, 64, place / "load.lua"))
             return found
 
         before, memory = measured(), resident_bytes(pids["attacked"])

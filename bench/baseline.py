@@ -1,4 +1,4 @@
-"""The bare servers that pingmon is measured against: `python bench/baseline.py leaf|klein PORT`.
+"""The bare servers that pingmon is measured against: `python bench/baseline.py leaf|klein ENDPOINT ...`.
 
 Each answers every request with OK and does nothing else.
 """
@@ -25,12 +25,17 @@ class Leaf(Resource):
 
 
 class Bare:
-    """The least that Klein can do: one route."""
+    """The least that Klein can do: two routes."""
 
     app = Klein()
 
     @app.route("/ping/<uuid>")
     def ping(self, request: Request, uuid: str) -> bytes:
+        """OK."""
+        return b"OK"
+
+    @app.route("/ping/<ping_key>/<slug>")
+    def ping_by_slug(self, request: Request, ping_key: str, slug: str) -> bytes:
         """OK."""
         return b"OK"
 
@@ -44,10 +49,11 @@ class Silent(Site):
         """Nothing."""
 
 
-def main(kind: str, port: str) -> None:
+def main(kind: str, *endpoints: str) -> None:
     """Serve until ended."""
     site = Silent(Leaf() if kind == "leaf" else Bare().app.resource())
-    serverFromString(reactor, f"tcp:{port}:interface=127.0.0.1").listen(site)
+    for endpoint in endpoints:
+        serverFromString(reactor, endpoint).listen(site)
     reactor.run()
 
 

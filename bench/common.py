@@ -1,11 +1,10 @@
-"""What the benchmarks share: servers as processes, wrk as the load, medians of interleaved rounds."""
+"""What the benchmarks share: processes and what they use, and a log that is made beforehand."""
 
 from __future__ import annotations
 
 import os
 import re
 import select
-import shutil
 import socket
 import statistics
 import subprocess
@@ -13,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,45 +74,6 @@ def daemon_command(data: Path, port: int, *more: str) -> list[str]:
     return [str(BIN / "twistd"), "-n", "--pidfile=", "pingmon", "--data", str(data), "--listen", listen, *more]
 
 
-@dataclass(frozen=True)
-class Load:
-    """What wrk saw. `p99_ms` is the 99th percentile of its latencies."""
-
-    per_s: float
-    requests: int
-    failed: int
-    p50_ms: float
-    p99_ms: float
-
-
-def wrk(port: int, paths: list[str], seconds: float, connections: int, script: Path) -> Load:
-    """Load on `port` with `connections` keep-alive connections that ask for `paths` at random."""
-    if shutil.which("wrk") is None:
-        raise SystemExit("this benchmark needs wrk: apt-get install wrk")
-    requests = ",\n".join(f'  wrk.format("GET", "{path}")' for path in paths)
-    script.write_text(
-        f"local all\nfunction init() math.randomseed(os.time())\nall = {{\n{requests}\n}} end\n"
-        "function request() return all[math.random(#all)] end\n"
-    )
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "-s", str(script)]
-    ran = subprocess.run([*command, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True)
-    text = ran.stdout
-    requests_made = re.search(r"(\d+) requests in", text)
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
-    assert requests_made is not None, text
-    assert rate is not None, text
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
-    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
-    failed = (int(bad[1]) if bad else 0) + (sum(map(int, errors.groups())) if errors else 0)
-    return Load(float(rate[1]), int(requests_made[1]), failed, _milliseconds(text, "50%"), _milliseconds(text, "99%"))
-
-
-def _milliseconds(text: str, percentile: str) -> float:
-    found = re.search(rf"{percentile}\s+([\d.]+)(us|ms|s)", text)
-    assert found is not None, text
-    return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
-
-
 def median(values: list[float]) -> float:
     """The middle value."""
     return statistics.median(values)
@@ -122,8 +81,25 @@ def median(values: list[float]) -> float:
 
 def cpu_seconds(pid: int) -> float:
     """Processor time that all threads of the process have used so far, to the nanosecond."""
+    return sum(thread_seconds(pid).values())
+
+
+def thread_seconds(pid: int) -> dict[int, float]:
+    """The same for each thread, by its id. The one that the process began with, in Twisted the reactor's, has `pid`."""
     tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+    return {int(task.parent.name): int(task.read_text().split()[0]) / 1e9 for task in tasks}
+
+
+def written_bytes(pid: int) -> int:
+    """What the process has made the disk write so far.
+
+    The kernel counts whole pages of 4 KiB when they become dirty: a page that is written again before it went to disk
+    counts once, a line appended counts as a page, the file system's own journal does not count, and what became dirty
+    in a file that was then removed does. On tmpfs nothing counts.
+    """
+    found = re.search(r"^write_bytes: (\d+)", Path(f"/proc/{pid}/io").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1])
 
 
 def resident_bytes(pid: int) -> int:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from common import HERE, daemon_command, free_port, machine, pause, process
 from floods import FLOODS, Flood
-from pings import checks
+from servers import certificate, checks, secure
 
 HONEST = 2
 ATTACKERS = 2
@@ -78,9 +78,8 @@ def row(flood: Flood, connections: int, seconds: float) -> str:
     with tempfile.TemporaryDirectory(prefix="pingmon-bench-") as name, ExitStack() as stack:
         place = Path(name)
         pem, plain, tls = certificate(place), free_port(), free_port()
-        secure = f"ssl:{tls}:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
         log = place / "log"
-        command = daemon_command(place / "data", plain, "--listen", secure)
+        command = daemon_command(place / "data", plain, "--listen", secure(tls, pem))
         pid = stack.enter_context(process(command, plain, log)).pid
         honest = Honest(plain, checks(place / "data", plain)[0])
         before, lines = mebibytes(pid, "VmRSS"), len(log.read_text().splitlines())
@@ -112,16 +111,6 @@ def attacked(flood: Flood, port: int, connections: int, seconds: float, honest: 
     for thread in threads:
         thread.join()
     return sum(int(each.communicate(timeout=PATIENCE_S)[0] or 0) for each in attackers)
-
-
-def certificate(place: Path) -> Path:
-    """A certificate and its key, in one file."""
-    pem = place / "localhost.pem"
-    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    made += ["-subj", "/CN=localhost", "-keyout", str(place / "key"), "-out", str(place / "certificate")]
-    subprocess.run(made, check=True, capture_output=True)
-    pem.write_text((place / "key").read_text() + (place / "certificate").read_text())
-    return pem
 
 
 def mebibytes(pid: int, what: str) -> float:

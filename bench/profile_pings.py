@@ -16,8 +16,9 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from common import free_port, machine, pause, process, until, wrk
-from pings import checks, status
+from callers import request, wrk
+from common import free_port, machine, pause, process, thread_seconds, until
+from servers import checks, status
 
 PARTS = (
     ("fold: world and check", ("pingmon/core/world.py", "pingmon/core/check.py")),
@@ -25,7 +26,7 @@ PARTS = (
     ("journal, on the reactor's thread", ("pingmon/journal/",)),
     ("writing the answer", ("pingmon/door/plain.py", "in answer")),
     ("ping resource: URL, check, meaning, event", ("pingmon/http/ping.py", "pingmon/wire/", "pingmon/core/ping.py")),
-    ("door and request", ("pingmon/http/",)),
+    ("door and request", ("pingmon/door/",)),
     ("parsing HTTP (Twisted)", ("twisted/web/http.py", "twisted/protocols/basic.py", "twisted/web/http_headers.py")),
     ("sockets, epoll and Deferreds (Twisted)", ("twisted/",)),
 )
@@ -39,21 +40,18 @@ def main() -> None:
         command = [sys.executable, __file__, "serve", str(place / "data"), str(port), str(samples)]
         with process(command, port, place / "log") as daemon:
             until(lambda: status(port) == 200, "the daemon to be well")
-            paths = checks(place / "data", port)
+            requests = [request(path) for path in checks(place / "data", port)]
             os.kill(daemon.pid, signal.SIGUSR2)
-            load = wrk(port, paths, 8, 64, place / "load.lua")
-            threads = sorted(
-                (int((task / "schedstat").read_text().split()[0]), (task / "comm").read_text().strip())
-                for task in Path(f"/proc/{daemon.pid}/task").iterdir()
-            )
+            load = wrk(port, requests, 8, 64, place / "load.lua")
+            threads = thread_seconds(daemon.pid)
             pause(0.1)
         found = collections.Counter(json.loads(samples.read_text()))
     total = sum(found.values())
     print(f"{machine()}\n{load.per_s:,.0f} pings/s\n\n| part of the reactor's thread | share |\n|---|---:|")
     for part, count in found.most_common():
         print(f"| {part} | {count / total:.0%} |")
-    all_threads = sum(spent for spent, _ in threads)
-    print(f"\nprocessor time: {threads[-1][0] / all_threads:.0%} in the reactor's thread, the rest in the writer's")
+    reactor = threads[daemon.pid] / sum(threads.values())
+    print(f"\nprocessor time: {reactor:.0%} in the reactor's thread, the rest in the writer's")
 
 
 def serve(data: str, port: str, samples: str) -> None:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from callers import request, wrk
 from common import (
     accepts,
     cpu_seconds,
@@ -30,7 +31,6 @@ from common import (
     resident_bytes,
     until,
     write_log,
-    wrk,
 )
 from plot import Plot
 
@@ -116,9 +116,9 @@ def healthy(port: int) -> bool:
 
 def pinged(pid: int, port: int, size: int, script: Path) -> float:
     """Processor time of the daemon for one ping of a check at random, in microseconds, under full load."""
-    paths = [f"/ping/{check_id(random.randrange(size))}" for _ in range(SAMPLE)]
+    requests = [request(f"/ping/{check_id(random.randrange(size))}") for _ in range(SAMPLE)]
     before = cpu_seconds(pid)
-    load = wrk(port, paths, PINGING_S, 64, script)
+    load = wrk(port, requests, PINGING_S, 64, script)
     assert load.failed == 0, load
     return (cpu_seconds(pid) - before) / load.requests * 1e6
 
