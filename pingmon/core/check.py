@@ -92,9 +92,9 @@ def pinged(check: Check, seq: int, at: int, ping: PingReceived) -> tuple[Check, 
     status: Status = "up" if signal == "success" else "down"
     if status == "up" and check.status == "down":
         runs = _with_overdue(runs, at, check.spec.grace)
-    after = _armed(
+    expected = _expected(check, at) if status == "up" else None
+    after = replace(
         check,
-        seq,
         status=status,
         runs=runs,
         since=check.since if status == check.status else at,
@@ -103,7 +103,9 @@ def pinged(check: Check, seq: int, at: int, ping: PingReceived) -> tuple[Check, 
         last_success=at if status == "up" else check.last_success,
         last_duration=duration,
         exitstatus=ping.exitstatus,
-        expected=_expected(check, at) if status == "up" else None,
+        expected=expected,
+        deadline=_deadline(check.spec, status, runs, expected),
+        armed_by=seq,
     )
     if status == check.status:
         return after, None
@@ -117,7 +119,7 @@ def expired(check: Check, seq: int, deadline: int, armed_by: int) -> tuple[Check
         return check, None
     runs = _with_overdue(check.runs, deadline, check.spec.grace)
     at = max(deadline, check.since)  # a run may have outlived its grace in the very second another one went well
-    after = _armed(check, seq, status="down", since=at, runs=runs, expected=None)
+    after = replace(check, status="down", since=at, runs=runs, expected=None, deadline=None, armed_by=seq)
     cause: Cause = "run" if runs != check.runs else "silence"
     return after, Flip(seq, check.id, at, check.status, "down", cause, check.since)
 
@@ -126,7 +128,7 @@ def paused(check: Check, seq: int, at: int) -> tuple[Check, Flip | None]:
     """Paused: no deadlines, open runs forgotten. A paused check stays as it is."""
     if check.status == "paused":
         return check, None
-    after = _armed(check, seq, status="paused", since=at, runs=(), expected=None)
+    after = replace(check, status="paused", since=at, runs=(), expected=None, deadline=None, armed_by=seq)
     return after, Flip(seq, check.id, at, check.status, "paused", "", check.since)
 
 
@@ -134,7 +136,17 @@ def resumed(check: Check, seq: int, at: int) -> tuple[Check, Flip | None]:
     """As new: waiting for its first ping. A check that is not paused stays as it is."""
     if check.status != "paused":
         return check, None
-    after = _armed(check, seq, status="new", since=at, runs=(), expected=None, last_ping=None, last_start=None)
+    after = replace(
+        check,
+        status="new",
+        since=at,
+        runs=(),
+        last_ping=None,
+        last_start=None,
+        expected=None,
+        deadline=None,
+        armed_by=seq,
+    )
     return after, Flip(seq, check.id, at, "paused", "new", "", check.since)
 
 
@@ -143,7 +155,9 @@ def respecified(check: Check, seq: int, spec: CheckSpec) -> Check:
     if spec == check.spec:
         return check
     expected = next_expected(spec, check.last_ping) if check.status == "up" and check.last_ping is not None else None
-    return _armed(check, seq, spec=spec, expected=expected, ended=check.ended and _same_schedule(spec, check.spec))
+    ended = check.ended and _same_schedule(spec, check.spec)
+    deadline = _deadline(spec, check.status, check.runs, expected)
+    return replace(check, spec=spec, ended=ended, expected=expected, deadline=deadline, armed_by=seq)
 
 
 def _same_schedule(one: CheckSpec, other: CheckSpec) -> bool:
@@ -169,21 +183,24 @@ def shifted(check: Check, seq: int, by: int) -> Check:
         return None if instant is None else instant + by
 
     last_ping = moved(check.last_ping)
-    return _armed(
+    runs = tuple(replace(run, started=run.started + by) for run in check.runs)
+    expected = next_expected(check.spec, last_ping) if check.status == "up" and last_ping is not None else None
+    return replace(
         check,
-        seq,
         since=check.since + by,
-        runs=tuple(replace(run, started=run.started + by) for run in check.runs),
+        runs=runs,
         last_ping=last_ping,
         last_success=moved(check.last_success),
         last_start=moved(check.last_start),
-        expected=next_expected(check.spec, last_ping) if check.status == "up" and last_ping is not None else None,
+        expected=expected,
+        deadline=_deadline(check.spec, check.status, runs, expected),
+        armed_by=seq,
     )
 
 
-def watched_since(check: Check) -> int | None:
+def watched_since(runs: tuple[Run, ...]) -> int | None:
     """When the oldest watched run started; None if no run is watched."""
-    return min((run.started for run in check.runs if not run.overdue), default=None)
+    return min((run.started for run in runs if not run.overdue), default=None)
 
 
 def overlap(deaf: tuple[Deaf, ...], deadline: int, grace: int) -> Deaf | None:
@@ -225,13 +242,15 @@ def next_ping(check: Check) -> int | None:
 def _started(check: Check, seq: int, at: int, rid: str | None) -> Check:
     runs = (*(run for run in check.runs if run.rid != rid), Run(rid, at))
     excess = max(0, len(runs) - MAX_OPEN_RUNS)
-    return _armed(
+    runs = runs[excess:]
+    return replace(
         check,
-        seq,
         n_pings=check.n_pings + 1,
         last_start=at,
-        runs=runs[excess:],
+        runs=runs,
         dropped_runs=check.dropped_runs + excess,
+        deadline=_deadline(check.spec, check.status, runs, check.expected),
+        armed_by=seq,
     )
 
 
@@ -262,13 +281,9 @@ def _expected(check: Check, at: int) -> int | None:
     return next_expected(check.spec, at)
 
 
-def _armed(check: Check, seq: int, **changes: object) -> Check:
-    """`check` with `changes` and the deadline that follows from them, armed by entry `seq`."""
-    after: Check = replace(check, **changes)
-    waiting = watched_since(after) if after.runs else None
-    if after.status == "down":
-        deadline = None
-    else:
-        starts = [start for start in (after.expected, waiting) if start is not None]
-        deadline = min(starts) + after.spec.grace * SECOND if starts else None
-    return replace(after, deadline=deadline, armed_by=seq)
+def _deadline(spec: CheckSpec, status: Status, runs: tuple[Run, ...], expected: int | None) -> int | None:
+    """The deadline of a check with these values. It is set together with them, so that a ping makes one new check."""
+    first = expected
+    if runs and (watched := watched_since(runs)) is not None:
+        first = watched if expected is None else min(expected, watched)
+    return None if first is None or status == "down" else first + spec.grace * SECOND

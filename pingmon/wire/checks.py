@@ -58,7 +58,7 @@ def check_json(check: Check, view: View) -> Json:
         "grace": spec.grace,
         "n_pings": check.n_pings,
         "status": status(check, view),
-        "started": watched_since(check) is not None,
+        "started": watched_since(check.runs) is not None,
         "last_ping": seconds_text(check.last_ping),
         "next_ping": seconds_text(next_ping(check)),
         "manual_resume": spec.manual_resume,
@@ -109,7 +109,7 @@ def status(check: Check, view: View) -> str:
     shown = shown_status(check, view.now)
     if view.version not in STARTED_STATUS:
         return shown
-    start = watched_since(check)
+    start = watched_since(check.runs)
     if start is None or (shown == "down" and view.now >= start + check.spec.grace * SECOND):
         return shown
     return "started"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -326,5 +327,34 @@ def test_whatever_happens_a_check_stays_sane(
         assert check.last_duration is None or check.last_duration >= 0
 
 
-def _watched(check: Check) -> bool:
-    return any(not run.overdue for run in check.runs)
+def _watched(check: Check) -> list[int]:
+    return [run.started for run in check.runs if not run.overdue]
+
+
+CHANGES: dict[str, Callable[[Check, int, int], Check]] = {
+    "success": lambda check, seq, at: machine.pinged(check, seq, at, PingReceived())[0],
+    "run": lambda check, seq, at: machine.pinged(check, seq, at, PingReceived(rid=A))[0],
+    "fail": lambda check, seq, at: machine.pinged(check, seq, at, PingReceived("fail"))[0],
+    "start": lambda check, seq, at: machine.pinged(check, seq, at, PingReceived("start"))[0],
+    "start run": lambda check, seq, at: machine.pinged(check, seq, at, PingReceived("start", rid=A))[0],
+    "silence": lambda check, seq, at: machine.expired(check, seq, check.deadline or at, check.armed_by)[0],
+    "pause": lambda check, seq, at: machine.paused(check, seq, at)[0],
+    "resume": lambda check, seq, at: machine.resumed(check, seq, at)[0],
+    "change": lambda check, seq, at: machine.respecified(check, seq, CheckSpec(timeout=60 + at % 999, grace=at % 77)),
+    "clock": lambda check, seq, at: machine.shifted(check, seq, HOUR),
+}
+
+
+@given(changes=st.lists(st.tuples(st.integers(0, 2 * 86400), st.sampled_from(sorted(CHANGES))), max_size=30))
+def test_whatever_changes_a_check_sets_the_deadline_that_follows_and_says_which_entry_did(
+    changes: list[tuple[int, str]],
+) -> None:
+    """The earliest of what is expected and the watched runs, plus the grace time; and none while the check is down."""
+    check, at = fresh(), T0
+    for seq, (wait, change) in enumerate(changes, 2):
+        at += wait * SECOND
+        before, check = check, CHANGES[change](check, seq, at)
+        starts = [*_watched(check), *([] if check.expected is None else [check.expected])]
+        follows = min(starts) + check.spec.grace * SECOND if starts and check.status != "down" else None
+        assert check.deadline == follows
+        assert check is before or check.armed_by == seq
