@@ -24,7 +24,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pingmon.core.check import Check, fires_at, has_run_out
-from pingmon.core.events import CheckExpired, Entry, Id, ScheduleEnded
+from pingmon.core.events import CheckEvent, CheckExpired, ClockStepped, Entry, Id, ScheduleEnded
 from pingmon.core.parts import Outcome
 from pingmon.core.times import SECOND
 from pingmon.journal import JournalFull, JournalUnavailable
@@ -77,7 +77,7 @@ class Alarms:
     def start(self) -> None:
         """Take up the deadlines of the loaded world and begin to watch them."""
         self._rearm_all()
-        self._monitor.listen(self.heard)
+        self._monitor.listen(self.heard, CheckEvent, ClockStepped)
         self._used_s, self._judged_at = self._monitor.time.busy(), self._monitor.time.steady()
         self._ticker.start()
 

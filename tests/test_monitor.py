@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from twisted.internet.defer import CancelledError
 from twisted.logger import capturedLogs
 
 from pingmon.clock import Timekeeper
-from pingmon.core.events import Entry, PingReceived, ProjectRenamed
+from pingmon.core.events import (
+    ChannelEvent,
+    ChannelTested,
+    CheckDeleted,
+    CheckEvent,
+    ClockStepped,
+    Entry,
+    Event,
+    PingReceived,
+    ProjectRenamed,
+    SiteEvent,
+)
 from pingmon.core.parts import Outcome
 from pingmon.core.times import SECOND
 from pingmon.journal import JournalFormatError, JournalFull, JournalUnavailable, MemoryJournal
@@ -110,6 +123,35 @@ def test_a_listener_that_fails_is_logged_and_takes_nothing_from_others(rig: Rig)
     assert heard == ["created"]
     assert check in rig.world.checks
     assert [event["log_failure"].type for event in logged] == [ZeroDivisionError]
+
+
+def test_listeners_hear_what_they_follow_and_nothing_else(rig: Rig) -> None:
+    """Of an ordinary ping only those who follow checks, or all; of one that makes a message due, those who send it."""
+    heard: list[str] = []
+
+    def follows(what: str, *events: type[Event], owed: bool = False) -> None:
+        rig.monitor.listen(lambda entry, outcome: heard.append(what), *events, owed=owed)
+
+    follows("all")
+    follows("checks", CheckEvent)
+    follows("channels and messages", ChannelEvent, owed=True)
+    follows("sites and the clock", SiteEvent, ClockStepped)
+
+    def of(act: Callable[[], object]) -> list[str]:
+        heard.clear()
+        act()
+        return heard
+
+    channel = rig.channel()
+    check = rig.check(channels=(channel,))
+    assert of(lambda: rig.ping(check)) == ["all", "checks"], "new and then up: nobody is told"
+    assert of(lambda: rig.ping(check)) == ["all", "checks"]
+    assert of(lambda: rig.ping(check, "fail")) == ["all", "checks", "channels and messages"]
+    assert of(lambda: rig.submit(check, CheckDeleted())) == ["all", "checks", "channels and messages"], "it is void"
+    assert of(lambda: rig.submit(channel, ChannelTested(1))) == ["all", "channels and messages"]
+    assert of(rig.site) == ["all", "sites and the clock"]
+    rig.time.set_wall(3600)
+    assert of(rig.keeper.now) == ["all", "sites and the clock"]
 
 
 def test_a_snapshot_that_fails_is_not_tried_at_each_entry(rig: Rig) -> None:

@@ -30,7 +30,7 @@ _Spec = TypeVar("_Spec", bound=Struct)
 
 
 class Event(Struct, frozen=True, omit_defaults=True, gc=False):
-    """Base of all events. Subclasses hold only JSON-able values."""
+    """Base of all events. Its subclasses say what kind of stream they are about; theirs hold only JSON-able values."""
 
 
 class CheckSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
@@ -133,25 +133,26 @@ class SiteChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=Tru
         return applied(self, spec)
 
 
-# --- projects and keys: the stream is the project (the daemon's for operator keys) --------------------------------
+class ProjectEvent(Event, frozen=True):
+    """What happens to a project or a key: the stream is the project, or the daemon for the keys of operators."""
 
 
-class ProjectCreated(Event, frozen=True):
+class ProjectCreated(ProjectEvent, frozen=True):
     name: str
     ping_key: str
 
 
-class ProjectRenamed(Event, frozen=True):
+class ProjectRenamed(ProjectEvent, frozen=True):
     name: str
 
 
-class PingKeyRotated(Event, frozen=True):
+class PingKeyRotated(ProjectEvent, frozen=True):
     """The project has a new ping key. The one before names nothing any more."""
 
     ping_key: str
 
 
-class KeyCreated(Event, frozen=True):
+class KeyCreated(ProjectEvent, frozen=True):
     """An API key came into being. Only its salted hash is kept; `prefix` (8 characters) finds it."""
 
     key: Id
@@ -162,16 +163,17 @@ class KeyCreated(Event, frozen=True):
     name: str = ""
 
 
-class KeyRevoked(Event, frozen=True):
+class KeyRevoked(ProjectEvent, frozen=True):
     """The key opens nothing any more."""
 
     key: Id
 
 
-# --- checks: the stream is the check ------------------------------------------------------------------------------
+class CheckEvent(Event, frozen=True):
+    """What happens to a check: the stream is the check."""
 
 
-class CheckCreated(Event, frozen=True):
+class CheckCreated(CheckEvent, frozen=True):
     """A check is wanted. With `unique` naming fields, only if no check of the project has equal values there.
 
     With `most`, here as elsewhere, only if the project has fewer than that (0: no limit).
@@ -183,19 +185,19 @@ class CheckCreated(Event, frozen=True):
     most: int = 0
 
 
-class CheckChanged(Event, frozen=True):
+class CheckChanged(CheckEvent, frozen=True):
     changes: SpecChanges
 
 
-class CheckDeleted(Event, frozen=True):
+class CheckDeleted(CheckEvent, frozen=True):
     pass
 
 
-class CheckPaused(Event, frozen=True):
+class CheckPaused(CheckEvent, frozen=True):
     pass
 
 
-class CheckResumed(Event, frozen=True):
+class CheckResumed(CheckEvent, frozen=True):
     pass
 
 
@@ -207,7 +209,7 @@ class NewCheck(Struct, frozen=True, omit_defaults=True, gc=False):
     most: int = 0
 
 
-class PingReceived(Event, frozen=True):
+class PingReceived(CheckEvent, frozen=True):
     """A job called. `signal` is what the ping means after filters; the raw body, if kept, is the entry's payload.
 
     `rid` is the run's id, lower-case. `left_out` counts the bytes of a body that was not kept because it is not
@@ -225,7 +227,7 @@ class PingReceived(Event, frozen=True):
     create: NewCheck | None = None
 
 
-class CheckExpired(Event, frozen=True):
+class CheckExpired(CheckEvent, frozen=True):
     """A deadline passed in silence. It stands only if the check's deadline is still the one set by entry `armed_by`.
 
     `deadline` (microseconds since the epoch) is the instant of the flip, however late the daemon woke up.
@@ -235,14 +237,15 @@ class CheckExpired(Event, frozen=True):
     armed_by: int
 
 
-class ScheduleEnded(Event, frozen=True):
+class ScheduleEnded(CheckEvent, frozen=True):
     """The check is up and its schedule has no occurrence any more, so it cannot alarm. People are told, once."""
 
 
-# --- sites: the stream is the site -------------------------------------------------------------------------------
+class SiteEvent(Event, frozen=True):
+    """What happens to a site: the stream is the site."""
 
 
-class SiteCreated(Event, frozen=True):
+class SiteCreated(SiteEvent, frozen=True):
     """A site is to be watched; `most` as in `CheckCreated`."""
 
     project: Id
@@ -250,19 +253,19 @@ class SiteCreated(Event, frozen=True):
     most: int = 0
 
 
-class SiteChanged(Event, frozen=True):
+class SiteChanged(SiteEvent, frozen=True):
     changes: SiteChanges
 
 
-class SiteDeleted(Event, frozen=True):
+class SiteDeleted(SiteEvent, frozen=True):
     pass
 
 
-class SitePaused(Event, frozen=True):
+class SitePaused(SiteEvent, frozen=True):
     pass
 
 
-class SiteResumed(Event, frozen=True):
+class SiteResumed(SiteEvent, frozen=True):
     pass
 
 
@@ -283,7 +286,7 @@ class Hour(Struct, frozen=True, omit_defaults=True, gc=False):
     slowest: int = 0
 
 
-class SiteProbed(Event, frozen=True):
+class SiteProbed(SiteEvent, frozen=True):
     """Probes of a site: what was seen at one time, or, with `hour`, the sum of an hour that has ended.
 
     `looks` are the daemon's own (`node` is "") and the verifiers'; `asked` counts the verifiers that were asked and
@@ -297,14 +300,14 @@ class SiteProbed(Event, frozen=True):
     place: Place = ""
 
 
-class SiteHostSeen(Event, frozen=True):
+class SiteHostSeen(SiteEvent, frozen=True):
     """Who hosts the site by what DNS said (None: nobody known), and the kinds of signals that could not be had."""
 
     host: Attribution | None = None
     failed: tuple[Kind, ...] = ()
 
 
-class PartnerAnswered(Event, frozen=True):
+class PartnerAnswered(SiteEvent, frozen=True):
     """What `partner` said to the question `id` about the site."""
 
     id: str
@@ -313,25 +316,27 @@ class PartnerAnswered(Event, frozen=True):
     took_ms: int
 
 
-# --- partners: the stream is the partner --------------------------------------------------------------------------
+class PartnerEvent(Event, frozen=True):
+    """What happens to a partner: the stream is the partner."""
 
 
-class PartnerCreated(Event, frozen=True):
+class PartnerCreated(PartnerEvent, frozen=True):
     spec: PartnerSpec
 
 
-class PartnerChanged(Event, frozen=True):
+class PartnerChanged(PartnerEvent, frozen=True):
     changes: PartnerChanges
 
 
-class PartnerDeleted(Event, frozen=True):
+class PartnerDeleted(PartnerEvent, frozen=True):
     pass
 
 
-# --- channels and notifications: the stream is the channel --------------------------------------------------------
+class ChannelEvent(Event, frozen=True):
+    """What happens to a channel and to messages on their way: the stream is the channel."""
 
 
-class ChannelCreated(Event, frozen=True):
+class ChannelCreated(ChannelEvent, frozen=True):
     """`value` is the JSON object of the kind's own settings; `secret` signs what is sent (`whsec_…`)."""
 
     project: Id
@@ -342,25 +347,25 @@ class ChannelCreated(Event, frozen=True):
     most: int = 0
 
 
-class ChannelChanged(Event, frozen=True):
+class ChannelChanged(ChannelEvent, frozen=True):
     """The settings that are given are set; the others stay as they are."""
 
     name: str | UnsetType = UNSET
     value: dict[str, object] | UnsetType = UNSET
 
 
-class ChannelSecretRenewed(Event, frozen=True):
+class ChannelSecretRenewed(ChannelEvent, frozen=True):
     """From now on `secret` signs; until `old_until` (microseconds since the epoch) the one before does as well."""
 
     secret: str
     old_until: int = 0
 
 
-class ChannelDeleted(Event, frozen=True):
+class ChannelDeleted(ChannelEvent, frozen=True):
     pass
 
 
-class ChannelTested(Event, frozen=True):
+class ChannelTested(ChannelEvent, frozen=True):
     """Somebody had a test message sent. Without an `error` the receiver took it."""
 
     took_ms: int
@@ -368,7 +373,7 @@ class ChannelTested(Event, frozen=True):
     error: str = ""
 
 
-class NotificationDelivered(Event, frozen=True):
+class NotificationDelivered(ChannelEvent, frozen=True):
     """The receiver took it. `took_ms`: duration of the last attempt. `status`: the answer's, where there is one.
 
     `nothing`: the channel wants no message of this kind, and none was sent.
@@ -380,7 +385,7 @@ class NotificationDelivered(Event, frozen=True):
     nothing: bool = False
 
 
-class NotificationFailed(Event, frozen=True):
+class NotificationFailed(ChannelEvent, frozen=True):
     """An attempt failed; the channel's next is due at `retry_at` (microseconds since the epoch).
 
     `held`: the receiver itself has asked to be left alone until then. All messages to the channel that fell due at or
@@ -395,7 +400,7 @@ class NotificationFailed(Event, frozen=True):
     given_up: int = 0
 
 
-class NotificationAbandoned(Event, frozen=True):
+class NotificationAbandoned(ChannelEvent, frozen=True):
     """No further attempt will be made: there is something wrong with this message, whoever is to receive it."""
 
     id: str
@@ -403,10 +408,11 @@ class NotificationAbandoned(Event, frozen=True):
     error: str
 
 
-# --- the daemon ---------------------------------------------------------------------------------------------------
+class DaemonEvent(Event, frozen=True):
+    """What happens to the daemon itself, which is the stream."""
 
 
-class ListeningEnded(Event, frozen=True):
+class ListeningEnded(DaemonEvent, frozen=True):
     """The daemon was stopped and takes no further connections: it is deaf from `since` on, or from this entry on.
 
     `since` (microseconds since the epoch) is the last sign of life of a daemon that had no time to say so itself.
@@ -415,7 +421,7 @@ class ListeningEnded(Event, frozen=True):
     since: int | None = None
 
 
-class ListeningResumed(Event, frozen=True):
+class ListeningResumed(DaemonEvent, frozen=True):
     """pingmon was deaf from `since` until this entry's time (microseconds since the epoch).
 
     Deadlines that passed meanwhile raise nothing before `hold_until`, and an alert for one of them says so.
@@ -426,7 +432,7 @@ class ListeningResumed(Event, frozen=True):
     cause: Literal["stopped", "suspended", "disk"] = "stopped"
 
 
-class ClockStepped(Event, frozen=True):
+class ClockStepped(DaemonEvent, frozen=True):
     """The wall clock was set by `by` microseconds; instants before this entry are shifted to the new clock."""
 
     by: int
@@ -444,7 +450,7 @@ def _kind_of(event: type[Event]) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower()
 
 
-ALL: Final[tuple[type[Event], ...]] = tuple(Event.__subclasses__())
+ALL: Final[tuple[type[Event], ...]] = tuple(event for kind in Event.__subclasses__() for event in kind.__subclasses__())
 KINDS: Final[dict[type[Event], str]] = {event: _kind_of(event) for event in ALL}
 """The name that each event has on disk: `PingReceived` is `ping_received`."""
 

@@ -22,7 +22,9 @@ from pingmon.core.channel import Channel, retry_at
 from pingmon.core.events import (
     ChannelChanged,
     ChannelDeleted,
+    ChannelEvent,
     ChannelTested,
+    ClockStepped,
     Entry,
     Event,
     Id,
@@ -79,7 +81,7 @@ class Outbox:
         """Take up what the loaded world owes, and begin to deliver."""
         self._running = True
         self._turns.take_up()
-        self._monitor.listen(self.heard)
+        self._monitor.listen(self.heard, ChannelEvent, ClockStepped, owed=True)
         self._ticker.start()
         self._go_soon()
 

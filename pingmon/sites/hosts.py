@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.events import Entry, SiteHostSeen
+from pingmon.core.events import Entry, PartnerEvent, SiteEvent, SiteHostSeen
 from pingmon.core.ids import Id
 from pingmon.core.names import folded
 from pingmon.core.partner import (
@@ -85,7 +85,7 @@ class Hosts:
         self._take_up_rules()
         for site in self._monitor.world.sites.values():
             self._plan_anew(site, self._wait_at_start(site))
-        self._monitor.listen(self.heard)
+        self._monitor.listen(self.heard, SiteEvent, PartnerEvent)
         self._ticker.start()
 
     def stop(self) -> Deferred[None]:

@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pingmon.core.answer import Answer, Question
-from pingmon.core.events import ClockStepped, Entry, PartnerAnswered
+from pingmon.core.events import ClockStepped, Entry, PartnerAnswered, PartnerEvent, SiteEvent
 from pingmon.core.ids import Id
 from pingmon.core.partner import Partner
 from pingmon.core.parts import Outcome
@@ -71,7 +71,7 @@ class Inquiries:
     def start(self) -> None:
         """Ask what the loaded world has open, and from now on whatever is new."""
         self._running = True
-        self._monitor.listen(self.heard)
+        self._monitor.listen(self.heard, SiteEvent, PartnerEvent, ClockStepped)
         self._look_at(*self._monitor.world.inquiring)
 
     def stop(self) -> Deferred[None]:

@@ -26,7 +26,17 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.events import Entry, Hour, SiteChanged, SiteCreated, SiteProbed, SiteResumed, SiteSpec
+from pingmon.core.events import (
+    ClockStepped,
+    Entry,
+    Hour,
+    SiteChanged,
+    SiteCreated,
+    SiteEvent,
+    SiteProbed,
+    SiteResumed,
+    SiteSpec,
+)
 from pingmon.core.failures import FORBIDDEN_NAME, NOT_ALLOWED
 from pingmon.core.ids import Id
 from pingmon.core.look import ASKED, Look, Methods
@@ -135,7 +145,7 @@ class Rounds:
         """Plan the sites of the loaded world and begin to look at them."""
         self._running = True
         self._plan_all()
-        self._monitor.listen(self.heard)
+        self._monitor.listen(self.heard, SiteEvent, ClockStepped)
         self._ticker.start()
 
     def stop(self) -> Deferred[None]:

@@ -29,6 +29,14 @@ A, B = (f"ffffffff-0000-4000-8000-00000000000{n}" for n in (1, 2))
 URL = "http://shop.example/"
 HOOK = "https://hooks.example/"
 
+PARTS: dict[type[e.Event], str] = {
+    e.CheckEvent: "check",
+    e.SiteEvent: "site",
+    e.PartnerEvent: "partner",
+    e.ClockStepped: "everything",
+}
+"""The parts of an outcome, and the events that alone may tell of them."""
+
 
 class Log:
     """A world with a log in front of it. `now` is when what is added happened; tests let it pass."""
@@ -43,8 +51,11 @@ class Log:
     def add(self, stream: str, event: e.Event, at: int | None = None) -> Outcome:
         entry = e.Entry(len(self.entries) + 1, self.now if at is None else at, stream, event)
         self.entries.append(entry)
-        self.outcomes.append(fold(self.world, entry))
-        return self.outcomes[-1]
+        outcome = fold(self.world, entry)
+        self.outcomes.append(outcome)
+        for kind, part in PARTS.items():
+            assert isinstance(event, kind) or not getattr(outcome, part), "who listens to such events misses one"
+        return outcome
 
     def again(self, world: World, seq: int) -> None:
         """Take the entries after `seq` into `world`. What each does, and the deliveries it ends, is what it did."""
