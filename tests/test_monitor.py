@@ -56,6 +56,21 @@ def test_a_commit_that_fails_changes_nothing_and_makes_pingmon_deaf(rig: Rig) ->
     assert rig.world.checks[check].n_pings == 1
 
 
+class Caller:
+    """Who submits without a Deferred."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+        self.told: list[tuple[object, int | None]] = []
+        """What it was told, and since when the monitor was deaf at that moment."""
+
+    def callback(self, outcome: Outcome) -> None:
+        self.told.append((outcome.result, self._monitor.deaf_since))
+
+    def errback(self, error: Exception) -> None:
+        self.told.append((type(error), self._monitor.deaf_since))
+
+
 def test_a_full_buffer_refuses_at_once(rig: Rig) -> None:
     """Memory does not grow with the log's trouble."""
     check = rig.check()
@@ -63,8 +78,24 @@ def test_a_full_buffer_refuses_at_once(rig: Rig) -> None:
     monitor = Monitor(small, rig.keeper)  # type: ignore[arg-type]
     monitor.open()
     monitor.start()
+    caller = Caller(monitor)
+    monitor.submit_for(check, PingReceived(), None, caller)
+    assert caller.told == [(JournalFull, monitor.now())], "it was deaf when that was told"
     with pytest.raises(JournalFull):
         result(monitor.submit(check, PingReceived()))
+
+
+@pytest.mark.parametrize("trouble", ["fails", "hangs"])
+def test_who_is_refused_finds_the_monitor_deaf(rig: Rig, trouble: str) -> None:
+    """So that no silence is told for a ping of which its sender knows that it was not taken."""
+    check, caller = rig.check(), Caller(rig.monitor)
+    rig.monitor.submit_for(check, PingReceived(), None, caller)
+    if trouble == "fails":
+        rig.journal.fail_next()
+    else:
+        rig.journal.hangs_s = 5
+    rig.monitor.submit_for(check, PingReceived(), None, caller)
+    assert caller.told == [("done", None), (JournalUnavailable, rig.now)]
 
 
 def test_cancelling_a_submission_does_not_undo_it(rig: Rig) -> None:

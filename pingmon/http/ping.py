@@ -75,6 +75,30 @@ class PingSettings(Struct, frozen=True, kw_only=True):
     per_minute: int = 0
 
 
+class _Waiter:
+    """A request whose ping is on its way into the log; `decided` is called with what the ping did, and the request."""
+
+    __slots__ = ("_decided", "_request")
+
+    def __init__(self, request: Taken, decided: Callable[[Outcome, Taken], None]) -> None:
+        self._request = request
+        self._decided = decided
+
+    def callback(self, outcome: Outcome) -> None:
+        try:
+            self._decided(outcome, self._request)
+        except Exception:  # noqa: BLE001 - the outer guard of a request
+            self._request.failed(Failure())
+
+    def errback(self, error: Exception) -> None:
+        try:
+            if not isinstance(error, JournalFull | JournalUnavailable):
+                raise error
+            self._request.answer(TRY_AGAIN)
+        except Exception:  # noqa: BLE001 - the outer guard of a request
+            self._request.failed(Failure())
+
+
 class Pings:
     """The door's intake. `new_id` makes the id of a check that a ping may create (a random lower-case UUID)."""
 
@@ -164,7 +188,7 @@ class Pings:
         signal = meaning(_NEW, "new", url.action, url.exitstatus, method, kept)
         event, payload = self._heard(request, signal, method, url.exitstatus, rid, kept)
 
-        def decided(outcome: Outcome) -> None:
+        def decided(outcome: Outcome, request: Taken) -> None:
             there = self._monitor.world.checks.get(outcome.id) if outcome.result == "exists" else None
             if there is None:
                 self._recorded(outcome, request)
@@ -172,9 +196,7 @@ class Pings:
                 its_signal = meaning(there.spec, there.status, url.action, url.exitstatus, method, kept)
                 self._submit(request, there.id, replace(event, signal=its_signal, create=None), payload)
 
-        submitted = self._monitor.submit(self._new_id(), replace(event, create=new), payload)
-        submitted.addCallbacks(decided, self._not_recorded, errbackArgs=(request,))
-        submitted.addErrback(request.failed)
+        self._monitor.submit_for(self._new_id(), replace(event, create=new), payload, _Waiter(request, decided))
 
     def _heard(
         self, request: Taken, signal: Signal, method: str, exitstatus: int | None, rid: Id | None, kept: bytes
@@ -189,13 +211,7 @@ class Pings:
         return PingReceived(signal, method, scheme, addr, ua, exitstatus, rid, left_out=request.came), None
 
     def _submit(self, request: Taken, check: Id, event: PingReceived, payload: bytes | None) -> None:
-        submitted = self._monitor.submit(check, event, payload)
-        submitted.addCallbacks(self._recorded, self._not_recorded, callbackArgs=(request,), errbackArgs=(request,))
-        submitted.addErrback(request.failed)
+        self._monitor.submit_for(check, event, payload, _Waiter(request, self._recorded))
 
     def _recorded(self, outcome: Outcome, request: Taken) -> None:
         request.answer(self._answers.get(outcome.result, NOT_FOUND))
-
-    def _not_recorded(self, failure: Failure, request: Taken) -> None:
-        failure.trap(JournalFull, JournalUnavailable)
-        request.answer(TRY_AGAIN)

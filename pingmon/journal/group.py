@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
@@ -21,7 +21,7 @@ from pingmon.journal.errors import JournalFull, JournalUnavailable
 log = Logger()
 
 T = TypeVar("T")
-Waiting: TypeAlias = tuple[Draft, Row, Deferred[T]]
+T_contra = TypeVar("T_contra", contravariant=True)
 
 BATCH_ROWS: Final = 2_000
 BATCH_BYTES: Final = 4 * 1024 * 1024
@@ -29,35 +29,74 @@ BUFFER_BYTES: Final = 64 * 1024 * 1024
 HANGS: Final = "the disk does not answer"
 
 
-def deliver_one(deliver: Callable[[Entry], T], entry: Entry, done: Deferred[T]) -> None:
-    """Fire `done` with what the delivery of `entry` returned or raised. A bug in it must not harm the next entries."""
+class Waiter(Protocol[T_contra]):
+    """Who waits for an entry: one of the two is called, once, on the reactor's thread. A Deferred is a waiter.
+
+    What it raises is logged, and harms nobody else.
+    """
+
+    def callback(self, outcome: T_contra, /) -> object:
+        """The entry is durable and was delivered, which returned `outcome`."""
+
+    def errback(self, error: Exception, /) -> object:
+        """The draft was refused, or the delivery of its entry raised `error`."""
+
+
+class Nobody:
+    """Nobody waits, or not any more."""
+
+    def callback(self, outcome: object, /) -> None:
+        """It has come to pass."""
+
+    def errback(self, error: Exception, /) -> None:
+        """It has not."""
+
+
+NOBODY: Final = Nobody()
+
+Waiting: TypeAlias = tuple[Draft, Row, Waiter[T]]
+
+
+def deliver_one(deliver: Callable[[Entry], T], entry: Entry, waiter: Waiter[T]) -> None:
+    """Tell `waiter` what the delivery of `entry` returned or raised. No bug in either must harm the next entries."""
     try:
-        result = deliver(entry)
-    except Exception:  # noqa: BLE001 -- whatever it is, it belongs to the one who waits for this entry
+        outcome = deliver(entry)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it belongs to the one who waits for this entry
         log.failure("delivering entry {seq} of {stream}", seq=entry.seq, stream=entry.stream)
-        done.errback(Failure())
-    else:
-        done.callback(result)
+        refuse_one(waiter, error)
+        return
+    try:
+        waiter.callback(outcome)
+    except Exception:  # noqa: BLE001 -- others wait as well
+        log.failure("telling of entry {seq} of {stream}", seq=entry.seq, stream=entry.stream)
 
 
-def _unheard() -> Deferred[Any]:
-    """A Deferred for which nobody waits any more."""
-    return Deferred().addErrback(lambda failure: None)
+def refuse_one(waiter: Waiter[T], error: Exception) -> None:
+    """Tell `waiter` that there will be no entry."""
+    try:
+        waiter.errback(error)
+    except Exception:  # noqa: BLE001 -- others wait as well
+        log.failure("telling of an entry that was refused")
 
 
 class GroupCommit(Generic[T]):
-    """`commit` writes rows and fires with the seq of the last; `soon` calls a function in the reactor's next turn."""
+    """`commit` writes rows and fires with the seq of the last; `soon` calls a function in the reactor's next turn.
+
+    `refused` is told the time of the oldest of drafts that are refused, before those who wait hear of it.
+    """
 
     def __init__(
         self,
         *,
         commit: Callable[[list[Row]], Deferred[int]],
         deliver: Callable[[Entry], T],
+        refused: Callable[[int], object],
         soon: Callable[[Callable[[], object]], object],
         max_buffered: int,
     ) -> None:
         self._commit = commit
         self._deliver = deliver
+        self._refused = refused
         self._soon = soon
         self._max_buffered = max_buffered
         self._buffer: deque[Waiting[T]] = deque()
@@ -74,32 +113,37 @@ class GroupCommit(Generic[T]):
         """The number of drafts that are not durable yet."""
         return len(self._buffer) + self._committing
 
-    def append(self, draft: Draft) -> Deferred[T]:
-        """Put a draft into the buffer. JournalFull if that has reached its bound, in number or bytes.
+    def append_for(self, draft: Draft, waiter: Waiter[T]) -> None:
+        """Put a draft into the buffer, or refuse it with JournalFull if that has reached its bound, in number or bytes.
 
-        Fires with the result of its entry's delivery. It has no canceller: cancelling it drops the result only.
+        `waiter` is told what the delivery of its entry returned.
         """
         if len(self._buffer) >= self._max_buffered or self._bytes >= BUFFER_BYTES:
-            raise JournalFull(f"{len(self._buffer)} entries ({self._bytes} bytes) wait for the disk")
+            self._refused(draft.at)
+            refuse_one(waiter, JournalFull(f"{len(self._buffer)} entries ({self._bytes} bytes) wait for the disk"))
+            return
         row = encoded(draft)
-        done: Deferred[T] = Deferred()
-        self._buffer.append((draft, row, done))
+        self._buffer.append((draft, row, waiter))
         self._bytes += len(row.canon)
         self._appended += 1
         if not self._busy:
             self._busy = True
             self._soon(self._next)  # not at once: what else arrives in this turn of the reactor shares the commit
-        return done
 
     def give_up(self) -> None:
         """Refuse all who wait. What is being written may become durable yet, and is then delivered; the rest is not."""
         given_up, dropped = [*self._batch, *self._buffer], len(self._buffer)
-        self._batch[:] = [(draft, row, _unheard()) for draft, row, _ in self._batch]
+        self._batch[:] = [(draft, row, NOBODY) for draft, row, _ in self._batch]
         self._buffer.clear()
         self._bytes = 0
-        for _, _, done in given_up:
-            done.errback(JournalUnavailable(HANGS, HANGS))
+        self._refuse(given_up, HANGS, HANGS)
         self._decide(dropped)
+
+    def _refuse(self, waiting: list[Waiting[T]], cause: str, gist: str) -> None:
+        if waiting:
+            self._refused(waiting[0][0].at)
+        for _, _, waiter in waiting:
+            refuse_one(waiter, JournalUnavailable(cause, gist))  # each its own, as whoever raises it writes into it
 
     def idle(self) -> Deferred[None]:
         """Fires when nothing is buffered or being written any more."""
@@ -126,7 +170,7 @@ class GroupCommit(Generic[T]):
         self._committing = len(batch)
         if batch:
             self._commit([row for _, row, _ in batch]).addCallbacks(
-                self._durable, self._refused, callbackArgs=(batch,), errbackArgs=(batch,)
+                self._durable, self._failed, callbackArgs=(batch,), errbackArgs=(batch,)
             )
             return
         self._busy = False
@@ -148,15 +192,14 @@ class GroupCommit(Generic[T]):
 
     def _durable(self, last: int, batch: list[Waiting[T]]) -> None:
         self._next()  # first, so that the disk works while the entries are delivered
-        for seq, (draft, _, done) in enumerate(batch, last - len(batch) + 1):
-            deliver_one(self._deliver, Entry(seq, draft.at, draft.stream, draft.event, draft.payload), done)
+        for seq, (draft, _, waiter) in enumerate(batch, last - len(batch) + 1):
+            deliver_one(self._deliver, Entry(seq, draft.at, draft.stream, draft.event, draft.payload), waiter)
         self._decide(len(batch))
 
-    def _refused(self, failure: Failure, batch: list[Waiting[T]]) -> None:
+    def _failed(self, failure: Failure, batch: list[Waiting[T]]) -> None:
         self._next()
         cause, gist = str(failure.value), ""
         if isinstance(failure.value, JournalUnavailable):
             cause, gist = failure.value.cause, failure.value.gist
-        for _, _, done in batch:
-            done.errback(JournalUnavailable(cause, gist))
+        self._refuse(batch, cause, gist)
         self._decide(len(batch))

@@ -17,7 +17,7 @@ from pingmon.core.parts import StateRow
 from pingmon.journal.codec import Row, decoded, encoded
 from pingmon.journal.condition import Condition
 from pingmon.journal.errors import JournalFull, JournalUnavailable
-from pingmon.journal.group import HANGS, deliver_one
+from pingmon.journal.group import HANGS, NOBODY, Waiter, deliver_one, refuse_one
 from pingmon.journal.values import (
     DEFAULT_RETENTION,
     MEASUREMENTS,
@@ -77,10 +77,11 @@ class MemoryJournal(Generic[T]):
         self.alive_at: int | None = None
         self._retention = retention
         self._max_buffered = max_buffered
-        self._buffer: deque[tuple[Draft, Row, Deferred[T]]] = deque()
+        self._buffer: deque[tuple[Draft, Row, Waiter[T]]] = deque()
         self._deciding: list[Deferred[None]] = []
         self._flips: dict[tuple[int, Id], FlipRow] = {}
         self._deliver: Callable[[Entry], T] | None = None
+        self._refused: Callable[[int], object] = lambda at: None
         self._running = False
         self._flushing = False
         self._failures: deque[tuple[str | None, bool]] = deque()
@@ -110,9 +111,9 @@ class MemoryJournal(Generic[T]):
     def upgrade(self) -> None:
         """Memory has no older format."""
 
-    def start(self, deliver: Callable[[Entry], T]) -> None:
-        """From now on `deliver` gets each entry, once and in order."""
-        self._deliver = deliver
+    def start(self, deliver: Callable[[Entry], T], refused: Callable[[int], object] = lambda at: None) -> None:
+        """As in `SqliteJournal.start`."""
+        self._deliver, self._refused = deliver, refused
         self._running = True
 
     def fail_next(
@@ -124,19 +125,28 @@ class MemoryJournal(Generic[T]):
         """
         self._failures.extend([(None, False)] * after + [(cause, kept)] * writes)
 
+    def append_for(self, draft: Draft, waiter: Waiter[T]) -> None:
+        """As in `SqliteJournal.append_for`."""
+        if not self._running:
+            self._refuse(draft, waiter, JournalUnavailable(STOPPED))
+        elif self.hangs_s:
+            self._refuse(draft, waiter, JournalUnavailable(HANGS, HANGS))
+        elif len(self._buffer) >= self._max_buffered:
+            self._refuse(draft, waiter, JournalFull(f"{len(self._buffer)} entries wait"))
+        else:
+            self._buffer.append((draft, encoded(draft), waiter))
+            if self.at_once:
+                self.flush()
+
     def append(self, draft: Draft) -> Deferred[T]:
         """As in `SqliteJournal.append`."""
-        if not self._running:
-            return fail(JournalUnavailable(STOPPED))
-        if self.hangs_s:
-            return fail(JournalUnavailable(HANGS, HANGS))
-        if len(self._buffer) >= self._max_buffered:
-            raise JournalFull(f"{len(self._buffer)} entries wait")
         done: Deferred[T] = Deferred()
-        self._buffer.append((draft, encoded(draft), done))
-        if self.at_once:
-            self.flush()
+        self.append_for(draft, done)
         return done
+
+    def _refuse(self, draft: Draft, waiter: Waiter[T], error: Exception) -> None:
+        self._refused(draft.at)
+        refuse_one(waiter, error)
 
     def flush(self) -> None:
         """Commit what is buffered, as one commit, and deliver it; then what came meanwhile."""
@@ -154,7 +164,7 @@ class MemoryJournal(Generic[T]):
         for waiter in waiters:
             waiter.callback(None)
 
-    def _commit(self, batch: list[tuple[Draft, Row, Deferred[T]]]) -> None:
+    def _commit(self, batch: list[tuple[Draft, Row, Waiter[T]]]) -> None:
         self._now = max(draft.at for draft, _, _ in batch)
         kept = bool(self._failures) and self._failures[0][1]
         cause = self._write(self._now)
@@ -165,13 +175,14 @@ class MemoryJournal(Generic[T]):
             self.alive_at = self.memory.alive_at = self._now
         if cause is not None:
             self._kept += range(first, self.last_seq + 1) if kept else ()
-            for _, _, done in batch:
-                done.errback(JournalUnavailable(cause, cause))
+            self._refused(batch[0][0].at)
+            for _, _, waiter in batch:
+                refuse_one(waiter, JournalUnavailable(cause, cause))
             return
         self.condition.committed(self._now, 0.0)
         assert self._deliver is not None
-        for seq, (draft, _, done) in enumerate(batch, first):
-            deliver_one(self._deliver, Entry(seq, draft.at, draft.stream, draft.event, draft.payload), done)
+        for seq, (draft, _, waiter) in enumerate(batch, first):
+            deliver_one(self._deliver, Entry(seq, draft.at, draft.stream, draft.event, draft.payload), waiter)
 
     def _write(self, now: int) -> str | None:
         """Take the waiting flips into the memory; or the cause, if this write is to fail."""
@@ -182,7 +193,7 @@ class MemoryJournal(Generic[T]):
         found, self._kept = self._kept, []
         for seq in found:
             assert self._deliver is not None
-            deliver_one(self._deliver, self.memory.entry(seq), Deferred())
+            deliver_one(self._deliver, self.memory.entry(seq), NOBODY)
         for key, flip in self._flips.items():
             if flip.anew or key not in self.memory.flips:
                 self.memory.flips[key] = flip

@@ -18,7 +18,7 @@ from pingmon.core.times import SECOND
 from pingmon.journal.codec import Row
 from pingmon.journal.condition import Condition
 from pingmon.journal.errors import JournalDamaged, JournalUnavailable, translated
-from pingmon.journal.group import HANGS, GroupCommit
+from pingmon.journal.group import HANGS, NOBODY, GroupCommit, Waiter, deliver_one, refuse_one
 from pingmon.journal.patience import Patience
 from pingmon.journal.places import PART
 from pingmon.journal.readers import JournalThreads, Reactor, Readers
@@ -79,6 +79,7 @@ class SqliteJournal(Generic[T]):
         self._condition = Condition()
         self._group: GroupCommit[T] | None = None
         self._deliver: Callable[[Entry], T] | None = None
+        self._refused: Callable[[int], object] = lambda at: None
         self._flips: dict[tuple[int, Id], FlipRow] = {}
         self._stopping: Deferred[None] | None = None
         self._placed = 0
@@ -120,13 +121,20 @@ class SqliteJournal(Generic[T]):
         """
         self._writer.upgrade()
 
-    def start(self, deliver: Callable[[Entry], T]) -> None:
-        """Start the threads. From now on `deliver` gets each entry, once and in order, when it is durable."""
+    def start(self, deliver: Callable[[Entry], T], refused: Callable[[int], object] = lambda at: None) -> None:
+        """Start the threads. From now on `deliver` gets each entry, once and in order, when it is durable.
+
+        When drafts are refused, `refused` gets the time of the oldest of them, before those hear of it who wait.
+        """
         self._writer.reader()
         self._placed = self._writer.meta.placed
-        self._deliver = deliver
+        self._deliver, self._refused = deliver, refused
         self._group = GroupCommit(
-            commit=self._commit, deliver=deliver, soon=self._reactor.callFromThread, max_buffered=self._max_buffered
+            commit=self._commit,
+            deliver=deliver,
+            refused=refused,
+            soon=self._reactor.callFromThread,
+            max_buffered=self._max_buffered,
         )
         self._thread.start()
         self._readers.start()
@@ -134,18 +142,31 @@ class SqliteJournal(Generic[T]):
 
     # --- writing --------------------------------------------------------------------------------------------------
 
-    def append(self, draft: Draft) -> Deferred[T]:
-        """Add a draft to the log. Fires, in the log's order, with what the delivery of its entry returned.
+    def append_for(self, draft: Draft, waiter: Waiter[T]) -> None:
+        """Add a draft to the log. `waiter` is told, in the log's order, what the delivery of its entry returned.
 
-        Raises JournalFull at once if the buffer is full. Errbacks with JournalUnavailable if the commit failed, if the
-        disk does not answer or if the journal is stopped, or with what the delivery raised. After JournalUnavailable
-        the entry may still be found in the log, or become durable when the disk answers; then it is delivered.
+        Or one of these: JournalFull, at once, if the buffer is full; JournalUnavailable if the commit failed, if the
+        disk does not answer or if the journal is stopped; what the delivery raised. After JournalUnavailable the entry
+        may still be found in the log, or become durable when the disk answers; then it is delivered.
+
+        Raises what `codec.encoded` raises for a draft that cannot be kept.
         """
         if self._group is None or self._stopping is not None:
-            return fail(JournalUnavailable(STOPPED))
-        if self._patience.hangs_s:
-            return fail(JournalUnavailable(HANGS, HANGS))
-        return self._group.append(draft)
+            self._refuse(draft, waiter, JournalUnavailable(STOPPED))
+        elif self._patience.hangs_s:
+            self._refuse(draft, waiter, JournalUnavailable(HANGS, HANGS))
+        else:
+            self._group.append_for(draft, waiter)
+
+    def append(self, draft: Draft) -> Deferred[T]:
+        """As `append_for`, for one who waits with a Deferred. It has no canceller."""
+        done: Deferred[T] = Deferred()
+        self.append_for(draft, done)
+        return done
+
+    def _refuse(self, draft: Draft, waiter: Waiter[T], error: Exception) -> None:
+        self._refused(draft.at)
+        refuse_one(waiter, error)
 
     def decided(self) -> Deferred[None]:
         """Fires when all that was appended by now is delivered or refused; it does not fail."""
@@ -357,9 +378,8 @@ class SqliteJournal(Generic[T]):
     def _deliver_found(self, entries: list[Entry]) -> None:
         self.last_seq = entries[-1].seq
         for entry in entries:
-            with log.failuresHandled("delivering entry {seq}", seq=entry.seq):
-                if self._deliver is not None:
-                    self._deliver(entry)
+            if self._deliver is not None:
+                deliver_one(self._deliver, entry, NOBODY)
 
     def _close(self, _: None, stopping: Deferred[None]) -> None:
         flips = tuple(self._flips.values())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pingmon.core.events import CheckChanged, CheckCreated, CheckDeleted, CheckSpec, NewCheck, SpecChanges
+from pingmon.core.events import CheckChanged, CheckCreated, CheckDeleted, CheckSpec, Entry, NewCheck, SpecChanges
+from pingmon.core.parts import Outcome
 from pingmon.http.ping import PingSettings
 from tests.door.door_house import CALLER, CHECK, KEY, PROJECT, RID, TEXT, UNKNOWN, House
 
@@ -436,6 +437,25 @@ def test_our_own_fault() -> None:
         line.send(f"POST /ping/{KEY}/new?create=1 HTTP/1.1\r\nContent-Length: 9\r\n\r\n".encode())
         line.hang_up()
         assert [event["log_failure"].type for event in house.troubles()] == [ZeroDivisionError]
+
+
+def test_our_own_fault_once_the_log_has_the_ping() -> None:
+    """Whether it is folded wrongly or cannot be answered: 500, logged with its traceback, and the next goes well."""
+    with House() as house:
+
+        def fault(entry: Entry) -> Outcome:
+            raise ZeroDivisionError
+
+        house.journal.start(fault)
+        reply = house.ask(BY_ID)
+        assert (reply.status, reply.body) == (500, b"internal error")
+        assert {event["log_failure"].type for event in house.troubles()} == {ZeroDivisionError}
+        house.journal.start(house.monitor._deliver)
+        well, house.ping._answers["done"] = house.ping._answers["done"], None  # type: ignore[assignment]
+        assert house.ask(BY_ID).status == 500
+        assert [event["log_failure"].type for event in house.troubles()] == [AttributeError]
+        house.ping._answers["done"] = well
+        assert house.ask(BY_ID).status == 200
 
 
 # --- rate ---------------------------------------------------------------------------------------------------------

@@ -113,12 +113,80 @@ async def test_a_bug_in_the_delivery_of_one_entry_does_not_touch_the_others(hous
     assert [event["log_level"].name for event in logged] == ["critical"]
 
 
+class Told:
+    """Who waits without a Deferred. Each of `raises` is raised by one, whatever it is told."""
+
+    def __init__(self, raises: type[Exception] | None = None) -> None:
+        self.told: list[object] = []
+        self._raises = raises
+
+    def callback(self, outcome: int) -> None:
+        self._hear(outcome)
+
+    def errback(self, error: Exception) -> None:
+        self._hear(type(error))
+
+    def _hear(self, told: object) -> None:
+        self.told.append(told)
+        if self._raises is not None:
+            raise self._raises
+
+
+@ensureDeferred
+async def test_a_waiter_that_is_no_deferred_is_told_the_same(house: House, ping: Ping) -> None:
+    journal = house.unstarted()
+
+    def deliver(entry: Entry) -> int:
+        if entry.at == 0:
+            raise LookupError("a bug")
+        return entry.seq
+
+    journal.start(deliver)
+    waiters = [Told() for _ in range(3)]
+    with capturedLogs():
+        for waiter, at in zip(waiters, (BEGIN, 0, BEGIN), strict=True):
+            journal.append_for(ping(at), waiter)
+        house.settle(journal)
+        await journal.decided()
+    assert [waiter.told for waiter in waiters] == [[1], [LookupError], [3]]
+
+
+@ensureDeferred
+async def test_a_waiter_that_raises_is_logged_and_takes_nothing_from_others(house: House, ping: Ping) -> None:
+    journal = house.journal(max_buffered=3)
+    waiters = [Told(), Told(ZeroDivisionError), Told(), Told(ZeroDivisionError)]
+    with capturedLogs() as logged:
+        for waiter in waiters:
+            journal.append_for(ping(), waiter)
+        house.settle(journal)
+        await journal.decided()
+    assert [waiter.told for waiter in waiters] == [[1], [2], [3], [JournalFull]]
+    assert [event["log_failure"].type for event in logged] == [ZeroDivisionError] * 2
+    assert len(house.delivered) == 3
+
+
+@ensureDeferred
+async def test_the_time_of_what_is_refused_is_told_before_who_waits_hears_of_it(house: House, ping: Ping) -> None:
+    """Whether the buffer is full or the journal is stopped."""
+    journal = house.unstarted(max_buffered=1)
+    told: list[object] = []
+    journal.start(house.deliver, told.append)
+    for at in (BEGIN, BEGIN + 1):
+        journal.append(ping(at)).addBoth(lambda result: told.append(getattr(result, "type", result)))
+    house.settle(journal)
+    await journal.stop()
+    journal.append(ping(BEGIN + 2)).addErrback(lambda failure: told.append(failure.type))
+    assert told == [BEGIN + 1, JournalFull, 1, BEGIN + 2, JournalUnavailable]
+
+
 @ensureDeferred
 async def test_a_full_buffer_refuses_at_once_and_takes_again_when_it_has_room(house: House, ping: Ping) -> None:
     journal = house.journal(max_buffered=5)
     waiting = [journal.append(ping()) for _ in range(5)]
+    refused = journal.append(ping())
+    assert refused.called
     with pytest.raises(JournalFull):
-        journal.append(ping())
+        await refused
     assert journal.health().buffered == 5
     house.settle(journal)
     assert await gatherResults(waiting) == [1, 2, 3, 4, 5]

@@ -13,6 +13,7 @@ from pingmon.core.events import Draft, Entry
 from pingmon.journal import JournalFull, JournalUnavailable, MemoryJournal
 from pingmon.journal.codec import Row
 from pingmon.journal.group import BATCH_BYTES, BATCH_ROWS, BUFFER_BYTES, GroupCommit
+from pingmon.testing import result
 
 Ping = Callable[..., Draft]
 BEGIN = 1_700_000_000_000_000
@@ -26,9 +27,19 @@ class Disk:
         self.waiting: list[Deferred[int]] = []
         self.last = 0
         self.soon: list[Callable[[], object]] = []
+        self.refused: list[int] = []
         self.group: GroupCommit[int] = GroupCommit(
-            commit=self.commit, deliver=self.deliver, soon=self.soon.append, max_buffered=10_000
+            commit=self.commit,
+            deliver=self.deliver,
+            refused=self.refused.append,
+            soon=self.soon.append,
+            max_buffered=10_000,
         )
+
+    def append(self, draft: Draft) -> Deferred[int]:
+        done: Deferred[int] = Deferred()
+        self.group.append_for(draft, done)
+        return done
 
     def commit(self, rows: list[Row]) -> Deferred[int]:
         self.batches.append(rows)
@@ -63,9 +74,9 @@ def test_nobody_waits_for_ever_and_what_was_being_written_is_delivered_all_the_s
         return entry.seq
 
     disk.group._deliver = deliver
-    waiting = [disk.group.append(ping())]
+    waiting = [disk.append(ping())]
     disk.turn()
-    waiting.append(disk.group.append(ping()))
+    waiting.append(disk.append(ping()))
     decided = disk.group.decided()
     failed: list[str] = []
 
@@ -77,10 +88,11 @@ def test_nobody_waits_for_ever_and_what_was_being_written_is_delivered_all_the_s
         each.addErrback(refused)
     disk.group.give_up()
     assert failed == ["the disk does not answer"] * 2
+    assert disk.refused == [BEGIN]
     assert (delivered, decided.called) == ([], False)
     disk.confirm()
     assert (delivered, decided.called) == ([1], True)
-    disk.group.append(ping())
+    disk.append(ping())
     disk.turn()
     assert [len(batch) for batch in disk.batches] == [1, 1]
     disk.confirm()
@@ -89,10 +101,10 @@ def test_nobody_waits_for_ever_and_what_was_being_written_is_delivered_all_the_s
 
 def test_what_comes_in_one_turn_is_one_commit_and_what_comes_meanwhile_the_next(disk: Disk, ping: Ping) -> None:
     for _ in range(3):
-        disk.group.append(ping())
+        disk.append(ping())
     disk.turn()
     for _ in range(5):
-        disk.group.append(ping())
+        disk.append(ping())
     disk.turn()
     assert [len(batch) for batch in disk.batches] == [3]
     disk.confirm()
@@ -100,7 +112,7 @@ def test_what_comes_in_one_turn_is_one_commit_and_what_comes_meanwhile_the_next(
 
 
 def test_one_commit_is_bounded_in_rows(disk: Disk, ping: Ping) -> None:
-    done = [disk.group.append(ping()) for _ in range(BATCH_ROWS + 1)]
+    done = [disk.append(ping()) for _ in range(BATCH_ROWS + 1)]
     disk.turn()
     assert len(disk.batches[0]) == BATCH_ROWS
     assert disk.group.buffered == BATCH_ROWS + 1
@@ -114,20 +126,20 @@ def test_one_commit_is_bounded_in_rows(disk: Disk, ping: Ping) -> None:
 def test_one_commit_and_the_buffer_are_bounded_in_bytes(disk: Disk, ping: Ping) -> None:
     big = bytes(1024 * 1024)
     for _ in range(BUFFER_BYTES // len(big)):
-        disk.group.append(ping(payload=big))
+        disk.append(ping(payload=big))
     with pytest.raises(JournalFull, match="bytes"):
-        disk.group.append(ping())
+        result(disk.append(ping()))
     disk.turn()
     assert len(disk.batches[0]) == BATCH_BYTES // len(big)
-    disk.group.append(ping(payload=big))
+    disk.append(ping(payload=big))
 
 
 def test_idle_waits_for_all_that_was_buffered(disk: Disk, ping: Ping) -> None:
     assert disk.group.idle().called
-    disk.group.append(ping())
+    disk.append(ping())
     idle = disk.group.idle()
     disk.turn()
-    disk.group.append(ping())
+    disk.append(ping())
     disk.confirm()
     assert not idle.called
     disk.confirm()
@@ -135,22 +147,22 @@ def test_idle_waits_for_all_that_was_buffered(disk: Disk, ping: Ping) -> None:
 
 
 def test_a_batch_fails_as_a_whole_and_the_next_is_tried(disk: Disk, ping: Ping) -> None:
-    failed = [disk.group.append(ping()) for _ in range(2)]
+    """Before anybody who waits hears of it, the time of the oldest entry is told."""
+    told: list[tuple[str, list[int]]] = []
+
+    def hear(failure: Failure) -> int:
+        told.append((failure.getErrorMessage(), list(disk.refused)))
+        return 0
+
+    for n in range(2):
+        disk.append(ping(BEGIN + n)).addErrback(hear)
     disk.turn()
-    later = disk.group.append(ping())
+    later = disk.append(ping())
     disk.waiting.pop(0).errback(JournalUnavailable("the disk is full"))
-    assert [cause_of(done) for done in failed] == ["the disk is full"] * 2
+    assert told == [("the disk is full", [BEGIN])] * 2
     disk.waiting.pop(0).callback(1)
     assert later.result == 1
-
-
-def cause_of(done: Deferred[int]) -> str:
-    """The cause with which `done` has failed."""
-    told: list[Failure] = []
-    done.addErrback(told.append)
-    error = told[0].value
-    assert isinstance(error, JournalUnavailable)
-    return error.cause
+    assert disk.refused == [BEGIN]
 
 
 def test_a_memory_journal_can_be_told_to_fail(ping: Ping) -> None:
