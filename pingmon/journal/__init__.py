@@ -6,10 +6,10 @@ may be used until `stop`. All are called on the reactor's thread.
 """
 
 from pingmon.journal.errors import JournalDamaged, JournalFormatError, JournalFull, JournalUnavailable
-from pingmon.journal.group import Waiter
 from pingmon.journal.memory import MemoryJournal
 from pingmon.journal.sqlite import SqliteJournal
 from pingmon.journal.values import FlipRow, JournalHealth, Retention, Trimmed
+from pingmon.journal.waiters import Waiter
 
 __all__ = [
     "FlipRow",

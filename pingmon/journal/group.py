@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from pingmon.core.events import Draft, Entry
 from pingmon.journal.codec import Row, encoded
 from pingmon.journal.errors import JournalFull, JournalUnavailable
-
-log = Logger()
+from pingmon.journal.waiters import NOBODY, Waiter, deliver_one, refuse_one
 
 T = TypeVar("T")
-T_contra = TypeVar("T_contra", contravariant=True)
 
 BATCH_ROWS: Final = 2_000
 BATCH_BYTES: Final = 4 * 1024 * 1024
@@ -29,58 +25,13 @@ BUFFER_BYTES: Final = 64 * 1024 * 1024
 HANGS: Final = "the disk does not answer"
 
 
-class Waiter(Protocol[T_contra]):
-    """Who waits for an entry: one of the two is called, once, on the reactor's thread. A Deferred is a waiter.
-
-    What it raises is logged, and harms nobody else.
-    """
-
-    def callback(self, outcome: T_contra, /) -> object:
-        """The entry is durable and was delivered, which returned `outcome`."""
-
-    def errback(self, error: Exception, /) -> object:
-        """The draft was refused, or the delivery of its entry raised `error`."""
-
-
-class Nobody:
-    """Nobody waits, or not any more."""
-
-    def callback(self, outcome: object, /) -> None:
-        """It has come to pass."""
-
-    def errback(self, error: Exception, /) -> None:
-        """It has not."""
-
-
-NOBODY: Final = Nobody()
-
 Waiting: TypeAlias = tuple[Draft, Row, Waiter[T]]
 
 
-def deliver_one(deliver: Callable[[Entry], T], entry: Entry, waiter: Waiter[T]) -> None:
-    """Tell `waiter` what the delivery of `entry` returned or raised. No bug in either must harm the next entries."""
-    try:
-        outcome = deliver(entry)
-    except Exception as error:  # noqa: BLE001 -- whatever it is, it belongs to the one who waits for this entry
-        log.failure("delivering entry {seq} of {stream}", seq=entry.seq, stream=entry.stream)
-        refuse_one(waiter, error)
-        return
-    try:
-        waiter.callback(outcome)
-    except Exception:  # noqa: BLE001 -- others wait as well
-        log.failure("telling of entry {seq} of {stream}", seq=entry.seq, stream=entry.stream)
-
-
-def refuse_one(waiter: Waiter[T], error: Exception) -> None:
-    """Tell `waiter` that there will be no entry."""
-    try:
-        waiter.errback(error)
-    except Exception:  # noqa: BLE001 -- others wait as well
-        log.failure("telling of an entry that was refused")
-
-
 class GroupCommit(Generic[T]):
-    """`commit` writes rows and fires with the seq of the last; `soon` calls a function in the reactor's next turn.
+    """`commit` begins to write rows; `durable` or `failed` is called when that has ended. One is made at a time.
+
+    `soon` calls a function in the reactor's next turn.
 
     `refused` is told the time of the oldest of drafts that are refused, before those who wait hear of it.
     """
@@ -88,7 +39,7 @@ class GroupCommit(Generic[T]):
     def __init__(
         self,
         *,
-        commit: Callable[[list[Row]], Deferred[int]],
+        commit: Callable[[list[Row]], object],
         deliver: Callable[[Entry], T],
         refused: Callable[[int], object],
         soon: Callable[[Callable[[], object]], object],
@@ -169,9 +120,7 @@ class GroupCommit(Generic[T]):
         self._batch = batch = self._taken()
         self._committing = len(batch)
         if batch:
-            self._commit([row for _, row, _ in batch]).addCallbacks(
-                self._durable, self._failed, callbackArgs=(batch,), errbackArgs=(batch,)
-            )
+            self._commit([row for _, row, _ in batch])
             return
         self._busy = False
         waiters, self._idle = self._idle, []
@@ -190,16 +139,20 @@ class GroupCommit(Generic[T]):
         self._bytes -= size
         return batch
 
-    def _durable(self, last: int, batch: list[Waiting[T]]) -> None:
+    def durable(self, last: int) -> None:
+        """The commit is durable, up to entry `last`."""
+        batch = self._batch
         self._next()  # first, so that the disk works while the entries are delivered
         for seq, (draft, _, waiter) in enumerate(batch, last - len(batch) + 1):
             deliver_one(self._deliver, Entry(seq, draft.at, draft.stream, draft.event, draft.payload), waiter)
         self._decide(len(batch))
 
-    def _failed(self, failure: Failure, batch: list[Waiting[T]]) -> None:
+    def failed(self, error: Exception) -> None:
+        """The commit failed."""
+        batch = self._batch
         self._next()
-        cause, gist = str(failure.value), ""
-        if isinstance(failure.value, JournalUnavailable):
-            cause, gist = failure.value.cause, failure.value.gist
+        cause, gist = str(error), ""
+        if isinstance(error, JournalUnavailable):
+            cause, gist = error.cause, error.gist
         self._refuse(batch, cause, gist)
         self._decide(len(batch))

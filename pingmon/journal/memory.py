@@ -17,7 +17,7 @@ from pingmon.core.parts import StateRow
 from pingmon.journal.codec import Row, decoded, encoded
 from pingmon.journal.condition import Condition
 from pingmon.journal.errors import JournalFull, JournalUnavailable
-from pingmon.journal.group import HANGS, NOBODY, Waiter, deliver_one, refuse_one
+from pingmon.journal.group import HANGS
 from pingmon.journal.values import (
     DEFAULT_RETENTION,
     MEASUREMENTS,
@@ -29,6 +29,7 @@ from pingmon.journal.values import (
     Window,
     newest_seq,
 )
+from pingmon.journal.waiters import NOBODY, Waiter, deliver_one, refuse_one
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ more; what it was asked may still become durable, and is then taken as ever.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -16,8 +16,6 @@ from twisted.python.failure import Failure
 from pingmon.journal.errors import JournalUnavailable
 from pingmon.journal.group import HANGS
 from pingmon.journal.readers import Reactor
-
-R = TypeVar("R")
 
 BEAT_S: Final = 1.0
 HANGS_BEATS: Final = 5
@@ -58,16 +56,14 @@ class Patience:
         """Whether nobody waits any more."""
         return self._beats >= GIVE_UP_BEATS
 
-    def counted(self, write: Deferred[R]) -> Deferred[R]:
-        """`write`, which is under way until it fires."""
+    def begun(self) -> None:
+        """A write is under way."""
         self._under_way += 1
 
-        def ended(result: R) -> R:
-            self._under_way -= 1
-            self._beats = 0
-            return result
-
-        return write.addBoth(ended)
+    def ended(self) -> None:
+        """A write has ended, well or badly."""
+        self._under_way -= 1
+        self._beats = 0
 
     def awaited(self, write: Deferred[None]) -> Deferred[None]:
         """Fires with `write`, or fails with JournalUnavailable when nobody waits any more."""

@@ -9,20 +9,20 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, LifoQueue, SimpleQueue
 from threading import Thread
-from typing import Final, ParamSpec, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, TypeVarTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
-from twisted.python.failure import Failure
 
 from pingmon.journal.errors import JournalUnavailable, translated
 from pingmon.journal.schema import connect
 from pingmon.journal.values import STOPPED
+from pingmon.journal.waiters import Waiter
 
 READERS: Final = 2
 
-P = ParamSpec("P")
 R = TypeVar("R")
+A = TypeVarTuple("A")
 
 
 class Reactor(Protocol):
@@ -47,7 +47,7 @@ class JournalThreads:
 
     def __init__(self, reactor: Reactor, count: int, name: str) -> None:
         self._reactor = reactor
-        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._work: SimpleQueue[tuple[Waiter[Any], Callable[..., Any], tuple[Any, ...]] | None] = SimpleQueue()
         self._threads = [Thread(target=self._run, name=name, daemon=True) for _ in range(count)]
 
     def start(self) -> None:
@@ -62,26 +62,28 @@ class JournalThreads:
         for thread in self._threads:
             thread.join()
 
-    def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Deferred[R]:
+    def run_for(self, waiter: Waiter[R], work: Callable[[*A], R], *args: *A) -> None:
+        """Do `work` on a thread; `waiter` is told its result."""
+        self._work.put((waiter, work, args))
+
+    def run(self, work: Callable[[*A], R], *args: *A) -> Deferred[R]:
         """The result of `work`, done on a thread. Cancelling drops the result; the work is done all the same."""
         done: Deferred[R] = Deferred()
-        tell = self._reactor.callFromThread
-
-        def told() -> None:
-            try:
-                result = work(*args, **kwargs)
-            except BaseException:  # noqa: BLE001 - it belongs to the one who waits
-                tell(done.errback, Failure())
-            else:
-                tell(done.callback, result)
-
-        self._work.put(told)
+        self.run_for(done, work, *args)
         return done
 
     def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            work()
-            del work  # and with it what it has read, before waiting for more
+        tell = self._reactor.callFromThread
+        while (job := self._work.get()) is not None:
+            waiter, work, args = job
+            try:
+                result = work(*args)
+            except Exception as error:  # noqa: BLE001 - it belongs to the one who waits
+                tell(waiter.errback, error)
+            else:
+                tell(waiter.callback, result)
+                del result
+            del job, waiter, work, args  # and with it what it has read, before waiting for more
 
 
 class Readers:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, TypeVar, TypeVarTuple
 
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -18,7 +18,7 @@ from pingmon.core.times import SECOND
 from pingmon.journal.codec import Row
 from pingmon.journal.condition import Condition
 from pingmon.journal.errors import JournalDamaged, JournalUnavailable, translated
-from pingmon.journal.group import HANGS, NOBODY, GroupCommit, Waiter, deliver_one, refuse_one
+from pingmon.journal.group import HANGS, GroupCommit
 from pingmon.journal.patience import Patience
 from pingmon.journal.places import PART
 from pingmon.journal.readers import JournalThreads, Reactor, Readers
@@ -33,13 +33,40 @@ from pingmon.journal.values import (
     Window,
     newest_seq,
 )
+from pingmon.journal.waiters import NOBODY, Waiter, deliver_one, refuse_one
 from pingmon.journal.writer import Writer
 
 log = Logger()
 
 T = TypeVar("T")
 R = TypeVar("R")
-P = ParamSpec("P")
+A = TypeVarTuple("A")
+
+
+class _Write(Generic[R]):
+    """A write that is under way on the writer's thread, and the flips that it takes along. It waits for its end."""
+
+    __slots__ = ("_badly", "_flips", "_journal", "_well")
+
+    def __init__(
+        self,
+        journal: SqliteJournal[Any],
+        flips: tuple[FlipRow, ...],
+        well: Callable[[R], object],
+        badly: Callable[[Exception], object],
+    ) -> None:
+        self._journal = journal
+        self._flips = flips
+        self._well = well
+        self._badly = badly
+
+    def callback(self, result: R) -> None:
+        self._journal._wrote(self._flips)
+        self._well(result)
+
+    def errback(self, error: Exception) -> None:
+        self._journal._not_written(error)
+        self._badly(error)
 
 
 class SqliteJournal(Generic[T]):
@@ -83,6 +110,7 @@ class SqliteJournal(Generic[T]):
         self._flips: dict[tuple[int, Id], FlipRow] = {}
         self._stopping: Deferred[None] | None = None
         self._placed = 0
+        self._commit_began = 0.0
         self._patience = Patience(reactor, self._given_up)
 
     # --- before the first write -----------------------------------------------------------------------------------
@@ -315,28 +343,39 @@ class SqliteJournal(Generic[T]):
     def _now(self) -> int:
         return int(self._reactor.seconds() * SECOND)
 
-    def _write(
-        self, work: Callable[Concatenate[tuple[FlipRow, ...], P], R], *args: P.args, **kw: P.kwargs
-    ) -> Deferred[R]:
-        """Hand one write, with the flips that wait, to the writer's thread, and keep an eye on its end."""
+    def _write_for(
+        self,
+        well: Callable[[R], object],
+        badly: Callable[[Exception], object],
+        work: Callable[[tuple[FlipRow, ...], *A], R],
+        *args: *A,
+    ) -> None:
+        """Hand one write, with the flips that wait, to the writer's thread; tell of its end once the journal knows."""
         flips = tuple(self._flips.values())
+        self._patience.begun()
+        self._thread.run_for(_Write(self, flips, well, badly), work, flips, *args)
 
-        def wrote(result: R) -> R:
-            for flip in flips:
-                key = (flip.seq, flip.stream)
-                if self._flips.get(key) is flip:  # not if it was derived anew meanwhile
-                    del self._flips[key]
-            self._condition.wrote(self._now())
-            return result
+    def _write(self, work: Callable[[tuple[FlipRow, ...], *A], R], *args: *A) -> Deferred[R]:
+        done: Deferred[R] = Deferred()
+        self._write_for(done.callback, done.errback, work, *args)
+        return done
 
-        def failed(failure: Failure) -> Failure:
-            if not failure.check(CancelledError):
-                gist = failure.value.gist if isinstance(failure.value, JournalUnavailable) else ""
-                self._condition.failed(self._now(), failure.getErrorMessage(), gist)
-            return self._damaged(failure)
+    def _wrote(self, flips: tuple[FlipRow, ...]) -> None:
+        """A write has ended well, and with it these flips are on disk."""
+        self._patience.ended()
+        for flip in flips:
+            key = (flip.seq, flip.stream)
+            if self._flips.get(key) is flip:  # not if it was derived anew meanwhile
+                del self._flips[key]
+        self._condition.wrote(self._now())
 
-        done = self._thread.run(work, flips, *args, **kw)
-        return self._patience.counted(done).addCallbacks(wrote, failed)
+    def _not_written(self, error: Exception) -> None:
+        """A write has failed."""
+        self._patience.ended()
+        gist = error.gist if isinstance(error, JournalUnavailable) else ""
+        self._condition.failed(self._now(), str(error), gist)
+        if isinstance(error, JournalDamaged):
+            self._condition.damaged(error.damage)
 
     def _awaited(self, write: Callable[[], Deferred[None]]) -> Deferred[None]:
         if not self._running:
@@ -351,17 +390,18 @@ class SqliteJournal(Generic[T]):
         if self._stopping is not None:
             self._ended(Failure(JournalUnavailable(HANGS, HANGS)), self._stopping)
 
-    def _commit(self, rows: list[Row]) -> Deferred[int]:
-        started = self._reactor.seconds()
+    def _commit(self, rows: list[Row]) -> None:
+        assert self._group is not None
+        self._commit_began = self._reactor.seconds()
+        self._write_for(self._committed, self._group.failed, self._writer.commit, rows)
 
-        def durable(head: Head) -> int:
-            self._condition.committed(self._now(), self._reactor.seconds() - started)
-            self.last_seq, self.alive_at = head.last, head.at
-            if head.last - self._placed >= PART:
-                self._place(head.last)
-            return head.last
-
-        return self._write(self._writer.commit, rows).addCallback(durable)
+    def _committed(self, head: Head) -> None:
+        assert self._group is not None
+        self._condition.committed(self._now(), self._reactor.seconds() - self._commit_began)
+        self.last_seq, self.alive_at = head.last, head.at
+        if head.last - self._placed >= PART:
+            self._place(head.last)
+        self._group.durable(head.last)
 
     def _place(self, last: int) -> None:
         """Have entries given their place; what fails is tried again when as many more have come."""
@@ -383,8 +423,12 @@ class SqliteJournal(Generic[T]):
 
     def _close(self, _: None, stopping: Deferred[None]) -> None:
         flips = tuple(self._flips.values())
-        closed = self._thread.run(self._writer.close, flips)
-        self._patience.counted(closed).addBoth(self._ended, stopping)
+        self._patience.begun()
+        self._thread.run(self._writer.close, flips).addBoth(self._closed, stopping)
+
+    def _closed(self, result: Failure | None, stopping: Deferred[None]) -> None:
+        self._patience.ended()
+        self._ended(result, stopping)
 
     def _ended(self, result: Failure | None, stopping: Deferred[None]) -> None:
         if stopping.called:

@@ -24,7 +24,7 @@ class Disk:
 
     def __init__(self) -> None:
         self.batches: list[list[Row]] = []
-        self.waiting: list[Deferred[int]] = []
+        self.ended = 0
         self.last = 0
         self.soon: list[Callable[[], object]] = []
         self.refused: list[int] = []
@@ -41,10 +41,9 @@ class Disk:
         self.group.append_for(draft, done)
         return done
 
-    def commit(self, rows: list[Row]) -> Deferred[int]:
+    def commit(self, rows: list[Row]) -> None:
+        assert self.ended == len(self.batches), "one at a time"
         self.batches.append(rows)
-        self.waiting.append(Deferred())
-        return self.waiting[-1]
 
     def deliver(self, entry: Entry) -> int:
         return entry.seq
@@ -56,8 +55,13 @@ class Disk:
             call()
 
     def confirm(self) -> None:
-        self.last += len(self.batches[len(self.batches) - len(self.waiting)])
-        self.waiting.pop(0).callback(self.last)
+        self.last += len(self.batches[-1])
+        self.ended += 1
+        self.group.durable(self.last)
+
+    def refuse(self) -> None:
+        self.ended += 1
+        self.group.failed(JournalUnavailable("the disk is full"))
 
 
 @pytest.fixture
@@ -158,9 +162,9 @@ def test_a_batch_fails_as_a_whole_and_the_next_is_tried(disk: Disk, ping: Ping) 
         disk.append(ping(BEGIN + n)).addErrback(hear)
     disk.turn()
     later = disk.append(ping())
-    disk.waiting.pop(0).errback(JournalUnavailable("the disk is full"))
+    disk.refuse()
     assert told == [("the disk is full", [BEGIN])] * 2
-    disk.waiting.pop(0).callback(1)
+    disk.confirm()
     assert later.result == 1
     assert disk.refused == [BEGIN]
 

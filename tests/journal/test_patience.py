@@ -34,13 +34,12 @@ class Waiting:
 def test_a_write_that_is_under_way_for_too_long_hangs_until_it_ends() -> None:
     """For as many seconds as are told."""
     it = Waiting()
-    write: Deferred[None] = Deferred()
-    it.patience.counted(write)
+    it.patience.begun()
     it.beats(HANGS_BEATS - 1)
     assert it.patience.hangs_s == 0
     it.beats(1)
     assert (it.patience.hangs_s, it.given_up) == (HANGS_BEATS, 0)
-    write.callback(None)
+    it.patience.ended()
     assert it.patience.hangs_s == 0
     it.beats(100)
     assert it.patience.hangs_s == 0
@@ -49,19 +48,18 @@ def test_a_write_that_is_under_way_for_too_long_hangs_until_it_ends() -> None:
 def test_writes_that_end_one_after_another_never_hang() -> None:
     """However many wait."""
     it = Waiting()
-    writes: list[Deferred[None]] = [Deferred() for _ in range(20)]
-    for write in writes:
-        it.patience.counted(write)
-    for write in writes:
+    for _ in range(20):
+        it.patience.begun()
+    for _ in range(20):
         it.beats(HANGS_BEATS - 1)
-        write.callback(None)
+        it.patience.ended()
     assert (it.patience.hangs_s, it.given_up) == (0, 0)
 
 
 def test_a_process_that_stood_still_blames_no_disk() -> None:
     """The disk may have answered long ago: one beat is one beat, however long it took."""
     it = Waiting()
-    it.patience.counted(Deferred())
+    it.patience.begun()
     it.clock.advance(3600)
     assert it.patience.hangs_s == 0
 
@@ -70,7 +68,8 @@ def test_nobody_waits_for_longer_than_that_and_what_comes_later_is_dropped() -> 
     """The one who waits is refused, and the write goes its way."""
     it = Waiting()
     write: Deferred[None] = Deferred()
-    waiting = it.patience.awaited(it.patience.counted(write))
+    it.patience.begun()
+    waiting = it.patience.awaited(write)
     it.beats(GIVE_UP_BEATS)
     assert it.given_up == 1
     with pytest.raises(JournalUnavailable, match="the disk does not answer"):
@@ -85,7 +84,7 @@ def test_a_write_that_ends_in_time_is_passed_on(fails: bool) -> None:
     """Well or badly."""
     it = Waiting()
     write: Deferred[None] = Deferred()
-    waiting = it.patience.awaited(it.patience.counted(write))
+    waiting = it.patience.awaited(write)
     if fails:
         write.errback(JournalUnavailable("the disk is full"))
         with pytest.raises(JournalUnavailable, match="the disk is full"):
