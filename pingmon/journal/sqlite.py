@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar, TypeVarTuple
 
@@ -161,7 +162,7 @@ class SqliteJournal(Generic[T]):
             commit=self._commit,
             deliver=deliver,
             refused=refused,
-            soon=self._reactor.callFromThread,
+            soon=partial(self._reactor.callLater, 0),  # callFromThread wakes a reactor by a socket, which costs 9 µs
             max_buffered=self._max_buffered,
         )
         self._thread.start()
