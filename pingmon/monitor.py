@@ -135,6 +135,7 @@ class Monitor:
             raise
 
     def _load(self) -> None:
+        self._tried_to_save = self.journal.snapshot_seq
         try:
             self.world.restore(self.journal.snapshot_seq, self.journal.load())
         except ValueError as error:
@@ -221,7 +222,7 @@ class Monitor:
                 listener(entry, outcome)
             except Exception:  # noqa: BLE001 -- what is durable is answered, whatever comes after
                 self.log.failure("while following an entry")
-        if entry.seq - max(self.journal.snapshot_seq, self._tried_to_save) >= SNAPSHOT_EVERY:
+        if entry.seq - self._tried_to_save >= SNAPSHOT_EVERY:
             self.save().addErrback(self._not_saved)
         return outcome
 
