@@ -16,6 +16,8 @@ from pingmon.core.times import SECOND
 STEP_S: Final = 5.0
 """Seconds by which the two clocks must part at once before the wall clock counts as set; less is drift."""
 
+_STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 
 def wall_seconds() -> float:
     """Seconds since the epoch, as the system's clock shows them; it may be set."""
@@ -24,8 +26,7 @@ def wall_seconds() -> float:
 
 def steady_seconds() -> float:
     """Seconds on a clock that is never set, time of suspension included where the system can tell."""
-    boottime = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boottime is None else time.clock_gettime(boottime)
+    return time.clock_gettime(_STEADY)
 
 
 def steadied(reactor: Any) -> Any:
