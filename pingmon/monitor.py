@@ -237,7 +237,9 @@ class Monitor:
         # Of what keeps pingmon from seeing anything at all, the operator is told elsewhere, and once.
         disputed = flip.new == "unknown" and any(look.counts for look in flip.looks)
         silent = flip.new == "down" and not subject.spec.channels
-        log = self.log.warn if disputed or silent else self.log.info
+        # That something begins well is no news, and where jobs make their checks it would be most of the log.
+        begins = flip.old == "new" and flip.new == "up"
+        log = self.log.warn if disputed or silent else self.log.debug if begins else self.log.info
         why = why_of(flip)
         log(
             "{what} {id} ({name}) went {new}, was {old}{cause}{nobody}",

@@ -62,6 +62,7 @@ class Connection(Protocol):
     held = b""
     unmet = False
     lost = False
+    _met = False
     _part = b""
     _going_on = False
 
@@ -104,7 +105,7 @@ class Connection(Protocol):
         if self._part:
             data, self._part = self._part + data, b""
         self.held = data
-        if self.channel is None and not hasattr(self, "peer"):
+        if not self._met:
             self._meet()
         turns = self.watch.turns
         if self._quick is not None and self._may_go_on() and turns.has_time():
@@ -130,11 +131,12 @@ class Connection(Protocol):
         self._places.leave(self._group)
         self.lost = True
         if not (self._going_on or isinstance(self.channel, Http2)):
-            while self.go_on(-math.inf) and self.life.state() == "arriving":
+            while self.held and self.go_on(-math.inf) and self.life.state() == "arriving":
                 pass  # a request that has come before the end counts, with all of its body
             if self._part:
                 self._leave_quick_way()
         self.life.drops = True
+        self.outlet.forget()
         channel, self.channel = self.channel, None
         try:
             if channel is not None:
@@ -207,6 +209,7 @@ class Connection(Protocol):
 
     def _meet(self) -> None:
         """The first bytes have come: who it is, and what is spoken."""
+        self._met = True
         address = self.transport.getPeer()
         addr = host_of(address)
         scheme = "https" if self.outlet.secure else "http"

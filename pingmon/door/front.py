@@ -17,7 +17,7 @@ import struct
 from typing import Any, Final
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IReactorFDSet, IReadDescriptor
+from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorFDSet, IReadDescriptor
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -51,6 +51,7 @@ class Front:
         self._factory = factory
         self._epoll: Any = None
         self._there: dict[int, _Entrance | Bare] = {}
+        self._ending: list[tuple[Bare, Failure]] = []
 
     def take(self, port: Any) -> None:
         """Accept from now on in the stead of `port`, which Twisted listens on and closes."""
@@ -74,17 +75,14 @@ class Front:
         self._epoll.register(number, select.EPOLLIN)
 
     def poll_no_more(self, number: int) -> None:
-        """Forget a descriptor, which is still open."""
+        """Tell nobody any more about a descriptor that stays open."""
         if self._there.pop(number, None) is not None:
             self._epoll.unregister(number)
 
     def fileno(self) -> int:
-        """Called by the reactor."""
-        number: int = self._epoll.fileno()
-        return number
+        return int(self._epoll.fileno())
 
     def logPrefix(self) -> str:
-        """Called by the reactor."""
         return "front"
 
     def doRead(self) -> None:
@@ -94,8 +92,18 @@ class Front:
             if who is not None:  # one before it may have ended it
                 who.ready()
 
+    def end(self, who: Bare, why: Failure) -> None:
+        """Have `who` told that it has ended, in the next turn, when nobody is in the middle of something."""
+        self._ending.append((who, why))
+        if len(self._ending) == 1:
+            self.reactor.callLater(0, self._end_all)
+
+    def _end_all(self) -> None:
+        ending, self._ending = self._ending, []
+        for who, why in ending:
+            who.lose(why)
+
     def connectionLost(self, reason: Failure) -> None:
-        """Called by the reactor when it ends."""
         self.close()
 
 
@@ -147,28 +155,29 @@ class Bare:
         self.disconnecting = self.gone = False
 
     def getPeer(self) -> IAddress:
-        """As `ITransport`."""
         return self._peer
 
     def getHost(self) -> IAddress:
-        """As `ITransport`."""
         return address_of(self._socket, self._socket.getsockname())
 
     def ready(self) -> None:
         """Something has come, or will come no more."""
+        if self.disconnecting:
+            return
         try:
             data = self._socket.recv(self.bufferSize)
         except BlockingIOError:
             return
         except OSError:
-            self._lose(_LOST)
+            self.lose(_LOST)
             return
         try:
             if data:
                 self._connection.dataReceived(data)
             else:
-                self.pauseProducing()
                 self._connection.readConnectionLost()
+                if not self.disconnecting:
+                    self.pauseProducing()
         except Exception:  # noqa: BLE001 - the outer guard of what comes
             log.failure("while reading from a caller")
             self.abortConnection()
@@ -204,47 +213,30 @@ class Bare:
         """Have Twisted make a transport of this socket, and of the connection its protocol."""
         self.pauseProducing()
         self.gone = True
-        family, number = self._socket.family, self._socket.fileno()
+        family, number, goes_on = self._socket.family, self._socket.fileno(), self._connection
         try:
-            self._front.reactor.adoptStreamConnection(number, family, _Successor(self._connection))
+            self._front.reactor.adoptStreamConnection(number, family, Factory.forProtocol(lambda: goes_on))
         except OSError:  # the other end has gone already
-            self._front.reactor.callLater(0, self._tell_end, _LOST)
+            self._front.end(self, _LOST)
         else:
+            self._connection = None
             self._socket.close()
 
-    def write(self, data: bytes) -> None:
-        """As `ITransport`; only what nobody will read any more gets here."""
+    def _nothing(self, *_: object) -> None:
+        """What matters only to those who have a buffer."""
 
-    def registerProducer(self, producer: object, streaming: bool) -> None:
-        """As `ITransport`; nothing is written here that could be too much."""
-
-    def unregisterProducer(self) -> None:
-        """As `ITransport`."""
+    write = registerProducer = unregisterProducer = _nothing
 
     def _end(self, why: Failure) -> None:
-        if not self.disconnecting:
-            self.pauseProducing()
+        if not (self.gone or self.disconnecting):
             self.disconnecting = True
-            self._front.reactor.callLater(0, self._lose, why)
+            self._front.end(self, why)
 
-    def _lose(self, why: Failure) -> None:
-        if self.gone:
-            return
-        self.pauseProducing()
-        self.gone = True
-        self._tell_end(why)
-
-    def _tell_end(self, why: Failure) -> None:
-        self._connection.connectionLost(why)
-        self._socket.close()
-
-
-class _Successor(Factory):
-    """Gives a new transport the protocol that it goes on with."""
-
-    def __init__(self, goes_on: IProtocol) -> None:
-        self._goes_on = goes_on
-
-    def buildProtocol(self, addr: object) -> Any:
-        """As `IProtocolFactory`."""
-        return self._goes_on
+    def lose(self, why: Failure) -> None:
+        """Tell the connection that this is the end, unless it goes on with another transport."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self.gone = True
+            self._front.poll_no_more(self._socket.fileno())
+            connection.connectionLost(why)
+            self._socket.close()

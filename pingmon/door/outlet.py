@@ -26,7 +26,7 @@ class Outlet:
         self.transport: Any = None
         self.secure = False
         self.produces = False
-        self._producer = producer
+        self._producer: IPushProducer | None = producer
         self._reads = True
         self._at_once: Callable[[bytes], object] | None = None
 
@@ -80,6 +80,10 @@ class Outlet:
                 self.transport.registerProducer(self._producer, True)
             else:
                 self.transport.unregisterProducer()
+
+    def forget(self) -> None:
+        """The connection has ended; nothing here keeps it in memory any more."""
+        self._producer = None
 
     def close(self, *, consent: bool = True) -> None:
         """Close when all is sent; what was closed before, without the `consent` of the client, for which TLS waits."""

@@ -150,6 +150,9 @@ class InMemoryFront:
         self._called.polled = False
         self._called.wire.producerState = "paused"
 
+    def end(self, who: Bare, why: Failure) -> None:
+        self.callLater(0, who.lose, why)
+
     def adoptStreamConnection(self, number: int, family: int, factory: Any) -> None:
         called = self._called
         called.adopted = True
@@ -176,7 +179,7 @@ class Called:
 
     def deliver(self) -> None:
         """Have what came read, as far as anybody reads."""
-        while self.polled and (self.came or self.ends is not None):
+        while self.polled and not self.bare.disconnecting and (self.came or self.ends is not None):
             self.bare.ready()
         if self.adopted and not self.wire.closed and self.came:
             came, self.came = self.came, b""
@@ -248,6 +251,7 @@ class Line:
         elif not self.met.bare.gone:
             self.met.ends = ConnectionResetError()
             while not self.met.bare.gone:
+                self.met.bare.disconnecting = False
                 self.met.bare.ready()
 
     def end(self) -> None:
