@@ -121,13 +121,16 @@ class Alarms:
 
     def _sweep(self) -> None:
         """Drop the places that earlier deadlines have superseded."""
-        self._heap = [(deadline, check) for check, deadline in self._armed.items()]
+        self._heap = list(zip(self._armed.values(), self._armed, strict=True))
         heapify(self._heap)
 
     def _rearm_all(self) -> None:
-        checks = self._monitor.world.checks.values()
-        self._armed = {check.id: check.deadline for check in checks if check.deadline is not None}
-        self._run_out = {check.id for check in checks if has_run_out(check) and not check.ended}
+        self._armed, self._run_out = {}, set()
+        for check in self._monitor.world.checks.values():
+            if check.deadline is not None:
+                self._armed[check.id] = check.deadline
+            if check.expected is None and has_run_out(check) and not check.ended:
+                self._run_out.add(check.id)
         self._sweep()
 
     @property

@@ -9,6 +9,7 @@ and then, and knows since when pingmon has been deaf, that is, could not take pi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -29,10 +30,19 @@ from pingmon.core.events import (
     ListeningResumed,
 )
 from pingmon.core.fold import fold
-from pingmon.core.parts import Outcome, StateRow
+from pingmon.core.parts import Block, Outcome, Outdated
+from pingmon.core.saving import Saver
 from pingmon.core.times import SECOND
-from pingmon.core.world import World, encoded
-from pingmon.journal import FlipRow, JournalFormatError, JournalFull, JournalHealth, JournalUnavailable, Waiter
+from pingmon.core.world import World
+from pingmon.journal import (
+    FlipRow,
+    JournalFormatError,
+    JournalFull,
+    JournalHealth,
+    JournalUnavailable,
+    SnapshotDamaged,
+    Waiter,
+)
 from pingmon.wire.message import kind, name, printable, why_of
 
 SNAPSHOT_EVERY: Final = 50_000
@@ -54,13 +64,15 @@ class Journal(Protocol):
     @property
     def alive_at(self) -> int | None: ...
     def open(self, now: int) -> None: ...
-    def load(self) -> Iterator[StateRow]: ...
+    def load(self) -> Iterator[Block]: ...
     def replay(self) -> Iterator[Entry]: ...
     def upgrade(self) -> None: ...
     def start(self, deliver: Callable[[Entry], Outcome], refused: Callable[[int], object]) -> None: ...
     def append_for(self, draft: Draft, waiter: Waiter[Outcome]) -> None: ...
     def derive(self, flip: FlipRow) -> None: ...
-    def snapshot(self, seq: int, rows: Iterable[StateRow], alive: int) -> Deferred[None]: ...
+    def snapshot(
+        self, seq: int, blocks: Iterable[Block], alive: int, outdated: Iterable[Outdated] = ()
+    ) -> Deferred[None]: ...
     def touch(self, now: int) -> Deferred[None]: ...
     def decided(self) -> Deferred[None]: ...
     def health(self) -> JournalHealth: ...
@@ -100,6 +112,7 @@ class Monitor:
         self._listeners: dict[tuple[type[Event], bool], list[Listener]] = {
             (event, owed): [] for event in ALL for owed in (False, True)
         }
+        self._saver = Saver(self.world)
         self._saving = False
         self._tried_to_save = 0
         time.stepped = self._clock_set
@@ -135,13 +148,14 @@ class Monitor:
             raise
 
     def _load(self) -> None:
-        self._tried_to_save = self.journal.snapshot_seq
         try:
-            self.world.restore(self.journal.snapshot_seq, self.journal.load())
+            with suppress(SnapshotDamaged):  # which was told
+                self._saver.restore(self.journal.snapshot_seq, self.journal.load())
         except ValueError as error:
             raise JournalFormatError(
                 f"the saved state cannot be used: {error}; did a newer pingmon save it?"
             ) from error
+        self._tried_to_save = self.journal.snapshot_seq
         for entry in self.journal.replay():
             self._derive(fold(self.world, entry))
 
@@ -260,13 +274,13 @@ class Monitor:
             return succeed(None)
         self._saving = True
         self._tried_to_save = self.world.seq
-        parts, put_back = self.world.changed()
-        saved = self.journal.snapshot(self.world.seq, encoded(parts), self.now())
+        save = self._saver.save()
+        saved = self.journal.snapshot(self.world.seq, save.blocks, self.now(), save.outdated)
 
         def done(result: object) -> object:
             self._saving = False
             if isinstance(result, Failure):
-                put_back()
+                save.failed()
             return result
 
         return saved.addBoth(done)

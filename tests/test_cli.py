@@ -72,7 +72,9 @@ def seqs(output: str) -> list[int]:
 def test_verify_says_what_it_proved(run: Run) -> None:
     result = run("verify")
     assert result.exit_code == 0
-    assert result.stdout.startswith("sound: 21 entries up to 23 (2 trimmed), 5 commits in the chain, 2 states, 2 flips")
+    assert result.stdout.startswith(
+        "sound: 21 entries up to 23 (2 trimmed), 5 commits in the chain, 2 blocks of state, 2 flips"
+    )
 
 
 def test_verify_names_the_damage_and_exits_with_1(run: Run, data: Path) -> None:

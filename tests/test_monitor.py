@@ -21,7 +21,7 @@ from pingmon.core.events import (
     ProjectRenamed,
     SiteEvent,
 )
-from pingmon.core.parts import Outcome
+from pingmon.core.parts import Block, Outcome
 from pingmon.core.times import SECOND
 from pingmon.journal import JournalFormatError, JournalFull, JournalUnavailable, MemoryJournal
 from pingmon.monitor import SNAPSHOT_EVERY, Monitor
@@ -209,7 +209,7 @@ def test_a_snapshot_that_fails_is_not_tried_at_each_entry(rig: Rig) -> None:
 
 def test_a_saved_state_from_a_newer_pingmon_is_said_to_be_that(rig: Rig) -> None:
     """And not a traceback."""
-    result(rig.journal.snapshot(rig.world.seq, [("comet", "x", b"{}")], rig.now))
+    result(rig.journal.snapshot(rig.world.seq, [Block(1, "comet", b"[{}]")], rig.now))
     with pytest.raises(JournalFormatError, match="did a newer pingmon save it"):
         rig.restarted(clean=False)
 

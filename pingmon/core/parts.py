@@ -18,8 +18,6 @@ from pingmon.core.site import Site
 Subject: TypeAlias = Check | Site
 """What has a status, flips, and channels that are told."""
 Result: TypeAlias = Literal["done", "created", "exists", "ambiguous", "full", "unknown"]
-StateRow: TypeAlias = tuple[str, str, bytes | None]
-"""A part of the saved state: its kind, its id, and its JSON, or None if it is gone."""
 
 
 class Project(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -49,6 +47,33 @@ class Daemon(Struct, frozen=True, omit_defaults=True, gc=False):
 
     deaf: tuple[Deaf, ...] = ()
     ended: int | None = None
+
+
+class Block(Struct, frozen=True, gc=False):
+    """Parts of one kind as they are saved together; what a block of a higher `number` says of a part counts instead.
+
+    `parts` is a JSON array of them, `gone` one of the ids of parts that are no more. `round` and `upto`: see `saving`.
+    """
+
+    number: int
+    kind: str
+    parts: bytes
+    gone: bytes = b"[]"
+    round: int | None = None
+    upto: int | None = None
+
+
+class Outdated(Struct, frozen=True, gc=False):
+    """The blocks of a kind with a number below `below` that a save replaces: with an `upto` below this one, or all."""
+
+    kind: str
+    below: int
+    upto: int | None = None
+
+    def holds(self, block: Block) -> bool:
+        """Whether `block` is one of them."""
+        past = self.upto is None or (block.upto is not None and block.upto < self.upto)
+        return block.kind == self.kind and block.number < self.below and past
 
 
 class Outcome(Struct, frozen=True, gc=False):

@@ -1,16 +1,17 @@
 """The state of the world: all there is, by every name it is looked up by.
 
-Only the fold (`fold`) changes it. It can be saved and restored by its parts (`changed`, `restore`); what was saved with
-the number of the last folded entry, plus the entries after it, is the same world as all entries from the first one on.
+Only the fold (`fold`) changes it. It can be saved and restored by its parts (`saving`); what was saved with the
+number of the last folded entry, plus the entries after it, is the same world as all entries from the first one on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any, Final, TypeVar
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
+from itertools import groupby, pairwise
+from operator import attrgetter
+from typing import TypeVar
 
-import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from pingmon.core import events
@@ -19,7 +20,7 @@ from pingmon.core.check import Check
 from pingmon.core.events import CheckSpec, Id
 from pingmon.core.notify import Became, Delivery, Notification
 from pingmon.core.partner import Partner, host_of
-from pingmon.core.parts import Daemon, Key, Members, Project, StateRow, Subject
+from pingmon.core.parts import Daemon, Key, Members, Project, Subject
 from pingmon.core.site import Site
 
 K = TypeVar("K", bound=Hashable)
@@ -49,7 +50,7 @@ class World:
         self.ended: list[Delivery] = []
         """What became of messages that the present entry has ended."""
         self._owed_about: dict[tuple[Id, Id], tuple[str, ...]] = {}
-        self._dirty: dict[str, set[str]] = {kind: set() for kind in _TABLES}
+        self._dirty: dict[str, set[str]] = defaultdict(set)
 
     # --- what is looked up and what is owed ------------------------------------------------------------------------
 
@@ -113,26 +114,36 @@ class World:
         self.checks[check.id] = check
         if before.spec is not check.spec and before.spec.slug != check.spec.slug:
             self._unname(before)
-            self._name(check)
+            if check.spec.slug:
+                self._name(check, self.members[check.project].slugs)
         self._note_bare(check)
         self._dirty["check"].add(check.id)
 
     def put_check(self, check: Check) -> None:
         """Keep a new check."""
-        self.members[check.project].checks[check.id] = None
-        self.checks[check.id] = check
-        self._name(check)
-        self._note_bare(check)
+        members = self.members[check.project]
+        members.checks[check.id] = None
+        self._add_check(check, members)
         self._dirty["check"].add(check.id)
+
+    def _add_check(self, check: Check, members: Members) -> None:
+        self.checks[check.id] = check
+        if check.spec.slug:
+            self._name(check, members.slugs)
+        if check.status == "down":
+            self._note_bare(check)
 
     def drop_check(self, check: Check, at: int) -> None:
         """Forget a check and all that is owed about it."""
         self._void(self.owed_about(check), at, "the check was deleted")
-        del self.checks[check.id]
         del self.members[check.project].checks[check.id]
+        self._forget(check)
+        self._dirty["check"].add(check.id)
+
+    def _forget(self, check: Check) -> None:
+        del self.checks[check.id]
         self._unname(check)
         self.bare.pop(check.id, None)
-        self._dirty["check"].add(check.id)
 
     def _note_bare(self, subject: Subject) -> None:
         if subject.status == "down" and not subject.spec.channels:
@@ -144,14 +155,12 @@ class World:
         for owed in messages:
             self.settle(owed, "void", at, why=why)
 
-    def _name(self, check: Check) -> None:
-        """Let the check be found by its slug, if it has one; namesakes stand in the order of their birth."""
-        if check.spec.slug:
-            slugs = self.members[check.project].slugs
-            _list(slugs, check.spec.slug, check.id)
-            namesakes = slugs[check.spec.slug]
-            if len(namesakes) > 1:
-                slugs[check.spec.slug] = tuple(sorted(namesakes, key=lambda id: self.checks[id].born))
+    def _name(self, check: Check, slugs: dict[str, tuple[Id, ...]]) -> None:
+        """Let a check be found by its slug; namesakes stand in the order of their birth."""
+        alone = (check.id,)
+        others = slugs.setdefault(check.spec.slug, alone)
+        if others is not alone:
+            slugs[check.spec.slug] = tuple(sorted(others + alone, key=lambda id: self.checks[id].born))
 
     def _unname(self, check: Check) -> None:
         if check.spec.slug:
@@ -231,74 +240,53 @@ class World:
         self.daemon = daemon
         self._dirty["daemon"].add(events.DAEMON)
 
-    # --- saving and restoring -------------------------------------------------------------------------------------
+    # --- saving ---------------------------------------------------------------------------------------------------
 
     @property
     def unsaved(self) -> int:
-        """How many parts have changed since they were last taken by `changed`."""
+        """How many parts have changed since they were last taken by `take_changed`."""
         return sum(map(len, self._dirty.values()))
 
-    def changed(self) -> tuple[list[tuple[str, str, Struct | None]], Callable[[], None]]:
-        """The parts that changed since the last call, and a function that marks them changed again.
+    def put_saved(self, checks: list[Check], gone: list[Id]) -> None:
+        """Keep checks that are saved already, and forget those that are `gone`. `list_saved` must follow.
 
-        The parts are immutable, so they may be encoded (`encoded`) later or in another thread; call the function if
-        they could not be saved.
+        A million come quickly if each is kept at once, while the processor's caches have all of it. Their projects need
+        not be there yet.
         """
-        taken = self._dirty
-        self._dirty = {kind: set() for kind in _TABLES}
-        parts = [(kind, id, _TABLES[kind].get(self, id)) for kind, ids in taken.items() for id in ids]
+        members = {project: self.members.setdefault(project, Members()) for project in {c.project for c in checks}}
+        for check in checks:
+            before = self.checks.get(check.id)
+            if before is not None and before.born == check.born:
+                self.keep_check(check)
+                continue
+            if before is not None:
+                self._forget(before)
+            self._add_check(check, members[check.project])
+        for id in self.checks.keys() & gone:
+            self._forget(self.checks[id])
 
-        def put_back() -> None:
-            for kind, ids in taken.items():
-                self._dirty[kind] |= ids
+    def list_saved(self) -> None:
+        """List the checks, in the order of their birth."""
+        if any(one.born > other.born for one, other in pairwise(self.checks.values())):
+            by_birth = sorted(self.checks.values(), key=attrgetter("born"))
+            self.checks.clear()
+            self.checks.update(zip(map(attrgetter("id"), by_birth), by_birth, strict=True))
+        for project, checks in groupby(self.checks.values(), attrgetter("project")):
+            self.members[project].checks.update(dict.fromkeys(map(attrgetter("id"), checks)))
 
-        return parts, put_back
+    def clear(self) -> None:
+        """Be empty."""
+        World.__init__(self)
 
-    def restore(self, seq: int, rows: Iterable[StateRow]) -> None:
-        """Become the world that was saved at entry `seq`. Rows may come in any order.
+    def take_changed(self) -> dict[str, set[str]]:
+        """The ids of the parts, by kind, that have changed since the last call; they count as unchanged now."""
+        taken, self._dirty = self._dirty, defaultdict(set)
+        return taken
 
-        `ValueError` if one is of a kind or a shape that this pingmon does not know.
-        """
-        self.seq = seq
-        decoders = {kind: msgspec.json.Decoder(table.type).decode for kind, table in _TABLES.items()}
-        parts: dict[str, list[Any]] = {kind: [] for kind in _TABLES}
-        common: dict[Any, Any] = {}
-        for kind, _, body in rows:
-            if kind not in decoders:
-                raise ValueError(f"there is no such part of the world as a {kind}")
-            if body is not None:
-                part = decoders[kind](body)
-                parts[kind].append(_sharing(part, common) if isinstance(part, Check) else part)
-        for kind, table in _TABLES.items():
-            for part in sorted(parts[kind], key=table.order):
-                table.put(self, part)
-        self._dirty = {kind: set() for kind in _TABLES}
-
-
-def encoded(parts: Iterable[tuple[str, str, Struct | None]]) -> Iterator[StateRow]:
-    """Parts of a world as rows to save."""
-    encode = msgspec.json.Encoder().encode
-    for kind, id, part in parts:
-        yield kind, id, None if part is None else encode(part)
-
-
-def _sharing(check: Check, common: dict[Any, Any]) -> Check:
-    """`check` with what many checks have in common kept once; a million of them must fit into memory."""
-    spec = check.spec
-    return replace(
-        check,
-        project=common.setdefault(check.project, check.project),
-        since=check.last_ping if check.since == check.last_ping else check.since,
-        last_success=check.last_ping if check.last_success == check.last_ping else check.last_success,
-        spec=replace(
-            spec,
-            slug=spec.name if spec.slug == spec.name else spec.slug,
-            tags=common.setdefault(spec.tags, spec.tags),
-            schedule=common.setdefault(spec.schedule, spec.schedule),
-            tz=common.setdefault(spec.tz, spec.tz),
-            channels=common.setdefault(spec.channels, spec.channels),
-        ),
-    )
+    def count_as_changed(self, taken: dict[str, set[str]]) -> None:
+        """Count parts as changed that were taken and could not be saved."""
+        for kind, ids in taken.items():
+            self._dirty[kind] |= ids
 
 
 def _without(subject: Subject, channel: Id) -> Subject:
@@ -320,28 +308,3 @@ def _unlist(index: dict[K, tuple[str, ...]], name: K, id: str) -> None:
         index[name] = left
     else:
         del index[name]
-
-
-class _Table(Struct, frozen=True):
-    """How one kind of part is kept: its type, its place in the world, and the order in which it is restored."""
-
-    type: type[Struct]
-    get: Callable[[World, str], Any]
-    put: Callable[[World, Any], None]
-    order: Callable[[Any], Any] = lambda part: part.born
-
-
-def _age(owed: Notification) -> tuple[int, int, str]:
-    return owed.flip.seq, owed.created, owed.id
-
-
-_TABLES: Final[dict[str, _Table]] = {
-    "daemon": _Table(Daemon, lambda w, id: w.daemon, World.put_daemon, lambda part: 0),
-    "project": _Table(Project, lambda w, id: w.projects.get(id), World.put_project),
-    "key": _Table(Key, lambda w, id: w.keys.get(id), World.put_key),
-    "channel": _Table(Channel, lambda w, id: w.channels.get(id), World.put_channel),
-    "check": _Table(Check, lambda w, id: w.checks.get(id), World.put_check),
-    "partner": _Table(Partner, lambda w, id: w.partners.get(id), World.put_partner),
-    "site": _Table(Site, lambda w, id: w.sites.get(id), World.put_site),
-    "notification": _Table(Notification, lambda w, id: w.owed.get(id), World.owe, _age),
-}

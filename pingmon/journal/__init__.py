@@ -5,7 +5,7 @@
 may be used until `stop`. All are called on the reactor's thread.
 """
 
-from pingmon.journal.errors import JournalDamaged, JournalFormatError, JournalFull, JournalUnavailable
+from pingmon.journal.errors import JournalDamaged, JournalFormatError, JournalFull, JournalUnavailable, SnapshotDamaged
 from pingmon.journal.memory import MemoryJournal
 from pingmon.journal.sqlite import SqliteJournal
 from pingmon.journal.values import FlipRow, JournalHealth, Retention, Trimmed
@@ -20,6 +20,7 @@ __all__ = [
     "JournalUnavailable",
     "MemoryJournal",
     "Retention",
+    "SnapshotDamaged",
     "SqliteJournal",
     "Trimmed",
     "Waiter",

@@ -90,7 +90,7 @@ def verify_command(data: Path, file: Path | None) -> None:
         )
     click.echo(
         f"sound: {found.entries} entries up to {found.last} ({found.trimmed} trimmed), {found.commits} commits in the "
-        f"chain, {found.state} states, {found.flips} flips"
+        f"chain, {found.state} blocks of state, {found.flips} flips"
     )
 
 

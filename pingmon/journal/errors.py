@@ -57,6 +57,10 @@ class JournalDamaged(Exception):
         self.damage = damage
 
 
+class SnapshotDamaged(Exception):
+    """The saved state is not what was written, but the log has all that it had: the daemon begins anew from that."""
+
+
 class JournalFormatError(Exception):
     """The file is no pingmon journal, or a newer pingmon wrote it."""
 

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from pingmon.core.events import Draft, Entry, Event
 from pingmon.core.ids import Id
-from pingmon.core.parts import StateRow
+from pingmon.core.parts import Block, Outdated
 from pingmon.journal.codec import Row, decoded, encoded
 from pingmon.journal.condition import Condition
 from pingmon.journal.errors import JournalFull, JournalUnavailable
@@ -40,7 +40,7 @@ class Memory:
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
         self.last_seq = 0
-        self.state: dict[tuple[str, str], bytes] = {}
+        self.state: dict[int, Block] = {}
         self.flips: dict[tuple[int, Id], FlipRow] = {}
         self.snapshot_seq = 0
         self.alive_at: int | None = None
@@ -98,10 +98,10 @@ class MemoryJournal(Generic[T]):
         self.last_seq = self.memory.last_seq
         self.alive_at = self.memory.alive_at
 
-    def load(self) -> Iterator[StateRow]:
-        """The snapshot's rows."""
-        for (kind, id), body in sorted(self.memory.state.items()):
-            yield kind, id, body
+    def load(self) -> Iterator[Block]:
+        """The snapshot's blocks, in order."""
+        for number in sorted(self.memory.state):
+            yield self.memory.state[number]
 
     def replay(self) -> Iterator[Entry]:
         """The entries after the snapshot, in order."""
@@ -213,7 +213,9 @@ class MemoryJournal(Generic[T]):
         """As in `SqliteJournal.derive`."""
         self._flips[flip.seq, flip.stream] = flip
 
-    def snapshot(self, seq: int, rows: Iterable[StateRow], alive: int) -> Deferred[None]:
+    def snapshot(
+        self, seq: int, blocks: Iterable[Block], alive: int, outdated: Iterable[Outdated] = ()
+    ) -> Deferred[None]:
         """As in `SqliteJournal.snapshot`."""
         if not self._running:
             return fail(JournalUnavailable(STOPPED))
@@ -222,11 +224,9 @@ class MemoryJournal(Generic[T]):
         cause = self._write(alive)
         if cause is not None:
             return fail(JournalUnavailable(cause))
-        for kind, id, body in rows:
-            if body is None:
-                self.memory.state.pop((kind, id), None)
-            else:
-                self.memory.state[kind, id] = body
+        for old in outdated:
+            self.memory.state = {n: block for n, block in self.memory.state.items() if not old.holds(block)}
+        self.memory.state |= {block.number: block for block in blocks}
         self.snapshot_seq = self.memory.snapshot_seq = seq
         self.alive_at = self.memory.alive_at = alive
         return succeed(None)

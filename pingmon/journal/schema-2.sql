@@ -39,12 +39,14 @@ CREATE TABLE batch (              -- one row per commit that added events and is
 ) STRICT;
 
 CREATE TABLE state (              -- the snapshot: the folded state of each thing, as it was at meta.snapshot_seq
-    kind    TEXT NOT NULL,        -- what sort of thing: a check, a project ...
-    id      TEXT NOT NULL,        -- its id
-    body    TEXT NOT NULL,        -- its state as JSON
-    crc     INTEGER NOT NULL,     -- CRC-32 of kind, LF, id, LF, body
-    PRIMARY KEY (kind, id)
-) STRICT, WITHOUT ROWID;
+    number  INTEGER PRIMARY KEY,  -- order: what a later block says of a thing counts instead
+    kind    TEXT NOT NULL,        -- what sort of things the block is about: checks, projects ...
+    round   INTEGER,              -- first number of the round through all things that wrote it; NULL: what had changed
+    upto    INTEGER,              -- the event by which the youngest of its things came into being; NULL: no round
+    crc     INTEGER NOT NULL,     -- CRC-32 of number, kind, round, upto, gone, parts; LF between them, NULL as nothing
+    gone    TEXT NOT NULL,        -- ids of things that were there before and are no more, as a JSON array
+    parts   TEXT NOT NULL         -- states of things, as a JSON array
+) STRICT;
 
 CREATE TABLE flip (               -- changes of a check's status, derived from the events by the fold
     seq     INTEGER NOT NULL,     -- the event that caused it

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from pingmon.core.events import Draft, Entry, Event
 from pingmon.core.ids import Id
-from pingmon.core.parts import StateRow
+from pingmon.core.parts import Block, Outdated
 from pingmon.core.times import SECOND
 from pingmon.journal.codec import Row
 from pingmon.journal.condition import Condition
@@ -129,10 +129,17 @@ class SqliteJournal(Generic[T]):
         self.last_seq = self._writer.head.last
         self.alive_at = self._writer.alive_at
 
-    def load(self) -> Iterator[StateRow]:
-        """The snapshot's rows. Blocks. Raises JournalDamaged, perhaps after the last of them: use none before that."""
-        with translated(self._path):
-            yield from self._writer.state()
+    def load(self) -> Iterator[Block]:
+        """The snapshot's blocks, in order. Blocks. To be read to their end before any of them is used.
+
+        Raises, perhaps after the last of them, SnapshotDamaged: forget them, there is no snapshot, the log alone gives
+        the state; or JournalDamaged.
+        """
+        try:
+            with translated(self._path):
+                yield from self._writer.state()
+        finally:
+            self.snapshot_seq = self._writer.meta.snapshot_seq
 
     def replay(self) -> Iterator[Entry]:
         """The entries after the snapshot, in order, checked against the hashes of their commits. Blocks.
@@ -205,17 +212,21 @@ class SqliteJournal(Generic[T]):
         """Keep a flip; it is written with the next commit, heartbeat or snapshot, unless its key is taken already."""
         self._flips[flip.seq, flip.stream] = flip
 
-    def snapshot(self, seq: int, rows: Iterable[StateRow], alive: int) -> Deferred[None]:
-        """Save changed rows of the state as it is after entry `seq`, with a sign of life at `alive` (microseconds).
+    def snapshot(
+        self, seq: int, blocks: Iterable[Block], alive: int, outdated: Iterable[Outdated] = ()
+    ) -> Deferred[None]:
+        """Save blocks of the state as it is after entry `seq`, with a sign of life at `alive` (microseconds).
 
-        One transaction, flips included; errbacks with JournalUnavailable with nothing changed. `rows` is walked over on
-        the writer's thread, so that encoding a large state holds up nothing.
+        One transaction, flips included; errbacks with JournalUnavailable with nothing changed. `blocks` is walked over
+        on the writer's thread, so that encoding a large state holds up nothing.
         """
 
         def saved(_: None) -> None:
             self.snapshot_seq, self.alive_at = seq, alive
 
-        return self._awaited(lambda: self._write(self._writer.snapshot, seq, rows, alive).addCallback(saved))
+        return self._awaited(
+            lambda: self._write(self._writer.snapshot, seq, blocks, alive, outdated).addCallback(saved)
+        )
 
     def touch(self, now: int) -> Deferred[None]:
         """Write a sign of life (microseconds since the epoch), durably. Errbacks with JournalUnavailable."""

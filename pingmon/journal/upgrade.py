@@ -11,10 +11,12 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 import msgspec
 from twisted.logger import Logger
 
+from pingmon.journal.derived import read_state_1
 from pingmon.journal.meta import FORMAT, Meta, insert_meta
 from pingmon.journal.schema import check_schema, objects_of, transaction
 
@@ -86,11 +88,29 @@ def _to_2(db: sqlite3.Connection, meta: Meta) -> Meta:
         progress.moved(moved)
         stream, seq = db.execute("SELECT stream, seq FROM place ORDER BY stream DESC, seq DESC LIMIT 1").fetchone()
     db.execute("DROP INDEX event_by_stream")
+    meta = _state_to_2(db, meta)
     db.execute("DROP TABLE meta")
     _made(db, 2, "meta", "event_of", "event_leaves_its_place")
     meta = msgspec.structs.replace(meta, format=2, placed=last, lot=last)
     insert_meta(db, meta)
     return meta
+
+
+def _state_to_2(db: sqlite3.Connection, meta: Meta) -> Meta:
+    """The snapshot's rows of one thing each become blocks of many. They are what had changed, as no round wrote them.
+
+    It is kept, for once measurements were trimmed the log alone cannot give the state.
+    """
+    count = total = 0
+    db.execute("ALTER TABLE state RENAME TO state_1")
+    _made(db, 2, "state")
+    for block in read_state_1(db, meta, "state_1"):
+        crc = crc32(b"%d\n%b\n\n\n[]\n" % (block.number, block.kind.encode()) + block.parts)
+        row = (block.number, block.kind, crc, block.parts.decode())
+        db.execute("INSERT INTO state VALUES (?, ?, NULL, NULL, ?, '[]', ?)", row)
+        count, total = count + 1, total + crc
+    db.execute("DROP TABLE state_1")
+    return msgspec.structs.replace(meta, state_count=count, state_sum=total)
 
 
 STEPS: Final[dict[int, Callable[[sqlite3.Connection, Meta], Meta]]] = {1: _to_2}

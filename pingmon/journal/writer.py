@@ -18,12 +18,19 @@ import msgspec
 from twisted.logger import Logger
 
 from pingmon.core.events import Entry
-from pingmon.core.parts import StateRow
+from pingmon.core.parts import Block, Outdated
 from pingmon.journal import schema
 from pingmon.journal.chain import content_digest, link
 from pingmon.journal.codec import Row, decoded
 from pingmon.journal.derived import drop_state, read_state, write_flips, write_state
-from pingmon.journal.errors import JournalDamaged, JournalUnavailable, explained, primary_code, translated
+from pingmon.journal.errors import (
+    JournalDamaged,
+    JournalUnavailable,
+    SnapshotDamaged,
+    explained,
+    primary_code,
+    translated,
+)
 from pingmon.journal.files import OpenFiles, log_of, write_anew
 from pingmon.journal.lock import Lock
 from pingmon.journal.meta import FORMAT, Meta, read_meta, update_meta
@@ -92,33 +99,25 @@ class Writer:
         self.meta = schema.check_schema(self.path, self._reading)
         self.head = read_head(self._reading, self.meta)
         self._lock.check(self.head.last)
-        if self.meta.whole:
-            self._check_snapshot(self._reading)
 
-    def state(self) -> Iterator[StateRow]:
-        """The snapshot's rows. JournalDamaged, perhaps only after the last of them, if they are not what was written.
+    def state(self) -> Iterator[Block]:
+        """The snapshot's blocks, each once it was checked; an error says at the first that is not what was written.
 
-        So nothing of them may be used before all were read. While the log could replace the snapshot, `open` has
-        already read it once; a trimmed log's is read here only, for at a million checks that takes more than a second.
+        At the end too, if one is missing: use nothing of them before. SnapshotDamaged if the log has all that they
+        had; there is then no snapshot, and it is dropped before the first write. JournalDamaged if a log that was
+        trimmed has not.
         """
-        if self._unsound is not None:
-            return
         try:
             yield from read_state(self.reader(), self.meta)
         except (ValueError, TypeError) as error:
-            raise JournalDamaged(
-                self.path, f"{error}; old measurements were trimmed, so the log cannot rebuild it"
-            ) from error
-
-    def _check_snapshot(self, db: sqlite3.Connection) -> None:
-        """Do without a snapshot that is damaged; it is dropped before the first write."""
-        try:
-            for _ in read_state(db, self.meta):
-                pass
-        except (ValueError, TypeError) as error:
+            if not self.meta.whole:
+                raise JournalDamaged(
+                    self.path, f"{error}; old measurements were trimmed, so the log cannot rebuild it"
+                ) from error
             log.warn("{path}: {error}; the state is rebuilt from the log", path=str(self.path), error=str(error))
             self._unsound = error
             self.meta = msgspec.structs.replace(self.meta, snapshot_seq=0)
+            raise SnapshotDamaged(str(error)) from error
 
     def reader(self) -> sqlite3.Connection:
         """The connection, for reading before the first write. JournalUnavailable if it is not open."""
@@ -256,13 +255,20 @@ class Writer:
         self._lock.note(last)
         return head
 
-    def snapshot(self, flips: Sequence[FlipRow], seq: int, rows: Iterable[StateRow], alive: int) -> None:
+    def snapshot(
+        self,
+        flips: Sequence[FlipRow],
+        seq: int,
+        blocks: Iterable[Block],
+        alive: int,
+        outdated: Iterable[Outdated] = (),
+    ) -> None:
         """Save the state as it is after entry `seq`. ValueError if the log has no such entry, or it is older."""
         if not self.meta.snapshot_seq <= seq <= self.head.last:
             raise ValueError(f"a snapshot at {seq} in a log that ends at {self.head.last}")
         with self._writing() as db:
             with transaction(db):
-                meta = write_state(db, write_flips(db, self.meta, flips), rows)
+                meta = write_state(db, write_flips(db, self.meta, flips), blocks, outdated)
                 meta = msgspec.structs.replace(meta, snapshot_seq=seq, alive_at=alive, alive_seq=self.head.last)
                 update_meta(db, meta)
             self.meta = meta

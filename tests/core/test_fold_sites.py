@@ -7,8 +7,7 @@ import pytest
 from pingmon.core import events as e
 from pingmon.core.answer import Answer
 from pingmon.core.partner import Attribution, Hosting, PartnerChanges, PartnerSpec
-from pingmon.core.world import World, encoded
-from tests.core.worlds import H1, S1, S2, T0, URL, A, B, Log, P, Q, bad, good, state
+from tests.core.worlds import H1, S1, S2, T0, URL, A, B, Log, P, Q, Saves, bad, good, state
 
 
 @pytest.fixture
@@ -131,9 +130,9 @@ def test_sites_partners_questions_and_silences_are_restored(log: Log) -> None:
     log.answer(id=S1)
     log.recovers(S1)
     log.add(B, e.PartnerDeleted())
-    parts, _ = log.world.changed()
-    restored = World()
-    restored.restore(log.world.seq, encoded(parts))
+    saves = Saves(log)
+    saves.save()
+    restored = saves.restored()
     assert restored.sites[S1].inquiry is not None
     assert len(restored.owed) == 1
     assert state(restored) == state(log.world)

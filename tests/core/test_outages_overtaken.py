@@ -9,8 +9,7 @@ from pingmon.core.answer import Answer
 from pingmon.core.look import Look
 from pingmon.core.partner import Attribution
 from pingmon.core.site import Silence
-from pingmon.core.world import World, encoded
-from tests.core.worlds import H1, H2, HOUR, MINUTE, S1, S2, T0, URL, A, B, Log, bad, good, two_sites
+from tests.core.worlds import H1, H2, HOUR, MINUTE, S1, S2, T0, URL, A, B, Log, Saves, bad, good, two_sites
 
 T = T0 + 2 * HOUR
 """Until when partners ask for silence here."""
@@ -50,9 +49,9 @@ def test_an_answer_to_an_overtaken_question_tells_nobody_and_answers_nothing(hos
 def test_a_question_is_the_same_after_a_crash(hosted: Log) -> None:
     """Its id and content are part of the saved world; an answer that was logged twice tells users once."""
     hosted.fails()
-    parts, _ = hosted.world.changed()
-    restored = World()
-    restored.restore(hosted.world.seq, encoded(parts))
+    saves = Saves(hosted)
+    saves.save()
+    restored = saves.restored()
     assert list(restored.inquiring) == [S1]
     inquiry = hosted.world.sites[S1].inquiry
     assert inquiry is not None

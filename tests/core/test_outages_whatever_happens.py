@@ -88,7 +88,7 @@ class Town:
     def __init__(self) -> None:
         self.log = Log()
         self.users = Users(self.log)
-        self.saves = Saves()
+        self.saves = Saves(self.log)
         self.questions: list[tuple[str, str, str]] = []
         for channel in (H1, H2):
             self.log.channel(channel)
@@ -244,7 +244,7 @@ OPERATORS = st.one_of(
         st.sampled_from(["a", "b", ""]),
     ),
 )
-SAVING = st.just(lambda town: town.saves.save(town.log.world))
+SAVING = st.just(lambda town: town.saves.save())
 OFTEN = st.sampled_from([*[LOOKS] * 3, *[REPLIES] * 2, TIMES]).flatmap(lambda act: act)
 ACTS = st.sampled_from([*[OFTEN] * 6, MAIL, USERS, OPERATORS, SAVING]).flatmap(lambda act: act)
 BEGINNINGS = st.tuples(SPEC, SPEC).map(
@@ -265,7 +265,7 @@ def test_no_alert_is_false_or_lost_and_a_restart_changes_nothing(beginning: list
     town.settle()
     assert all(site.told or site.status != "down" for site in town.log.world.sites.values())
     assert state(replayed(town.log)) == state(town.log.world)
-    assert state(town.saves.restored(town.log)) == state(town.log.world)
+    assert state(town.saves.restored()) == state(town.log.world)
 
 
 @settings(max_examples=50)

@@ -91,7 +91,8 @@ def consistent(world: World) -> None:
 @given(acts=st.lists(EVENTS, max_size=40), save_at=st.integers(0, 40))
 def test_whatever_happens_names_and_keys_lead_to_what_is_there(acts: list[tuple[str, Any]], save_at: int) -> None:
     """Also after a restart from a snapshot, and after a replay of the whole log."""
-    log, saves = Log(), Saves()
+    log = Log()
+    saves = Saves(log)
     for number, (stream, act) in enumerate(acts):
         if act == "create":
             act = e.ProjectCreated("new", f"ping{number}")
@@ -100,6 +101,6 @@ def test_whatever_happens_names_and_keys_lead_to_what_is_there(acts: list[tuple[
         log.add(stream, act)
         consistent(log.world)
         if number in (save_at, save_at // 2):
-            saves.save(log.world)
+            saves.save()
     assert state(replayed(log)) == state(log.world)
-    assert state(saves.restored(log)) == state(log.world)
+    assert state(saves.restored()) == state(log.world)

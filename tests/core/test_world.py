@@ -14,7 +14,6 @@ from pingmon.core.flip import Deaf, Flip
 from pingmon.core.fold import FOLDS
 from pingmon.core.parts import Outcome
 from pingmon.core.times import SECOND
-from pingmon.core.world import World, encoded
 from tests.core.worlds import C1, C2, C3, H1, H2, HOUR, T0, Log, P, Q, Saves, replayed, state
 
 
@@ -270,12 +269,6 @@ def test_limits_are_judged_in_the_order_of_the_log(log: Log) -> None:
     assert log.add(C2, e.CheckCreated(P, e.CheckSpec(), most=2)).result == "created"
 
 
-def test_a_saved_part_that_this_pingmon_does_not_know_is_an_error(log: Log) -> None:
-    """A newer pingmon may have saved it."""
-    with pytest.raises(ValueError, match="no such part of the world as a comet"):
-        World().restore(1, [("comet", "x", b"{}")])
-
-
 def test_an_alert_for_a_time_in_which_pingmon_was_deaf_says_so(log: Log) -> None:
     """The flip carries the deafness that may have swallowed the ping."""
     log.check(timeout=60, grace=60)
@@ -377,34 +370,24 @@ def test_a_saved_world_and_the_entries_after_it_are_the_world_of_all_entries(
     log = Log()
     log.channel(H1)
     log.channel(H2)
-    saves = Saves()
+    saves = Saves(log)
     for number, (stream, act) in enumerate(acts):
         acted(log, stream, act, T0 + number * SECOND)
         if number == save_at or number == save_at // 2:
-            saves.save(log.world)
+            saves.save()
     assert state(replayed(log)) == state(log.world)
-    assert state(saves.restored(log)) == state(log.world)
+    assert state(saves.restored()) == state(log.world)
     ended = [each.owed for outcome in log.outcomes for each in outcome.ended if not each.after_all]
     assert len({(owed.place, owed.channel) for owed in ended}) == len(ended)
-
-
-def test_parts_that_could_not_be_saved_are_saved_the_next_time(log: Log) -> None:
-    """A failed snapshot loses nothing."""
-    log.check()
-    first, put_back = log.world.changed()
-    assert log.world.unsaved == 0
-    put_back()
-    second, _ = log.world.changed()
-    assert sorted(part[:2] for part in first) == sorted(part[:2] for part in second)
 
 
 def test_parts_that_are_gone_are_not_restored(log: Log) -> None:
     """A saved deletion brings nothing back."""
     log.check()
     log.add(C1, e.CheckDeleted())
-    parts, _ = log.world.changed()
-    restored = World()
-    restored.restore(log.world.seq, encoded(parts))
+    saves = Saves(log)
+    saves.save()
+    restored = saves.restored()
     assert state(restored) == state(log.world)
 
 
@@ -414,9 +397,9 @@ def test_what_is_owed_is_restored(log: Log) -> None:
     log.channel(H2)
     log.check(channels=(H1, H2))
     log.ping(signal="fail")
-    parts, _ = log.world.changed()
-    restored = World()
-    restored.restore(log.world.seq, encoded(parts))
+    saves = Saves(log)
+    saves.save()
+    restored = saves.restored()
     assert len(restored.owed) == 2
     assert state(restored) == state(log.world)
 

@@ -11,10 +11,11 @@ from pingmon.core.fold import fold
 from pingmon.core.look import Look
 from pingmon.core.notify import Notification
 from pingmon.core.partner import Partner, PartnerSpec
-from pingmon.core.parts import Outcome
+from pingmon.core.parts import Block, Outcome
+from pingmon.core.saving import BLOCK, Saver
 from pingmon.core.site import Site
 from pingmon.core.times import SECOND
-from pingmon.core.world import World, encoded
+from pingmon.core.world import World
 from pingmon.testing import bad as bad
 from pingmon.testing import good as good
 
@@ -156,21 +157,38 @@ def state(world: World) -> dict[str, Any]:
 class Saves:
     """Saves a log's world as the daemon does: what changed since the last time, over what was saved before."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Log, size: int = BLOCK) -> None:
         self.seq = 0
-        self._rows: dict[tuple[str, str], bytes | None] = {}
+        self.blocks: list[Block] = []
+        self._log = log
+        self._size = size
+        self.saver = Saver(log.world, size)
 
-    def save(self, world: World) -> None:
-        parts, _ = world.changed()
-        self._rows |= {(kind, id): body for kind, id, body in encoded(parts)}
-        self.seq = world.seq
+    def save(self, *, failed: bool = False, kept: bool = True) -> None:
+        """Save; a save that `failed` may have been `kept` all the same."""
+        save = self.saver.save()
+        seq, blocks = self._log.world.seq, list(save.blocks)
+        if kept:
+            self.seq = seq
+            self.blocks = [
+                block for block in self.blocks if not any(old.holds(block) for old in save.outdated)
+            ] + blocks
+        if failed:
+            save.failed()
 
-    def restored(self, log: Log) -> World:
+    def restored(self) -> World:
         """The world that the last save and the entries after it make."""
         world = World()
-        world.restore(self.seq, [(kind, id, body) for (kind, id), body in self._rows.items()])
-        log.again(world, self.seq)
+        Saver(world, self._size).restore(self.seq, self.blocks)
+        self._log.again(world, self.seq)
         return world
+
+    def restart(self) -> None:
+        """Go on with the world that is restored."""
+        self._log.world = World()
+        self.saver = Saver(self._log.world, self._size)
+        self.saver.restore(self.seq, self.blocks)
+        self._log.again(self._log.world, self.seq)
 
 
 def replayed(log: Log) -> World:

@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from pingmon.core.events import Draft, Entry, PingReceived
+from pingmon.core.parts import Block
 from pingmon.journal import FlipRow, JournalUnavailable, SqliteJournal
 from pingmon.journal.verify import verify
 
@@ -71,8 +72,8 @@ async def story(place: Path, fault: Callable[[Path], Callable[[], None]]) -> dic
         waiting = [journal.append(draft(9000)) for _ in range(3)]
         for done in waiting:
             told["accepted" if await outcome(done) == "done" else "refused"] += 1
-    rows = [("check", str(n), b'"' + b"x" * 4000 + b'"') for n in range(50)]
-    told["snapshot"] = await outcome(journal.snapshot(5, rows, BEGIN))
+    blocks = [Block(n, "check", b'["' + b"x" * 4000 + b'"]') for n in range(1, 51)]
+    told["snapshot"] = await outcome(journal.snapshot(5, blocks, BEGIN))
     told["unhealthy"] = journal.health().failing_since is not None
     told["snapshot_seq_after_failure"] = journal.snapshot_seq
     before = len(delivered)
@@ -82,7 +83,7 @@ async def story(place: Path, fault: Callable[[Path], Callable[[], None]]) -> dic
     for _ in range(5):
         told["after"] = await outcome(journal.append(draft(9000)))
     told["delivered_after"] = len(delivered) - before
-    told["second_snapshot"] = await outcome(journal.snapshot(journal.last_seq, rows[:1], BEGIN))
+    told["second_snapshot"] = await outcome(journal.snapshot(journal.last_seq, blocks[:1], BEGIN))
     told["flips"] = len(await journal.flips(STREAM, upto=99))
     told["gapless"] = [entry.seq for entry in delivered] == list(range(1, len(delivered) + 1))
     await journal.stop()

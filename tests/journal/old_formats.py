@@ -7,13 +7,16 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from zlib import crc32
 
-from pingmon.core.events import Draft, PingReceived
-from pingmon.core.parts import StateRow
+from msgspec import Raw, json
+
+from pingmon.core.events import DAEMON, Draft, PingReceived
+from pingmon.core.parts import Block
 from pingmon.journal import Retention
 from pingmon.journal.chain import GENESIS, content_digest, link
 from pingmon.journal.codec import encoded, packed_id
-from pingmon.journal.derived import flip_crc, read_state, state_crc
+from pingmon.journal.derived import flip_crc, read_state
 from pingmon.journal.meta import Meta, insert_meta
 from pingmon.journal.offline import entries_after
 from pingmon.journal.schema import APPLICATION_ID, connect, schema_text
@@ -27,7 +30,7 @@ def write_format_1(
     path: Path,
     drafts: Iterable[Draft],
     *,
-    state: Sequence[StateRow] = (),
+    state: Sequence[tuple[str, str, bytes]] = (),
     snapshot_seq: int = 0,
     flips: Sequence[FlipRow] = (),
 ) -> None:
@@ -50,7 +53,8 @@ def write_format_1(
             chain = link(chain, last + 1, last + len(rows), at, digest)
             last += len(rows)
             db.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?)", (last, len(rows), at, digest, chain))
-        states = [(k, i, body.decode(), state_crc(k.encode(), i.encode(), body)) for k, i, body in state if body]
+        sums = [crc32(b"\n".join((kind.encode(), id.encode(), body))) for kind, id, body in state]
+        states = [(kind, id, body.decode(), crc) for (kind, id, body), crc in zip(state, sums, strict=True)]
         db.executemany("INSERT INTO state VALUES (?, ?, ?, ?)", states)
         kept = [(f.seq, packed_id(f.stream), f.at, f.body) for f in flips]
         crcs = [flip_crc(*flip) for flip in kept]
@@ -62,11 +66,22 @@ def write_format_1(
         db.execute("COMMIT")
 
 
+def rows(blocks: Iterable[Block]) -> list[tuple[str, str, bytes]]:
+    """What blocks say, as format 1 kept it: one thing a row."""
+    found: dict[tuple[str, str], bytes] = {}
+    for block in blocks:
+        for part in json.decode(block.parts, type=list[Raw]):
+            found[block.kind, json.decode(part).get("id", DAEMON)] = bytes(part)
+        for id in json.decode(block.gone):
+            found.pop((block.kind, id), None)
+    return [(kind, id, body) for (kind, id), body in found.items()]
+
+
 def aged(path: Path, more: int) -> None:
     """Give the journal of a stopped daemon format 1, and the check that was pinged last so many more pings."""
     writer = Writer(path, Retention(), print)
     writer.open(0)
-    state, snapshot_seq = list(read_state(writer.reader(), writer.meta)), writer.meta.snapshot_seq
+    state, snapshot_seq = rows(read_state(writer.reader(), writer.meta)), writer.meta.snapshot_seq
     writer.abandon()
     entries = list(entries_after(path, 0))
     pings = [entry for entry in entries if isinstance(entry.event, PingReceived)]

@@ -21,6 +21,7 @@ from pingmon.core.events import (
     SiteProbed,
     SiteResumed,
 )
+from pingmon.core.parts import Block, Outdated
 from pingmon.journal import FlipRow, JournalFull, JournalUnavailable, Retention
 
 BEGIN = 1_700_000_000_000_000
@@ -224,15 +225,40 @@ async def test_a_snapshot_replaces_the_replay_of_what_came_before_it(house: Hous
     waiting = [journal.append(ping(BEGIN + n)) for n in range(10)]
     house.settle(journal)
     await gatherResults(waiting)
-    await journal.snapshot(3, [("check", "a", b'{"v":1}'), ("check", "b", b"{}"), ("site", "a", b"[]")], BEGIN + 20)
-    await journal.snapshot(7, [("check", "a", b'{"v":2}'), ("check", "b", None), ("check", "c", None)], BEGIN + 30)
+    await journal.snapshot(3, [Block(1, "check", b"[1]"), Block(2, "check", b"[2]", b"[]", 1, 9)], BEGIN + 20)
+    await journal.snapshot(7, [Block(3, "check", b'["\xc3\xa9"]', b"[4]")], BEGIN + 30)
     assert (journal.snapshot_seq, journal.alive_at) == (7, BEGIN + 30)
     await journal.stop()
     reopened = house.unstarted()
     assert reopened.snapshot_seq == 7
-    assert list(reopened.load()) == [("check", "a", b'{"v":2}'), ("site", "a", b"[]")]
+    assert list(reopened.load()) == [
+        Block(1, "check", b"[1]"),
+        Block(2, "check", b"[2]", b"[]", 1, 9),
+        Block(3, "check", b'["\xc3\xa9"]', b"[4]"),
+    ]
     assert [entry.seq for entry in reopened.replay()] == [8, 9, 10]
     assert reopened.alive_at == BEGIN + 30
+
+
+@ensureDeferred
+@pytest.mark.parametrize(
+    ("outdated", "left"),
+    [
+        (Outdated("check", 4), [3, 4, 5, 6]),
+        (Outdated("check", 4, 20), [2, 3, 4, 5, 6]),
+        (Outdated("check", 6, 21), [2, 3, 5, 6]),
+        (Outdated("site", 9), [1, 2, 4, 5, 6]),
+    ],
+)
+async def test_a_snapshot_drops_what_it_replaces(house: House, outdated: Outdated, left: list[int]) -> None:
+    """Blocks of that kind with a lower number; with a lower mark too, if there is one, so that those without stay."""
+    journal = house.journal()
+    blocks = [Block(1, "check", b"[]", b"[]", 1, 10), Block(2, "check", b"[]"), Block(3, "site", b"[]", b"[]", 3, 1)]
+    blocks += [Block(4, "check", b"[]", b"[]", 1, 20), Block(5, "check", b"[]", b"[]", 1, 30)]
+    await journal.snapshot(0, blocks, BEGIN)
+    await journal.snapshot(0, [Block(6, "check", b"[]")], BEGIN, [outdated])
+    await journal.stop()
+    assert [block.number for block in house.unstarted().load()] == left
 
 
 @ensureDeferred

@@ -13,6 +13,8 @@ from pingmon.core.flip import Flip
 from pingmon.core.fold import fold
 from pingmon.core.notify import Audience, Delivery
 from pingmon.core.partner import Attribution
+from pingmon.core.parts import Block
+from pingmon.core.saving import Saver
 from pingmon.core.site import Silence
 from pingmon.core.world import World
 from pingmon.journal import FlipRow, Retention
@@ -68,8 +70,8 @@ def test_a_format_keeps_its_state_flips_and_times(tmp_path: Path, name: str) -> 
     writer.open(0)
     db = writer.reader()
     assert list(read_state(db, writer.meta)) == [
-        ("check", CHECK, b'{"status":"down"}'),
-        ("project", PROJECT, '{"name":"Café"}'.encode()),
+        Block(1, "check", b'[{"status":"down"}]'),
+        Block(2, "project", '[{"name":"Café"}]'.encode()),
     ]
     assert read_flips(db, Window(CHECK, 99), None) == [
         FlipRow(15, CHECK, BEGIN + 4_200_000_000, b'{"old":"up","new":"down"}'),
@@ -105,7 +107,7 @@ def folded(path: Path, *, from_snapshot: bool) -> World:
     writer.open(BEGIN)
     world = World()
     if from_snapshot:
-        world.restore(writer.meta.snapshot_seq, read_state(writer.reader(), writer.meta))
+        Saver(world).restore(writer.meta.snapshot_seq, read_state(writer.reader(), writer.meta))
     writer.close()
     for entry in entries_after(path, world.seq):
         fold(world, entry)

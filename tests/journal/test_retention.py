@@ -25,8 +25,8 @@ from pingmon.core.events import (
     SiteDeleted,
     SiteProbed,
 )
-from pingmon.core.parts import StateRow
-from pingmon.journal import JournalDamaged, MemoryJournal, Retention
+from pingmon.core.parts import Block
+from pingmon.journal import JournalDamaged, MemoryJournal, Retention, SnapshotDamaged
 from pingmon.journal.codec import encoded
 from pingmon.journal.derived import read_state
 from pingmon.journal.memory import Memory
@@ -42,7 +42,7 @@ BEGIN = 1_700_000_000_000_000
 DAY = 86_400_000_000
 STREAMS = [f"00000000-0000-0000-0000-00000000000{n}" for n in range(3)]
 
-STATE: list[StateRow] = [("check", "a", b"{}"), ("site", "b", b"[]")]
+STATE: list[Block] = [Block(1, "check", b"[{}]"), Block(2, "site", b"[{}]")]
 OFTEN: tuple[type[Event], ...] = (PingReceived, SiteProbed, CheckPaused)
 SEEN: tuple[type[Event], ...] = (*OFTEN * 4, CheckDeleted, SiteDeleted)
 DRAFTS = st.lists(
@@ -236,15 +236,17 @@ def test_without_a_snapshot_nothing_goes_and_a_marked_but_whole_log_is_replayed(
     book = pen(Retention(pings_per_check=1))
     book.write(*[Draft(BEGIN, STREAMS[0], CheckPaused())] * 5)
     book.write(*[ping()] * 3)
-    book.writer.snapshot((), 8, [("check", "a", b"{}")], BEGIN)
+    book.writer.snapshot((), 8, [Block(1, "check", b"[{}]")], BEGIN)
     for _ in range(2):
         assert book.writer.trim(BEGIN, 3).deleted == 0
     assert (book.writer.meta.trim_mark, book.writer.meta.whole) == (5, True)
     book.writer.reader().execute("DELETE FROM state")
     book.close()
     again = pen(Retention(pings_per_check=1))
+    with pytest.raises(SnapshotDamaged, match="0 blocks, not the 1 that were written"):
+        list(again.writer.state())
     assert again.writer.meta.snapshot_seq == 0
     assert [entry.seq for entry in replayed(again.writer.reader(), again.writer.meta)] == list(range(1, 9))
     assert again.writer.trim(BEGIN, 100).deleted == 0
-    again.writer.snapshot((), 8, [("check", "a", b"{}")], BEGIN)
+    again.writer.snapshot((), 8, [Block(1, "check", b"[{}]")], BEGIN)
     assert sum(again.writer.trim(BEGIN, 100).deleted for _ in range(3)) == 2

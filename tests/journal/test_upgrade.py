@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Event as Alarm
 from typing import Any
@@ -24,7 +24,7 @@ from pingmon.cli import main
 from pingmon.clock import Timekeeper, steady_seconds, wall_seconds
 from pingmon.core.events import Draft, Entry, Id, PingReceived
 from pingmon.core.parts import Outcome
-from pingmon.journal import JournalDamaged, JournalUnavailable, Retention, SqliteJournal
+from pingmon.journal import JournalDamaged, JournalUnavailable, Retention, SnapshotDamaged, SqliteJournal
 from pingmon.journal.codec import id_text
 from pingmon.journal.derived import read_state
 from pingmon.journal.errors import translated
@@ -74,6 +74,8 @@ def upgrade(path: Path) -> None:
     writer = Writer(path, Retention(), print)
     writer.open(BEGIN)
     try:
+        with suppress(SnapshotDamaged):
+            list(writer.state())
         writer.upgrade()
     finally:
         writer.abandon()

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pingmon.core.events import CheckPaused, Draft, PingReceived
+from pingmon.core.parts import Block
 from pingmon.journal import FlipRow, JournalDamaged, JournalFormatError, JournalUnavailable, Retention
 from pingmon.journal.codec import encoded
 from pingmon.journal.errors import explained
@@ -26,14 +27,15 @@ CHANGES = {
     "event": ["at = at + 1", "stream = zeroblob(16)", "kind = 'check_resumed'",
               "body = body || ' '", "payload = x'00'"],
     "batch": ["count = count + 1", "at = at + 1", "digest = zeroblob(32)", "chain = zeroblob(32)"],
-    "state": ["body = '[]'", "id = 'other'", "crc = crc + 1"],
+    "state": ["kind = 'other'", "round = 1", "round = NULL", "upto = 1", "gone = '[1]'", "parts = '[]'",
+              "crc = crc + 1"],
     "flip": ["body = '[]'", "at = at + 1", "stream = zeroblob(16)", "crc = crc + 1"],
     "meta": ["created_at = 1", "alive_at = 1", "snapshot_seq = 0", "state_sum = 0", "trim_mark = 0", "kept_count = 1",
              "kept_sum = zeroblob(32)", "anchor = x'00'", "cursor = 7", "placed = 5", "lot = 5", "part = x'10'",
              "crc = 1"],
     "place": ["stream = zeroblob(16)", "seq = seq + 1000", "kind = 'check_resumed'"],
 }  # fmt: skip
-KEYS = {"event": "seq", "place": "seq", "batch": "last", "state": "id", "flip": "seq", "meta": "one"}
+KEYS = {"event": "seq", "place": "seq", "batch": "last", "state": "number", "flip": "seq", "meta": "one"}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,7 @@ def content() -> bytes:
             writer.commit(
                 [FlipRow(n + 1, STREAM, n, b"{}")], [encoded(Draft(BEGIN + n, STREAM, CheckPaused())), *pings]
             )
-        writer.snapshot((), 20, [("check", str(n), b"{}") for n in range(5)], BEGIN)
+        writer.snapshot((), 20, [Block(n, "check", b"[{}]", b"[]", n, 7) for n in range(2, 7)], BEGIN)
         while not writer.trim(BEGIN, 100).wrapped:
             pass
         writer.close()
@@ -104,7 +106,7 @@ def test_sound_raises_all_findings(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     path.write_bytes(content)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("UPDATE state SET body = '[]'")
+        db.execute("UPDATE state SET parts = '[]'")
         db.execute("UPDATE flip SET body = '[]'")
     with pytest.raises(JournalDamaged, match="the flip at entry 1 is altered"):
         sound(path)

@@ -22,6 +22,7 @@ from twisted.internet import reactor
 
 from pingmon.core.events import KINDS, Entry
 from pingmon.core.fold import fold
+from pingmon.core.saving import Saver
 from pingmon.core.world import World
 from pingmon.journal import SqliteJournal
 from tests.process.daemons import BIN, Receiver, Running, Starter, until
@@ -126,7 +127,7 @@ def same_world(daemon: Running) -> None:
     journal: SqliteJournal[None] = SqliteJournal(copy / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
     journal.open(0)
     loaded = World()
-    loaded.restore(journal.snapshot_seq, journal.load())
+    Saver(loaded).restore(journal.snapshot_seq, journal.load())
     for entry in journal.replay():
         fold(loaded, entry)
     journal.stop()

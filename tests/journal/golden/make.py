@@ -66,8 +66,9 @@ from pingmon.core.events import (
 from pingmon.core.fold import fold
 from pingmon.core.look import Look, Phases
 from pingmon.core.partner import Attribution, PartnerChanges, PartnerSpec, Rule
+from pingmon.core.parts import Block
+from pingmon.core.saving import Saver
 from pingmon.core.world import World
-from pingmon.core.world import encoded as encoded_parts
 from pingmon.journal import FlipRow, Retention
 from pingmon.journal.codec import encoded
 from pingmon.journal.lines import line
@@ -305,7 +306,7 @@ def make(place: Path) -> None:
         if number == 4:
             writer.commit((), [encoded(Draft(at, CHECK, PingReceived()))])
             flips = [FlipRow(6, CHECK, BEGIN + 6_000_006, b'{"old":"new","new":"up"}')]
-            state = [("check", CHECK, b'{"status":"down"}'), ("project", PROJECT, '{"name":"Café"}'.encode())]
+            state = [Block(1, "check", b'[{"status":"down"}]'), Block(2, "project", '[{"name":"Café"}]'.encode())]
             writer.snapshot(flips, 13, state, at + 1)
             while not writer.trim(at, 500).wrapped:
                 pass
@@ -323,6 +324,7 @@ def make_folded(place: Path, events: list[list[tuple[int, str, Event]]], snapsho
     writer = Writer(place / "journal.sqlite3", Retention(), lambda found: None)
     writer.open(BEGIN)
     world = World()
+    saver = Saver(world)
     flips: list[FlipRow] = []
     for number, commit in enumerate(events):
         drafts = [Draft(BEGIN + after_s * 1_000_000 + 1, stream, event) for after_s, stream, event in commit]
@@ -330,8 +332,8 @@ def make_folded(place: Path, events: list[list[tuple[int, str, Event]]], snapsho
         for seq, draft in enumerate(drafts, world.seq + 1):
             flips += derived(fold(world, Entry(seq, draft.at, draft.stream, draft.event)))
         if number == snapshot_after:
-            parts, _ = world.changed()
-            writer.snapshot(flips, world.seq, list(encoded_parts(parts)), drafts[-1].at)
+            save = saver.save()
+            writer.snapshot(flips, world.seq, save.blocks, drafts[-1].at, save.outdated)
             flips = []
     writer.touch(flips, drafts[-1].at)
     writer.close()
