@@ -1,0 +1,48 @@
+"""Pings some checks and saves the world, for ever; run, and killed, by tests. The argument: the journal."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor as the_reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import react
+
+from pingmon.clock import Timekeeper, steady_seconds, wall_seconds
+from pingmon.core.events import CheckCreated, CheckDeleted, CheckSpec, PingReceived, ProjectCreated
+from pingmon.core.parts import Outcome
+from pingmon.journal import SqliteJournal
+from pingmon.monitor import Monitor
+
+PROJECT = "aaaaaaaa-0000-4000-8000-000000000001"
+CHECKS = 3_000
+
+
+def check_id(number: int) -> str:
+    """The id of a check."""
+    return f"cccccccc-0000-4000-8000-{number:012}"
+
+
+async def story(reactor: Any, path: Path) -> None:
+    journal: SqliteJournal[Outcome] = SqliteJournal(path, reactor=reactor)
+    monitor = Monitor(journal, Timekeeper(wall_seconds, steady_seconds))
+    monitor.open()
+    await monitor.start()
+    if not monitor.world.projects:
+        await monitor.submit(PROJECT, ProjectCreated("p", "pingkey"))
+        await gatherResults(
+            [monitor.submit(check_id(number), CheckCreated(PROJECT, CheckSpec())) for number in range(CHECKS)]
+        )
+    while len(monitor.world.checks) > 1:
+        some = random.sample(list(monitor.world.checks), min(50, len(monitor.world.checks)))
+        await gatherResults([monitor.submit(id, PingReceived()) for id in some])
+        await monitor.submit(some[0], CheckDeleted())
+        await monitor.save()
+        print(monitor.world.seq, flush=True)
+
+
+if __name__ == "__main__":
+    react(lambda _: Deferred.fromCoroutine(story(the_reactor, Path(sys.argv[1]))))
