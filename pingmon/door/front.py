@@ -50,7 +50,7 @@ class Front:
         self.reactor = reactor
         self._factory = factory
         self._epoll: Any = None
-        self._there: dict[int, _Entrance | Bare] = {}
+        self.there: dict[int, _Entrance | Bare] = {}
         self._ending: list[tuple[Bare, Failure]] = []
 
     def take(self, port: Any) -> None:
@@ -67,16 +67,16 @@ class Front:
             self.reactor.removeReader(self)
             self._epoll.close()
             self._epoll = None
-            self._there.clear()
+            self.there.clear()
 
     def poll(self, number: int, who: _Entrance | Bare) -> None:
         """Tell `who` whenever something can be read from the descriptor `number`."""
-        self._there[number] = who
+        self.there[number] = who
         self._epoll.register(number, select.EPOLLIN)
 
     def poll_no_more(self, number: int) -> None:
         """Tell nobody any more about a descriptor that stays open."""
-        if self._there.pop(number, None) is not None:
+        if self.there.pop(number, None) is not None:
             self._epoll.unregister(number)
 
     def fileno(self) -> int:
@@ -87,8 +87,8 @@ class Front:
 
     def doRead(self) -> None:
         """Called by the reactor: somebody has called, or has sent something."""
-        for number, _ in self._epoll.poll(0, len(self._there)):
-            who = self._there.get(number)
+        for number, _ in self._epoll.poll(0, len(self.there)):
+            who = self.there.get(number)
             if who is not None:  # one before it may have ended it
                 who.ready()
 
@@ -134,7 +134,7 @@ class _Entrance:
 
     def _meet(self, accepted: socket.socket, name: tuple[Any, ...]) -> None:
         accepted.setblocking(False)
-        peer = address_of(accepted, name)
+        peer = address_of(name)
         connection = self._factory.buildProtocol(peer)
         bare = Bare(self._front, accepted, peer, connection)
         self._front.poll(accepted.fileno(), bare)
@@ -158,7 +158,7 @@ class Bare:
         return self._peer
 
     def getHost(self) -> IAddress:
-        return address_of(self._socket, self._socket.getsockname())
+        return address_of(self._socket.getsockname())
 
     def ready(self) -> None:
         """Something has come, or will come no more."""
@@ -237,6 +237,6 @@ class Bare:
         connection, self._connection = self._connection, None
         if connection is not None:
             self.gone = True
-            self._front.poll_no_more(self._socket.fileno())
+            self._front.there.pop(self._socket.fileno(), None)  # closing it ends the polling
             connection.connectionLost(why)
             self._socket.close()

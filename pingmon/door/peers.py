@@ -39,9 +39,9 @@ def host_of(peer: IAddress) -> str:
     return host[7:] if host.startswith("::ffff:") and "." in host else host
 
 
-def address_of(called: socket.socket, name: tuple[Any, ...]) -> IAddress:
-    """The address `name` of a TCP socket as Twisted has it: a link-local one bears the name of its link."""
-    if called.family == socket.AF_INET:
+def address_of(name: tuple[Any, ...]) -> IAddress:
+    """A TCP socket's `name` as Twisted has it; a link-local address bears the name of its link."""
+    if len(name) == 2:
         return TwistedIPv4("TCP", *name)
     if name[3]:
         host, _ = socket.getnameinfo(name, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)

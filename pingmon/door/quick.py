@@ -126,31 +126,22 @@ class QuickWay:
 class QuickRequest:
     """A request on the quick way: what `intake.Taken` and `access_log.Logged` ask for, and nothing else."""
 
-    __slots__ = ("_kept", "_line", "came", "code", "head", "sentLength")
+    __slots__ = ("_kept", "_line", "came", "code", "head", "method", "path", "query", "sentLength")
 
     clientproto = b"HTTP/1.1"
 
     def __init__(self, line: Line, head: Head, kept: bytes) -> None:
         self.head = head
+        self.method = head.method
+        self.path = head.path
+        self.query = head.query
         self.came = head.length
         self._kept = kept
         self._line = line
 
     @property
-    def method(self) -> bytes:
-        return self.head.method
-
-    @property
     def uri(self) -> bytes:
         return self.head.target
-
-    @property
-    def path(self) -> bytes:
-        return self.head.path
-
-    @property
-    def query(self) -> bytes:
-        return self.head.query
 
     def kept(self) -> bytes:
         """The part of the body that was kept."""

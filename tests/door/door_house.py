@@ -138,6 +138,7 @@ class InMemoryFront:
 
     def __init__(self, clock: Loop, called: Called) -> None:
         self.reactor = self
+        self.there: dict[int, Bare] = {}
         self.callLater = clock.callLater
         self._called = called
 
@@ -179,7 +180,7 @@ class Called:
 
     def deliver(self) -> None:
         """Have what came read, as far as anybody reads."""
-        while self.polled and not self.bare.disconnecting and (self.came or self.ends is not None):
+        while self.polled and not (self.bare.gone or self.bare.disconnecting) and (self.came or self.ends is not None):
             self.bare.ready()
         if self.adopted and not self.wire.closed and self.came:
             came, self.came = self.came, b""
