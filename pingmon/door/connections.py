@@ -221,8 +221,8 @@ class Connection(Protocol):
         return getattr(self.transport, "negotiatedProtocol", None) == HTTP2
 
     def host(self) -> IAddress:
-        """Our end."""
-        host: IAddress = self.transport.getHost()
+        """Our end. Twisted's transports do not know it any more when they are lost, and then nobody will be told it."""
+        host: IAddress = self.peer.address if self.lost else self.transport.getHost()
         return host
 
     def _choose(self) -> Channel | Http2:

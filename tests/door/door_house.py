@@ -95,6 +95,13 @@ class Wire(StringTransport):
         self.reads = True
         self.aborted = self.closed = self.silent = False
 
+    def getHost(self) -> IAddress:
+        """As Twisted's, which has no socket any more to ask when it is lost."""
+        if self.closed:
+            raise AttributeError("socket")
+        host: IAddress = super().getHost()
+        return host
+
     def writeSomeData(self, data: bytes) -> int:
         """Write as much as the socket takes."""
         taken = data[: self.room]
