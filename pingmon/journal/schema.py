@@ -26,10 +26,16 @@ CHECKPOINT_PAGES: Final = 4000
 WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 
-@cache
+# Read when the module is: who has become another user since may not be let near the package any more.
+_TEXTS: Final = {
+    format: files("pingmon.journal").joinpath(f"schema-{format}.sql").read_text("utf-8")
+    for format in range(1, FORMAT + 1)
+}
+
+
 def schema_text(format: int) -> str:
     """The statements that make the tables of a format. They never change."""
-    return files("pingmon.journal").joinpath(f"schema-{format}.sql").read_text("utf-8")
+    return _TEXTS[format]
 
 
 def connect(path: Path, *, write: bool, alone: bool = False) -> sqlite3.Connection:
