@@ -54,7 +54,7 @@ def main() -> None:
         data.mkdir(mode=0o700)
         scale = str(Path(__file__).with_name("scale.py"))
         subprocess.run([sys.executable, scale, "--fill", str(data), str(wanted.checks)], check=True)
-        print(f"\n## {wanted.checks:,} checks, all saved at once\n")
+        print(f"\n## {wanted.checks:,} checks, as a daemon saved them\n")
         starts(data)
         saved = done("save", data)
         print(f"\n## Saving {wanted.checks // 100:,} that have changed, {SAVES} times\n")

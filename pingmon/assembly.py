@@ -49,7 +49,7 @@ from pingmon.http.api_call import ApiSettings
 from pingmon.http.badges import Badges
 from pingmon.http.home import Home
 from pingmon.http.keys import new_id
-from pingmon.http.ping import Pings, PingSettings
+from pingmon.http.ping import PingIntake, PingSettings
 from pingmon.http.redaction import redacted
 from pingmon.http.root import Root, voice
 from pingmon.http.shown_url import ShownUrl
@@ -110,7 +110,7 @@ def assembled(
     parts, take_parts = _parts(reactor, config, monitor, journal, lambda: configured or base_url_of(listeners))
     access_log = _access_log(config, monitor)
     root, take_limits = _root(reactor, config, parts, journal)
-    pings = Pings(parts.monitor, _ping_settings(config), new_id=lambda: new_id(os.urandom))
+    pings = PingIntake(parts.monitor, _ping_settings(config), new_id=lambda: new_id(os.urandom))
     door = _door(reactor, config, root, pings, access_log)
     parts.alarms.behind = door.behind
     owners_root, take_owners_limits = _root(reactor, config, parts, journal, keyless=True)
@@ -269,7 +269,7 @@ def _origins(config: Config, resolver: Resolver) -> Origins | None:
 # --- the door -----------------------------------------------------------------------------------------------------
 
 
-def _door(reactor: Any, config: Config, root: Root, pings: Pings, access_log: AccessLog) -> Door:
+def _door(reactor: Any, config: Config, root: Root, pings: PingIntake, access_log: AccessLog) -> Door:
     settings = DoorSettings(
         request_deadline_s=config.http.request_deadline,
         idle_timeout_s=config.http.idle_timeout,

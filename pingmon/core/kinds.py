@@ -23,7 +23,7 @@ from pingmon.core.world import World
 _DEFAULT: Final = CheckSpec()
 
 
-class Kind(Struct, frozen=True):
+class SavedKind(Struct, frozen=True):
     """How parts of one kind are kept.
 
     `decode` reads a JSON array of them; `kept` is where the world has them by their ids; `put` keeps one.
@@ -89,12 +89,14 @@ class Reader:
                 force_setattr(spec, "tz", once(spec.tz, spec.tz))
 
 
-def _kind(type: type[Struct], kept: Callable[[World], Mapping[str, Any]], put: Callable[[World, Any], None]) -> Kind:
-    return Kind(msgspec.json.Decoder(list[type]).decode, kept, put)  # type: ignore[valid-type]
+def _kind(
+    type: type[Struct], kept: Callable[[World], Mapping[str, Any]], put: Callable[[World, Any], None]
+) -> SavedKind:
+    return SavedKind(msgspec.json.Decoder(list[type]).decode, kept, put)  # type: ignore[valid-type]
 
 
-KINDS: Final[dict[str, Kind]] = {
-    "daemon": Kind(
+KINDS: Final[dict[str, SavedKind]] = {
+    "daemon": SavedKind(
         msgspec.json.Decoder(list[Daemon]).decode,
         kept=lambda world: {DAEMON: world.daemon},
         put=World.put_daemon,
@@ -108,7 +110,7 @@ KINDS: Final[dict[str, Kind]] = {
     "check": _kind(Check, lambda world: world.checks, World.put_check),
     "partner": _kind(Partner, lambda world: world.partners, World.put_partner),
     "site": _kind(Site, lambda world: world.sites, World.put_site),
-    "notification": Kind(
+    "notification": SavedKind(
         msgspec.json.Decoder(list[Notification]).decode,
         kept=lambda world: world.owed,
         put=World.owe,

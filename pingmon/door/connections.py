@@ -21,7 +21,7 @@ from pingmon.door.access_log import Logged
 from pingmon.door.http1 import Channel
 from pingmon.door.http2 import Http2
 from pingmon.door.lifetime import Lifetime, Verdict
-from pingmon.door.line import Cuttable, Peer
+from pingmon.door.line import Cuttable, FarEnd
 from pingmon.door.outlet import Outlet
 from pingmon.door.peers import host_of
 from pingmon.door.places import Places
@@ -53,17 +53,18 @@ class Connection(Protocol):
 
     `held`: what has come and has to wait, for a turn, for the answer to the request before it, or for the client to
     read. `overflowing`: requests that have sent too much. `unmet`: TLS has not been let begin. `in_line`: see `turns`.
-    `lost`: it is gone. `_quick`: the quick way, until it is left. `_part`: a plain request whose body is not whole.
+    `lost`: it is gone. `_quick`: the quick way, until it is left. `_part`: a plain request whose body is not whole
+    before there are `_wanted` bytes of it.
     """
 
     transport: Any
-    peer: Peer
+    peer: FarEnd
     in_line = False
     held = b""
     unmet = False
     lost = False
     _met = False
-    _part = b""
+    _wanted = 0
     _going_on = False
 
     def __init__(self, site: Site, watch: Watch, places: Places, group: str, quick: QuickWay | None) -> None:
@@ -75,6 +76,7 @@ class Connection(Protocol):
         self.channel: Channel | Http2 | None = None
         self.overflowing: list[Cuttable] = []
         self._quick = quick
+        self._part = bytearray()
         self._places = places
         self._group = group
         if watch.draining:
@@ -103,7 +105,10 @@ class Connection(Protocol):
             self._pace()
             return
         if self._part:
-            data, self._part = self._part + data, b""
+            self._part += data
+            if len(self._part) < self._wanted:
+                return
+            data, self._part = bytes(self._part), bytearray()
         self.held = data
         if not self._met:
             self._meet()
@@ -132,9 +137,10 @@ class Connection(Protocol):
         self.lost = True
         if not (self._going_on or isinstance(self.channel, Http2)):
             while self.held and self.go_on(-math.inf) and self.life.state() == "arriving":
-                pass  # a request that has come before the end counts, with all of its body
+                pass  # the request that has come before the end counts, with all of its body; those behind it do not
             if self._part:
                 self._leave_quick_way()
+        self.life.gone(self)
         self.life.drops = True
         self.outlet.forget()
         channel, self.channel = self.channel, None
@@ -175,12 +181,12 @@ class Connection(Protocol):
     def _feed(self) -> None:
         if self.channel is None and self._quick is not None and self._go_quickly(self._quick):
             return
-        channel, piece, self.held = self.channel or self._choose(), self.held, b""
-        if len(piece) > channel.bite:
-            piece, self.held = piece[: channel.bite], piece[channel.bite :]
-        if isinstance(channel, Channel):
-            self.life.opens(self, self.watch.tick)
         try:
+            channel, piece, self.held = self.channel or self._choose(), self.held, b""
+            if len(piece) > channel.bite:
+                piece, self.held = piece[: channel.bite], piece[channel.bite :]
+            if isinstance(channel, Channel):
+                self.life.opens(self, self.watch.tick)
             rest = channel.feed(piece)
             if self.overflowing:
                 for request in self.overflowing:
@@ -213,7 +219,7 @@ class Connection(Protocol):
         address = self.transport.getPeer()
         addr = host_of(address)
         scheme = "https" if self.outlet.secure else "http"
-        self.peer = Peer(address, (addr, scheme), self.watch.trusted.trusts(addr))
+        self.peer = FarEnd(address, (addr, scheme), self.watch.trusted.trusts(addr))
         if self._speaks_http2():
             self._quick = None
 
@@ -228,7 +234,7 @@ class Connection(Protocol):
     def _choose(self) -> Channel | Http2:
         """The channel for what is spoken, which from now on gets all that comes."""
         self._quick = None
-        self.outlet.settle()
+        self.outlet.take_buffer()
         if self._speaks_http2():
             channel: Any = Http2(self)
             channel.requestFactory = self._stream_request
@@ -241,7 +247,7 @@ class Connection(Protocol):
         channel.makeConnection(self.transport)
         if isinstance(channel, Http2):
             self.transport.registerProducer(channel, True)
-        self.outlet.produces = True
+        self.outlet.taken_over()
         chosen: Channel | Http2 = channel
         return chosen
 
@@ -250,23 +256,25 @@ class Connection(Protocol):
     def _go_quickly(self, quick: QuickWay) -> bool:
         """Whether what is held begins with a plain request: then it is taken, or kept until its body is whole."""
         data = self.held
-        head = quick.head(data)
-        if head is None:
-            return False
-        end = head.size + head.length
-        if len(data) < end:
-            self.held, self._part = b"", data
-            self.life.opens(self, self.watch.tick)
-        else:
-            self.held = data[end:]
-            self.life.whole(self)
-            quick.take(self, head, data)
+        try:
+            head = quick.head(data)
+            if head is None:
+                return False
+            self._wanted = head.size + head.length
+            if len(data) < self._wanted:
+                self.held, self._part = b"", bytearray(data)
+                self.life.opens(self, self.watch.tick)
+            else:
+                self.held = data[self._wanted :]
+                self.life.whole(self)
+                quick.take(self, head, data)
+        except Exception:  # noqa: BLE001 - the outer guard of what comes in
+            self.fail()
         return True
 
     def _leave_quick_way(self) -> None:
         """What has come of a request is not plain after all, as no more of it will come."""
-        self.held, self._part = self._part, b""
-        self._choose()
+        self.held, self._part, self._quick = bytes(self._part), bytearray(), None
         self._feed()
 
     def log(self, request: Logged) -> None:

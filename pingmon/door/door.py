@@ -18,7 +18,7 @@ from twisted.web.resource import IResource
 from pingmon.door.access_log import AccessLog
 from pingmon.door.connections import Connection, Refused
 from pingmon.door.dates import Dates
-from pingmon.door.front import Front, has_front
+from pingmon.door.front import Front
 from pingmon.door.intake import Intake
 from pingmon.door.limits import DoorSettings
 from pingmon.door.peers import group_of, host_of
@@ -59,7 +59,7 @@ class Door(server.Site):
         self.settings = settings
         self.watch = Watch(settings, reactor, dates, intake, voice)
         self.places = Places(settings.max_connections)
-        self._front = Front(reactor, self) if settings.front and has_front(reactor) else None
+        self._front = Front(reactor, self) if intake is not None and settings.front else None
         self._quick = None if intake is None else QuickWay(intake, settings.body_cap)
         self._access_log = access_log
 

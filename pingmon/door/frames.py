@@ -28,7 +28,7 @@ REQUEST_EARNS: Final = 3
 """A request that is taken gives this back; so one that is reset at once has cost more than it gave."""
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """What frames are for. There are more kinds, which nobody needs to know."""
 
     DATA = 0
@@ -47,14 +47,14 @@ class Frame(Struct, frozen=True):
     @property
     def ends_head(self) -> bool:
         """Whether the head of a request (or its trailer) is complete with it."""
-        return self.kind in (Kind.HEADERS, Kind.CONTINUATION) and bool(self.flags & END_HEADERS)
+        return self.kind in (FrameKind.HEADERS, FrameKind.CONTINUATION) and bool(self.flags & END_HEADERS)
 
 
 def cost(frame: Frame) -> int:
     """How much a client has to be good for to send this frame; 0 if it brings something."""
-    if frame.kind == Kind.RST_STREAM:
+    if frame.kind == FrameKind.RST_STREAM:
         return RESET_COST
-    if frame.kind != Kind.DATA or (frame.flags & PADDED and frame.length <= PADDING_MAX):
+    if frame.kind != FrameKind.DATA or (frame.flags & PADDED and frame.length <= PADDING_MAX):
         return 1
     return 1 if frame.length == 0 and not frame.flags & END_STREAM else 0
 

@@ -3,14 +3,14 @@
     port of Twisted's ─▶ `Front` accepts ─▶ `Bare`, a socket and nothing else ─▶ the connection, on its quick way
                                               └─▶ Twisted's transport, as soon as somebody needs more of it
 
-Cron jobs open a connection for each ping, and what Twisted does to accept, poll and close one costs more than the ping.
-All sockets of the front are polled by an epoll of its own, which the reactor sees as one descriptor. A bare socket has
-no buffer: whoever cannot send at once, or asks for anything but a plain request, is handed to the reactor
-(`adoptStreamConnection`), and the connection goes on as it was. Where there is no epoll, all is Twisted's.
+Cron jobs open a connection for each ping, and to accept, poll and close one costs Twisted more than the ping. The front
+has an epoll of its own, which the reactor sees as one descriptor. A bare socket has no buffer: who cannot be sent to at
+once, or asks for more than a plain request, is given to the reactor. Where there is no epoll, all is Twisted's.
 """
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 import struct
@@ -23,23 +23,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pingmon.door.limits import READ_MAX
+from pingmon.door.limits import ACCEPTS, READ_MAX
 from pingmon.door.peers import address_of
 
-ACCEPTS: Final = 200
-"""Callers that are accepted in one turn of the loop: in 25 of them more than a port's queue holds (see `alarms`)."""
-
-_RESET: Final = struct.pack("ii", 1, 0)
 _LOST: Final = Failure(ConnectionLost())
 _DONE: Final = Failure(ConnectionDone())
 _ABORTED: Final = Failure(ConnectionAborted())
 
 log = Logger()
-
-
-def has_front(reactor: Any) -> bool:
-    """Whether a front can be had here."""
-    return hasattr(select, "epoll") and IReactorFDSet.providedBy(reactor)
+_guard: Final = log.failureHandler("at the front")
 
 
 @implementer(IReadDescriptor)
@@ -54,12 +46,13 @@ class Front:
         self._ending: list[tuple[Bare, Failure]] = []
 
     def take(self, port: Any) -> None:
-        """Accept from now on in the stead of `port`, which Twisted listens on and closes."""
-        if self._epoll is None:
-            self._epoll = select.epoll()
-            self.reactor.addReader(self)
-        port.stopReading()
-        self.poll(port.fileno(), _Entrance(self, port, self._factory))
+        """Accept from now on in the stead of `port`, which Twisted listens on and closes, where that is possible."""
+        if hasattr(select, "epoll") and IReactorFDSet.providedBy(self.reactor):
+            if self._epoll is None:
+                self._epoll = select.epoll()
+                self.reactor.addReader(self)
+            port.stopReading()
+            self.poll(port.fileno(), _Entrance(self, port, self._factory))
 
     def close(self) -> None:
         """Poll no more; whoever is there has to have been closed."""
@@ -86,11 +79,11 @@ class Front:
         return "front"
 
     def doRead(self) -> None:
-        """Called by the reactor: somebody has called, or has sent something."""
-        for number, _ in self._epoll.poll(0, len(self.there)):
-            who = self.there.get(number)
-            if who is not None:  # one before it may have ended it
-                who.ready()
+        """Called by the reactor: somebody has called, or has sent something. An error here would end the front."""
+        for number, _ in self._epoll.poll(0, len(self.there) or 1):
+            if (who := self.there.get(number)) is not None:  # one before it may have ended it
+                with _guard:
+                    who.ready()
 
     def end(self, who: Bare, why: Failure) -> None:
         """Have `who` told that it has ended, in the next turn, when nobody is in the middle of something."""
@@ -101,10 +94,16 @@ class Front:
     def _end_all(self) -> None:
         ending, self._ending = self._ending, []
         for who, why in ending:
-            who.lose(why)
+            with _guard:
+                who.lose(why)
 
     def connectionLost(self, reason: Failure) -> None:
+        """Called by the reactor when it cannot poll the front any more. Twisted accepts again."""
+        log.error("the front has ended; callers are met by Twisted from now on")
+        ports = [who.port for who in self.there.values() if isinstance(who, _Entrance)]
         self.close()
+        for port in ports:
+            port.startReading()
 
 
 class _Entrance:
@@ -112,39 +111,42 @@ class _Entrance:
 
     def __init__(self, front: Front, port: Any, factory: IProtocolFactory) -> None:
         self._front = front
-        self._port = port
+        self.port = port
         self._factory: Any = factory
 
     def ready(self) -> None:
         """Accept who has called. If that fails, Twisted's port tries: it knows what to do when descriptors run out."""
-        listening = self._port.socket
+        listening = self.port.socket
         for _ in range(ACCEPTS):
             try:
                 accepted, name = listening.accept()
             except BlockingIOError:
                 return
             except OSError:
-                self._port.doRead()
+                self.port.doRead()
                 return
-            try:
+            with _guard:
                 self._meet(accepted, name)
-            except Exception:  # noqa: BLE001 - the outer guard of who calls
-                log.failure("while meeting a caller")
-                accepted.close()
 
     def _meet(self, accepted: socket.socket, name: tuple[Any, ...]) -> None:
         accepted.setblocking(False)
-        peer = address_of(name)
-        connection = self._factory.buildProtocol(peer)
+        connection = self._factory.buildProtocol(peer := address_of(name))
         bare = Bare(self._front, accepted, peer, connection)
-        self._front.poll(accepted.fileno(), bare)
-        connection.makeConnection(bare)
+        try:
+            self._front.poll(accepted.fileno(), bare)
+            connection.makeConnection(bare)
+        except BaseException:
+            bare.lose(_ABORTED)
+            raise
 
 
 class Bare:
-    """One caller's socket, as far as a connection on its quick way needs a transport."""
+    """One caller's socket, as far as a connection on its quick way needs a transport.
 
-    __slots__ = ("_connection", "_front", "_peer", "_socket", "bufferSize", "disconnecting", "gone")
+    `detached`: it has ended, or Twisted has it, or could not take it.
+    """
+
+    __slots__ = ("_connection", "_front", "_peer", "_socket", "bufferSize", "detached", "disconnecting")
 
     def __init__(self, front: Front, accepted: socket.socket, peer: IAddress, connection: Any) -> None:
         self._front = front
@@ -152,7 +154,7 @@ class Bare:
         self._peer = peer
         self._connection = connection
         self.bufferSize = READ_MAX
-        self.disconnecting = self.gone = False
+        self.detached = self.disconnecting = False
 
     def getPeer(self) -> IAddress:
         return self._peer
@@ -171,16 +173,17 @@ class Bare:
         except OSError:
             self.lose(_LOST)
             return
+        connection = self._connection
         try:
             if data:
-                self._connection.dataReceived(data)
+                connection.dataReceived(data)
             else:
-                self._connection.readConnectionLost()
+                connection.readConnectionLost()
                 if not self.disconnecting:
                     self.pauseProducing()
-        except Exception:  # noqa: BLE001 - the outer guard of what comes
-            log.failure("while reading from a caller")
-            self.abortConnection()
+        except BaseException:
+            connection.transport.abortConnection()
+            raise
 
     def writeSomeData(self, data: bytes) -> int:
         """Send as much of `data` as the socket takes; how much that is."""
@@ -190,13 +193,11 @@ class Bare:
             return 0
 
     def pauseProducing(self) -> None:
-        """Read no more."""
-        if not self.gone:
+        if not self.detached:
             self._front.poll_no_more(self._socket.fileno())
 
     def resumeProducing(self) -> None:
-        """Read again."""
-        if not (self.gone or self.disconnecting):
+        if not (self.detached or self.disconnecting):
             self._front.poll(self._socket.fileno(), self)
 
     def loseConnection(self) -> None:
@@ -204,31 +205,35 @@ class Bare:
         self._end(_DONE)
 
     def abortConnection(self) -> None:
-        """Close at once, with a reset."""
-        if not self.gone:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        if not self.detached:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._end(_ABORTED)
 
     def give_up(self) -> None:
-        """Have Twisted make a transport of this socket, and of the connection its protocol."""
+        """Become a transport of Twisted's, unless this is the end anyway. Raises OSError if no descriptor is free."""
+        if self.detached or self.disconnecting:
+            return
+        goes_on, factory = self._connection, self._connection.factory
+        heir = Factory.forProtocol(lambda: goes_on)
         self.pauseProducing()
-        self.gone = True
-        family, number, goes_on = self._socket.family, self._socket.fileno(), self._connection
         try:
-            self._front.reactor.adoptStreamConnection(number, family, Factory.forProtocol(lambda: goes_on))
-        except OSError:  # the other end has gone already
-            self._front.end(self, _LOST)
+            self._front.reactor.adoptStreamConnection(self._socket.fileno(), self._socket.family, heir)
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                raise
+            self._front.end(self, _LOST)  # the other end has gone already
         else:
             self._connection = None
             self._socket.close()
+        goes_on.factory, self.detached = factory, True  # or it would live in a circle with the one that gave it
 
     def _nothing(self, *_: object) -> None:
         """What matters only to those who have a buffer."""
 
-    write = registerProducer = unregisterProducer = _nothing
+    write = writeSequence = registerProducer = unregisterProducer = _nothing
 
     def _end(self, why: Failure) -> None:
-        if not (self.gone or self.disconnecting):
+        if not (self.detached or self.disconnecting):
             self.disconnecting = True
             self._front.end(self, why)
 
@@ -236,7 +241,9 @@ class Bare:
         """Tell the connection that this is the end, unless it goes on with another transport."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            self.gone = True
-            self._front.there.pop(self._socket.fileno(), None)  # closing it ends the polling
-            connection.connectionLost(why)
-            self._socket.close()
+            self.detached = True
+            self._front.there.pop(self._socket.fileno(), None)  # closing the only copy ends the polling
+            try:
+                connection.connectionLost(why)
+            finally:
+                self._socket.close()

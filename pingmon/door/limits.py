@@ -12,6 +12,9 @@ HEADERS_MAX: Final = 100
 HEAD_BYTES_MAX: Final = 16_384
 """Bytes of a request's header fields, and of its first line."""
 
+ACCEPTS: Final = 200
+"""Callers that the front accepts in one turn of the loop: in 25 of them more than a port's queue holds (`alarms`)."""
+
 READ_MAX: Final = 8192
 """Bytes that are read at a time, instead of Twisted's 65,536; also how much of an answer may wait for its reader."""
 

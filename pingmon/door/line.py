@@ -14,7 +14,7 @@ from pingmon.door.peers import Caller, asked
 from pingmon.door.watch import Watch
 
 
-class Peer(Struct, frozen=True):
+class FarEnd(Struct, frozen=True):
     """The other end of a connection. `trusted`: it is a proxy whose reports count."""
 
     address: IAddress
@@ -40,7 +40,7 @@ class Line(Protocol):
     @property
     def life(self) -> Lifetime: ...
     @property
-    def peer(self) -> Peer: ...
+    def peer(self) -> FarEnd: ...
     @property
     def lost(self) -> bool: ...
 
@@ -75,11 +75,11 @@ class Line(Protocol):
         """Something went wrong that nobody expected."""
 
 
-def caller(peer: Peer, watch: Watch, headers: Headers) -> Caller:
+def caller(peer: FarEnd, watch: Watch, headers: Headers) -> Caller:
     """Who asks, as a trusted proxy reports it if it is one that called."""
     return watch.trusted.caller(*peer.caller, headers) if peer.trusted else peer.caller
 
 
-def forwarded(peer: Peer, headers: Headers) -> tuple[str, str]:
+def forwarded(peer: FarEnd, headers: Headers) -> tuple[str, str]:
     """The scheme and the host that a trusted proxy was asked with; "" without one, and for what it does not say."""
     return asked(headers) if peer.trusted else ("", "")

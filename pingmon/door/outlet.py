@@ -1,4 +1,4 @@
-"""What a connection does with its transport: send, read or not, close. All transports are alike from here on."""
+"""What a connection does with its transport, be it bare, Twisted's, or wrapped in TLS: send, read or not, close."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ READ_SECURE_MAX: Final = 4096
 class Outlet:
     """`producer` is told when the client does not read what was sent.
 
-    `secure`: through TLS. `produces`: whether somebody is told, who may be a channel instead.
+    `secure`: through TLS.
     """
 
-    __slots__ = ("_at_once", "_producer", "_reads", "_socket", "produces", "secure", "transport")
+    __slots__ = ("_at_once", "_producer", "_produces", "_reads", "_socket", "secure", "transport")
 
     def __init__(self, producer: IPushProducer) -> None:
         self.transport: Any = None
         self.secure = False
-        self.produces = False
+        self._produces = False
         self._producer: IPushProducer | None = producer
         self._reads = True
         self._at_once: Callable[[bytes], object] | None = None
@@ -45,9 +45,9 @@ class Outlet:
         if not self.secure:
             self._at_once = getattr(transport, "writeSomeData", None)
 
-    def settle(self) -> None:
-        """A channel will write, as much as it likes: that takes a transport with a buffer."""
-        if isinstance(self.transport, Bare) and not self.transport.gone:
+    def take_buffer(self) -> None:
+        """More will be written than a socket takes at once: that needs a transport with a buffer."""
+        if isinstance(self.transport, Bare):
             self.transport.give_up()
         self._at_once = None
         self.produce(False)
@@ -58,7 +58,7 @@ class Outlet:
             sent = self._at_once(data)
             if sent == len(data):
                 return
-            self.settle()
+            self.take_buffer()
             data = data[sent:] if isinstance(sent, int) else data
         self.produce(True)
         self.transport.write(data)
@@ -74,12 +74,16 @@ class Outlet:
 
     def produce(self, produces: bool) -> None:
         """Have the producer told, or nobody any more."""
-        if produces is not self.produces:
-            self.produces = produces
+        if produces is not self._produces:
+            self._produces = produces
             if produces:
                 self.transport.registerProducer(self._producer, True)
             else:
                 self.transport.unregisterProducer()
+
+    def taken_over(self) -> None:
+        """A channel has registered itself, and is told in the producer's stead."""
+        self._produces = True
 
     def forget(self) -> None:
         """The connection has ended; nothing here keeps it in memory any more."""

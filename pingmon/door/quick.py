@@ -5,7 +5,7 @@ or a small one whose length is declared. All else goes the general way, with all
 plain: both ways mean the same. So two parsers cannot disagree, and there is nothing to smuggle between them.
 
 A job sends the same head each time, so heads are remembered, but only those that the intake found something for:
-strangers can push nobody's out.
+who knows no check can push nobody's out.
 """
 
 from __future__ import annotations
@@ -26,9 +26,13 @@ from pingmon.door.plain import OUR_FAULT, Answer
 HEAD_MAX: Final = 2048
 """Bytes of a head that may be plain."""
 
+FIELDS_MAX: Final = 24
+"""Header fields of a head that may be plain. The general way takes more (`limits.HEADERS_MAX`); curl sends three."""
+
 REMEMBERED: Final = 16_384
 REMEMBERED_BYTES: Final = 512
-"""Heads that are remembered, and how long one of them may be: 8 MiB with all that is read from them, at most twice."""
+"""Heads that are remembered, and how long one of them may be. So many of curl's take 16 MiB. Somebody who knows a check
+can make them take 69 MiB, and no more."""
 
 BODY_MAX: Final = 65_536
 """Bytes of a body that may be plain; it is collected until it is whole."""
@@ -48,7 +52,7 @@ CLOSES: Final = {b"": False, b"keep-alive": False, b"close": True}
 log = Logger()
 
 
-class Head(Struct, frozen=True, gc=False):
+class PlainHead(Struct, frozen=True, gc=False):
     """A plain head of `size` bytes, which a body of `length` bytes follows. The names of `fields` are lower case."""
 
     method: bytes
@@ -61,7 +65,7 @@ class Head(Struct, frozen=True, gc=False):
     size: int
 
 
-def plain_head(head: bytes) -> Head | None:
+def plain_head(head: bytes) -> PlainHead | None:
     """What the bytes of a whole head say, up to and with the empty line; None if they are not plain."""
     found = _head(head) if len(head) <= HEAD_MAX else None
     if found is None:
@@ -73,11 +77,11 @@ def plain_head(head: bytes) -> Head | None:
         fields[name.lower()] = value.strip(b" \t")
     length = fields.get(b"content-length", b"0")
     closes = CLOSES.get(fields.get(b"connection", b"").lower())
-    if len(fields) != lines.count(b"\r\n") or not NOT_PLAIN.isdisjoint(fields) or closes is None:
+    if len(fields) != lines.count(b"\r\n") or len(fields) > FIELDS_MAX or not NOT_PLAIN.isdisjoint(fields):
         return None
-    if not _length(length) or int(length) > BODY_MAX:
+    if closes is None or not _length(length) or int(length) > BODY_MAX:
         return None
-    return Head(method, target, path, query or b"", fields, int(length), closes, len(head))
+    return PlainHead(method, target, path, query or b"", fields, int(length), closes, len(head))
 
 
 class QuickWay:
@@ -86,9 +90,9 @@ class QuickWay:
     def __init__(self, intake: Intake, cap: int) -> None:
         self._intake = intake
         self._cap = cap
-        self._remembered: dict[bytes, Head] = {}
+        self._remembered: dict[bytes, PlainHead] = {}
 
-    def head(self, data: bytes) -> Head | None:
+    def head(self, data: bytes) -> PlainHead | None:
         """The head that `data` begins with, if it is whole and plain and the intake wants it."""
         head = self._remembered.get(data)
         if head is not None:
@@ -103,7 +107,7 @@ class QuickWay:
         head = plain_head(raw)
         return head if head is not None and head.length <= self._cap and self._intake.wants(head.path) else None
 
-    def take(self, line: Line, head: Head, data: bytes) -> None:
+    def take(self, line: Line, head: PlainHead, data: bytes) -> None:
         """Hand the request with this head that `data` begins with to the intake."""
         kept = min(head.length, self._intake.keeps)
         request = QuickRequest(line, head, data[head.size : head.size + kept] if kept else b"")
@@ -115,7 +119,7 @@ class QuickWay:
         if known and head.size <= REMEMBERED_BYTES:
             self._remember(data[: head.size], head)
 
-    def _remember(self, raw: bytes, head: Head) -> None:
+    def _remember(self, raw: bytes, head: PlainHead) -> None:
         remembered = self._remembered
         if raw not in remembered:
             if len(remembered) >= REMEMBERED:
@@ -130,12 +134,13 @@ class QuickRequest:
 
     clientproto = b"HTTP/1.1"
 
-    def __init__(self, line: Line, head: Head, kept: bytes) -> None:
+    def __init__(self, line: Line, head: PlainHead, kept: bytes) -> None:
         self.head = head
         self.method = head.method
         self.path = head.path
         self.query = head.query
         self.came = head.length
+        self.code = 0
         self._kept = kept
         self._line = line
 
@@ -174,6 +179,9 @@ class QuickRequest:
         line.answered()
 
     def failed(self, failure: Failure) -> None:
-        """Our fault: logged with its traceback, answered without."""
+        """Our fault: logged with its traceback, and answered without if that has not begun."""
         log.failure("while answering a request", failure)
-        self.answer(OUR_FAULT)
+        if self.code:
+            self._line.fail()
+        else:
+            self.answer(OUR_FAULT)

@@ -67,7 +67,7 @@ class Turns:
         return bool(self._first)
 
     def has_time(self) -> bool:
-        """Whether more can be done in this turn."""
+        """Whether more can be done before those who wait have a turn."""
         return self._spent_s < TURN_S
 
     def spend(self, seconds: float) -> None:
@@ -89,14 +89,16 @@ class Turns:
 
     def _turn(self) -> None:
         self._next, self._spent_s = None, 0.0
-        for line in (self._first, self._again):
-            for number in range(len(line)):
-                if not line or (number and not self.has_time()):  # one of each, however long the others take
-                    break
-                self._serve(line.popleft())
-        self._spent_s = 0.0
-        if self._first or self._again:
-            self._turn_soon()
+        try:
+            for line in (self._first, self._again):
+                for number in range(len(line)):
+                    if not line or (number and not self.has_time()):  # one of each, however long the others take
+                        break
+                    self._serve(line.popleft())
+        finally:
+            self._spent_s = 0.0
+            if self._first or self._again:
+                self._turn_soon()
 
     def _serve(self, guest: Guest) -> None:
         guest.in_line = False

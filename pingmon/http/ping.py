@@ -1,4 +1,4 @@
-"""Pings: the one request that must always work, and fast.
+"""PingIntake: the one request that must always work, and fast.
 
 A ping is judged (which check, exit status, run id, rate), given its meaning, and submitted to the log; it is answered
 200 only when the log has it on disk. Nothing on the way waits for the client: once a ping is submitted it counts,
@@ -99,7 +99,7 @@ class _Waiter:
             self._request.failed(Failure())
 
 
-class Pings:
+class PingIntake:
     """The door's intake. `new_id` makes the id of a check that a ping may create (a random lower-case UUID)."""
 
     def __init__(self, monitor: Monitor, settings: PingSettings, *, new_id: Callable[[], Id]) -> None:

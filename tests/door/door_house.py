@@ -29,7 +29,7 @@ from pingmon.door.front import Bare
 from pingmon.door.limits import DoorSettings
 from pingmon.http.badges import Badges
 from pingmon.http.home import Home
-from pingmon.http.ping import Pings, PingSettings
+from pingmon.http.ping import PingIntake, PingSettings
 from pingmon.http.redaction import redacted
 from pingmon.http.root import Root, voice
 from pingmon.http.shown_url import ShownUrl
@@ -187,7 +187,9 @@ class Called:
 
     def deliver(self) -> None:
         """Have what came read, as far as anybody reads."""
-        while self.polled and not (self.bare.gone or self.bare.disconnecting) and (self.came or self.ends is not None):
+        while (
+            self.polled and not (self.bare.detached or self.bare.disconnecting) and (self.came or self.ends is not None)
+        ):
             self.bare.ready()
         if self.adopted and not self.wire.closed and self.came:
             came, self.came = self.came, b""
@@ -256,10 +258,9 @@ class Line:
     def hang_up(self) -> None:
         if self.met is None:
             self.wire.lost()
-        elif not self.met.bare.gone:
+        else:
             self.met.ends = ConnectionResetError()
-            while not self.met.bare.gone:
-                self.met.bare.disconnecting = False
+            while not (self.met.bare.detached or self.met.bare.disconnecting):
                 self.met.bare.ready()
 
     def end(self) -> None:
@@ -342,7 +343,7 @@ class House:
         self.submit(CHECK, CheckCreated(PROJECT, CheckSpec(name="Backup", slug="backup")))
         self.journal.at_once = at_once
         self.monitor.listen(lambda entry, outcome: self.entries.append(entry))
-        self.ping = Pings(self.monitor, pings or PingSettings(), new_id=self.new_id)
+        self.ping = PingIntake(self.monitor, pings or PingSettings(), new_id=self.new_id)
         self.root = Root(Echo())
         self.problems: list[Problem] = []
         self.root.putChild(b"", Home("9.9", ShownUrl(""), lambda: self.problems))

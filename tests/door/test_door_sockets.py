@@ -35,7 +35,7 @@ from pingmon.core.parts import Outcome
 from pingmon.door.dates import Dates
 from pingmon.door.door import Door
 from pingmon.door.limits import DoorSettings
-from pingmon.http.ping import Pings, PingSettings
+from pingmon.http.ping import PingIntake, PingSettings
 from pingmon.http.root import Root
 from pingmon.journal import MemoryJournal
 from pingmon.monitor import Monitor
@@ -86,7 +86,7 @@ class Served:
         monitor.submit(CHECK, CheckCreated(PROJECT, CheckSpec(slug="backup")))
         self.entries: list[Entry] = []
         monitor.listen(lambda entry, outcome: self.entries.append(entry))
-        ping = Pings(monitor, PingSettings(), new_id=lambda: "")
+        ping = PingIntake(monitor, PingSettings(), new_id=lambda: "")
         self.door = Door(Root(Echo()), settings, reactor, Dates(wall_seconds), intake=ping)
         self.door.noisy = False
         self.number = 0

@@ -48,7 +48,7 @@ class Hostile:
 
     @property
     def frames(self) -> Iterator[tuple[int, int, bytes]]:
-        """Kind, stream and contents of all that came."""
+        """FrameKind, stream and contents of all that came."""
         rest = self.came
         while rest:
             end = 9 + int.from_bytes(rest[:3], "big")

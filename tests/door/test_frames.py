@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.door.frames import PREFACE, REQUEST_EARNS, RESET_COST, Frame, Frames, Kind, cost
+from pingmon.door.frames import PREFACE, REQUEST_EARNS, RESET_COST, Frame, FrameKind, Frames, cost
 
 HEADS = st.builds(Frame, st.integers(0, 255), st.integers(0, 255), st.integers(0, 40))
 
@@ -47,19 +47,19 @@ def test_a_turn_ends_where_a_frame_ends(frames: list[Frame]) -> None:
 @pytest.mark.parametrize(
     ("frame", "expected"),
     [
-        (Frame(Kind.DATA, 0, 1), 0),
-        (Frame(Kind.DATA, 1, 0), 0),
-        (Frame(Kind.DATA, 0, 0), 1),
-        (Frame(Kind.DATA, 8, 256), 1),
-        (Frame(Kind.DATA, 8, 257), 0),
-        (Frame(Kind.HEADERS, 5, 20), 1),
-        (Frame(Kind.CONTINUATION, 4, 20), 1),
+        (Frame(FrameKind.DATA, 0, 1), 0),
+        (Frame(FrameKind.DATA, 1, 0), 0),
+        (Frame(FrameKind.DATA, 0, 0), 1),
+        (Frame(FrameKind.DATA, 8, 256), 1),
+        (Frame(FrameKind.DATA, 8, 257), 0),
+        (Frame(FrameKind.HEADERS, 5, 20), 1),
+        (Frame(FrameKind.CONTINUATION, 4, 20), 1),
         (Frame(2, 0, 5), 1),
         (Frame(4, 0, 6), 1),
         (Frame(6, 0, 8), 1),
         (Frame(8, 0, 4), 1),
         (Frame(0xF0, 0, 0), 1),
-        (Frame(Kind.RST_STREAM, 0, 4), RESET_COST),
+        (Frame(FrameKind.RST_STREAM, 0, 4), RESET_COST),
     ],
 )
 def test_what_brings_nothing_costs(frame: Frame, expected: int) -> None:
@@ -69,5 +69,5 @@ def test_what_brings_nothing_costs(frame: Frame, expected: int) -> None:
 
 def test_a_request_that_is_reset_at_once_costs_more_than_it_earns() -> None:
     """Or rapid resets would go on for ever; a request alone earns."""
-    head, reset = cost(Frame(Kind.HEADERS, 5, 20)), cost(Frame(Kind.RST_STREAM, 0, 4))
+    head, reset = cost(Frame(FrameKind.HEADERS, 5, 20)), cost(Frame(FrameKind.RST_STREAM, 0, 4))
     assert head < REQUEST_EARNS < head + reset

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import gc
 import socket
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,13 +13,18 @@ import pytest
 from twisted.internet import reactor as global_reactor
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IReactorFDSet
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
-from twisted.internet.testing import EventLoggingObserver
-from twisted.logger import globalLogPublisher
+from twisted.internet.testing import EventLoggingObserver, StringTransport
+from twisted.logger import LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
+from zope.interface import directlyProvides
 
-from pingmon.door.front import ACCEPTS, Front, has_front
+from pingmon.door.dates import Dates
+from pingmon.door.door import Door
+from pingmon.door.front import Front
+from pingmon.door.limits import ACCEPTS, DoorSettings
 from pingmon.door.peers import address_of
 from tests.door.door_house import House
 
@@ -27,9 +34,14 @@ NOBODY = Failure(ConnectionDone())
 class Said(Protocol):
     """Keeps what it is told. `does` is called with what comes."""
 
-    def __init__(self, does: Callable[[Said], object] = lambda said: None) -> None:
+    def __init__(self, does: Callable[[Said], object], fails: Callable[[], object]) -> None:
         self.does = does
+        self.fails = fails
+        self.ends: Callable[[], object] = lambda: None
         self.said: list[object] = []
+
+    def connectionMade(self) -> None:
+        self.fails()
 
     def dataReceived(self, data: bytes) -> None:
         self.said.append(data)
@@ -40,6 +52,7 @@ class Said(Protocol):
 
     def connectionLost(self, reason: Failure = NOBODY) -> None:
         self.said.append(type(reason.value).__name__)
+        self.ends()
 
 
 class Port:
@@ -58,6 +71,9 @@ class Port:
         number: int = self.socket.fileno()
         return number
 
+    def startReading(self) -> None:
+        self.reads = True
+
     def doRead(self) -> None:
         self.tried += 1
 
@@ -67,6 +83,7 @@ class Stage(Clock):
 
     def __init__(self) -> None:
         super().__init__()
+        directlyProvides(self, IReactorFDSet)
         self.readers: list[Front] = []
         self.met: list[Said] = []
         self.adopts: Callable[[], object] = lambda: None
@@ -74,6 +91,7 @@ class Stage(Clock):
         self.port = Port()
         self.front.take(self.port)
         self.does: Callable[[Said], object] = lambda said: None
+        self.fails: Callable[[], object] = lambda: None
 
     def addReader(self, reader: Front) -> None:
         self.readers.append(reader)
@@ -83,10 +101,12 @@ class Stage(Clock):
 
     def adoptStreamConnection(self, number: int, family: int, factory: Any) -> None:
         self.adopts()
-        factory.buildProtocol(None).said.append("adopted")
+        goes_on = factory.buildProtocol(None)
+        goes_on.transport = StringTransport()
+        goes_on.said.append("adopted")
 
     def buildProtocol(self, addr: object) -> Said:
-        self.met.append(Said(self.does))
+        self.met.append(Said(self.does, self.fails))
         return self.met[-1]
 
     def call(self, sent: bytes = b"") -> socket.socket:
@@ -100,6 +120,16 @@ class Stage(Clock):
         self.front.doRead()
         self.front.doRead()
         self.advance(0)
+
+
+@pytest.fixture
+def logged() -> Iterator[list[Any]]:
+    """What is logged."""
+    observer: Any = EventLoggingObserver()
+    events: list[Any] = observer._events
+    globalLogPublisher.addObserver(observer)
+    yield events
+    globalLogPublisher.removeObserver(observer)
 
 
 @pytest.fixture
@@ -156,19 +186,93 @@ def test_where_accepting_fails_twisted_tries(stage: Stage, why: int) -> None:
         assert len(stage.met) == 1
 
 
-def test_whoever_cannot_be_met_is_closed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault of ours keeps nobody else waiting."""
-    observer: Any = EventLoggingObserver()
-    globalLogPublisher.addObserver(observer)
-    monkeypatch.setattr(stage, "buildProtocol", lambda addr: 1 / 0)
+def test_a_fault_of_ours_costs_the_one_whom_it_meets(stage: Stage, logged: list[Any]) -> None:
+    """Whether it comes in meeting, reading or at the end; it is logged, and the front goes on."""
+    stage.fails = lambda: 1 / 0
     with stage.call() as caller:
+        assert stage.met[0].said == ["ConnectionAborted"]
         assert caller.recv(1) == b""
-    monkeypatch.undo()
+    stage.fails = lambda: None
     stage.does = lambda said: 1 / 0
     with stage.call(b"x"):
-        assert stage.met[0].said == [b"x", "ConnectionAborted"]
-    globalLogPublisher.removeObserver(observer)
-    assert [event["log_format"] for event in observer] == ["while meeting a caller", "while reading from a caller"]
+        assert stage.met[1].said == [b"x", "ConnectionAborted"]
+    stage.does = lambda said: None
+    with stage.call(b"y") as caller, stage.call(b"z") as other:
+        failing, fine = stage.met[2:]
+        failing.ends = lambda: 1 / 0
+        for said in (failing, fine):
+            said.transport.loseConnection()  # type: ignore[union-attr]
+        stage.go()
+        assert (caller.recv(1), other.recv(1)) == (b"", b"")
+    assert stage.readers == [stage.front]
+    assert [event["log_level"] for event in logged] == [LogLevel.critical] * 3
+
+
+def test_a_fault_after_twisted_has_taken_over(stage: Stage, logged: list[Any]) -> None:
+    """Ends the transport that there is then."""
+
+    def give_up_and_fail(said: Said) -> None:
+        said.transport.give_up()  # type: ignore[union-attr]
+        raise ZeroDivisionError
+
+    stage.does = give_up_and_fail
+    with stage.call(b"x"):
+        assert stage.met[0].said == [b"x", "adopted"]
+        transport: Any = stage.met[0].transport
+        assert transport.disconnecting or transport.disconnected
+    assert len(logged) == 1
+
+
+def test_the_reactor_that_ends_the_front_gives_the_ports_back(stage: Stage, logged: list[Any]) -> None:
+    """So that there is somebody who accepts, and it is said."""
+    stage.front.connectionLost(NOBODY)
+    assert stage.port.reads
+    assert [event["log_level"] for event in logged] == [LogLevel.error]
+
+
+def test_no_descriptor_is_free_for_twisted(stage: Stage) -> None:
+    """That is no end of the caller, who is still there to be closed; what he asked has had no effect."""
+    with stage.call(b"a"):
+        bare: Any = stage.met[0].transport
+
+        def full() -> None:
+            raise OSError(errno.EMFILE, "no")
+
+        stage.adopts = full
+        with pytest.raises(OSError, match="no"):
+            bare.give_up()
+        bare.abortConnection()
+        stage.go()
+        assert stage.met[0].said == [b"a", "ConnectionAborted"]
+
+
+def test_whoever_is_being_closed_is_not_given_up(stage: Stage) -> None:
+    """Or his end would be forgotten."""
+    with stage.call(b"a"):
+        bare: Any = stage.met[0].transport
+        bare.loseConnection()
+        bare.give_up()
+        stage.go()
+        assert stage.met[0].said == [b"a", "ConnectionDone"]
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+def test_what_has_ended_needs_no_garbage_collection(stage: Stage, given_up: bool) -> None:
+    """No circle is left, whoever was the transport at the end."""
+    gc.collect()
+    gc.disable()
+    try:
+        with stage.call(b"a"):
+            said = stage.met.pop()
+            bare: Any = said.transport
+            bare.give_up() if given_up else bare.loseConnection()
+            stage.go()
+            said.transport = None
+            gone = weakref.ref(said)
+            del said, bare
+            assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_who_ends_another_in_the_same_turn(stage: Stage) -> None:
@@ -246,15 +350,28 @@ def test_addresses_are_twisteds(stage: Stage) -> None:
     assert linked == IPv6Address("TCP", f"fe80::1%{socket.if_indextoname(1)}", 80, 0, 1)
 
 
-def test_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reactors without descriptors, systems without epoll, and operators who want none have Twisted's ports."""
-    reactor: Any = global_reactor
-    assert has_front(reactor)
-    assert not has_front(Clock())
-    monkeypatch.delattr("select.epoll")
-    assert not has_front(reactor)
-    with House() as house:
+def test_where_there_is_none(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reactors without descriptors, and systems without epoll, have Twisted's ports."""
+    for reactor, epoll in ((Clock(), True), (global_reactor, False)):
+        if not epoll:
+            monkeypatch.delattr("select.epoll")
         port: Any = Port()
-        house.door.meet(port)
+        anywhere: Any = reactor
+        front = Front(anywhere, None)  # type: ignore[arg-type]
+        front.take(port)
+        front.close()
+        assert port.reads
+        port.socket.close()
+
+
+@pytest.mark.parametrize(("front", "intake"), [(False, True), (True, False)])
+def test_who_wants_none(front: bool, intake: bool) -> None:
+    """An operator can do without, and an application without an intake has no use for it."""
+    with House() as house:
+        pings = house.ping if intake else None
+        reactor: Any = global_reactor
+        door = Door(house.root, DoorSettings(front=front), reactor, Dates(house.wall), intake=pings)
+        port: Any = Port()
+        door.meet(port)
         assert port.reads
         port.socket.close()

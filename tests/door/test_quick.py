@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ from pingmon.door.access_log import AccessLog
 from pingmon.door.connections import Connection
 from pingmon.door.dates import Dates
 from pingmon.door.limits import DoorSettings
-from pingmon.door.quick import BODY_MAX, HEAD_MAX, Head, plain_head
+from pingmon.door.quick import BODY_MAX, FIELDS_MAX, HEAD_MAX, PlainHead, plain_head
 from pingmon.http.ping import PingSettings
-from tests.door.door_house import CHECK, KEY, RID, UNKNOWN, House, Housed, Line
+from tests.door.door_house import CHECK, KEY, RID, UNKNOWN, House, Housed, InMemoryFront, Line
 
 pytestmark = pytest.mark.usefixtures("met_by")
 
@@ -45,7 +46,9 @@ def test_what_a_plain_head_says() -> None:
     head = f"POST /{KEY}/backup?rid={RID}&create=1 HTTP/1.1\r\nhost:x\r\nX-A: \t b c \r\nContent-Length: 12\r\n\r\n"
     path, query = f"/{KEY}/backup".encode(), f"rid={RID}&create=1".encode()
     fields = {b"host": b"x", b"x-a": b"b c", b"content-length": b"12"}
-    assert plain_head(head.encode()) == Head(b"POST", path + b"?" + query, path, query, fields, 12, False, len(head))
+    assert plain_head(head.encode()) == PlainHead(
+        b"POST", path + b"?" + query, path, query, fields, 12, False, len(head)
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,6 +88,7 @@ def test_what_a_plain_head_says() -> None:
         ("Host: x", f"Content-Length: {BODY_MAX + 1}"),
         ("Host: x", "Content-Length: 111111"),
         ("Host: x", "X: " + HEAD_MAX * "x"),
+        ("Host: x", "\r\n".join(f"x{number}: " for number in range(FIELDS_MAX))),
     ],
 )  # fmt: skip
 def test_what_is_not_plain(old: str, new: str) -> None:
@@ -121,6 +125,7 @@ FIELDS = st.lists(
             "X-Forwarded-For: 198.51.100.7", "X-Forwarded-For: 198.51.100.8", "X-Forwarded-Proto: https",
             "Forwarded: for=198.51.100.9;proto=https", "Content-Length: 3", "Content-Length: 003",
             "Content-Length: 3,3", "Transfer-Encoding: chunked", "X_y: z", "X y: z", " folded", "Te: trailers",
+            *("\r\n".join(f"x{number}:" for number in range(many)) for many in (20, 23, 98, 99, 100)),
         ]
     ),
     max_size=4,
@@ -283,6 +288,51 @@ def test_what_comes_while_a_ping_waits_for_the_log_waits_too() -> None:
             house.clock.advance(0)
             assert len(line.replies()) == answered
         assert line.wire.producerState == "producing"
+
+
+def test_a_body_that_drips_is_looked_at_once_more_when_it_is_whole() -> None:
+    """And not at each byte, which would take time in proportion to the square of their number."""
+    with House() as house:
+        way: Any = house.door._quick
+        looked: list[int] = []
+        head = way.head
+        way.head = lambda data: (looked.append(len(data)), head(data))[1]  # type: ignore[func-returns-value]
+        line = house.line()
+        line.send((POST % 50).encode())
+        for _ in range(50):
+            line.send(b"x")
+        assert line.reply().status == 200
+        assert len(looked) == 2
+
+
+@pytest.mark.parametrize("where", ["head", "log"])
+def test_a_fault_of_the_quick_way_ends_its_connection_only(where: str) -> None:
+    """Nobody is answered twice, and all others go on."""
+    with House() as house:
+        line, other = house.line(), house.line()
+        broken: Any = house.door._quick if where == "head" else house.door
+        setattr(broken, where, lambda _: 1 / 0)
+        line.send(PING)
+        delattr(broken, where)
+        assert line.closed
+        assert len(line.replies()) == (where == "log")
+        other.send(PING)
+        assert other.reply().status == 200
+        assert len(house.troubles()) == (where == "log")
+
+
+def test_who_asks_for_more_and_has_gone_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twisted cannot take over a socket whose other end has gone; what it asked is done, and nobody is answered."""
+    with House() as house:
+        line = house.line()
+
+        def gone(*_: object) -> None:
+            raise OSError(errno.ENOTCONN, "gone")
+
+        monkeypatch.setattr(InMemoryFront, "adoptStreamConnection", gone)
+        line.send(b"GET /api HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert line.closed == Line.FRONT
+        assert house.troubles() == []
 
 
 def test_our_own_fault_is_answered_without_its_details() -> None:

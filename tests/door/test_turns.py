@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pingmon.door.turns import SHARE_S, TURN_S, Turns
 from tests.door.door_house import Loop
 
@@ -130,3 +132,17 @@ def test_it_ends() -> None:
     turns.stop()
     turns.stop()
     assert clock.getDelayedCalls() == []
+
+
+def test_a_guest_that_fails_keeps_nobody_waiting() -> None:
+    """The others have their turn all the same, though nobody else has come."""
+    clock = Loop()
+    turns = Turns(clock)
+    failing, waiting = Guest(clock, 1), Guest(clock, 1)
+    failing.go_on = lambda until: 1 / 0  # type: ignore[method-assign,assignment,return-value]
+    turns.wait(failing)
+    turns.wait(waiting)
+    with pytest.raises(ZeroDivisionError):
+        clock.turn()
+    clock.turn()
+    assert waiting.steps == 0

@@ -110,9 +110,9 @@ def test_a_daemon_writes_anew_what_a_killed_one_may_not_have_synced(
     assert first.ping("job", "?create=1").status == 201
     old = note(first)
     disk.told("hangs")
+    size = (first.data / "journal.sqlite3-wal").stat().st_size
     waiting = threading.Thread(target=unanswered, args=(first,))
     waiting.start()
-    size = (first.data / "journal.sqlite3-wal").stat().st_size
     until(lambda: (first.data / "journal.sqlite3-wal").stat().st_size > size, "the commit to be written")
     first.kill()
     waiting.join()
