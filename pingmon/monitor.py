@@ -246,14 +246,13 @@ class Monitor:
 
     def _log_flip(self, outcome: Outcome) -> None:
         flip, subject = outcome.flip, outcome.check or outcome.site
-        if flip is None or subject is None:
+        # That something begins well is no news, and where jobs make their checks it would be most of the log.
+        if flip is None or subject is None or (flip.old, flip.new) == ("new", "up"):
             return
         # Of what keeps pingmon from seeing anything at all, the operator is told elsewhere, and once.
         disputed = flip.new == "unknown" and any(look.counts for look in flip.looks)
         silent = flip.new == "down" and not subject.spec.channels
-        # That something begins well is no news, and where jobs make their checks it would be most of the log.
-        begins = flip.old == "new" and flip.new == "up"
-        log = self.log.warn if disputed or silent else self.log.debug if begins else self.log.info
+        log = self.log.warn if disputed or silent else self.log.info
         why = why_of(flip)
         log(
             "{what} {id} ({name}) went {new}, was {old}{cause}{nobody}",
