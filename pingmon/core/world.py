@@ -264,6 +264,7 @@ class World:
             self._add_check(check, members[check.project])
         for id in self.checks.keys() & gone:
             self._forget(self.checks[id])
+        self._dirty["check"].clear()
 
     def list_saved(self) -> None:
         """List the checks, in the order of their birth."""
