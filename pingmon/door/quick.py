@@ -4,8 +4,9 @@ A strict pattern says what is plain: HTTP/1.1, GET, HEAD or POST, ordinary heade
 or a small one whose length is declared. All else goes the general way, with all of its bytes, and so may whatever is
 plain: both ways mean the same. So two parsers cannot disagree, and there is nothing to smuggle between them.
 
-A job sends the same head each time, so heads are remembered, but only those that the intake found something for:
-who knows no check can push nobody's out.
+A job sends the same head each time, so heads are remembered: those that the intake found something for, from the second
+time on. So who knows no check can push nobody's out, and a job whose head is another one each time (a run id) fills no
+memory, which would cost it more than parsing does.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ class QuickWay:
         self._intake = intake
         self._cap = cap
         self._remembered: dict[bytes, PlainHead] = {}
+        self._seen_once: set[int] = set()
 
     def head(self, data: bytes) -> PlainHead | None:
         """The head that `data` begins with, if it is whole and plain and the intake wants it."""
@@ -120,11 +122,16 @@ class QuickWay:
             self._remember(data[: head.size], head)
 
     def _remember(self, raw: bytes, head: PlainHead) -> None:
-        remembered = self._remembered
-        if raw not in remembered:
-            if len(remembered) >= REMEMBERED:
-                del remembered[next(iter(remembered))]
-            remembered[raw] = head
+        if raw in self._remembered:
+            return
+        if (sign := hash(raw)) not in self._seen_once:
+            if len(self._seen_once) >= REMEMBERED:
+                self._seen_once.clear()
+            self._seen_once.add(sign)
+            return
+        if len(self._remembered) >= REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[raw] = head
 
 
 class QuickRequest:
