@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pingmon.core.events import Event
+    from pingmon.core.world.events import Event
 
 BIN = Path(sys.executable).parent
 HERE = Path(__file__).resolve().parent
@@ -116,10 +116,10 @@ def write_log(data: Path, story: Iterable[tuple[str, Event]]) -> None:
     from twisted.internet.defer import Deferred, gatherResults
     from twisted.internet.task import react
 
-    from pingmon.clock import Timekeeper, steady_seconds
-    from pingmon.core.parts import Outcome
+    from pingmon.core.world.parts import Outcome
     from pingmon.journal import SqliteJournal
     from pingmon.monitor import Monitor
+    from pingmon.timing.clock import Timekeeper, steady_seconds
 
     async def written(_: object) -> None:
         journal: SqliteJournal[Outcome] = SqliteJournal(data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]

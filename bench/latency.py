@@ -110,7 +110,7 @@ def write(data: Path, port: int, first: float, alerts: int, seconds: float) -> N
     """A log with `alerts` checks that fall silent from `first` on, evenly over `seconds`, and some to be pinged."""
     from twisted.internet import reactor
 
-    from pingmon.core.events import ChannelCreated, CheckCreated, CheckSpec, Draft, PingReceived, ProjectCreated
+    from pingmon.core.world.events import ChannelCreated, CheckCreated, CheckSpec, Draft, PingReceived, ProjectCreated
     from pingmon.journal import SqliteJournal
 
     data.mkdir(mode=0o700)

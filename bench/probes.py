@@ -156,10 +156,10 @@ def _good(response: Any) -> None:
 
 
 def _pingmon() -> Callable[[str], Deferred[Any]]:
-    from pingmon.core.addresses import allowing
-    from pingmon.outgoing.trust import Trust
-    from pingmon.probes.prober import Prober
-    from pingmon.probes.resolver import Resolver
+    from pingmon.core.address_policy import allowing
+    from pingmon.dns.resolver import Resolver
+    from pingmon.outgoing.tls_trust import Trust
+    from pingmon.probe.prober import Prober
 
     prober = Prober(
         reactor,

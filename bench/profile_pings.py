@@ -21,11 +21,11 @@ from common import free_port, machine, pause, process, thread_seconds, until
 from servers import checks, status
 
 PARTS = (
-    ("fold: world and check", ("pingmon/core/world.py", "pingmon/core/check.py")),
+    ("fold: world and check", ("pingmon/core/world/world.py", "pingmon/core/check/check.py")),
     ("alarms", ("pingmon/alarms.py",)),
     ("journal, on the reactor's thread", ("pingmon/journal/",)),
     ("writing the answer", ("pingmon/door/plain.py", "in answer")),
-    ("ping resource: URL, check, meaning, event", ("pingmon/http/ping.py", "pingmon/wire/", "pingmon/core/ping.py")),
+    ("ping resource: URL, check, meaning, event", ("pingmon/pings/", "pingmon/wire/", "check/ping.py")),
     ("door and request", ("pingmon/door/",)),
     ("parsing HTTP (Twisted)", ("twisted/web/http.py", "twisted/protocols/basic.py", "twisted/web/http_headers.py")),
     ("sockets, epoll and Deferreds (Twisted)", ("twisted/",)),

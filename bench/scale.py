@@ -130,7 +130,7 @@ def check_id(number: int) -> str:
 
 def fill(data: Path, size: int) -> None:
     """A journal as a daemon with `size` up checks would have left it, snapshot included."""
-    from pingmon.core.events import CheckCreated, CheckSpec, Event, PingReceived, ProjectCreated
+    from pingmon.core.world.events import CheckCreated, CheckSpec, Event, PingReceived, ProjectCreated
 
     def story() -> Iterator[tuple[str, Event]]:
         yield PROJECT, ProjectCreated("bench", "pingkey000000000000000")

@@ -2,9 +2,9 @@
 
 A log is written in which the sites are up; the daemon is started over it as a user starts it. The sites are one server
 on many loopback addresses, in a process of its own, that notes when each was looked at: the distance to the instant on
-the site's own grid (`core.site.phase`) is how late the probe started, the way to the server included. Meanwhile the
-daemon's status page is asked twenty times a second: what that takes is an upper bound of how long its event loop was
-busy with something else. One site in a hundred fails (`--failing`), so that verdicts are in the mix.
+the site's own grid (`core.site.probe_schedule.phase`) is how late the probe started, the way to the server included.
+Meanwhile the daemon's status page is asked twenty times a second: what that takes is an upper bound of how long its
+event loop was busy with something else. One site in a hundred fails (`--failing`), so that verdicts are in the mix.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from common import cpu_seconds, daemon_command, free_port, machine, pause, proce
 from scale import PROJECT, healthy
 
 if TYPE_CHECKING:
-    from pingmon.core.events import Event
+    from pingmon.core.world.events import Event
 
 INTERVAL = 60
 ASKED_PER_S = 20
@@ -95,7 +95,7 @@ def ask(port: int, until_s: float) -> list[float]:
 
 def lateness(seen: list[tuple[int, float]], sites: int, began: float) -> list[float]:
     """By how many seconds each look at a healthy site missed the instant on its grid."""
-    from pingmon.core.probe_times import phase
+    from pingmon.core.site.probe_schedule import phase
 
     return [(at - phase(site_id(number), INTERVAL)) % INTERVAL for number, at in seen if at >= began]
 
@@ -114,8 +114,8 @@ def site_id(number: int) -> str:
 
 def story(sites: int, port: int) -> Iterator[tuple[str, Event]]:
     """Sites that are up, spread over many addresses, for a daemon's own pace is bounded for each."""
-    from pingmon.core.events import ProjectCreated, SiteCreated, SiteProbed, SiteSpec
-    from pingmon.core.look import Look
+    from pingmon.core.site.probe_result import Look
+    from pingmon.core.world.events import ProjectCreated, SiteCreated, SiteProbed, SiteSpec
 
     yield PROJECT, ProjectCreated("bench", "pingkey000000000000000")
     for number in range(sites):

@@ -120,7 +120,7 @@ def decode(data: Path) -> dict[str, float]:
 
     import msgspec
 
-    from pingmon.core.check import Check
+    from pingmon.core.check.check import Check
 
     def work() -> int:
         db = sqlite3.connect(data / "journal.sqlite3")
@@ -159,10 +159,10 @@ def save(data: Path) -> dict[str, float]:
     """Save a hundredth of the checks, chosen by chance, again and again, on the calling thread."""
     from msgspec.structs import replace
 
-    from pingmon.core.saving import Saver
-    from pingmon.core.world import World
+    from pingmon.core.world.snapshot import Saver
+    from pingmon.core.world.world import World
     from pingmon.journal import Retention
-    from pingmon.journal.writer import Writer
+    from pingmon.journal.sqlite.writer import Writer
 
     writer, world = Writer(data / "journal.sqlite3", Retention(), print), World()
     writer.open(0)
@@ -194,10 +194,10 @@ def unopened(data: Path) -> Monitor:
     """A monitor that will load its world from there."""
     from twisted.internet import reactor
 
-    from pingmon.clock import Timekeeper, steady_seconds
-    from pingmon.core.parts import Outcome
+    from pingmon.core.world.parts import Outcome
     from pingmon.journal import SqliteJournal
     from pingmon.monitor import Monitor
+    from pingmon.timing.clock import Timekeeper, steady_seconds
 
     journal: SqliteJournal[Outcome] = SqliteJournal(data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
     return Monitor(journal, Timekeeper(time.time, steady_seconds))

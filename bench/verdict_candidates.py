@@ -1,6 +1,6 @@
 """Rules that were considered for ours: what a round leads to when places disagree, and when they are asked again.
 
-Written apart from `pingmon.core.site`, so that what was not chosen leaves nothing there. The first candidate is the
+Written apart from `core/site`, so that what was not chosen leaves nothing there. The first candidate is the
 chosen rule; it asks nobody about the daemon's own place, but knows when that is sick.
 """
 

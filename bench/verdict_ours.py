@@ -1,4 +1,4 @@
-"""Our rule, through `pingmon.core.site` itself: this module only decides when probes are made, as the daemon would.
+"""Our rule, through `core.site` itself: this module only decides when probes are made, as the daemon would.
 
 A first bad probe makes a site suspect; the round follows at once. `Manner` holds what the tables vary.
 """
@@ -13,19 +13,12 @@ from typing import Final, Literal
 from verdict_rules import TIMEOUT_S, VERIFIERS, Notice, next_on_grid, phase
 from verdict_world import DAEMON, SiteWorld, World, chance
 
-from pingmon.core.events import SiteSpec
-from pingmon.core.look import Fault, Look
-from pingmon.core.probe_times import LOCAL_PACE_S, next_probe
-from pingmon.core.site import (
-    LOCAL_FAILURES,
-    Site,
-    in_doubt,
-    looked,
-    remarkable,
-    wants_round,
-)
-from pingmon.core.times import SECOND
-from pingmon.core.verdict import Place, Round, verdict
+from pingmon.core.site.probe_result import Fault, Look
+from pingmon.core.site.probe_schedule import LOCAL_PACE_S, next_probe
+from pingmon.core.site.site import LOCAL_FAILURES, Site, in_doubt, looked, remarkable, wants_round
+from pingmon.core.site.verdict import Place, Round, verdict
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import SiteSpec
 from pingmon.sites.rounds import AGAIN_S
 from pingmon.sites.stand_ins import STAND_INS
 

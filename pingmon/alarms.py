@@ -23,13 +23,13 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.check import Check, fires_at, has_run_out
-from pingmon.core.events import CheckEvent, CheckExpired, ClockStepped, Entry, Id, ScheduleEnded
-from pingmon.core.parts import Outcome
-from pingmon.core.times import SECOND
+from pingmon.core.check.check import Check, fires_at, has_run_out
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import CheckEvent, CheckExpired, ClockStepped, Entry, Id, ScheduleEnded
+from pingmon.core.world.parts import Outcome
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
-from pingmon.ticker import Ticker
+from pingmon.timing.ticker import Ticker
 
 TICK_S: Final = 1.0
 TURNS: Final = 25

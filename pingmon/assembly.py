@@ -24,59 +24,59 @@ from twisted.logger import Logger
 
 from pingmon import __version__
 from pingmon.alarms import Alarms
-from pingmon.clock import Timekeeper, steady_seconds, wall_seconds
-from pingmon.config import Config
-from pingmon.control import Control, owners_door
-from pingmon.core.addresses import AddressPolicy
-from pingmon.core.events import PingReceived
-from pingmon.core.parts import Outcome, Subject
-from pingmon.core.site import Site
-from pingmon.datadir import DataDir, FirstRun
-from pingmon.delivery.egress import Egress
+from pingmon.api.api import Api
+from pingmon.api.call import ApiSettings
+from pingmon.api.credentials import new_id
+from pingmon.core.address_policy import AddressPolicy
+from pingmon.core.site.site import Site
+from pingmon.core.world.events import PingReceived
+from pingmon.core.world.parts import Outcome, Subject
+from pingmon.daemon.config import Config
+from pingmon.daemon.config_reload import Reload, Taker
+from pingmon.daemon.control_socket import Control, owners_door
+from pingmon.daemon.data_directory import DataDir, FirstRun
+from pingmon.daemon.first_run import first_run, lost_keys
+from pingmon.daemon.health_problems import Parts, problems
+from pingmon.daemon.housekeeping import Housekeeping
+from pingmon.daemon.log_level import LogFilter
+from pingmon.daemon.ports import Listener
+from pingmon.daemon.redaction import redacted
+from pingmon.daemon.resource_tree import Root, voice
+from pingmon.daemon.service import Daemon
+from pingmon.daemon.startup_errors import Refused
 from pingmon.delivery.outbox import Outbox
-from pingmon.delivery.partners import Partners
-from pingmon.delivery.tester import ChannelTester
+from pingmon.delivery.test_messages import ChannelTester
 from pingmon.delivery.webhook import Webhook
+from pingmon.dns.resolver import Resolver
+from pingmon.dns.results import LookupFailed
 from pingmon.door.access_log import AccessLog
 from pingmon.door.dates import Dates
 from pingmon.door.door import Door
 from pingmon.door.limits import DoorSettings
 from pingmon.door.places import RESERVE
-from pingmon.first_run import first_run, lost_keys
-from pingmon.housekeeping import Housekeeping
-from pingmon.http.api import Api
-from pingmon.http.api_call import ApiSettings
-from pingmon.http.badges import Badges
-from pingmon.http.home import Home
-from pingmon.http.keys import new_id
-from pingmon.http.ping import PingIntake, PingSettings
-from pingmon.http.redaction import redacted
-from pingmon.http.root import Root, voice
-from pingmon.http.shown_url import ShownUrl
+from pingmon.door.public_url import ShownUrl
 from pingmon.journal import Retention, SqliteJournal
-from pingmon.listening import Listener
-from pingmon.log_level import LogFilter
 from pingmon.monitor import Monitor
-from pingmon.outgoing.trust import Trust
-from pingmon.probes import origins
-from pingmon.probes.call import Caller
-from pingmon.probes.hosting import HostLookup, Origins
-from pingmon.probes.lookups import LookupFailed
-from pingmon.probes.prober import Prober
-from pingmon.probes.resolver import Resolver
-from pingmon.probes.verifiers import Peer, Verifiers
-from pingmon.problems import Parts, problems
-from pingmon.refusal import Refused
-from pingmon.reload import Reload, Taker
-from pingmon.services import Daemon
-from pingmon.sites.health import Health
-from pingmon.sites.hosts import Hosts
+from pingmon.outgoing.passage import Egress
+from pingmon.outgoing.tls_trust import Trust
+from pingmon.pings.intake import PingIntake, PingSettings
+from pingmon.probe.prober import Prober
+from pingmon.sites import origin_as as origins
+from pingmon.sites.host_signals import HostLookup, Origins
+from pingmon.sites.hosting import Hosts
 from pingmon.sites.inquiries import Inquiries
+from pingmon.sites.own_health import Health
+from pingmon.sites.partner_webhook import Partners
 from pingmon.sites.rounds import ROUNDS, Rounds
 from pingmon.sites.stand_ins import StandIns
-from pingmon.wire.checks import View, check_json
-from pingmon.wire.signed import BadSecret, secret
-from pingmon.wire.sites import SiteView, site_json
+from pingmon.timing.clock import Timekeeper, steady_seconds, wall_seconds
+from pingmon.verify.call import Caller
+from pingmon.verify.verifiers import Peer, Verifiers
+from pingmon.web.badges import Badges
+from pingmon.web.home import Home
+from pingmon.wire.api.checks import View, check_json
+from pingmon.wire.api.sites import SiteView, site_json
+from pingmon.wire.message.signatures import BadSecret, secret
 
 SWITCH_S: Final = 0.0005
 """How long one thread keeps the interpreter while another wants it. The journal's thread needs it for moments only, and

@@ -17,8 +17,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.clock import Timekeeper
-from pingmon.core.events import (
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import (
     ALL,
     DAEMON,
     ClockStepped,
@@ -29,11 +29,10 @@ from pingmon.core.events import (
     ListeningEnded,
     ListeningResumed,
 )
-from pingmon.core.fold import fold
-from pingmon.core.parts import Block, Outcome, Outdated
-from pingmon.core.saving import Saver
-from pingmon.core.times import SECOND
-from pingmon.core.world import World
+from pingmon.core.world.fold import fold
+from pingmon.core.world.parts import Block, Outcome, Outdated
+from pingmon.core.world.snapshot import Saver
+from pingmon.core.world.world import World
 from pingmon.journal import (
     FlipRow,
     JournalFormatError,
@@ -43,7 +42,8 @@ from pingmon.journal import (
     SnapshotDamaged,
     Waiter,
 )
-from pingmon.wire.message import kind, name, printable, why_of
+from pingmon.timing.clock import Timekeeper
+from pingmon.wire.message.message import kind, name, printable, why_of
 
 SNAPSHOT_EVERY: Final = 50_000
 """Entries after which the world is saved; replaying as many takes about a second."""

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from twisted.application.service import IService
 from twisted.logger import Logger
 
-from pingmon.config import BadConfig, Config, Log, load
-from pingmon.options import DaemonOptions, keep_hangups
+from pingmon.daemon.command_line import DaemonOptions, keep_hangups
+from pingmon.daemon.config import BadConfig, Config, Log, load
 
 PORT: Final = 8000
 
@@ -56,11 +56,11 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     from pingmon.assembly import assembled
-    from pingmon.clock import steadied
-    from pingmon.datadir import DataDir, DataDirError
-    from pingmon.endpoints import listener
-    from pingmon.listening import stopping_once
-    from pingmon.refusal import Refused, Told
+    from pingmon.daemon.data_directory import DataDir, DataDirError
+    from pingmon.daemon.endpoints import listener
+    from pingmon.daemon.ports import stopping_once
+    from pingmon.daemon.startup_errors import Refused, Told
+    from pingmon.timing.clock import steadied
 
     options["config"] = options["config"] and str(Path(options["config"]).absolute())
     clock = steadied(reactor)

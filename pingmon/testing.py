@@ -24,9 +24,12 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from pingmon.alarms import Alarms
-from pingmon.clock import Timekeeper
-from pingmon.core.answer import Answer, AnswerKind
-from pingmon.core.events import (
+from pingmon.core.flip import Flip
+from pingmon.core.partner.inquiry import Answer, AnswerKind
+from pingmon.core.partner.partner import PartnerSpec
+from pingmon.core.site.probe_result import Fault, Look
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import (
     ChannelCreated,
     CheckCreated,
     CheckSpec,
@@ -41,15 +44,12 @@ from pingmon.core.events import (
     SiteProbed,
     SiteSpec,
 )
-from pingmon.core.flip import Flip
-from pingmon.core.look import Fault, Look
-from pingmon.core.partner import PartnerSpec
-from pingmon.core.parts import Outcome
-from pingmon.core.times import SECOND
-from pingmon.core.world import World
+from pingmon.core.world.parts import Outcome
+from pingmon.core.world.world import World
 from pingmon.journal import MemoryJournal
-from pingmon.journal.memory import Memory
+from pingmon.journal.memory.engine import Memory
 from pingmon.monitor import Monitor
+from pingmon.timing.clock import Timekeeper
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""`twistd pingmon-verifier`: options, and the composition root of a verifier (`probes.verifier`).
+"""`twistd pingmon-verifier`: options, and the composition root of a verifier (`verify.verifier`).
 
 It has no journal and no database, and writes no files. All that it has to know is a secret, which it shares with the
 daemons that may ask it. As in `tap`, the parts are imported inside functions.
@@ -16,17 +16,17 @@ from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.python import usage
 
-from pingmon.endpoints import listener
-from pingmon.listening import Listener, Listening, stopping_once
-from pingmon.log_level import DEFAULT, LogFilter
-from pingmon.options import DaemonOptions, keep_hangups
-from pingmon.refusal import Refused, Told
+from pingmon.daemon.command_line import DaemonOptions, keep_hangups
+from pingmon.daemon.endpoints import listener
+from pingmon.daemon.log_level import DEFAULT, LogFilter
+from pingmon.daemon.ports import Listener, Listening, stopping_once
+from pingmon.daemon.startup_errors import Refused, Told
 
 if TYPE_CHECKING:
-    from pingmon.core.addresses import AddressPolicy
+    from pingmon.core.address_policy import AddressPolicy
     from pingmon.door.door import Door
-    from pingmon.probes.verifier import Looker, Verifier
-    from pingmon.wire.signed import Secret
+    from pingmon.verify.verifier import Looker, Verifier
+    from pingmon.wire.message.signatures import Secret
 
 PROGRAM: Final = "pingmon-verifier"
 FILE_MAX: Final = 65_536
@@ -82,9 +82,9 @@ def makeService(options: Options) -> IService:
     keep_hangups()
     from twisted.internet import reactor
 
-    from pingmon.clock import steadied, wall_seconds
-    from pingmon.core.times import SECOND
-    from pingmon.probes.verifier import PROBES_MAX, Verifier
+    from pingmon.core.units import SECOND
+    from pingmon.timing.clock import steadied, wall_seconds
+    from pingmon.verify.verifier import PROBES_MAX, Verifier
 
     clock = steadied(reactor)
 
@@ -109,7 +109,7 @@ def makeService(options: Options) -> IService:
 
 def read_secrets(path: Path) -> tuple[Secret, ...]:
     """The secrets in the file at `path`. Raises `Refused` if it cannot be read, or could be by too many."""
-    from pingmon.wire.signed import BadSecret, secrets_of
+    from pingmon.wire.message.signatures import BadSecret, secrets_of
 
     try:
         status = path.stat()
@@ -168,10 +168,10 @@ class VerifierService(Listening):
 
 
 def _looker(clock: Any, policy: AddressPolicy, now: Callable[[], int], probes: int) -> Looker:
-    from pingmon.outgoing.trust import Trust
-    from pingmon.probes.prober import Prober
-    from pingmon.probes.resolver import Resolver
-    from pingmon.probes.verifier import WAIT_S
+    from pingmon.dns.resolver import Resolver
+    from pingmon.outgoing.tls_trust import Trust
+    from pingmon.probe.prober import Prober
+    from pingmon.verify.verifier import WAIT_S
 
     return Prober(
         clock,
@@ -189,11 +189,11 @@ def _looker(clock: Any, policy: AddressPolicy, now: Callable[[], int], probes: i
 
 
 def _door(verifier: Verifier, clock: Any) -> Door:
-    from pingmon.clock import wall_seconds
     from pingmon.door.dates import Dates
     from pingmon.door.door import Door
     from pingmon.door.limits import DoorSettings
-    from pingmon.wire.verify import BODY_MAX
+    from pingmon.timing.clock import wall_seconds
+    from pingmon.wire.verifier import BODY_MAX
 
     settings = DoorSettings(
         request_deadline_s=REQUEST_DEADLINE_S,
@@ -207,7 +207,7 @@ def _door(verifier: Verifier, clock: Any) -> Door:
 
 
 def _policy(networks: Sequence[str]) -> AddressPolicy:
-    from pingmon.core.addresses import ON_THE_COMMAND_LINE, allowing
+    from pingmon.core.address_policy import ON_THE_COMMAND_LINE, allowing
 
     try:
         return allowing(networks, ON_THE_COMMAND_LINE)

@@ -15,37 +15,25 @@ PACKAGE = Path(__file__).resolve().parent.parent / "pingmon"
 # Each layer may import itself and the layers named behind it; siblings meet in none.
 LAYERS: dict[str, set[str]] = {
     "core": set(),
-    "clock": {"core"},
-    "config": set(),
     "wire": {"core"},
-    "journal": {"core", "clock"},
-    "outgoing": {"core"},
-    "probes": {"core", "wire", "outgoing"},
-    "delivery": {"core", "wire", "outgoing", "journal", "monitor", "ticker"},
-    "sites": {"core", "clock", "wire", "outgoing", "journal", "monitor", "probes", "delivery", "ticker"},
-    "monitor": {"core", "wire", "journal", "clock"},
-    "alarms": {"core", "journal", "monitor", "clock", "ticker"},
-    "housekeeping": {"journal", "monitor"},
+    "timing": {"core"},
+    "journal": {"core", "timing"},
+    "dns": {"core", "wire", "timing"},
+    "outgoing": {"core", "wire"},
+    "probe": {"core", "wire", "timing", "dns", "outgoing"},
+    "verify": {"core", "wire", "timing", "dns", "outgoing", "probe"},
+    "monitor": {"core", "wire", "timing", "journal"},
+    "alarms": {"core", "timing", "journal", "monitor"},
+    "delivery": {"core", "wire", "timing", "outgoing", "journal", "monitor"},
+    "sites": {"core", "wire", "timing", "dns", "outgoing", "journal", "monitor", "delivery"},
     "door": {"wire"},
-    "http": {"core", "wire", "journal", "monitor", "clock", "door"},
-    "datadir": set(),
-    "first_run": {"core", "datadir", "http", "monitor"},
-    "refusal": set(),
-    "log_level": set(),
-    "options": {"log_level"},
-    "reload": {"config", "refusal"},
+    "pings": {"core", "wire", "timing", "journal", "monitor", "door"},
+    "api": {"core", "wire", "timing", "journal", "monitor", "door"},
+    "web": {"wire", "door"},
+    "cli": {"core", "journal", "api", "daemon"},
+    "daemon": {"*"},
+    "testing": {"core", "timing", "journal", "monitor", "alarms"},
     "__main__": {"cli"},
-    "certificates": set(),
-    "endpoint_words": {"certificates"},
-    "listening": {"certificates", "door", "endpoint_words", "log_level", "refusal", "ticker"},
-    "endpoints": {"certificates", "endpoint_words", "listening", "refusal"},
-    "control": {"clock", "datadir", "door", "http", "listening"},
-    "offline_api": {"*"},
-    "ticker": set(),
-    "services": {"datadir", "journal", "listening", "log_level", "monitor", "refusal"},
-    "testing": {"alarms", "clock", "core", "journal", "monitor"},
-    "cli": {"journal", "datadir", "http", "offline_api"},
-    "problems": {"alarms", "core", "delivery", "housekeeping", "monitor", "probes", "sites", "wire"},
     "assembly": {"*"},
     "tap": {"*"},
     "verifier_tap": {"*"},
@@ -87,7 +75,7 @@ def imported(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_one_way(path: Path) -> None:
-    """core ← wire ← journal ← monitor ← {delivery, http} ← tap; the pure layers touch nothing outside."""
+    """core ← wire ← journal ← monitor ← {delivery, sites} ← door ← {pings, api, web} ← daemon ← tap; see `LAYERS`."""
     layer = layer_of(path)
     if layer == "__init__":
         return
@@ -116,7 +104,7 @@ def test_only_the_composition_root_and_klein_bring_the_reactor() -> None:
         "        del sys.modules['twisted.internet.reactor']\n"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
-    assert set(ran.stdout.split()) <= {"pingmon.http.api", "pingmon.assembly"}, ran.stdout
+    assert set(ran.stdout.split()) <= {"pingmon.api.api", "pingmon.assembly"}, ran.stdout
 
 
 def test_nothing_outside_the_journal_knows_how_events_are_stored() -> None:

@@ -8,8 +8,8 @@ import pytest
 from twisted.internet.defer import CancelledError
 from twisted.logger import capturedLogs
 
-from pingmon.clock import Timekeeper
-from pingmon.core.events import (
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import (
     ChannelEvent,
     ChannelTested,
     CheckDeleted,
@@ -21,11 +21,11 @@ from pingmon.core.events import (
     ProjectRenamed,
     SiteEvent,
 )
-from pingmon.core.parts import Block, Outcome
-from pingmon.core.times import SECOND
+from pingmon.core.world.parts import Block, Outcome
 from pingmon.journal import JournalFormatError, JournalFull, JournalUnavailable, MemoryJournal
 from pingmon.monitor import SNAPSHOT_EVERY, Monitor
 from pingmon.testing import PROJECT, Rig, bad, good, result, uuid
+from pingmon.timing.clock import Timekeeper
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pingmon.core.times import SECOND
+from pingmon.core.units import SECOND
 from pingmon.testing import Rig, bad, good
 
 

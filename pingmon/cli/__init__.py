@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from pingmon import __version__
+from pingmon.cli.journal import journal
 from pingmon.cli.keys import key
 from pingmon.cli.projects import project
 from pingmon.journal import JournalDamaged, JournalFormatError, JournalUnavailable
-from pingmon.journal.commands import journal
 
 
 class PlainErrors(click.Group):

@@ -20,8 +20,8 @@ from typing import Any, Final
 
 import click
 
-from pingmon.datadir import CONTROL, DataDir, DataDirError, DataDirInUse, short_name
-from pingmon.journal.commands import journal_file
+from pingmon.cli.journal import journal_file
+from pingmon.daemon.data_directory import CONTROL, DataDir, DataDirError, DataDirInUse, short_name
 
 PATIENCE_S: Final = 20.0
 """How long a daemon may hold the directory without listening: one that starts or ends does so for a while."""
@@ -82,7 +82,7 @@ def daemon(data: Path) -> Iterator[Daemon]:
     if found is not None:
         yield found
         return
-    from pingmon.offline_api import offline_api  # all of it, while this process may still read its modules
+    from pingmon.daemon.offline_api import offline_api
 
     if os.geteuid() != owner.st_uid:
         _become(owner.st_uid, owner.st_gid)

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
+from pingmon.api.credentials import KEY_LENGTH, PREFIX_LENGTH
 from pingmon.cli.daemon import daemon
+from pingmon.cli.journal import data_option
 from pingmon.cli.projects import chosen
 from pingmon.cli.tables import json_option, printable, show_json, show_table
-from pingmon.http.keys import KEY_LENGTH, PREFIX_LENGTH
-from pingmon.journal.commands import data_option
 
 
 @click.group()

@@ -8,8 +8,8 @@ from typing import Any, Final
 import click
 
 from pingmon.cli.daemon import daemon
+from pingmon.cli.journal import data_option
 from pingmon.cli.tables import json_option, printable, show_json, show_table
-from pingmon.journal.commands import data_option
 
 HEADS: Final = ("ID", "NAME", "PING KEY", "CHECKS", "SITES", "CHANNELS", "CREATED")
 WARNING: Final = (

@@ -6,9 +6,9 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
 
-from pingmon.core.ids import Id
-from pingmon.core.look import Look
-from pingmon.core.verdict import Place
+from pingmon.core.site.probe_result import Look
+from pingmon.core.site.verdict import Place
+from pingmon.core.units import Id
 
 FlipStatus: TypeAlias = Literal["new", "up", "down", "paused", "suspect", "unknown"]
 Cause: TypeAlias = Literal["", "silence", "run", "signal", "verdict", "ended"]

@@ -11,8 +11,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.outgoing.patience import Expiry
-from pingmon.wire.message import Letter
+from pingmon.timing.patience import Expiry
+from pingmon.wire.message.message import Letter
 
 ATTEMPT_S: Final = 30.0
 """Seconds an attempt may take, from its first lookup to the last byte of the answer."""

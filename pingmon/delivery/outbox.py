@@ -5,7 +5,7 @@
 
 A message leaves the world's outbox only by such an event in the log, so a crash at any moment repeats messages (with
 the same id) and loses none. While an event cannot be logged, its channel waits and nothing is sent twice. The outbox
-decides neither who is told nor when an attempt is repeated (`core.notify`), only that it happens now.
+decides neither who is told nor when an attempt is repeated (`core.notify.notification`), only that it happens now.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.channel import Channel, retry_at
-from pingmon.core.events import (
+from pingmon.core.notify.channel import Channel, retry_at
+from pingmon.core.notify.notification import GIVE_UP_AFTER, Delivery, Notification
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import (
     ChannelChanged,
     ChannelDeleted,
     ChannelEvent,
@@ -32,15 +34,13 @@ from pingmon.core.events import (
     NotificationDelivered,
     NotificationFailed,
 )
-from pingmon.core.notify import GIVE_UP_AFTER, Delivery, Notification
-from pingmon.core.parts import Outcome
-from pingmon.core.times import SECOND
+from pingmon.core.world.parts import Outcome
 from pingmon.delivery.attempt import ATTEMPT_S, Deliver, Delivered, NotDelivered, Result, attempt
-from pingmon.delivery.insist import insist
-from pingmon.delivery.turns import Turns
+from pingmon.delivery.resubmit import insist
+from pingmon.delivery.send_order import Turns
 from pingmon.monitor import Monitor
-from pingmon.ticker import Ticker
-from pingmon.wire.message import Letter, called, duration_text
+from pingmon.timing.ticker import Ticker
+from pingmon.wire.message.message import Letter, called, duration_text
 
 TICK_S: Final = 1.0
 STOP_S: Final = 1.0

@@ -13,13 +13,13 @@ from typing import Final
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
-from pingmon.core.ids import Id
-from pingmon.core.parts import Subject
+from pingmon.core.units import Id
+from pingmon.core.world.parts import Subject
 from pingmon.delivery.attempt import Delivered, NotDelivered, Result
-from pingmon.delivery.egress import Egress
-from pingmon.delivery.exchange import NoReply, exchange
-from pingmon.wire.message import Letter
-from pingmon.wire.webhook import Unsendable, request, retry_after_s, wants_body
+from pingmon.outgoing.exchange import NoReply, exchange
+from pingmon.outgoing.passage import Egress
+from pingmon.wire.message.message import Letter
+from pingmon.wire.message.webhook import Unsendable, request, retry_after_s, wants_body
 
 BODY_MAX: Final = 4096
 """Bytes of an answer's body that are waited for."""

@@ -6,8 +6,8 @@ may be used until `stop`. All are called on the reactor's thread.
 """
 
 from pingmon.journal.errors import JournalDamaged, JournalFormatError, JournalFull, JournalUnavailable, SnapshotDamaged
-from pingmon.journal.memory import MemoryJournal
-from pingmon.journal.sqlite import SqliteJournal
+from pingmon.journal.memory.engine import MemoryJournal
+from pingmon.journal.sqlite.engine import SqliteJournal
 from pingmon.journal.values import FlipRow, JournalHealth, Retention, Trimmed
 from pingmon.journal.waiters import Waiter
 

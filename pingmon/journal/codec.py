@@ -24,7 +24,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from pingmon.core.events import KINDS, Draft, Entry, Event, Id
+from pingmon.core.world.events import KINDS, Draft, Entry, Event, Id
 from pingmon.journal.errors import JournalFormatError
 
 HEAD: Final = Layout(">q16sBIi")
@@ -67,7 +67,7 @@ def encoded(draft: Draft) -> Row:
     """The row that keeps `draft`.
 
     Whatever cannot be kept raises here, at the one who appends it, and not in the middle of a commit: TypeError,
-    ValueError, KeyError (not an event of `core.events`), struct.error (a time outside 64 bits).
+    ValueError, KeyError (not an event of `core.world.events`), struct.error (a time outside 64 bits).
     """
     event, payload = draft.event, draft.payload
     kind = _kind_bytes[type(event)]

@@ -7,9 +7,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from pingmon.core.events import CheckDeleted, Event, PingReceived, SiteDeleted, SiteProbed
-from pingmon.core.ids import Id
-from pingmon.core.times import DAY
+from pingmon.core.units import DAY, Id
+from pingmon.core.world.events import CheckDeleted, Event, PingReceived, SiteDeleted, SiteProbed
 
 MEASUREMENTS: Final[dict[type[Event], type[Event]]] = {PingReceived: CheckDeleted, SiteProbed: SiteDeleted}
 """The events that may be trimmed, each with the one after which nobody needs those of the same stream."""

@@ -10,7 +10,7 @@ from typing import Final, Protocol, TypeVar
 
 from twisted.logger import Logger
 
-from pingmon.core.events import Entry
+from pingmon.core.world.events import Entry
 
 log = Logger()
 

@@ -7,7 +7,7 @@ of the saved world, so a crash at any moment repeats questions (with the same id
 by other news of its site, or whose site or partner is gone, is called off; but an answer that has come is logged, for
 it may ask for silence all the same.
 
-Nothing here decides who is asked or told (`core.telling`), nor what an answer means (`core.answer`).
+Nothing here decides who is asked or told (`core.site.escalation`), nor what an answer means (`core.partner.inquiry`).
 """
 
 from __future__ import annotations
@@ -19,18 +19,17 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.answer import Answer, Question
-from pingmon.core.events import ClockStepped, Entry, PartnerAnswered, PartnerEvent, SiteEvent
-from pingmon.core.ids import Id
-from pingmon.core.partner import Partner
-from pingmon.core.parts import Outcome
-from pingmon.core.site import Inquiry
-from pingmon.core.telling import exhausted
-from pingmon.core.times import SECOND
-from pingmon.delivery.insist import insist
-from pingmon.delivery.partners import BUDGET_S
+from pingmon.core.partner.inquiry import Answer, Question
+from pingmon.core.partner.partner import Partner
+from pingmon.core.site.escalation import exhausted
+from pingmon.core.site.site import Inquiry
+from pingmon.core.units import SECOND, Id
+from pingmon.core.world.events import ClockStepped, Entry, PartnerAnswered, PartnerEvent, SiteEvent
+from pingmon.core.world.parts import Outcome
+from pingmon.delivery.resubmit import insist
 from pingmon.monitor import Monitor
-from pingmon.wire.checks import seconds_text
+from pingmon.sites.partner_webhook import BUDGET_S
+from pingmon.wire.api.checks import seconds_text
 
 STOP_S: Final = 1.25
 """Seconds that answers get on their way into the log when pingmon stops."""

@@ -1,16 +1,16 @@
 """Looks at every site when it is due, and has others look when it fails.
 
-    due ─▶ own look ─▶ health: can it be believed? ─▶ nothing new: only counted (`hours`)
+    due ─▶ own look ─▶ health: can it be believed? ─▶ nothing new: only counted (`hourly_sums`)
                                                   └─▶ first failure: logged (suspect), and at once, in parallel,
                                                       another own look and the verifiers' ─▶ logged, judged by the fold
                                                   └─▶ down and good: verifiers ─▶ logged, judged
                                                   └─▶ nothing seen, for the third time: logged (unknown)
     due and in doubt ─▶ own look and the verifiers', in parallel ─▶ logged, judged
 
-A site that is well is looked at on its own grid (`core.probe_times`), others at a pace of their own; one look at
-a site is under way at a time. What was missed while the process did not run is not made up for. A look that saw nothing
-or could not be logged is made again within `AGAIN_S`. Nothing here decides what was seen means (`core.site`) nor who is
-told (`core.telling`).
+A site that is well is looked at on its own grid (`core.site.probe_schedule`), others at a pace of their own; one look
+at a site is under way at a time. What was missed while the process did not run is not made up for. A look that saw
+nothing or could not be logged is made again within `AGAIN_S`. Nothing here decides what was seen means (`core.site`)
+nor who is told (`core.site.escalation`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,14 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.events import (
+from pingmon.core.site.escalation import overdue, silent_until
+from pingmon.core.site.failures import FORBIDDEN_NAME, NOT_ALLOWED
+from pingmon.core.site.probe_result import ASKED, Look, Methods
+from pingmon.core.site.probe_schedule import first_probe, next_probe, on_grid
+from pingmon.core.site.site import Site, in_doubt, remarkable, wants_round
+from pingmon.core.site.verdict import Round, verdict
+from pingmon.core.units import SECOND, Id
+from pingmon.core.world.events import (
     ClockStepped,
     Entry,
     Hour,
@@ -37,22 +44,14 @@ from pingmon.core.events import (
     SiteResumed,
     SiteSpec,
 )
-from pingmon.core.failures import FORBIDDEN_NAME, NOT_ALLOWED
-from pingmon.core.ids import Id
-from pingmon.core.look import ASKED, Look, Methods
-from pingmon.core.parts import Outcome
-from pingmon.core.probe_times import first_probe, next_probe, on_grid
-from pingmon.core.site import Site, in_doubt, remarkable, wants_round
-from pingmon.core.telling import overdue, silent_until
-from pingmon.core.times import SECOND
-from pingmon.core.verdict import Round, verdict
+from pingmon.core.world.parts import Outcome
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
-from pingmon.sites.agenda import Agenda
-from pingmon.sites.health import Health, Prober
-from pingmon.sites.hours import Hours
+from pingmon.sites.hourly_sums import Hours
+from pingmon.sites.own_health import Health, Prober
 from pingmon.sites.stand_ins import StandIns
-from pingmon.ticker import Ticker
+from pingmon.timing.agenda import Agenda
+from pingmon.timing.ticker import Ticker
 
 TICK_S: Final = 0.25
 SUSPENDED_S: Final = 10.0

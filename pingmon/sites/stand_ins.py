@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred
 
-from pingmon.core.ids import Id
-from pingmon.core.look import Look
-from pingmon.core.site import Site
-from pingmon.sites.health import CANARY_S, Prober
+from pingmon.core.site.probe_result import Look
+from pingmon.core.site.site import Site
+from pingmon.core.units import Id
+from pingmon.sites.own_health import CANARY_S, Prober
 
 STAND_INS: Final = 5
 """How many are looked at."""

@@ -17,14 +17,23 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from pingmon.core.answer import COUNTED, Question
-from pingmon.core.events import applied
-from pingmon.core.partner import AUTO, MAX_SUPPRESSION_S, BadRule, Partner, PartnerChanges, PartnerSpec, Rule, rule
-from pingmon.core.times import SECOND
-from pingmon.wire.checks import seconds_text
-from pingmon.wire.fields import Given, Invalid, judged
-from pingmon.wire.fields import Rule as Field
-from pingmon.wire.webhook import USER_AGENT, Request, Unsendable, signature, target
+from pingmon.core.partner.inquiry import COUNTED, Question
+from pingmon.core.partner.partner import (
+    AUTO,
+    MAX_SUPPRESSION_S,
+    BadRule,
+    Partner,
+    PartnerChanges,
+    PartnerSpec,
+    Rule,
+    rule,
+)
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import applied
+from pingmon.wire.api.check_fields import Given, Invalid, judged
+from pingmon.wire.api.check_fields import Rule as Field
+from pingmon.wire.api.checks import seconds_text
+from pingmon.wire.message.webhook import USER_AGENT, Request, Unsendable, signature, target
 
 RULES_MAX: Final = 1000
 """Rules of one partner."""
@@ -68,8 +77,8 @@ def _php_string(text: str) -> str:
 def partner_json(partner: Partner, *, with_secret: bool = False) -> dict[str, Any]:
     """The JSON object of a partner; `with_secret` only in the answer to its creation.
 
-    `answers` has what its answers were and how often, and how often something was odd about them (see `core.answer`).
-    `silent_until` is null if all of its sites never were silent by its word.
+    `answers` has what its answers were and how often, and how often something was odd about them (see
+    `core.partner.inquiry`). `silent_until` is null if all of its sites never were silent by its word.
     """
     spec = partner.spec
     shown: dict[str, Any] = {

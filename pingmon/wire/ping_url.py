@@ -20,7 +20,7 @@ from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
-from pingmon.core.events import Id, Signal
+from pingmon.core.world.events import Id, Signal
 
 SLUG_MAX: Final = 100
 """Characters of a slug."""

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from pingmon.cli.daemon import Daemon, locked
-from pingmon.datadir import DataDir
+from pingmon.daemon.data_directory import DataDir
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.core import events as e
-from pingmon.core.answer import Answer, AnswerKind
-from pingmon.core.partner import Attribution, PartnerChanges, Rule
-from pingmon.core.probe_times import next_probe
-from pingmon.core.site import Silence
-from pingmon.core.telling import silent_until
-from pingmon.core.times import SECOND
+from pingmon.core.partner.inquiry import Answer, AnswerKind
+from pingmon.core.partner.partner import Attribution, PartnerChanges, Rule
+from pingmon.core.site.escalation import silent_until
+from pingmon.core.site.probe_schedule import next_probe
+from pingmon.core.site.site import Silence
+from pingmon.core.units import SECOND
+from pingmon.core.world import events as e
 from tests.core.worlds import H1, H2, HOUR, MINUTE, S1, S2, T0, A, B, Log, bad, good, two_sites
 
 T = T0 + 2 * HOUR

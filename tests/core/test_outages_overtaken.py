@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pingmon.core import events as e
-from pingmon.core.answer import Answer
-from pingmon.core.look import Look
-from pingmon.core.partner import Attribution
-from pingmon.core.site import Silence
+from pingmon.core.partner.inquiry import Answer
+from pingmon.core.partner.partner import Attribution
+from pingmon.core.site.probe_result import Look
+from pingmon.core.site.site import Silence
+from pingmon.core.world import events as e
 from tests.core.worlds import H1, H2, HOUR, MINUTE, S1, S2, T0, URL, A, B, Log, Saves, bad, good, two_sites
 
 T = T0 + 2 * HOUR

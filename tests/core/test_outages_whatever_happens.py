@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from pingmon.core import events as e
-from pingmon.core.answer import Answer
-from pingmon.core.partner import Partner, PartnerChanges, PartnerSpec
-from pingmon.core.site import Site
-from pingmon.core.times import SECOND
+from pingmon.core.partner.inquiry import Answer
+from pingmon.core.partner.partner import Partner, PartnerChanges, PartnerSpec
+from pingmon.core.site.site import Site
+from pingmon.core.units import SECOND
+from pingmon.core.world import events as e
 from tests.core.worlds import H1, H2, HOOK, HOUR, MINUTE, S1, S2, URL, A, B, Log, P, Saves, bad, good, replayed, state
 
 SITES: Final = (S1, S2)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from pingmon.core import events as e
-from pingmon.core.answer import Answer, AnswerKind
-from pingmon.core.check import Check
-from pingmon.core.fold import fold
-from pingmon.core.look import Look
-from pingmon.core.notify import Notification
-from pingmon.core.partner import Partner, PartnerSpec
-from pingmon.core.parts import Block, Outcome
-from pingmon.core.saving import BLOCK, Saver
-from pingmon.core.site import Site
-from pingmon.core.times import SECOND
-from pingmon.core.world import World
+from pingmon.core.check.check import Check
+from pingmon.core.notify.notification import Notification
+from pingmon.core.partner.inquiry import Answer, AnswerKind
+from pingmon.core.partner.partner import Partner, PartnerSpec
+from pingmon.core.site.probe_result import Look
+from pingmon.core.site.site import Site
+from pingmon.core.units import SECOND
+from pingmon.core.world import events as e
+from pingmon.core.world.fold import fold
+from pingmon.core.world.parts import Block, Outcome
+from pingmon.core.world.snapshot import BLOCK, Saver
+from pingmon.core.world.world import World
 from pingmon.testing import bad as bad
 from pingmon.testing import good as good
 

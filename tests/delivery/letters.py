@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pingmon.core.channel import Channel
-from pingmon.core.check import Check
-from pingmon.core.events import CheckSpec
+from pingmon.core.check.check import Check
 from pingmon.core.flip import Flip
-from pingmon.core.notify import Notification
-from pingmon.core.times import SECOND
+from pingmon.core.notify.channel import Channel
+from pingmon.core.notify.notification import Notification
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import CheckSpec
 from pingmon.testing import PROJECT, uuid
-from pingmon.wire.message import Letter
+from pingmon.wire.message.message import Letter
 
 NOW = 1_700_000_000 * SECOND
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"

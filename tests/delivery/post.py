@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from pingmon.core.events import Id, NotificationAbandoned, NotificationDelivered, NotificationFailed
+from pingmon.core.world.events import Id, NotificationAbandoned, NotificationDelivered, NotificationFailed
 from pingmon.delivery.attempt import Result
 from pingmon.delivery.outbox import STOP_S, Outbox
 from pingmon.testing import Rig, result
-from pingmon.wire.message import Letter
+from pingmon.wire.message.message import Letter
 
 
 class Receivers:

@@ -12,11 +12,11 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock, deferLater
 
-from pingmon.core.addresses import allowing
-from pingmon.core.ids import Id
+from pingmon.core.address_policy import allowing
+from pingmon.core.units import Id
 from pingmon.delivery.attempt import Result, attempt
-from pingmon.delivery.egress import Egress
 from pingmon.delivery.webhook import Webhook
+from pingmon.outgoing.passage import Egress
 from tests.delivery.letters import letter
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from pingmon.delivery.attempt import Delivered, NotDelivered, Result, attempt
 from pingmon.testing import result
-from pingmon.wire.message import Letter
+from pingmon.wire.message.message import Letter
 from tests.delivery.letters import letter
 
 

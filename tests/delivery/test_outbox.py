@@ -8,8 +8,10 @@ from typing import Any, cast
 import pytest
 from twisted.logger import capturedLogs, formatEvent
 
-from pingmon.core.channel import NEWS_S, RETRY_AFTER_S
-from pingmon.core.events import (
+from pingmon.core.notify.channel import NEWS_S, RETRY_AFTER_S
+from pingmon.core.notify.notification import GIVE_UP_AFTER
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import (
     ChannelChanged,
     ChannelDeleted,
     ChannelTested,
@@ -19,11 +21,9 @@ from pingmon.core.events import (
     NotificationDelivered,
     NotificationFailed,
 )
-from pingmon.core.notify import GIVE_UP_AFTER
-from pingmon.core.times import SECOND
 from pingmon.delivery.attempt import Delivered, NotDelivered
-from pingmon.delivery.insist import LOG_AGAIN_S
 from pingmon.delivery.outbox import STOP_S
+from pingmon.delivery.resubmit import LOG_AGAIN_S
 from pingmon.journal import JournalFull
 from pingmon.testing import result, uuid
 from tests.delivery.post import Post

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pingmon.core.flip import Flip
-from pingmon.core.ids import Id
-from pingmon.core.notify import matters
+from pingmon.core.notify.notification import matters
+from pingmon.core.units import Id
 from pingmon.delivery.attempt import Delivered, NotDelivered
 from pingmon.journal import JournalUnavailable
 from pingmon.testing import uuid

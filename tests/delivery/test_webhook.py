@@ -16,13 +16,12 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.web.client import RequestTransmissionFailed, ResponseNeverReceived
 
-from pingmon.core.addresses import allowing
-from pingmon.core.ids import Id
-from pingmon.core.times import SECOND
+from pingmon.core.address_policy import allowing
+from pingmon.core.units import SECOND, Id
 from pingmon.delivery.attempt import Delivered, NotDelivered, Result, attempt
-from pingmon.delivery.egress import RECEIVED_MAX, Egress
-from pingmon.delivery.exchange import explained
 from pingmon.delivery.webhook import BODY_MAX, Webhook, judged
+from pingmon.outgoing.exchange import explained
+from pingmon.outgoing.passage import RECEIVED_MAX, Egress
 from tests.delivery.letters import NOW, SECRET, letter
 from tests.delivery.receiver import Server, kind, seconds, sent, until
 

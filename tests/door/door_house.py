@@ -18,24 +18,24 @@ from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
-from pingmon.clock import Timekeeper
-from pingmon.core.check import Check
-from pingmon.core.events import CheckCreated, CheckSpec, Entry, Event, Id, PingReceived, ProjectCreated
-from pingmon.core.parts import Outcome
+from pingmon.core.check.check import Check
+from pingmon.core.world.events import CheckCreated, CheckSpec, Entry, Event, Id, PingReceived, ProjectCreated
+from pingmon.core.world.parts import Outcome
+from pingmon.daemon.redaction import redacted
+from pingmon.daemon.resource_tree import Root, voice
 from pingmon.door.access_log import AccessLog
 from pingmon.door.dates import Dates
 from pingmon.door.door import Door
 from pingmon.door.front import Bare
 from pingmon.door.limits import DoorSettings
-from pingmon.http.badges import Badges
-from pingmon.http.home import Home
-from pingmon.http.ping import PingIntake, PingSettings
-from pingmon.http.redaction import redacted
-from pingmon.http.root import Root, voice
-from pingmon.http.shown_url import ShownUrl
+from pingmon.door.public_url import ShownUrl
 from pingmon.journal import MemoryJournal
 from pingmon.monitor import Monitor
-from pingmon.wire.status import Problem
+from pingmon.pings.intake import PingIntake, PingSettings
+from pingmon.timing.clock import Timekeeper
+from pingmon.web.badges import Badges
+from pingmon.web.home import Home
+from pingmon.wire.api.status import Problem
 
 PROJECT = "11111111-0000-4000-8000-000000000001"
 CHECK = "22222222-aaaa-4000-8000-000000000001"

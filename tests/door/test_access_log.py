@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pingmon.api.credentials import PING_KEY_LENGTH
+from pingmon.daemon.redaction import redacted
 from pingmon.door.access_log import AccessLog
 from pingmon.door.dates import Dates
-from pingmon.http.keys import PING_KEY_LENGTH
-from pingmon.http.redaction import redacted
 from tests.door.door_house import CHECK, KEY, RID, House
 
 

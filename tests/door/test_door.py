@@ -9,12 +9,12 @@ import pytest
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from pingmon.daemon.resource_tree import Root
 from pingmon.door.connections import Connection
 from pingmon.door.http1 import Channel
 from pingmon.door.limits import DoorSettings
 from pingmon.door.watch import GONE_S
-from pingmon.http.ping import PingSettings
-from pingmon.http.root import Root
+from pingmon.pings.intake import PingSettings
 from tests.door.door_house import CHECK, Broken, House
 
 pytestmark = pytest.mark.usefixtures("met_by")

@@ -10,7 +10,7 @@ from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, Stre
 
 from pingmon.door.connections import Connection
 from pingmon.door.limits import DoorSettings
-from pingmon.http.ping import PingSettings
+from pingmon.pings.intake import PingSettings
 from tests.door.door_house import CHECK, KEY, Broken, House, Line
 
 PING = f"/ping/{CHECK}"

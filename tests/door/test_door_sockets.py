@@ -29,16 +29,16 @@ from twisted.internet.threads import deferToThread
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
-from pingmon.clock import Timekeeper, steady_seconds, wall_seconds
-from pingmon.core.events import CheckCreated, CheckSpec, Entry, ProjectCreated
-from pingmon.core.parts import Outcome
+from pingmon.core.world.events import CheckCreated, CheckSpec, Entry, ProjectCreated
+from pingmon.core.world.parts import Outcome
+from pingmon.daemon.resource_tree import Root
 from pingmon.door.dates import Dates
 from pingmon.door.door import Door
 from pingmon.door.limits import DoorSettings
-from pingmon.http.ping import PingIntake, PingSettings
-from pingmon.http.root import Root
 from pingmon.journal import MemoryJournal
 from pingmon.monitor import Monitor
+from pingmon.pings.intake import PingIntake, PingSettings
+from pingmon.timing.clock import Timekeeper, steady_seconds, wall_seconds
 from tests.door.door_house import CHECK, KEY, PROJECT, Echo, Line
 
 pytestmark = pytest.mark.usefixtures("met_by")

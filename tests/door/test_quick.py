@@ -17,7 +17,7 @@ from pingmon.door.connections import Connection
 from pingmon.door.dates import Dates
 from pingmon.door.limits import DoorSettings
 from pingmon.door.quick import BODY_MAX, FIELDS_MAX, HEAD_MAX, PlainHead, plain_head
-from pingmon.http.ping import PingSettings
+from pingmon.pings.intake import PingSettings
 from tests.door.door_house import CHECK, KEY, RID, UNKNOWN, House, Housed, InMemoryFront, Line
 
 pytestmark = pytest.mark.usefixtures("met_by")

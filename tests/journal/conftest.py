@@ -12,11 +12,11 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from pingmon.core.events import Draft, Entry, Id, PingReceived, Signal
+from pingmon.core.world.events import Draft, Entry, Id, PingReceived, Signal
 from pingmon.journal import MemoryJournal, Retention, SqliteJournal
 from pingmon.journal.codec import encoded
-from pingmon.journal.memory import Memory
-from pingmon.journal.writer import Writer
+from pingmon.journal.memory.engine import Memory
+from pingmon.journal.sqlite.writer import Writer
 
 AnyJournal: TypeAlias = SqliteJournal[int] | MemoryJournal[int]
 

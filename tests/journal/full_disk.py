@@ -18,10 +18,10 @@ from twisted.internet import reactor as the_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from pingmon.core.events import Draft, Entry, PingReceived
-from pingmon.core.parts import Block
+from pingmon.core.world.events import Draft, Entry, PingReceived
+from pingmon.core.world.parts import Block
 from pingmon.journal import FlipRow, JournalUnavailable, SqliteJournal
-from pingmon.journal.verify import verify
+from pingmon.journal.sqlite.verify import verify
 
 BEGIN = 1_700_000_000_000_000
 STREAM = "00000000-0000-0000-0000-000000000001"

@@ -13,7 +13,7 @@ from twisted.internet import reactor as the_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from pingmon.core.events import Draft, PingReceived
+from pingmon.core.world.events import Draft, PingReceived
 from pingmon.journal import SqliteJournal
 
 BEGIN = 1_700_000_000_000_000

@@ -11,17 +11,17 @@ from zlib import crc32
 
 from msgspec import Raw, json
 
-from pingmon.core.events import DAEMON, Draft, PingReceived
-from pingmon.core.parts import Block
+from pingmon.core.world.events import DAEMON, Draft, PingReceived
+from pingmon.core.world.parts import Block
 from pingmon.journal import Retention
-from pingmon.journal.chain import GENESIS, content_digest, link
 from pingmon.journal.codec import encoded, packed_id
-from pingmon.journal.derived import flip_crc, read_state
-from pingmon.journal.meta import Meta, insert_meta
-from pingmon.journal.offline import entries_after
-from pingmon.journal.schema import APPLICATION_ID, connect, schema_text
+from pingmon.journal.hash_chain import GENESIS, content_digest, link
+from pingmon.journal.sqlite.derived import flip_crc, read_state
+from pingmon.journal.sqlite.meta import Meta, insert_meta
+from pingmon.journal.sqlite.offline import entries_after
+from pingmon.journal.sqlite.schema import APPLICATION_ID, connect, schema_text
+from pingmon.journal.sqlite.writer import Writer
 from pingmon.journal.values import FlipRow
-from pingmon.journal.writer import Writer
 
 COMMIT = 64
 

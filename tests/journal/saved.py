@@ -11,11 +11,11 @@ from twisted.internet import reactor as the_reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
-from pingmon.clock import Timekeeper, steady_seconds, wall_seconds
-from pingmon.core.events import CheckCreated, CheckDeleted, CheckSpec, PingReceived, ProjectCreated
-from pingmon.core.parts import Outcome
+from pingmon.core.world.events import CheckCreated, CheckDeleted, CheckSpec, PingReceived, ProjectCreated
+from pingmon.core.world.parts import Outcome
 from pingmon.journal import SqliteJournal
 from pingmon.monitor import Monitor
+from pingmon.timing.clock import Timekeeper, steady_seconds, wall_seconds
 
 PROJECT = "aaaaaaaa-0000-4000-8000-000000000001"
 CHECKS = 3_000

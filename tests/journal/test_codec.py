@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.core.events import KINDS, CheckPaused, Draft, Entry, Event, PingReceived, ProjectCreated
+from pingmon.core.world.events import KINDS, CheckPaused, Draft, Entry, Event, PingReceived, ProjectCreated
 from pingmon.journal.codec import canonical, decoded, encoded, packed_id
 from pingmon.journal.errors import JournalFormatError
 

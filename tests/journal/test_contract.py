@@ -10,7 +10,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import capturedLogs
 
-from pingmon.core.events import (
+from pingmon.core.world.events import (
     CheckPaused,
     Draft,
     Entry,
@@ -21,7 +21,7 @@ from pingmon.core.events import (
     SiteProbed,
     SiteResumed,
 )
-from pingmon.core.parts import Block, Outdated
+from pingmon.core.world.parts import Block, Outdated
 from pingmon.journal import FlipRow, JournalFull, JournalUnavailable, Retention
 
 BEGIN = 1_700_000_000_000_000

@@ -16,18 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 
-from pingmon.core.events import Draft, Entry, PingReceived, ProjectCreated
-from pingmon.core.fold import fold
-from pingmon.core.parts import Block
-from pingmon.core.saving import Saver
-from pingmon.core.world import World
+from pingmon.core.world.events import Draft, Entry, PingReceived, ProjectCreated
+from pingmon.core.world.fold import fold
+from pingmon.core.world.parts import Block
+from pingmon.core.world.snapshot import Saver
+from pingmon.core.world.world import World
 from pingmon.journal import FlipRow, JournalDamaged, JournalFormatError, JournalUnavailable, Retention
 from pingmon.journal.codec import encoded
 from pingmon.journal.errors import SnapshotDamaged, translated
-from pingmon.journal.meta import FORMAT
-from pingmon.journal.reading import replayed
-from pingmon.journal.verify import verify
-from pingmon.journal.writer import Writer
+from pingmon.journal.sqlite.meta import FORMAT
+from pingmon.journal.sqlite.queries import replayed
+from pingmon.journal.sqlite.verify import verify
+from pingmon.journal.sqlite.writer import Writer
 
 BEGIN = 1_700_000_000_000_000
 STREAM = "00000000-0000-0000-0000-000000000001"

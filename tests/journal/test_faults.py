@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from pingmon.core.events import Draft
+from pingmon.core.world.events import Draft
 from pingmon.journal import JournalUnavailable, Retention
 from pingmon.journal.codec import encoded
-from pingmon.journal.reading import replayed
-from pingmon.journal.schema import connect
-from pingmon.journal.verify import verify
-from pingmon.journal.writer import Writer
+from pingmon.journal.sqlite.queries import replayed
+from pingmon.journal.sqlite.schema import connect
+from pingmon.journal.sqlite.verify import verify
+from pingmon.journal.sqlite.writer import Writer
 
 SCRIPT = Path(__file__).with_name("full_disk.py")
 

@@ -8,23 +8,23 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pingmon.core.events import KINDS
 from pingmon.core.flip import Flip
-from pingmon.core.fold import fold
-from pingmon.core.notify import Audience, Delivery
-from pingmon.core.partner import Attribution
-from pingmon.core.parts import Block
-from pingmon.core.saving import Saver
-from pingmon.core.site import Silence
-from pingmon.core.world import World
+from pingmon.core.notify.notification import Audience, Delivery
+from pingmon.core.partner.partner import Attribution
+from pingmon.core.site.site import Silence
+from pingmon.core.world.events import KINDS
+from pingmon.core.world.fold import fold
+from pingmon.core.world.parts import Block
+from pingmon.core.world.snapshot import Saver
+from pingmon.core.world.world import World
 from pingmon.journal import FlipRow, Retention
-from pingmon.journal.derived import read_state
-from pingmon.journal.lines import line
-from pingmon.journal.offline import entries_after
-from pingmon.journal.reading import read_flips, replayed
+from pingmon.journal.json_lines import line
+from pingmon.journal.sqlite.derived import read_state
+from pingmon.journal.sqlite.offline import entries_after
+from pingmon.journal.sqlite.queries import read_flips, replayed
+from pingmon.journal.sqlite.verify import verify
+from pingmon.journal.sqlite.writer import Writer
 from pingmon.journal.values import Window
-from pingmon.journal.verify import verify
-from pingmon.journal.writer import Writer
 
 GOLDEN = Path(__file__).with_name("golden")
 BEGIN = 1_767_225_600_000_000

@@ -10,14 +10,14 @@ from threading import Event as Alarm
 
 import pytest
 
-from pingmon.core.fold import fold
-from pingmon.core.saving import Saver
-from pingmon.core.world import World
+from pingmon.core.world.fold import fold
+from pingmon.core.world.snapshot import Saver
+from pingmon.core.world.world import World
 from pingmon.journal import Retention
-from pingmon.journal.offline import entries_after
-from pingmon.journal.reading import replayed
-from pingmon.journal.verify import verify
-from pingmon.journal.writer import Writer
+from pingmon.journal.sqlite.offline import entries_after
+from pingmon.journal.sqlite.queries import replayed
+from pingmon.journal.sqlite.verify import verify
+from pingmon.journal.sqlite.writer import Writer
 from tests.core.worlds import state
 
 

@@ -18,13 +18,13 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.logger import capturedLogs
 
-from pingmon.core.events import Draft, PingReceived
+from pingmon.core.world.events import Draft, PingReceived
 from pingmon.journal import JournalDamaged, JournalFormatError, JournalUnavailable, Retention
 from pingmon.journal.errors import translated
-from pingmon.journal.meta import FORMAT
-from pingmon.journal.reading import replayed
-from pingmon.journal.schema import objects_of
-from pingmon.journal.writer import Writer
+from pingmon.journal.sqlite.meta import FORMAT
+from pingmon.journal.sqlite.queries import replayed
+from pingmon.journal.sqlite.schema import objects_of
+from pingmon.journal.sqlite.writer import Writer
 
 Pen = Callable[..., Any]
 Ping = Callable[..., Draft]

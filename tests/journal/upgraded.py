@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from pingmon.journal import Retention
-from pingmon.journal.writer import Writer
+from pingmon.journal.sqlite.writer import Writer
 
 writer = Writer(Path(sys.argv[1]), Retention(), print)
 writer.open(0)

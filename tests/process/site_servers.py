@@ -20,9 +20,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from pingmon.core.times import SECOND
-from pingmon.wire.signed import Secret, Unauthorized, secret, signature, signed
-from pingmon.wire.verify import Answer, Class, Question, answer_id, decode_question, encode
+from pingmon.core.units import SECOND
+from pingmon.wire.message.signatures import Secret, Unauthorized, secret, signature, signed
+from pingmon.wire.verifier import Answer, Class, Question, answer_id, decode_question, encode
 from tests.authority import Authority
 
 LOOPBACK = "127.0.0.1"

@@ -17,9 +17,17 @@ from msgspec.structs import replace
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from pingmon.core.events import ChannelCreated, CheckCreated, CheckSpec, Draft, Event, PingReceived, ProjectCreated
+from pingmon.core.world.events import (
+    ChannelCreated,
+    CheckCreated,
+    CheckSpec,
+    Draft,
+    Event,
+    PingReceived,
+    ProjectCreated,
+)
 from pingmon.journal import SqliteJournal
-from pingmon.journal.verify import verify
+from pingmon.journal.sqlite.verify import verify
 from pingmon.testing import PROJECT, uuid
 from tests.process.daemons import Receiver, Running, Starter, until
 

@@ -20,10 +20,10 @@ import msgspec
 import pytest
 from twisted.internet import reactor
 
-from pingmon.core.events import KINDS, Entry
-from pingmon.core.fold import fold
-from pingmon.core.saving import Saver
-from pingmon.core.world import World
+from pingmon.core.world.events import KINDS, Entry
+from pingmon.core.world.fold import fold
+from pingmon.core.world.snapshot import Saver
+from pingmon.core.world.world import World
 from pingmon.journal import SqliteJournal
 from tests.process.daemons import BIN, Receiver, Running, Starter, until
 

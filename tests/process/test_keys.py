@@ -48,7 +48,7 @@ def run(data: Path, *args: str, user: int | None = None, preexec: Callable[[], N
 def as_user(user: int, imported: str, name: str) -> list[str]:
     """A command that becomes `user` when all is imported, for the tests' own Python may be private to root."""
     become = f"os.setgroups([]); os.setgid({user}); os.setuid({user})"
-    script = f"import os, sys, pingmon.offline_api; {imported}; sys.argv[0] = {name!r}; {become}; run()"
+    script = f"import os, sys, pingmon.daemon.offline_api; {imported}; sys.argv[0] = {name!r}; {become}; run()"
     return [sys.executable, "-c", script]
 
 

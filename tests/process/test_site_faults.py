@@ -18,8 +18,12 @@ from pathlib import Path
 
 import pytest
 
-from pingmon.core.answer import Answer
-from pingmon.core.events import (
+from pingmon.core.partner.inquiry import Answer
+from pingmon.core.partner.partner import PartnerSpec
+from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_schedule import SOON_S, phase
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import (
     ChannelCreated,
     PartnerAnswered,
     PartnerCreated,
@@ -28,13 +32,9 @@ from pingmon.core.events import (
     SiteProbed,
     SiteSpec,
 )
-from pingmon.core.look import Look
-from pingmon.core.partner import PartnerSpec
-from pingmon.core.probe_times import SOON_S, phase
-from pingmon.core.times import SECOND
-from pingmon.sites.health import FRESH_S
+from pingmon.sites.own_health import FRESH_S
 from pingmon.testing import PROJECT, uuid
-from pingmon.wire.signed import MISMATCH, STALE
+from pingmon.wire.message.signatures import MISMATCH, STALE
 from tests.process.daemons import Received, Running, Starter, Verifying, until
 from tests.process.site_house import House, config
 from tests.process.site_servers import (

@@ -13,7 +13,7 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 
-from pingmon.core.events import CheckCreated, CheckSpec, Draft
+from pingmon.core.world.events import CheckCreated, CheckSpec, Draft
 from pingmon.journal import SqliteJournal
 from tests.process.daemons import Running, Starter, until
 

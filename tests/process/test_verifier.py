@@ -24,13 +24,13 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
 
-from pingmon.core.look import Look
-from pingmon.core.times import SECOND
-from pingmon.outgoing.trust import Trust
-from pingmon.probes.call import Caller
-from pingmon.probes.verifiers import SLACK_S, Peer, Verifiers
-from pingmon.wire.signed import MISMATCH, STALE, UNSIGNED, Secret, secret, signature
-from pingmon.wire.verify import BODY_MAX, REPLAYED
+from pingmon.core.site.probe_result import Look
+from pingmon.core.units import SECOND
+from pingmon.outgoing.tls_trust import Trust
+from pingmon.verify.call import Caller
+from pingmon.verify.verifiers import SLACK_S, Peer, Verifiers
+from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED, Secret, secret, signature
+from pingmon.wire.verifier import BODY_MAX, REPLAYED
 from tests.process.daemons import BIN, PATIENCE_S, Answer, free_port, until
 from tests.process.test_https import certificate
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
-from pingmon.core.events import SiteCreated, SiteSpec
-from pingmon.core.ids import Id
-from pingmon.core.look import ASKED, Fault, Look, Methods
-from pingmon.core.site import Site
-from pingmon.sites.health import Health
+from pingmon.core.site.probe_result import ASKED, Fault, Look, Methods
+from pingmon.core.site.site import Site
+from pingmon.core.units import Id
+from pingmon.core.world.events import SiteCreated, SiteSpec
+from pingmon.sites.own_health import Health
 from pingmon.sites.rounds import Rounds
 from pingmon.sites.stand_ins import StandIns
 from pingmon.testing import PROJECT, FakeTime, Rig, uuid

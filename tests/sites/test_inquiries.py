@@ -9,8 +9,11 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import LogLevel, capturedLogs
 
-from pingmon.core.answer import Answer, Question
-from pingmon.core.events import (
+from pingmon.core.partner.inquiry import Answer, Question
+from pingmon.core.partner.partner import Partner, PartnerChanges, PartnerSpec
+from pingmon.core.site.probe_result import Look
+from pingmon.core.units import SECOND, Id
+from pingmon.core.world.events import (
     ChannelCreated,
     PartnerAnswered,
     PartnerChanged,
@@ -24,11 +27,7 @@ from pingmon.core.events import (
     SiteProbed,
     SiteSpec,
 )
-from pingmon.core.ids import Id
-from pingmon.core.look import Look
-from pingmon.core.partner import Partner, PartnerChanges, PartnerSpec
-from pingmon.core.times import SECOND
-from pingmon.delivery.insist import LOG_AGAIN_S
+from pingmon.delivery.resubmit import LOG_AGAIN_S
 from pingmon.sites.inquiries import LOGGING_MAX, STOP_S, Inquiries
 from pingmon.testing import PROJECT, Rig, result, uuid
 

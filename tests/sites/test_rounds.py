@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError
 from twisted.logger import capturedLogs
 
-from pingmon.core.events import Event, SiteChanged, SiteChanges, SiteDeleted, SitePaused, SiteProbed, SiteResumed
-from pingmon.core.failures import FORBIDDEN_NAME, NOT_ALLOWED
-from pingmon.core.look import Fault
-from pingmon.core.probe_times import phase
-from pingmon.core.site import Site
-from pingmon.core.times import HOUR, SECOND
+from pingmon.core.site.failures import FORBIDDEN_NAME, NOT_ALLOWED
+from pingmon.core.site.probe_result import Fault
+from pingmon.core.site.probe_schedule import phase
+from pingmon.core.site.site import Site
+from pingmon.core.units import HOUR, SECOND
+from pingmon.core.world.events import Event, SiteChanged, SiteChanges, SiteDeleted, SitePaused, SiteProbed, SiteResumed
 from pingmon.journal import JournalUnavailable
 from pingmon.sites.rounds import AGAIN_S
 from pingmon.testing import result, uuid

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from twisted.logger import LogLevel, capturedLogs
 
-from pingmon.core.events import SiteProbed
-from pingmon.core.look import Fault
-from pingmon.core.site import Site
-from pingmon.sites.health import OTHERS_MAX_S
+from pingmon.core.site.probe_result import Fault
+from pingmon.core.site.site import Site
+from pingmon.core.world.events import SiteProbed
+from pingmon.sites.own_health import OTHERS_MAX_S
 from pingmon.sites.stand_ins import STAND_INS, StandIns, network_of
 from pingmon.testing import result
 from tests.sites.places import Place, url

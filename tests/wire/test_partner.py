@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from pingmon import __version__
-from pingmon.core.answer import COUNTED, Question
-from pingmon.core.events import applied
-from pingmon.core.partner import Partner, PartnerSpec, Rule
-from pingmon.core.times import SECOND
-from pingmon.wire.fields import Invalid
+from pingmon.core.partner.inquiry import COUNTED, Question
+from pingmon.core.partner.partner import Partner, PartnerSpec, Rule
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import applied
+from pingmon.wire.api.check_fields import Invalid
+from pingmon.wire.message.webhook import Unsendable
 from pingmon.wire.partner import RULES_MAX, changes, created, partner_json, payload, request, settings
-from pingmon.wire.webhook import Unsendable
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 HOOK = "https://user:pass@hooks.example:8443/down?a=b#c"

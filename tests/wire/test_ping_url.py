@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.core.events import Signal
+from pingmon.core.world.events import Signal
 from pingmon.wire.ping_url import PingQuery, PingUrl, canonical_uuid, first_segment, ping_query, ping_url
 
 ENDINGS: dict[str, tuple[Signal, int | None]] = {

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pingmon.core.answer import Answer
-from pingmon.core.events import (
+from pingmon.core.partner.inquiry import Answer
+from pingmon.core.partner.partner import Attribution, PartnerChanges, PartnerSpec, Rule
+from pingmon.core.site.probe_result import Look, Phases
+from pingmon.core.world.events import (
     DAEMON,
     ChannelChanged,
     ChannelCreated,
@@ -63,18 +65,16 @@ from pingmon.core.events import (
     SiteSpec,
     SpecChanges,
 )
-from pingmon.core.fold import fold
-from pingmon.core.look import Look, Phases
-from pingmon.core.partner import Attribution, PartnerChanges, PartnerSpec, Rule
-from pingmon.core.parts import Block
-from pingmon.core.saving import Saver
-from pingmon.core.world import World
+from pingmon.core.world.fold import fold
+from pingmon.core.world.parts import Block
+from pingmon.core.world.snapshot import Saver
+from pingmon.core.world.world import World
 from pingmon.journal import FlipRow, Retention
 from pingmon.journal.codec import encoded
-from pingmon.journal.lines import line
-from pingmon.journal.meta import FORMAT
-from pingmon.journal.offline import entries_after
-from pingmon.journal.writer import Writer
+from pingmon.journal.json_lines import line
+from pingmon.journal.sqlite.meta import FORMAT
+from pingmon.journal.sqlite.offline import entries_after
+from pingmon.journal.sqlite.writer import Writer
 from pingmon.monitor import derived
 
 BEGIN = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z

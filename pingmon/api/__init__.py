@@ -1,0 +1,1 @@
+"""The management API: routes, keys, and one function per operation."""

@@ -1,0 +1,257 @@
+"""The management API: lets requests in, has them answered, and tells every error as JSON.
+
+    guard ─▶ Klein finds the route ─▶ method ─▶ body (POST) ─▶ key ─▶ rate ─▶ the operation ─▶ answer
+
+One Klein app serves versions 1, 2 and 3. Klein cancels what it waits for when a client hangs up; here that ends only
+the waiting, so a change that was asked for is made, whether anybody hears of it or not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, cast
+from uuid import UUID
+
+import msgspec
+from klein import Klein
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource
+from werkzeug.exceptions import HTTPException
+
+from pingmon import __version__
+from pingmon.api.api_answer import TEXT, Answer, ApiError, cors, json_answer, not_found, try_again, written
+from pingmon.api.call import ApiSettings, Call, History, Probes, Tests
+from pingmon.api.credentials import RandomBytes, find_key
+from pingmon.api.routes import MAY, ROUTES, VERSIONS, Operation, Route
+from pingmon.core.world.events import DAEMON
+from pingmon.core.world.parts import Key
+from pingmon.door.public_url import ShownUrl
+from pingmon.journal import JournalDamaged, JournalFull, JournalUnavailable
+from pingmon.monitor import Monitor
+from pingmon.timing.rate_limit import Rates
+from pingmon.wire.api.check_fields import Invalid
+from pingmon.wire.api.status import Problem, for_anybody, for_keys
+from pingmon.wire.api.unheard_outages import untold
+
+__all__ = ["Api", "ApiSettings", "History", "Probes"]
+
+Health = Callable[[], Sequence[Problem]]
+"""What is wrong with the daemon; empty if nothing is."""
+
+PREFIX: Final = f"/<any({', '.join(f'v{version}' for version in VERSIONS)}):version>"
+STATUS_METHODS: Final = ("GET", "HEAD", "OPTIONS")
+OWNER: Final = Key(DAEMON, None, "operator", prefix="", salt="", digest="", name="", born=0, created=0)
+"""Stands for a key where none is needed. It is not among the keys, so that nobody can show it."""
+
+
+AT_ONCE_EVERY_S: Final = 5
+"""Seconds between two probes of one site, or tests of one channel, that users ask for."""
+
+
+class Api:
+    """The management API of one daemon.
+
+    `history` is the log store that the monitor writes to; without `probes` no site can be probed at once, without
+    `tests` no channel tested. `keyless`: only the daemon's owner can get here, and who shows no key is the operator.
+    """
+
+    app = Klein()
+    log = Logger()
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        history: History,
+        settings: ApiSettings,
+        *,
+        health: Health,
+        clock: IReactorTime,
+        probes: Probes | None = None,
+        tests: Tests | None = None,
+        random_bytes: RandomBytes = os.urandom,
+        keyless: bool = False,
+    ) -> None:
+        self._monitor = monitor
+        self._history = history
+        self._settings = settings
+        self._health = health
+        self._clock = clock
+        self._url = ShownUrl(settings.base_url)
+        self._probes = probes
+        self._tests = tests
+        self._random_bytes = random_bytes
+        self._keyless = keyless
+        self._rates = Rates(settings.keys_per_second, settings.keys_at_once, monitor.time.steady)
+        self._at_once = Rates(1 / AT_ONCE_EVERY_S, 1, monitor.time.steady)
+
+    def take(self, settings: ApiSettings) -> None:
+        """Go by other limits from now on."""
+        self._settings = settings
+        self._rates = Rates(settings.keys_per_second, settings.keys_at_once, self._monitor.time.steady)
+
+    def resource(self) -> IResource:
+        """What to mount at `/api`."""
+        return cast(IResource, self.app.resource())
+
+    # --- answering ------------------------------------------------------------------------------------------------
+
+    def serve(self, route: Route, request: IRequest, version: str, names: Mapping[str, object]) -> Deferred[bytes]:
+        """Answer a request to `route`; `names` are the parts of its path. Cancelling ends the waiting, nothing else."""
+        answered: Deferred[Answer] = Deferred()
+        answering = Deferred.fromCoroutine(self._answer(route, request, int(version.removeprefix("v")), names))
+        answering.addBoth(answered.callback)
+        return answered.addCallback(lambda answer: written(request, answer, cors(route.methods)))
+
+    async def _answer(self, route: Route, request: IRequest, version: int, names: Mapping[str, object]) -> Answer:
+        """The answer, whatever happens."""
+        try:
+            return await self._asked(route, request, version, names)
+        except ApiError as error:
+            return error.answer()
+        except Invalid as error:
+            return json_answer({"error": str(error)}, 400)
+        except (JournalFull, JournalUnavailable):
+            return try_again().answer()
+        except JournalDamaged:  # the journal says so once, in the log and in `status/`
+            return ApiError(503, "the journal is damaged").answer()
+        except CancelledError:  # nobody cancels this coroutine but a reactor that is going away
+            return try_again().answer()
+        except Exception:  # noqa: BLE001 -- a bug of ours: the client gets an answer, the log the traceback
+            self.log.failure("while answering {method} on {route}", method=request.method, route=route.name)
+            return _internal_error()
+
+    async def _asked(self, route: Route, request: IRequest, version: int, names: Mapping[str, object]) -> Answer:
+        method = request.method.decode("ascii")
+        if method == "OPTIONS":
+            return Answer(204)
+        operation = route.operation(method)
+        if operation is None:
+            raise _wrong_method(route.methods)
+        body = self._body(request) if method == "POST" else {}
+        key = self._let_in(request, operation, body)
+        self._url.compare(request)
+        call = Call(
+            monitor=self._monitor,
+            clock=self._clock,
+            history=self._history,
+            probes=self._probes,
+            tests=self._tests,
+            at_once=self._at_once,
+            settings=self._settings,
+            random_bytes=self._random_bytes,
+            version=version,
+            project=key.project or "",
+            readonly=key.role == "ro",
+            base=self._url.of(request),
+            query=request.args,
+            body=body,
+        )
+        texts = {name: str(value) if isinstance(value, UUID) else value for name, value in names.items()}
+        return await operation.run(call, **texts)
+
+    # --- letting in -----------------------------------------------------------------------------------------------
+
+    def _body(self, request: IRequest) -> dict[str, Any]:
+        """The JSON object of a POST; nothing and `null` are an empty one."""
+        request.content.seek(0)
+        raw = request.content.read()
+        if not raw:
+            return {}
+        try:
+            body = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise ApiError(400, "could not parse request body") from None
+        if body is None:
+            return {}
+        if not isinstance(body, dict):
+            raise ApiError(400, "json validation error: value is not an object")
+        return body
+
+    def _let_in(self, request: IRequest, operation: Operation, body: Mapping[str, object]) -> Key:
+        """The key that the client shows, if it may do `operation` now."""
+        header = request.getHeader(b"x-api-key")
+        shown = body.get("api_key") if header is None else header.decode("latin-1")
+        if shown is None and self._keyless and operation.needs == "operator":
+            return OWNER
+        key = self._known(shown)
+        if key.role not in MAY[operation.needs]:
+            raise ApiError(401, "wrong api key")
+        self._in_time(key)
+        return key
+
+    def _known(self, shown: object) -> Key:
+        """The key that `shown` is, if it is one."""
+        if not isinstance(shown, str) or not shown:
+            raise ApiError(401, "missing api key")
+        key = find_key(self._monitor.world, shown)
+        if key is None or (key.role != "operator" and key.project not in self._monitor.world.projects):
+            raise ApiError(401, "wrong api key")
+        return key
+
+    def _in_time(self, key: Key) -> None:
+        wait = self._rates.wait_s(key.id)
+        if wait:
+            raise ApiError(429, "rate limit exceeded", (("Retry-After", str(wait)),))
+
+    # --- routes of no project, and of none ------------------------------------------------------------------------
+
+    @app.route(f"{PREFIX}/status/", endpoint="status", strict_slashes=False, merge_slashes=False)
+    def status(self, request: IRequest, version: str) -> bytes:
+        """Whether the daemon can do its work, and if not, why not; see `wire.api.status`. Needs no key."""
+        method = request.method.decode("ascii")
+        try:
+            if method not in STATUS_METHODS:
+                raise _wrong_method(STATUS_METHODS)
+            answer = Answer(204) if method == "OPTIONS" else self._health_report(request)
+        except ApiError as error:
+            answer = error.answer()
+        return written(request, answer, cors(STATUS_METHODS))
+
+    def _health_report(self, request: IRequest) -> Answer:
+        key = OWNER if self._keyless else None
+        if shown := request.getHeader(b"x-api-key"):
+            key = self._known(shown.decode("latin-1"))
+            self._in_time(key)
+        found = self._health()
+        code = 503 if found else 200
+        if key is not None:
+            warnings = untold(self._monitor.world, self._monitor.now(), key.project)
+            return json_answer(for_keys(found, warnings, __version__), code)
+        return json_answer(for_anybody(found), code) if found else Answer(code, b"OK", TEXT)
+
+    @app.handle_errors(HTTPException)
+    def no_route(self, request: IRequest, failure: Failure) -> bytes:
+        """No route has this path."""
+        return written(request, not_found().answer())
+
+    @app.handle_errors(Exception)
+    def bug(self, request: IRequest, failure: Failure) -> bytes:
+        """Something of ours is broken."""
+        self.log.failure("while routing {path}", failure, path=request.path)
+        return written(request, _internal_error())
+
+
+def _mount(route: Route) -> None:
+    """Have Klein serve `route`. werkzeug redirects neither for a slash too few nor for two in a row."""
+
+    def serve(self: Api, request: IRequest, version: str, **names: object) -> Deferred[bytes]:
+        return self.serve(route, request, version, names)
+
+    Api.app.route(PREFIX + route.path, endpoint=route.name, strict_slashes=False, merge_slashes=False)(serve)
+
+
+for _each in ROUTES:
+    _mount(_each)
+
+
+def _wrong_method(allowed: tuple[str, ...]) -> ApiError:
+    return ApiError(405, "method not allowed", (("Allow", ", ".join(allowed)),))
+
+
+def _internal_error() -> Answer:
+    return json_answer({"error": "internal error"}, 500)

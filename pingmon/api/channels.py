@@ -1,0 +1,178 @@
+"""The API's channels: where people and programs are told. One line of `KINDS` per kind of channel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from heapq import nlargest
+from math import ceil
+from operator import attrgetter, itemgetter
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from pingmon.api.api_answer import Answer, ApiError, json_answer, not_found, try_again
+from pingmon.api.call import NUMBER_MAX, PAGE, PAGE_MAX, Call
+from pingmon.api.credentials import new_id, new_secret
+from pingmon.core.address_policy import AddressPolicy
+from pingmon.core.notify.channel import Channel
+from pingmon.core.notify.notification import Delivery
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import ChannelChanged, ChannelCreated, ChannelDeleted, ChannelSecretRenewed, Id
+from pingmon.core.world.parts import Subject
+from pingmon.wire.api.channels import attempt_json, channel_json, delivery_json, waiting_json
+from pingmon.wire.api.check_fields import Invalid, Rule, judged
+from pingmon.wire.api.checks import Json
+from pingmon.wire.api.webhook_settings import changed_value, doubts, unreachable, webhook_value
+
+DAY_S: Final = 86_400
+OVERLAP_MAX_S: Final = 30 * DAY_S
+
+
+class Kind(Struct, frozen=True):
+    """What the API knows of a kind of channel.
+
+    `judged` makes complete settings of what a client sent, or raises `Invalid`; `changed` those of what it sent about
+    settings that there are. `unreachable` says why a receiver can never be told, `doubts` what may not be meant so.
+    """
+
+    judged: Callable[[object], dict[str, object]]
+    changed: Callable[[Mapping[str, object], object], dict[str, object]]
+    unreachable: Callable[[Mapping[str, Any], AddressPolicy], str | None]
+    doubts: Callable[[Mapping[str, Any]], Iterable[str]]
+
+
+KINDS: Final[dict[str, Kind]] = {"webhook": Kind(webhook_value, changed_value, unreachable, doubts)}
+
+FIELDS: Final[dict[str, Rule]] = {"kind": Rule(type="string"), "name": Rule(type="string", max_length=100)}
+"""Fields of a channel besides `value`, in the order they are judged."""
+SECRET_FIELDS: Final[dict[str, Rule]] = {"overlap": Rule(type="integer", minimum=0, maximum=OVERLAP_MAX_S)}
+_place: Final = attrgetter("place")
+TEST_FIELDS: Final[dict[str, Rule]] = {"event": Rule(type="string", values=("down", "up"))}
+
+
+async def list_channels(call: Call) -> Answer:
+    """The project's channels."""
+    return json_answer({"channels": [{"id": it.id, "name": it.name, "kind": it.kind} for it in call.channels()]})
+
+
+async def create_channel(call: Call) -> Answer:
+    """A new channel. Its secret, with which its messages are signed, is shown in this answer."""
+    given = judged({"kind": None} | dict(call.body), FIELDS)
+    kind, name = given["kind"], given.get("name", "")
+    if kind not in KINDS:
+        raise Invalid(f"json validation error: kind has unexpected value; the kinds are: {', '.join(KINDS)}")
+    value = KINDS[kind].judged(call.body.get("value"))
+    _must_be_reachable(call, kind, value)
+    most = call.settings.max_channels
+    secret = new_secret(call.random_bytes)
+    id = new_id(call.random_bytes)
+    outcome = await call.submit(id, ChannelCreated(call.project, kind, name, value, secret, most))
+    if outcome.result == "full":
+        raise ApiError(403, f"too many channels: a project may have {most}")
+    if outcome.result != "created":
+        raise not_found()
+    return json_answer(_shown(call, call.channel(id)) | {"secret": secret}, 201)
+
+
+async def read_channel(call: Call, id: Id) -> Answer:
+    """One channel, with how it stands with it; its secret is masked."""
+    return json_answer(_shown(call, call.channel(id)))
+
+
+async def update_channel(call: Call, id: Id) -> Answer:
+    """Set the name, and the settings that were sent; the others stay. What waits for the channel is tried at once."""
+    channel = call.channel(id)
+    given = judged(call.body, FIELDS)
+    if given.get("kind", channel.kind) != channel.kind:
+        raise Invalid("json validation error: kind cannot be changed")
+    changes: dict[str, Any] = {"name": given["name"]} if "name" in given else {}
+    if "value" in call.body:
+        changes["value"] = _kind(channel).changed(channel.value, call.body["value"])
+        _must_be_reachable(call, channel.kind, changes["value"])
+    if changes:
+        await call.submit(id, ChannelChanged(**changes))
+    return json_answer(_shown(call, call.channel(id)))
+
+
+async def delete_channel(call: Call, id: Id) -> Answer:
+    """Delete a channel for ever, and what is owed to it; checks and sites lose it. Its last state is the answer."""
+    gone = _shown(call, call.channel(id))
+    await call.submit(id, ChannelDeleted())
+    subjects: list[Subject] = [*call.checks(), *call.sites()]
+    bare = sum(not subject.spec.channels for subject in subjects)
+    now = f"checks and sites that have no channel now, so that nobody is told when they go down: {bare}"
+    return json_answer(gone | {"waiting": 0, "warnings": [now] if bare else []})
+
+
+async def renew_secret(call: Call, id: Id) -> Answer:
+    """A new secret, shown in this answer; for `overlap` seconds (a day) the old one signs as well."""
+    call.channel(id)
+    overlap = judged(call.body, SECRET_FIELDS).get("overlap", DAY_S)
+    secret = new_secret(call.random_bytes)
+    old_until = call.monitor.now() + overlap * SECOND if overlap else 0
+    await call.submit(id, ChannelSecretRenewed(secret, old_until))
+    return json_answer(_shown(call, call.channel(id)) | {"secret": secret})
+
+
+async def test_channel(call: Call, id: Id) -> Answer:
+    """Send a test message now, as if something went `down` (or `up`: `event`), and say what became of it.
+
+    Of what the receiver answered only the status is told.
+    """
+    call.channel(id)
+    up = judged(call.body, TEST_FIELDS).get("event") == "up"
+    if call.tests is None:
+        raise try_again()
+    wait = call.at_once.wait_s(id)
+    if wait:
+        raise ApiError(429, "rate limit exceeded", (("Retry-After", str(ceil(wait))),))
+    attempt = await call.tests.test(id, up=up)
+    return json_answer({"delivered": not attempt.error} | attempt_json(attempt))
+
+
+async def list_deliveries(call: Call, id: Id) -> Answer:
+    """The channel's messages, newest first, and what became of them; `before` (a message's `seq`) and `limit` page."""
+    channel = call.channel(id)
+    limit = call.asked_number("limit", 1, PAGE_MAX) or PAGE
+    before = call.asked_number("before", 0, NUMBER_MAX)
+    owing = call.world.outbox.get(id, {}).values()
+    waiting = nlargest(limit, [owed for owed in owing if before is None or owed.place < before], key=_place)
+    rows = await call.history.flips(id, upto=call.world.seq, before=before, limit=limit)
+    ended = [msgspec.json.decode(row.body, type=Delivery) for row in rows]
+    places = {each.owed.place for each in ended}  # what has ended since then is listed once
+    shown = [delivery_json(each, _subject(call, each.owed.flip.subject)) for each in ended]
+    for owed in waiting:
+        if owed.place not in places:
+            shown.append(waiting_json(owed, channel, _subject(call, owed.flip.subject)))
+    return json_answer({"deliveries": nlargest(limit, shown, key=itemgetter("seq"))})
+
+
+# --- showing ------------------------------------------------------------------------------------------------------
+
+
+def _kind(channel: Channel) -> Kind:
+    """What is known of the channel's kind; `Invalid` if nothing is, because a newer pingmon made it."""
+    kind = KINDS.get(channel.kind)
+    if kind is None:
+        raise Invalid(f"this pingmon knows nothing of the kind {channel.kind}")
+    return kind
+
+
+def _must_be_reachable(call: Call, kind: str, value: Mapping[str, object]) -> None:
+    refusal = KINDS[kind].unreachable(value, call.settings.outgoing)
+    if refusal is not None:
+        raise Invalid(f"json validation error: {refusal}")
+
+
+def _shown(call: Call, channel: Channel) -> Json:
+    kind = KINDS.get(channel.kind)
+    warnings = []
+    if kind is not None:
+        refusal = kind.unreachable(channel.value, call.settings.outgoing)
+        warnings = [*([refusal] if refusal else []), *kind.doubts(channel.value)]
+    return channel_json(channel, call.monitor.now(), len(call.world.outbox.get(channel.id, {})), warnings)
+
+
+def _subject(call: Call, id: Id) -> Subject | None:
+    return call.world.checks.get(id) or call.world.sites.get(id)

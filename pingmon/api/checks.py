@@ -1,0 +1,123 @@
+"""The API's checks: list, create, read, change, pause, resume, delete. One function per operation.
+
+What a request changes is decided by the fold, in the order of the log; here it is only asked for and told. A request
+that would change nothing is answered without troubling the log.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from pingmon.api.api_answer import Answer, ApiError, json_answer, not_found
+from pingmon.api.call import Call
+from pingmon.api.credentials import new_id
+from pingmon.core.check.check import Check
+from pingmon.core.world.events import CheckChanged, CheckCreated, CheckDeleted, CheckPaused, CheckResumed, CheckSpec, Id
+from pingmon.core.world.parts import Outcome
+from pingmon.wire.api.check_fields import FIELDS, Given, changes, channel_ids, ignored, judged, unique_fields
+from pingmon.wire.api.checks import check_json, tagged
+
+
+async def list_checks(call: Call) -> Answer:
+    """The project's checks; `tag` (several: all of them) and `slug` narrow the list."""
+    tags = frozenset(call.asked("tag"))
+    slug = (call.asked("slug") or [""])[-1]
+    view = call.view()
+
+    def wanted(check: Check) -> bool:
+        return (not tags or tagged(check, tags)) and slug in ("", check.spec.slug)
+
+    return await call.listed("checks", call.checks(), lambda check: check_json(check, view), wanted)
+
+
+async def create_check(call: Call) -> Answer:
+    """A new check, or, with `unique`, changes to the one that is already there.
+
+    A new one has all channels of the project if the request says nothing of them: an alert too many is better than one
+    that reaches nobody. (The reference server gives it none.)
+    """
+    given = judged(call.body)
+    plain = CheckSpec(channels=channel_ids("*", call.channels()))
+    spec = changes(given, plain, call.version, call.channels(), call.monitor.now()).applied_to(plain)
+    unique = unique_fields(given)
+    twin = call.world.twin(call.project, spec, unique)
+    if twin is None:
+        most = call.settings.max_checks
+        created = await call.submit(new_id(call.random_bytes), CheckCreated(call.project, spec, unique, most))
+        if created.result == "full":
+            raise ApiError(403, f"too many checks: a project may have {most}")
+        if created.result == "created":
+            return _taken(call, _known(created), 201)
+        twin = _known(created)
+    return await _changed(call, twin, given)
+
+
+async def read_check(call: Call, id: Id) -> Answer:
+    """One check."""
+    return _shown(call, call.check(id))
+
+
+async def read_check_by_unique_key(call: Call, key: str) -> Answer:
+    """One check, by the name that read-only keys see."""
+    return _shown(call, call.check_by_unique_key(key))
+
+
+async def update_check(call: Call, id: Id) -> Answer:
+    """Set the fields that were sent; the others stay."""
+    check = call.check(id)
+    return await _changed(call, check, judged(call.body))
+
+
+async def delete_check(call: Call, id: Id) -> Answer:
+    """Delete a check for ever; its last state is the answer."""
+    call.check(id)
+    gone = _known(await call.submit(id, CheckDeleted()))
+    return _shown(call, replace(gone, spec=replace(gone.spec, channels=())))
+
+
+async def pause_check(call: Call, id: Id) -> Answer:
+    """Watch a check no more until it is resumed or pinged."""
+    check = call.check(id)
+    if check.status != "paused":
+        check = _known(await call.submit(id, CheckPaused()))
+    return _shown(call, check)
+
+
+async def resume_check(call: Call, id: Id) -> Answer:
+    """Let a paused check wait for its first ping again; 409 if it is not paused."""
+    if call.check(id).status != "paused":
+        raise _not_paused()
+    outcome = await call.submit(id, CheckResumed())
+    check = _known(outcome)
+    if outcome.flip is None:
+        raise _not_paused()
+    return _shown(call, check)
+
+
+async def _changed(call: Call, check: Check, given: Given) -> Answer:
+    wanted = changes(given, check.spec, call.version, call.channels(), call.monitor.now())
+    if wanted.applied_to(check.spec) != check.spec:
+        check = _known(await call.submit(check.id, CheckChanged(wanted)))
+    return _taken(call, check)
+
+
+def _known(outcome: Outcome) -> Check:
+    """The check as the log left it; 404 if it had gone before."""
+    if outcome.check is None:
+        raise not_found()
+    return outcome.check
+
+
+def _shown(call: Call, check: Check) -> Answer:
+    return json_answer(check_json(check, call.view()))
+
+
+def _taken(call: Call, check: Check, status: int = 200) -> Answer:
+    """The check as the request has made it, with a warning of what was not understood."""
+    shown = check_json(check, call.view())
+    shown["warnings"] += ignored(call.body, FIELDS, shown)
+    return json_answer(shown, status)
+
+
+def _not_paused() -> ApiError:
+    return ApiError(409, "check is not paused")

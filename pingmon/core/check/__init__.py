@@ -1,0 +1,1 @@
+"""A check: its states, its schedules, what a ping means."""

@@ -1,0 +1,66 @@
+"""What a ping request means for its check, decided before it enters the log so that replay needs no such decision.
+
+Order of judgement (pinging API): the URL's action, a non-zero exit status being a failure; then `methods`; then the
+keyword filters, which replace the action; last, a paused check with manual resume ignores everything.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import Final
+
+from pingmon.core.check.check import Status
+from pingmon.core.world.events import CheckSpec, Signal
+
+USER_AGENT_MAX: Final = 200
+"""Characters of a user agent that are kept."""
+
+_severed_sub: Final = re.compile(rb"\A[\x80-\xbf]{1,3}(?![\x80-\xbf])").sub
+"""Without the rest of a character before the first whole one."""
+_utf8: Final = codecs.getincrementaldecoder("utf-8")
+
+
+def meaning(
+    spec: CheckSpec, status: Status, action: Signal, exitstatus: int | None, method: str, body: bytes
+) -> Signal:
+    """The signal that a ping with this URL action, exit status, method and kept body gives to a check."""
+    signal: Signal = "fail" if exitstatus else action
+    if spec.methods == "POST" and method != "POST":
+        signal = "ign"
+    elif spec.filter_http_body:
+        signal = _by_keywords(spec, body)
+    if status == "paused" and spec.manual_resume:
+        return "ign"
+    return signal
+
+
+def is_text(kept: bytes, *, cut: bool) -> bool:
+    """Whether the kept part of a body is UTF-8.
+
+    A character severed at its beginning does not disqualify it (`tail -c` severs one); nor one at its end, with `cut`.
+    """
+    if kept.isascii():
+        return True
+    kept = _severed_sub(b"", kept) or kept
+    try:
+        _utf8().decode(kept, final=not cut)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _by_keywords(spec: CheckSpec, body: bytes) -> Signal:
+    text = body.decode("utf-8", "replace")
+    if _any_in(spec.failure_kw, text):
+        return "fail"
+    if _any_in(spec.success_kw, text):
+        return "success"
+    if _any_in(spec.start_kw, text):
+        return "start"
+    return "fail" if spec.filter_default_fail else "ign"
+
+
+def _any_in(keywords: str, text: str) -> bool:
+    """Whether one of the comma-separated keywords occurs in `text`, as it is written."""
+    return any(keyword in text for part in keywords.split(",") if (keyword := part.strip()))

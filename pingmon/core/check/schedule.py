@@ -1,0 +1,171 @@
+"""When the next ping is expected: a period, a cron expression, or systemd's OnCalendar.
+
+The engines are `cronsim` and `oncalendar`, the ones the reference server uses, so that schedules agree to the letter,
+also at daylight-saving changes. What they leave out of the languages they read is added here (`docs/upstream.md`): cron
+in zones whose clocks change by half an hour, names and zones that systemd takes, steps that it refuses. All instants
+are integer microseconds since the epoch, UTC.
+
+Time zone rules come from the `zoneinfo` database; a new edition of it can move later deadlines, never past flips,
+because an expiry names the log entry that armed it and not only its instant (see `events.CheckExpired`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from typing import Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+from oncalendar import BaseIterator, OnCalendarError
+
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import CheckSpec
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_PROBE: Final = 946_684_800 * SECOND  # 2000-01-01
+_MICROSECOND: Final = timedelta(microseconds=1)
+_WEEK: Final = 7 * 86_400 * SECOND
+"""No zone keeps an offset for less."""
+
+SAME_NAMES: Final = dict.fromkeys(("semi-annually", "biannually", "bi-annually"), "semiannually")
+"""Names that systemd knows, and what `oncalendar` calls them."""
+NO_ZONES: Final = frozenset({"localtime", "posixrules", "Factory"})
+"""Files beside the zones, which mean something else on each machine."""
+_TIME: Final = ((0, 23), (0, 59), (0, 59))
+_DATE_BACKWARDS: Final = ((1, 31), (1, 12), (1970, 2199))
+_step: Final = re.compile(r"([0-9]+|\*)/([0-9]+)").fullmatch
+
+
+class BadSchedule(ValueError):
+    """The expression is neither cron nor OnCalendar, or never comes true."""
+
+
+def kind_of(expression: str) -> Literal["cron", "oncalendar"]:
+    """Which language `expression` is: five fields on one line are cron, all else is OnCalendar."""
+    one_line = "\n" not in expression.strip()
+    return "cron" if one_line and len(expression.split()) == 5 else "oncalendar"
+
+
+def validated(expression: str) -> Literal["cron", "oncalendar"]:
+    """The kind of a usable expression; `BadSchedule` if it cannot be read or has no occurrence after 2000-01-01."""
+    kind = kind_of(expression)
+    if kind == "oncalendar":
+        for line in expression.strip().split("\n"):
+            _refuse_what_systemd_refuses(line.split())
+    try:
+        found = next_expected(CheckSpec(kind=kind, schedule=expression), _PROBE)
+    except (CronSimError, OnCalendarError) as error:
+        raise BadSchedule(str(error)) from error
+    if found is None:
+        raise BadSchedule("the schedule never comes true")
+    return kind
+
+
+def next_expected(spec: CheckSpec, after: int) -> int | None:
+    """The first instant strictly after `after` at which a ping is expected; None if there is none any more."""
+    if spec.kind == "simple":
+        return after + spec.timeout * SECOND
+    zone = _zone(spec.tz)
+    if spec.kind == "oncalendar":
+        found = [_next_oncalendar(line, after, zone) for line in spec.schedule.strip().split("\n")]
+        return min((instant for instant in found if instant is not None), default=None)
+    if any(field.startswith("*") for field in spec.schedule.split()[:2]):
+        return _next_by_wall_clock(spec.schedule, after, zone)
+    return _first(CronSim(spec.schedule, _moment(after, zone)), after)
+
+
+def _first(occurrences: Iterator[datetime], after: int) -> int | None:
+    # In the hour that the autumn clock change repeats, the engines begin with occurrences of its first pass.
+    for occurrence in occurrences:
+        instant = (occurrence.astimezone(UTC) - _EPOCH) // _MICROSECOND
+        if instant > after:
+            return instant
+    return None
+
+
+# --- cron ---------------------------------------------------------------------------------------------------------
+
+
+def _next_by_wall_clock(expression: str, after: int, zone: tzinfo) -> int | None:
+    """The next occurrence of a cron job that runs whenever the wall clock shows its time, at clock changes too.
+
+    The engine steps by whole hours over a change of half an hour and misses what it should have met, so it is only
+    asked about stretches in which the clock is not changed.
+    """
+    stretch = after
+    while True:
+        found = _first(CronSim(expression, _moment(after, timezone(_offset(stretch, zone)))), after)
+        changed = None if found is None else _clock_change(stretch, found, zone)
+        if changed is None:
+            return found
+        stretch, after = changed, changed - 1
+
+
+def _clock_change(after: int, until: int, zone: tzinfo) -> int | None:
+    """The first whole second in (`after`, `until`] at which the zone's clock is changed; None if there is none."""
+    offset = _offset(after, zone)
+    while after < until:
+        later = min(after + _WEEK, until)
+        if _offset(later, zone) != offset:
+            break
+        after = later
+    else:
+        return None
+    while later - after > SECOND:
+        middle = (after + later) // 2
+        after, later = (middle, later) if _offset(middle, zone) == offset else (after, middle)
+    return later // SECOND * SECOND
+
+
+# --- OnCalendar ---------------------------------------------------------------------------------------------------
+
+
+def _next_oncalendar(line: str, after: int, zone: tzinfo) -> int | None:
+    words = line.split()
+    own = _zone_named(words[-1]) if len(words) > 1 else None
+    expression = " ".join(words if own is None else words[:-1])
+    moment = _moment(after, own or zone)
+    return _first(BaseIterator(SAME_NAMES.get(expression.lower(), expression), moment), after)
+
+
+def _refuse_what_systemd_refuses(words: list[str]) -> None:
+    """`BadSchedule` for steps that lead nowhere (`*:0/90`, `*-*~5/5`) and for zones that are none."""
+    if words and words[-1] in NO_ZONES:
+        raise BadSchedule(f"{words[-1]} is no time zone")
+    for word in words:
+        parts = word.split(":") if ":" in word else word.replace("~", "-~").split("-")[::-1]
+        for part, (least, most) in zip(parts, _TIME if ":" in word else _DATE_BACKWARDS, strict=False):
+            for term in part.removeprefix("~").split(","):
+                if (found := _step(term)) is None:
+                    continue
+                start, step = least if found[1] == "*" else int(found[1]), int(found[2])
+                if (start - step < least) if part.startswith("~") else (start + step > most):
+                    raise BadSchedule(f"{term} is a step that leads nowhere")
+
+
+# --- time ---------------------------------------------------------------------------------------------------------
+
+
+def _moment(at: int, zone: tzinfo) -> datetime:
+    return (_EPOCH + timedelta(microseconds=at)).astimezone(zone)
+
+
+def _offset(at: int, zone: tzinfo) -> timedelta:
+    return _moment(at, zone).utcoffset() or timedelta()
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+@lru_cache(maxsize=1024)
+def _zone_named(word: str) -> ZoneInfo | None:
+    """The zone that ends an OnCalendar expression; None if `word` is something else. systemd takes UTC in any case."""
+    try:
+        return _zone("UTC" if word.upper() == "UTC" else word)
+    except (OSError, ValueError, ZoneInfoNotFoundError):  # a folder of the database; no path; no such zone
+        return None

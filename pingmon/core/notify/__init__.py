@@ -1,0 +1,1 @@
+"""Who is told what: channels, messages, and what became of each."""

@@ -1,0 +1,99 @@
+"""A channel: a place where people or programs are told, and how it stands with it.
+
+    delivered, tested well, changed     answers: all that waits for it goes
+    an attempt failed                   fails: one attempt at a time, after growing waits, whatever is owed to it
+
+So a dead receiver costs one attempt a round, and not one for each message. Every round takes another message, because
+it may be the message that is refused and not the channel that is dead.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pingmon.core.units import SECOND, Id
+
+RETRY_AFTER_S: Final = (5, 30, 120, 600, 1800, 3600)
+"""Seconds between attempts at a channel that fails; the last wait repeats."""
+JITTER: Final = 0.1
+"""A wait is stretched by up to this share, so that retries of many channels do not march in step."""
+NEWS_S: Final = 60
+"""Seconds after a failed attempt from which a message that has come since is a reason to try again."""
+
+
+class Failing(Struct, frozen=True, omit_defaults=True, gc=False):
+    """That the last attempts at a channel failed: since when, how many in a row, the last one's time and error.
+
+    `retry_at` is when the next one is due, `held` that the receiver itself asked to be left alone until then.
+    """
+
+    since: int
+    attempts: int
+    tried_at: int
+    retry_at: int
+    error: str
+    held: bool = False
+
+
+class Channel(Struct, frozen=True, omit_defaults=True, gc=False):
+    """`value` holds the kind's own settings. `secret` signs messages, and until `old_until` `old_secret` does too."""
+
+    id: Id
+    project: Id
+    kind: str
+    name: str
+    value: dict[str, object]
+    secret: str
+    born: int
+    created: int
+    last_delivered: int | None = None
+    last_error: str = ""
+    failing: Failing | None = None
+    old_secret: str = ""
+    old_until: int = 0
+
+    def secrets(self, now: int) -> tuple[str, ...]:
+        """The secrets that sign a message which is sent at `now`, the present one first."""
+        secrets = (self.secret, self.old_secret) if now < self.old_until else (self.secret,)
+        return tuple(filter(None, secrets))
+
+
+def failed(channel: Channel, at: int, error: str, retry_at: int, *, held: bool = False) -> Channel:
+    """The channel after an attempt that failed at `at`; the next one is due at `retry_at`."""
+    before = channel.failing
+    since, attempts = (at, 0) if before is None else (before.since, before.attempts)
+    return replace(channel, last_error=error, failing=Failing(since, attempts + 1, at, retry_at, error, held))
+
+
+def answers(channel: Channel) -> Channel:
+    """The channel once there is a reason to think that it can be told again."""
+    return replace(channel, last_error="", failing=None)
+
+
+def renewed(channel: Channel, secret: str, old_until: int) -> Channel:
+    """The channel with a new secret; until `old_until` the one it had signs as well."""
+    return replace(channel, secret=secret, old_secret=channel.secret if old_until else "", old_until=old_until)
+
+
+def retry_at(channel: Channel, now: int, *, spread: float, asked_s: float | None, last_call: int) -> int:
+    """When to try again after one more attempt at `channel`, which failed at `now`.
+
+    `spread` in [0, 1) places it within its jitter. `asked_s` is the receiver's `Retry-After`, in seconds, which may
+    lengthen the wait, but never past `last_call`, when its oldest message is to be given up.
+    """
+    attempts = 0 if channel.failing is None else channel.failing.attempts
+    step = RETRY_AFTER_S[min(attempts, len(RETRY_AFTER_S) - 1)]
+    wait = max(step * (1 + JITTER * spread), asked_s or 0.0)
+    return min(now + round(wait * SECOND), max(last_call, now + SECOND))
+
+
+def shifted(channel: Channel, by: int) -> Channel:
+    """The channel after the wall clock was set by `by`: what was measured on the old clock moves along."""
+    failing = channel.failing
+    if failing is not None:
+        moved = {name: getattr(failing, name) + by for name in ("since", "tried_at", "retry_at")}
+        failing = replace(failing, **moved)
+    return replace(channel, failing=failing, old_until=channel.old_until and channel.old_until + by)

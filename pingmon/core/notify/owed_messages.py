@@ -1,0 +1,134 @@
+"""How a flip becomes messages that are owed: the one place where the outbox is filled, for checks and for sites.
+
+A way down is owed to the channels that the check or site has then. A way up is owed to those of them that were to hear
+of the way down, and to those that heard of it in another's stead: a channel that came later knows of no outage.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from pingmon.core.flip import Flip
+from pingmon.core.notify import notification as notify
+from pingmon.core.notify.notification import Attempted, Audience, Delivery, Notification
+from pingmon.core.site.site import Site
+from pingmon.core.units import Id
+from pingmon.core.world.parts import Subject
+from pingmon.core.world.world import World
+
+
+def owe(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
+    """Owe `flip` to the subject's channels, in place of all that is still owed about it; which channels those are.
+
+    A way up that is no news (of an outage that a pause has ended, say) makes a way down that is still owed void, and
+    leaves a way up that is. A subject that is paused or resumed overtakes nothing: what is owed about it goes out.
+    """
+    if flip.new not in ("up", "down"):
+        return ()
+    if notify.matters(flip):
+        return _owed_anew(world, now, subject, flip)
+    for owed in world.owed_about(subject):
+        if owed.flip.new == "down":
+            world.settle(owed, "void", now, why="the outage ended with a pause")
+    audience = subject.audience
+    if audience is not None and audience.new == "down":
+        audience = None
+    world.keep(replace(subject, relayed=(), audience=audience))
+    return ()
+
+
+def owe_beside(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
+    """Owe `flip` to the subject's channels beside all that is still owed about it; which channels those are."""
+    told = tuple(channel for channel in subject.spec.channels if channel in world.channels)
+    for channel in told:
+        world.owe(notify.notification(flip, channel, now, None))
+    return told
+
+
+def _owed_anew(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
+    stale, before = [owed for owed in world.owed_about(subject) if notify.matters(owed.flip)], subject.audience
+    told = _recipients(world, subject, flip)
+    pending = {owed.channel: owed for owed in stale}
+    fresh = {
+        channel: notify.notification(
+            flip, channel, now, pending.get(channel), heard=before is None or channel in before.heard
+        )
+        for channel in told
+    }
+    for owed in stale:
+        if owed.channel in fresh:
+            world.settle(owed, "replaced", now, by=fresh[owed.channel].id)
+        else:
+            world.settle(owed, "void", now, why=f"it is {flip.new} again, and this channel is not told of that")
+    for message in fresh.values():
+        world.owe(message)
+    audience = Audience(flip.seq, "up" if flip.new == "up" else "down", told)
+    world.keep(replace(subject, audience=audience, relayed=() if flip.new == "up" else subject.relayed))
+    return told
+
+
+def _recipients(world: World, subject: Subject, flip: Flip) -> tuple[Id, ...]:
+    own = [channel for channel in subject.spec.channels if channel in world.channels]
+    before = subject.audience
+    if flip.new == "up":
+        own = [channel for channel in own if before is None or channel in before.owed] + list(subject.relayed)
+    return tuple(dict.fromkeys(own))
+
+
+def unowe(world: World, now: int, before: Subject, after: Subject) -> None:
+    """Owe nothing to channels that the check or site had `before` a change of its settings, and has no more."""
+    gone = set(before.spec.channels).difference(after.spec.channels)
+    for owed in world.owed_about(after) if gone else ():
+        if owed.channel in gone:
+            world.settle(owed, "void", now, why="the channel was taken off")
+
+
+def delivered(world: World, owed: Notification, attempt: Attempted | None, at: int) -> None:
+    """Owe `owed` no more, and remember who has heard of its flip. `attempt` is None if there was nothing to send."""
+    if attempt is None:
+        world.settle(owed, "nothing to send", at)
+        return
+    world.settle(notify.attempted(owed, attempt), "delivered", at)
+    subject = world.subject(owed.flip.subject)
+    if owed.relays is not None and owed.flip.new == "down":
+        subject = replace(subject, relayed=(*subject.relayed, owed.channel))
+    audience = subject.audience
+    if audience is not None and audience.seq == owed.flip.seq:
+        subject = replace(subject, audience=replace(audience, heard=(*audience.heard, owed.channel)))
+    world.keep(subject)
+
+
+def arrived_after_all(world: World, channel: Id, id: str, attempt: Attempted | None, at: int) -> None:
+    """The message `id` has arrived at `channel` although it was overtaken: what overtook it need not tell of it."""
+    for waiting in world.outbox.get(channel, {}).values():
+        if waiting.replaces == id:
+            if waiting.overtook is not None and attempt is not None:
+                arrived = notify.attempted(waiting.overtook, attempt)
+                world.ended.append(Delivery(arrived, "delivered", at, after_all=True))
+            world.owe(notify.delivered_after_all(waiting))
+            return
+
+
+def given_up(world: World, lost: Notification, error: str, at: int) -> tuple[Id, ...]:
+    """Owe `lost` no more, and its flip to all channels of the project that were not to hear of it anyway; which."""
+    world.settle(lost, "given up", at, why=error)
+    subject = world.subject(lost.flip.subject)
+    audience = subject.audience
+    know = set(subject.spec.channels if audience is None or audience.seq != lost.flip.seq else audience.owed)
+    know.update(owed.channel for owed in world.owed_about(subject) if owed.flip.seq == lost.flip.seq)
+    others = [id for id in world.members[subject.project].channels if id != lost.channel and id not in know]
+    relays = notify.relayed(lost, error, others, at)
+    for relay in relays:
+        world.owe(relay)
+    if relays and audience is not None and audience.seq == lost.flip.seq:
+        world.keep(replace(subject, audience=replace(audience, owed=(*audience.owed, *others))))
+    return tuple(relay.channel for relay in relays)
+
+
+def told(subject: Subject) -> bool:
+    """Whether anybody has heard, by a message that was delivered, that the check or site is down, as it still is."""
+    if subject.status != "down":
+        return False
+    if subject.audience is None:  # an older pingmon kept no more of it
+        return isinstance(subject, Site) and subject.told
+    return subject.audience.new == "down" and bool(subject.audience.heard)

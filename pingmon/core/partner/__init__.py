@@ -1,0 +1,1 @@
+"""Partners, who host sites: which one, and what it is asked and answers."""

@@ -1,0 +1,475 @@
+"""Every fact that the log can hold.
+
+An event says what happened to one *stream* (a check, project, channel, or the daemon itself); the entry around it
+says when and where in the order of the log. Events are written once and never change, so a field here is for ever:
+add new ones with a default that means what older entries meant, never rename or reuse one.
+
+Nothing in this module decides anything; that is the fold's task (`world`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, Literal, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from pingmon.core.partner.inquiry import Answer
+from pingmon.core.partner.partner import Attribution, Kind, PartnerChanges, PartnerSpec
+from pingmon.core.site.probe_result import Look, Method, Methods, methods
+from pingmon.core.site.verdict import Place
+from pingmon.core.units import DAEMON as DAEMON
+from pingmon.core.units import Id as Id
+
+Signal: TypeAlias = Literal["success", "start", "fail", "log", "ign"]
+Schedule: TypeAlias = Literal["simple", "cron", "oncalendar"]
+Role: TypeAlias = Literal["rw", "ro", "operator"]
+
+_Spec = TypeVar("_Spec", bound=Struct)
+
+
+class Event(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Base of all events. Its subclasses say what kind of stream they are about; theirs hold only JSON-able values."""
+
+
+class CheckSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
+    """What a user chose for a check; names and limits are those of the management API.
+
+    `timeout` and `grace` are seconds. `channels` are channel ids, sorted.
+    """
+
+    name: str = ""
+    slug: str = ""
+    tags: str = ""
+    desc: str = ""
+    kind: Schedule = "simple"
+    timeout: int = 86400
+    grace: int = 3600
+    schedule: str = "* * * * *"
+    tz: str = "UTC"
+    manual_resume: bool = False
+    methods: str = ""
+    filter_subject: bool = False
+    filter_body: bool = False
+    filter_http_body: bool = False
+    filter_default_fail: bool = False
+    start_kw: str = ""
+    success_kw: str = ""
+    failure_kw: str = ""
+    channels: tuple[Id, ...] = ()
+
+
+class SpecChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
+    """The fields of a `CheckSpec` that an update sets; the others stay as they are."""
+
+    name: str | UnsetType = UNSET
+    slug: str | UnsetType = UNSET
+    tags: str | UnsetType = UNSET
+    desc: str | UnsetType = UNSET
+    kind: Schedule | UnsetType = UNSET
+    timeout: int | UnsetType = UNSET
+    grace: int | UnsetType = UNSET
+    schedule: str | UnsetType = UNSET
+    tz: str | UnsetType = UNSET
+    manual_resume: bool | UnsetType = UNSET
+    methods: str | UnsetType = UNSET
+    filter_subject: bool | UnsetType = UNSET
+    filter_body: bool | UnsetType = UNSET
+    filter_http_body: bool | UnsetType = UNSET
+    filter_default_fail: bool | UnsetType = UNSET
+    start_kw: str | UnsetType = UNSET
+    success_kw: str | UnsetType = UNSET
+    failure_kw: str | UnsetType = UNSET
+    channels: tuple[Id, ...] | UnsetType = UNSET
+
+    def applied_to(self, spec: CheckSpec) -> CheckSpec:
+        """`spec` with these changes; the same object if there are none."""
+        return applied(self, spec)
+
+
+class SiteSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
+    """What a user chose for a site. `interval` and `timeout` are seconds; `host` is a partner's slug, `auto` or "".
+
+    `patience`: for how many seconds it must fail before it is down. `local_only`: verifiers are not asked, because they
+    cannot reach it. `method` is what it is asked; `head_only`: no GET where HEAD came to nothing.
+    """
+
+    name: str = ""
+    url: str
+    interval: int = 300
+    timeout: int = 10
+    host: str = "auto"
+    tags: str = ""
+    channels: tuple[Id, ...] = ()
+    head_only: bool = False
+    patience: int = 0
+    local_only: bool = False
+    method: Method = "HEAD"
+
+    @property
+    def methods(self) -> Methods:
+        """What it is asked."""
+        return methods(self.method, self.head_only)
+
+
+class SiteChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
+    """The fields of a `SiteSpec` that an update sets; the others stay as they are."""
+
+    name: str | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    interval: int | UnsetType = UNSET
+    timeout: int | UnsetType = UNSET
+    host: str | UnsetType = UNSET
+    tags: str | UnsetType = UNSET
+    channels: tuple[Id, ...] | UnsetType = UNSET
+    head_only: bool | UnsetType = UNSET
+    patience: int | UnsetType = UNSET
+    local_only: bool | UnsetType = UNSET
+    method: Method | UnsetType = UNSET
+
+    def applied_to(self, spec: SiteSpec) -> SiteSpec:
+        """`spec` with these changes; the same object if there are none."""
+        return applied(self, spec)
+
+
+class ProjectEvent(Event, frozen=True):
+    """What happens to a project or a key: the stream is the project, or the daemon for the keys of operators."""
+
+
+class ProjectCreated(ProjectEvent, frozen=True):
+    name: str
+    ping_key: str
+
+
+class ProjectRenamed(ProjectEvent, frozen=True):
+    name: str
+
+
+class PingKeyRotated(ProjectEvent, frozen=True):
+    """The project has a new ping key. The one before names nothing any more."""
+
+    ping_key: str
+
+
+class KeyCreated(ProjectEvent, frozen=True):
+    """An API key came into being. Only its salted hash is kept; `prefix` (8 characters) finds it."""
+
+    key: Id
+    role: Role
+    prefix: str
+    salt: str
+    digest: str
+    name: str = ""
+
+
+class KeyRevoked(ProjectEvent, frozen=True):
+    """The key opens nothing any more."""
+
+    key: Id
+
+
+class CheckEvent(Event, frozen=True):
+    """What happens to a check: the stream is the check."""
+
+
+class CheckCreated(CheckEvent, frozen=True):
+    """A check is wanted. With `unique` naming fields, only if no check of the project has equal values there.
+
+    With `most`, here as elsewhere, only if the project has fewer than that (0: no limit).
+    """
+
+    project: Id
+    spec: CheckSpec
+    unique: tuple[str, ...] = ()
+    most: int = 0
+
+
+class CheckChanged(CheckEvent, frozen=True):
+    changes: SpecChanges
+
+
+class CheckDeleted(CheckEvent, frozen=True):
+    pass
+
+
+class CheckPaused(CheckEvent, frozen=True):
+    pass
+
+
+class CheckResumed(CheckEvent, frozen=True):
+    pass
+
+
+class NewCheck(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What `create=1` asks for: the check with this slug in this project, made now if there is none."""
+
+    project: Id
+    slug: str
+    most: int = 0
+
+
+class PingReceived(CheckEvent, frozen=True):
+    """A job called. `signal` is what the ping means after filters; the raw body, if kept, is the entry's payload.
+
+    `rid` is the run's id, lower-case. `left_out` counts the bytes of a body that was not kept because it is not
+    UTF-8. `create` is set when the ping may make its check; the stream is then the id the new check would get.
+    """
+
+    signal: Signal = "success"
+    method: str = "GET"
+    scheme: str = "http"
+    addr: str = ""
+    ua: str = ""
+    exitstatus: int | None = None
+    rid: str | None = None
+    left_out: int = 0
+    create: NewCheck | None = None
+
+
+class CheckExpired(CheckEvent, frozen=True):
+    """A deadline passed in silence. It stands only if the check's deadline is still the one set by entry `armed_by`.
+
+    `deadline` (microseconds since the epoch) is the instant of the flip, however late the daemon woke up.
+    """
+
+    deadline: int
+    armed_by: int
+
+
+class ScheduleEnded(CheckEvent, frozen=True):
+    """The check is up and its schedule has no occurrence any more, so it cannot alarm. People are told, once."""
+
+
+class SiteEvent(Event, frozen=True):
+    """What happens to a site: the stream is the site."""
+
+
+class SiteCreated(SiteEvent, frozen=True):
+    """A site is to be watched; `most` as in `CheckCreated`."""
+
+    project: Id
+    spec: SiteSpec
+    most: int = 0
+
+
+class SiteChanged(SiteEvent, frozen=True):
+    changes: SiteChanges
+
+
+class SiteDeleted(SiteEvent, frozen=True):
+    pass
+
+
+class SitePaused(SiteEvent, frozen=True):
+    pass
+
+
+class SiteResumed(SiteEvent, frozen=True):
+    pass
+
+
+class Hour(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What the daemon's own probes of a site measured from `start` on (microseconds since the epoch) in that hour.
+
+    `probes` is how many saw anything, `bad` how many of them did not see what they should, `void` how many saw
+    nothing. The others are milliseconds that the good ones took; 0 if there was none.
+    """
+
+    start: int
+    probes: int = 0
+    bad: int = 0
+    void: int = 0
+    fastest: int = 0
+    median: int = 0
+    p95: int = 0
+    slowest: int = 0
+
+
+class SiteProbed(SiteEvent, frozen=True):
+    """Probes of a site: what was seen at one time, or, with `hour`, the sum of an hour that has ended.
+
+    `looks` are the daemon's own (`node` is "") and the verifiers'; `asked` counts the verifiers that were asked and
+    `quorum` how many of them must agree on a failure. `place` is what was known of the daemon's own
+    (`core.site.verdict`).
+    """
+
+    looks: tuple[Look, ...] = ()
+    asked: int = 0
+    quorum: int = 0
+    hour: Hour | None = None
+    place: Place = ""
+
+
+class SiteHostSeen(SiteEvent, frozen=True):
+    """Who hosts the site by what DNS said (None: nobody known), and the kinds of signals that could not be had."""
+
+    host: Attribution | None = None
+    failed: tuple[Kind, ...] = ()
+
+
+class PartnerAnswered(SiteEvent, frozen=True):
+    """What `partner` said to the question `id` about the site."""
+
+    id: str
+    partner: Id
+    answer: Answer
+    took_ms: int
+
+
+class PartnerEvent(Event, frozen=True):
+    """What happens to a partner: the stream is the partner."""
+
+
+class PartnerCreated(PartnerEvent, frozen=True):
+    spec: PartnerSpec
+
+
+class PartnerChanged(PartnerEvent, frozen=True):
+    changes: PartnerChanges
+
+
+class PartnerDeleted(PartnerEvent, frozen=True):
+    pass
+
+
+class ChannelEvent(Event, frozen=True):
+    """What happens to a channel and to messages on their way: the stream is the channel."""
+
+
+class ChannelCreated(ChannelEvent, frozen=True):
+    """`value` is the JSON object of the kind's own settings; `secret` signs what is sent (`whsec_…`)."""
+
+    project: Id
+    kind: str
+    name: str
+    value: dict[str, object]
+    secret: str
+    most: int = 0
+
+
+class ChannelChanged(ChannelEvent, frozen=True):
+    """The settings that are given are set; the others stay as they are."""
+
+    name: str | UnsetType = UNSET
+    value: dict[str, object] | UnsetType = UNSET
+
+
+class ChannelSecretRenewed(ChannelEvent, frozen=True):
+    """From now on `secret` signs; until `old_until` (microseconds since the epoch) the one before does as well."""
+
+    secret: str
+    old_until: int = 0
+
+
+class ChannelDeleted(ChannelEvent, frozen=True):
+    pass
+
+
+class ChannelTested(ChannelEvent, frozen=True):
+    """Somebody had a test message sent. Without an `error` the receiver took it."""
+
+    took_ms: int
+    status: int | None = None
+    error: str = ""
+
+
+class NotificationDelivered(ChannelEvent, frozen=True):
+    """The receiver took it. `took_ms`: duration of the last attempt. `status`: the answer's, where there is one.
+
+    `nothing`: the channel wants no message of this kind, and none was sent.
+    """
+
+    id: str
+    took_ms: int
+    status: int | None = None
+    nothing: bool = False
+
+
+class NotificationFailed(ChannelEvent, frozen=True):
+    """An attempt failed; the channel's next is due at `retry_at` (microseconds since the epoch).
+
+    `held`: the receiver itself has asked to be left alone until then. All messages to the channel that fell due at or
+    before `given_up` will not be tried again.
+    """
+
+    id: str
+    took_ms: int
+    error: str
+    retry_at: int
+    held: bool = False
+    given_up: int = 0
+
+
+class NotificationAbandoned(ChannelEvent, frozen=True):
+    """No further attempt will be made: there is something wrong with this message, whoever is to receive it."""
+
+    id: str
+    took_ms: int
+    error: str
+
+
+class DaemonEvent(Event, frozen=True):
+    """What happens to the daemon itself, which is the stream."""
+
+
+class ListeningEnded(DaemonEvent, frozen=True):
+    """The daemon was stopped and takes no further connections: it is deaf from `since` on, or from this entry on.
+
+    `since` (microseconds since the epoch) is the last sign of life of a daemon that had no time to say so itself.
+    """
+
+    since: int | None = None
+
+
+class ListeningResumed(DaemonEvent, frozen=True):
+    """pingmon was deaf from `since` until this entry's time (microseconds since the epoch).
+
+    Deadlines that passed meanwhile raise nothing before `hold_until`, and an alert for one of them says so.
+    """
+
+    since: int
+    hold_until: int
+    cause: Literal["stopped", "suspended", "disk"] = "stopped"
+
+
+class ClockStepped(DaemonEvent, frozen=True):
+    """The wall clock was set by `by` microseconds; instants before this entry are shifted to the new clock."""
+
+    by: int
+
+
+def applied(changes: Struct, spec: _Spec) -> _Spec:
+    """`spec` with the fields that `changes` sets; the same object if it sets none."""
+    given: dict[str, Any] = {
+        name: value for name in changes.__struct_fields__ if (value := getattr(changes, name)) is not UNSET
+    }
+    return msgspec.structs.replace(spec, **given) if given else spec
+
+
+def _kind_of(event: type[Event]) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower()
+
+
+ALL: Final[tuple[type[Event], ...]] = tuple(event for kind in Event.__subclasses__() for event in kind.__subclasses__())
+KINDS: Final[dict[type[Event], str]] = {event: _kind_of(event) for event in ALL}
+"""The name that each event has on disk: `PingReceived` is `ping_received`."""
+
+
+class Draft(Struct, frozen=True, gc=False):
+    """An event on its way into the log. `at`: microseconds since the epoch, UTC. `payload`: a ping's raw body."""
+
+    at: int
+    stream: Id
+    event: Event
+    payload: bytes | None = None
+
+
+class Entry(Struct, frozen=True, gc=False):
+    """An event in the log, at its place `seq` (1, 2, 3 …) in the one order there is."""
+
+    seq: int
+    at: int
+    stream: Id
+    event: Event
+    payload: bytes | None = None

@@ -1,0 +1,194 @@
+"""What entries about sites and partners do to the world. Part of `fold`, which is to be called instead.
+
+The machine of a site (`site`) says what its status is, `escalation` who is to hear of it; here that is kept and owed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from pingmon.core.flip import Flip
+from pingmon.core.notify.notification import matters
+from pingmon.core.notify.owed_messages import owe, unowe
+from pingmon.core.partner import partner
+from pingmon.core.partner.inquiry import Answer, counted
+from pingmon.core.partner.inquiry import silent_until as silence_of
+from pingmon.core.partner.partner import Partner
+from pingmon.core.site import escalation as telling
+from pingmon.core.site import site as sites
+from pingmon.core.site.site import Site, Word
+from pingmon.core.site.verdict import Round
+from pingmon.core.units import Id
+from pingmon.core.world import events
+from pingmon.core.world.events import Entry
+from pingmon.core.world.parts import Outcome, is_full
+from pingmon.core.world.world import World
+
+GONE: Final = Answer("no answer", detail="the partner was deleted")
+
+
+def _about_site(body: Callable[[World, Entry, Any, Site], Outcome]) -> Callable[[World, Entry, Any], Outcome]:
+    """What an entry does to the site that it is about: nothing, if there is none."""
+
+    def folded(world: World, entry: Entry, event: events.Event) -> Outcome:
+        site = world.sites.get(entry.stream)
+        return Outcome("unknown", entry.stream) if site is None else body(world, entry, event, site)
+
+    return folded
+
+
+# --- sites --------------------------------------------------------------------------------------------------------
+
+
+def _site_created(world: World, entry: Entry, event: events.SiteCreated) -> Outcome:
+    members = world.members.get(event.project)
+    if members is None:
+        return Outcome("unknown", entry.stream)
+    if entry.stream in world.sites:
+        return Outcome("exists", entry.stream, site=world.sites[entry.stream])
+    if is_full(members.sites, event.most):
+        return Outcome("full", entry.stream)
+    fresh = Site(entry.stream, event.project, event.spec, entry.seq, entry.at, entry.at)
+    world.put_site(fresh)
+    return Outcome("created", fresh.id, site=fresh)
+
+
+def _site_changed(world: World, entry: Entry, event: events.SiteChanged, site: Site) -> Outcome:
+    after = sites.respecified(site, entry.seq, event.changes.applied_to(site.spec))
+    unowe(world, entry.at, site, after)
+    channels = _told(world, entry, *telling.called_off(site, after))
+    return Outcome("done", site.id, site=world.sites[site.id], channels=channels)
+
+
+def _site_deleted(world: World, entry: Entry, event: events.SiteDeleted, site: Site) -> Outcome:
+    world.drop_site(site, entry.at)
+    return Outcome("done", site.id, site=site)
+
+
+def _site_paused(world: World, entry: Entry, event: events.SitePaused, site: Site) -> Outcome:
+    return _kept(world, *sites.paused(site, entry.seq, entry.at))
+
+
+def _site_resumed(world: World, entry: Entry, event: events.SiteResumed, site: Site) -> Outcome:
+    return _kept(world, *sites.resumed(site, entry.seq, entry.at))
+
+
+def _site_probed(world: World, entry: Entry, event: events.SiteProbed, site: Site) -> Outcome:
+    seen = Round(event.looks, event.asked, event.quorum, event.place)
+    after, flip = sites.looked(site, entry.seq, seen)
+    news = flip
+    if flip is None and telling.overdue(after, world.host_of(after), entry.at):
+        news = telling.still_down(after, entry.seq, seen, world.host_of(after))
+    if news is None:
+        return _kept(world, after)
+    if not matters(news):
+        world.put_site(after)
+        _void_alerts(world, entry, after, news)
+        return Outcome("done", after.id, site=world.sites[after.id], flip=flip)
+    if news.new == "down":
+        after, tell = telling.went_down(after, news, world.host_of(after), entry.at)
+    else:
+        asked = world.partners.get(telling.asked_about(after) or "")
+        after, tell = telling.came_back(after, news, asked, entry.at)
+    channels = _told(world, entry, after, news if tell else None)
+    return Outcome("done", after.id, site=world.sites[after.id], flip=flip, channels=channels)
+
+
+def _void_alerts(world: World, entry: Entry, site: Site, flip: Flip) -> None:
+    """If the site is up by `flip`, of which nobody is told, alerts that are still owed from before a pause are void.
+
+    Unless users are to hear of a recovery when a partner has answered: that message is to take the alert's place.
+    """
+    if not site.told:
+        owe(world, entry.at, site, flip)
+
+
+def _told(world: World, entry: Entry, site: Site, news: Flip | None) -> tuple[Id, ...]:
+    """Keep the site as it is now; the channels that are owed `news` of it, if there are any."""
+    world.put_site(site)
+    return () if news is None else owe(world, entry.at, site, news)
+
+
+def _site_host_seen(world: World, entry: Entry, event: events.SiteHostSeen, site: Site) -> Outcome:
+    return _kept(world, replace(site, hosting=partner.seen(site.hosting, event.host, entry.at, event.failed)))
+
+
+def _kept(world: World, site: Site, flip: Flip | None = None) -> Outcome:
+    world.put_site(site)
+    return Outcome("done", site.id, site=site, flip=flip)
+
+
+# --- partners -----------------------------------------------------------------------------------------------------
+
+
+def _partner_created(world: World, entry: Entry, event: events.PartnerCreated) -> Outcome:
+    slugs = {known.spec.slug: known for known in world.partners.values()}
+    twin = world.partners.get(entry.stream) or slugs.get(event.spec.slug)
+    if twin is not None:
+        return Outcome("exists", twin.id, partner=twin)
+    fresh = Partner(entry.stream, event.spec, entry.seq, entry.at)
+    world.put_partner(fresh)
+    return Outcome("created", fresh.id, partner=fresh)
+
+
+def _partner_changed(world: World, entry: Entry, event: events.PartnerChanged) -> Outcome:
+    known = world.partners.get(entry.stream)
+    if known is None:
+        return Outcome("unknown", entry.stream)
+    spec = events.applied(event.changes, known.spec)
+    after = replace(known, spec=spec, silent_until=known.silent_until if spec.scope == "partner" else None)
+    world.put_partner(after)
+    return Outcome("done", after.id, partner=after)
+
+
+def _partner_deleted(world: World, entry: Entry, event: events.PartnerDeleted) -> Outcome:
+    """Nobody waits for its answers any more, and its silences are over."""
+    known = world.partners.get(entry.stream)
+    if known is None:
+        return Outcome("unknown", entry.stream)
+    world.drop_partner(known)
+    told: dict[Id, None] = {}
+    for id in list(world.inquiring):
+        inquiry = world.sites[id].inquiry
+        if inquiry is not None and inquiry.partner == known.id:
+            told |= dict.fromkeys(_answered(world, entry, world.sites[id], None, inquiry.question.id, GONE))
+    return Outcome("done", known.id, partner=known, channels=tuple(told))
+
+
+def _partner_answered(world: World, entry: Entry, event: events.PartnerAnswered) -> Outcome:
+    answer, known = event.answer, world.partners.get(event.partner)
+    if known is not None:
+        until = silence_of(known.silent_until, answer) if known.spec.scope == "partner" else known.silent_until
+        known = replace(known, answers=counted(known.answers, answer), silent_until=until)
+        world.put_partner(known)
+    site = world.sites.get(entry.stream)
+    if site is None:
+        return Outcome("unknown", entry.stream)
+    if not telling.concerns(site, event.id):
+        return Outcome("done", site.id, site=site)
+    site = replace(site, word=Word(event.partner, entry.at, answer))
+    channels = _answered(world, entry, site, known, event.id, answer)
+    return Outcome("done", site.id, site=world.sites[site.id], channels=channels)
+
+
+def _answered(world: World, entry: Entry, site: Site, known: Partner | None, id: str, answer: Answer) -> tuple[Id, ...]:
+    """Keep what an answer makes of `site`; the channels that are owed something by it."""
+    return _told(world, entry, *telling.answered(site, known, id, answer, entry.at))
+
+
+FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] = {
+    events.SiteCreated: _site_created,
+    events.SiteChanged: _about_site(_site_changed),
+    events.SiteDeleted: _about_site(_site_deleted),
+    events.SitePaused: _about_site(_site_paused),
+    events.SiteResumed: _about_site(_site_resumed),
+    events.SiteProbed: _about_site(_site_probed),
+    events.SiteHostSeen: _about_site(_site_host_seen),
+    events.PartnerCreated: _partner_created,
+    events.PartnerChanged: _partner_changed,
+    events.PartnerDeleted: _partner_deleted,
+    events.PartnerAnswered: _partner_answered,
+}

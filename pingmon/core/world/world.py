@@ -1,0 +1,311 @@
+"""The state of the world: all there is, by every name it is looked up by.
+
+Only the fold (`fold`) changes it. It can be saved and restored by its parts (`snapshot`); what was saved with the
+number of the last folded entry, plus the entries after it, is the same world as all entries from the first one on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
+from itertools import groupby, pairwise
+from operator import attrgetter
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from pingmon.core.check.check import Check
+from pingmon.core.notify.channel import Channel
+from pingmon.core.notify.notification import Became, Delivery, Notification
+from pingmon.core.partner.partner import Partner, host_of
+from pingmon.core.site.site import Site
+from pingmon.core.world import events
+from pingmon.core.world.events import CheckSpec, Id
+from pingmon.core.world.parts import Daemon, Key, Members, Project, Subject
+
+K = TypeVar("K", bound=Hashable)
+
+
+class World:
+    """All projects and what is in them, partners, keys and owed notifications. Read freely; only the fold writes."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.daemon = Daemon()
+        self.projects: dict[Id, Project] = {}
+        self.members: dict[Id, Members] = {}
+        self.ping_keys: dict[str, Id] = {}
+        self.keys: dict[Id, Key] = {}
+        self.keys_by_prefix: dict[str, tuple[Id, ...]] = {}
+        self.checks: dict[Id, Check] = {}
+        self.sites: dict[Id, Site] = {}
+        self.partners: dict[Id, Partner] = {}
+        self.inquiring: dict[Id, None] = {}
+        """Sites whose partner is to be asked something, in the order in which that became so."""
+        self.channels: dict[Id, Channel] = {}
+        self.owed: dict[str, Notification] = {}
+        self.outbox: dict[Id, dict[str, Notification]] = {}
+        self.bare: dict[Id, None] = {}
+        """Checks and sites that are down and have no channels, so that nobody is told."""
+        self.ended: list[Delivery] = []
+        """What became of messages that the present entry has ended."""
+        self._owed_about: dict[tuple[Id, Id], tuple[str, ...]] = {}
+        self._dirty: dict[str, set[str]] = defaultdict(set)
+
+    # --- what is looked up and what is owed ------------------------------------------------------------------------
+
+    def twin(self, project: Id, spec: CheckSpec, unique: tuple[str, ...]) -> Check | None:
+        """The oldest check of the project that equals `spec` in all the fields named by `unique`, if any are named."""
+        if not unique:
+            return None
+        members = self.members[project]
+        named = "slug" in unique and spec.slug
+        candidates: Iterable[Id] = members.slugs.get(spec.slug, ()) if named else members.checks
+        for id in candidates:
+            check = self.checks[id]
+            if all(getattr(check.spec, name) == getattr(spec, name) for name in unique):
+                return check
+        return None
+
+    def subject(self, id: Id) -> Subject:
+        """The check or site with this id; KeyError if there is none."""
+        return self.checks.get(id) or self.sites[id]
+
+    def host_of(self, site: Site) -> Partner | None:
+        """The partner that hosts `site`, as far as that is known."""
+        return host_of(site.spec.host, site.hosting, self.partners.values())
+
+    def owed_about(self, subject: Subject) -> list[Notification]:
+        """All messages about `subject` that are owed."""
+        channels = self.members[subject.project].channels
+        return [self.owed[id] for channel in channels for id in self._owed_about.get((channel, subject.id), ())]
+
+    def owe(self, owed: Notification) -> None:
+        """Keep a message that is owed, new or changed."""
+        if owed.id not in self.owed:
+            _list(self._owed_about, (owed.channel, owed.flip.subject), owed.id)
+        self.owed[owed.id] = owed
+        self.outbox.setdefault(owed.channel, {})[owed.id] = owed
+        self._dirty["notification"].add(owed.id)
+
+    def settle(self, owed: Notification, became: Became, at: int, *, by: str = "", why: str = "") -> None:
+        """Owe a message no more, from `at` on; see `Delivery` for what became of it."""
+        self.ended.append(Delivery(replace(owed, overtook=None), became, at, by, why))
+        del self.owed[owed.id]
+        _unlist(self._owed_about, (owed.channel, owed.flip.subject), owed.id)
+        queue = self.outbox[owed.channel]
+        del queue[owed.id]
+        if not queue:
+            del self.outbox[owed.channel]
+        self._dirty["notification"].add(owed.id)
+
+    # --- keeping, with the lookups that go with it ----------------------------------------------------------------
+
+    def keep(self, subject: Subject) -> None:
+        """Replace a check or site that is already there."""
+        if isinstance(subject, Site):
+            self.put_site(subject)
+        else:
+            self.keep_check(subject)
+
+    def keep_check(self, check: Check) -> None:
+        """Replace a check that is already there."""
+        before = self.checks[check.id]
+        self.checks[check.id] = check
+        if before.spec is not check.spec and before.spec.slug != check.spec.slug:
+            self._unname(before)
+            if check.spec.slug:
+                self._name(check, self.members[check.project].slugs)
+        self._note_bare(check)
+        self._dirty["check"].add(check.id)
+
+    def put_check(self, check: Check) -> None:
+        """Keep a new check."""
+        members = self.members[check.project]
+        members.checks[check.id] = None
+        self._add_check(check, members)
+        self._dirty["check"].add(check.id)
+
+    def _add_check(self, check: Check, members: Members) -> None:
+        self.checks[check.id] = check
+        if check.spec.slug:
+            self._name(check, members.slugs)
+        if check.status == "down":
+            self._note_bare(check)
+
+    def drop_check(self, check: Check, at: int) -> None:
+        """Forget a check and all that is owed about it."""
+        self._void(self.owed_about(check), at, "the check was deleted")
+        del self.members[check.project].checks[check.id]
+        self._forget(check)
+        self._dirty["check"].add(check.id)
+
+    def _forget(self, check: Check) -> None:
+        del self.checks[check.id]
+        self._unname(check)
+        self.bare.pop(check.id, None)
+
+    def _note_bare(self, subject: Subject) -> None:
+        if subject.status == "down" and not subject.spec.channels:
+            self.bare[subject.id] = None
+        elif self.bare:
+            self.bare.pop(subject.id, None)
+
+    def _void(self, messages: Iterable[Notification], at: int, why: str) -> None:
+        for owed in messages:
+            self.settle(owed, "void", at, why=why)
+
+    def _name(self, check: Check, slugs: dict[str, tuple[Id, ...]]) -> None:
+        """Let a check be found by its slug; namesakes stand in the order of their birth."""
+        alone = (check.id,)
+        others = slugs.setdefault(check.spec.slug, alone)
+        if others is not alone:
+            slugs[check.spec.slug] = tuple(sorted(others + alone, key=lambda id: self.checks[id].born))
+
+    def _unname(self, check: Check) -> None:
+        if check.spec.slug:
+            _unlist(self.members[check.project].slugs, check.spec.slug, check.id)
+
+    def put_site(self, site: Site) -> None:
+        """Keep a site, new or changed."""
+        self.members[site.project].sites[site.id] = None
+        self.sites[site.id] = site
+        if site.inquiry is None:
+            self.inquiring.pop(site.id, None)
+        else:
+            self.inquiring[site.id] = None
+        self._note_bare(site)
+        self._dirty["site"].add(site.id)
+
+    def drop_site(self, site: Site, at: int) -> None:
+        """Forget a site and all that is owed about it."""
+        self._void(self.owed_about(site), at, "the site was deleted")
+        del self.sites[site.id]
+        del self.members[site.project].sites[site.id]
+        self.inquiring.pop(site.id, None)
+        self.bare.pop(site.id, None)
+        self._dirty["site"].add(site.id)
+
+    def put_partner(self, partner: Partner) -> None:
+        """Keep a partner, new or changed."""
+        self.partners[partner.id] = partner
+        self._dirty["partner"].add(partner.id)
+
+    def drop_partner(self, partner: Partner) -> None:
+        """Forget a partner."""
+        del self.partners[partner.id]
+        self._dirty["partner"].add(partner.id)
+
+    def put_project(self, project: Project) -> None:
+        """Keep a project, new or changed; a ping key that it has no more names nothing."""
+        before = self.projects.get(project.id)
+        if before is not None:
+            del self.ping_keys[before.ping_key]
+        self.projects[project.id] = project
+        self.members.setdefault(project.id, Members())
+        self.ping_keys[project.ping_key] = project.id
+        self._dirty["project"].add(project.id)
+
+    def put_key(self, key: Key) -> None:
+        """Keep a new key."""
+        _list(self.keys_by_prefix, key.prefix, key.id)
+        self.keys[key.id] = key
+        self._dirty["key"].add(key.id)
+
+    def drop_key(self, key: Key) -> None:
+        """Forget a key."""
+        del self.keys[key.id]
+        _unlist(self.keys_by_prefix, key.prefix, key.id)
+        self._dirty["key"].add(key.id)
+
+    def put_channel(self, channel: Channel) -> None:
+        """Keep a channel, new or changed."""
+        self.channels[channel.id] = channel
+        self.members[channel.project].channels[channel.id] = None
+        self._dirty["channel"].add(channel.id)
+
+    def drop_channel(self, channel: Channel, at: int) -> None:
+        """Forget a channel and all that is owed to it. No check and no site of the project has it any more."""
+        self._void(list(self.outbox.get(channel.id, {}).values()), at, "the channel was deleted")
+        members = self.members[channel.project]
+        for subject in map(self.subject, (*members.checks, *members.sites)):
+            if channel.id in subject.spec.channels or channel.id in subject.relayed:
+                self.keep(_without(subject, channel.id))
+        del self.channels[channel.id]
+        del members.channels[channel.id]
+        self._dirty["channel"].add(channel.id)
+
+    def put_daemon(self, daemon: Daemon) -> None:
+        """Keep what is known of the daemon itself."""
+        self.daemon = daemon
+        self._dirty["daemon"].add(events.DAEMON)
+
+    # --- saving ---------------------------------------------------------------------------------------------------
+
+    @property
+    def unsaved(self) -> int:
+        """How many parts have changed since they were last taken by `take_changed`."""
+        return sum(map(len, self._dirty.values()))
+
+    def put_saved(self, checks: list[Check], gone: list[Id]) -> None:
+        """Keep checks that are saved already, and forget those that are `gone`. `list_saved` must follow.
+
+        A million come quickly if each is kept at once, while the processor's caches have all of it. Their projects need
+        not be there yet.
+        """
+        members = {project: self.members.setdefault(project, Members()) for project in {c.project for c in checks}}
+        for check in checks:
+            before = self.checks.get(check.id)
+            if before is not None and before.born == check.born:
+                self.keep_check(check)
+                continue
+            if before is not None:
+                self._forget(before)
+            self._add_check(check, members[check.project])
+        for id in self.checks.keys() & gone:
+            self._forget(self.checks[id])
+        self._dirty["check"].clear()
+
+    def list_saved(self) -> None:
+        """List the checks, in the order of their birth."""
+        if any(one.born > other.born for one, other in pairwise(self.checks.values())):
+            by_birth = sorted(self.checks.values(), key=attrgetter("born"))
+            self.checks.clear()
+            self.checks.update(zip(map(attrgetter("id"), by_birth), by_birth, strict=True))
+        for project, checks in groupby(self.checks.values(), attrgetter("project")):
+            self.members[project].checks.update(dict.fromkeys(map(attrgetter("id"), checks)))
+
+    def clear(self) -> None:
+        """Be empty."""
+        World.__init__(self)
+
+    def take_changed(self) -> dict[str, set[str]]:
+        """The ids of the parts, by kind, that have changed since the last call; they count as unchanged now."""
+        taken, self._dirty = self._dirty, defaultdict(set)
+        return taken
+
+    def count_as_changed(self, taken: dict[str, set[str]]) -> None:
+        """Count parts as changed that were taken and could not be saved."""
+        for kind, ids in taken.items():
+            self._dirty[kind] |= ids
+
+
+def _without(subject: Subject, channel: Id) -> Subject:
+    """The check or site as it is once nobody is told of it by `channel`."""
+    left = tuple(id for id in subject.spec.channels if id != channel)
+    relayed = tuple(id for id in subject.relayed if id != channel)
+    if isinstance(subject, Check):
+        return replace(subject, spec=replace(subject.spec, channels=left), relayed=relayed)
+    return replace(subject, spec=replace(subject.spec, channels=left), relayed=relayed)
+
+
+def _list(index: dict[K, tuple[str, ...]], name: K, id: str) -> None:
+    index[name] = (*index.get(name, ()), id)
+
+
+def _unlist(index: dict[K, tuple[str, ...]], name: K, id: str) -> None:
+    left = tuple(other for other in index[name] if other != id)
+    if left:
+        index[name] = left
+    else:
+        del index[name]

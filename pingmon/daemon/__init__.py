@@ -1,0 +1,1 @@
+"""The daemon around it all: configuration, data directory, ports, start and stop."""

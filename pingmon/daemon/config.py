@@ -1,0 +1,421 @@
+"""The configuration file: TOML, strict, with every problem reported at once under its key.
+
+Nothing here is needed to start; each key has a default that suits a small server of one's own.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import tomllib
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import fields
+
+SECRET_MIN: Final = 24
+"""Bytes of a secret (Standard Webhooks: 24 to 64)."""
+
+PORTS: Final = {"http": 80, "https": 443}
+
+_HOST: Final = r"https?://[A-Za-z0-9._\[\]:-]+"
+_is_url: Final = re.compile(_HOST + r"(/[^\s?#'\"]*)?").fullmatch
+_is_page: Final = re.compile(_HOST + r"([/?][^\s#]*)?").fullmatch
+_is_peer: Final = re.compile(_HOST + r"(/[A-Za-z0-9._~!$&'()*+;=:%/-]*)?").fullmatch
+
+Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=86400)]
+Bytes: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 30)]
+Count: TypeAlias = Annotated[int, Meta(ge=1)]
+Number: TypeAlias = Annotated[int, Meta(ge=0)]
+
+
+class Network(str):
+    """A network in the form that `ipaddress.ip_network` takes, such as `192.168.0.0/16` or `fd00::/8`."""
+
+    __slots__ = ()
+
+
+class Proxies(str):
+    """Where proxies are: a `Network`, or `unix` for whoever comes over a Unix socket."""
+
+    __slots__ = ()
+
+
+class Url(str):
+    """An `http://` or `https://` address with a host, and perhaps a port and a path; empty is allowed."""
+
+    __slots__ = ()
+
+
+class Page(str):
+    """An `http://` or `https://` URL that is probed: with a host, and perhaps a port, a path and a query."""
+
+    __slots__ = ()
+
+
+class PeerUrl(str):
+    """Where a verifier is: like `Url`, but ASCII and never empty."""
+
+    __slots__ = ()
+
+
+class Secret(str):
+    """`whsec_` and at least `SECRET_MIN` bytes in base64. It shows itself nowhere."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+class Secrets(tuple[Secret, ...]):
+    """Secrets that are valid at the same time, at least one; in the file a string or an array of strings."""
+
+    __slots__ = ()
+
+
+class Http(Struct, frozen=True):
+    """`[http]`: the listening side.
+
+    `base_url` is how clients reach the daemon (empty: from the request). `ping_url` is the form of ping URLs that
+    the API shows; both are served. `api_body_limit`: bytes that the body of a request to the API may have.
+    `access_log` is a file's path; empty is off. `front`: plain TCP callers are met without Twisted's transport.
+    `request_deadline` and `idle_timeout` are seconds, `drain` how many a stopping daemon waits for requests in flight.
+    """
+
+    base_url: Url = Url("")
+    ping_url: Literal["/ping/", "/"] = "/ping/"
+    trusted_proxies: tuple[Proxies, ...] = ()
+    api_body_limit: Bytes = 65_536
+    access_log: str = ""
+    front: bool = True
+    max_connections: Count = 10_000
+    request_deadline: Annotated[float, Meta(ge=1, le=3600)] = 30.0
+    idle_timeout: Annotated[float, Meta(ge=1, le=3600)] = 60.0
+    drain: Seconds = 10.0
+
+
+class Pings(Struct, frozen=True):
+    """`[pings]`: how much of a body is kept, and when a ping is too much.
+
+    `body_limit` bytes are kept of a body, `body_cap` bytes are read before the connection is closed. `per_minute`
+    pings of one check are taken (0: no limit).
+    """
+
+    body_limit: Bytes = 10_000
+    body_cap: Bytes = 1 << 20
+    store_bodies: Literal["text", "any"] = "text"
+    per_minute: Number = 0
+
+
+class Monitoring(Struct, frozen=True):
+    """`[monitor]`: `hold` is for how many seconds silence is not told after pingmon itself was deaf."""
+
+    hold: Seconds = 60.0
+
+
+class Outgoing(Struct, frozen=True):
+    """`[outgoing]`: `allow` names private networks that probes and webhooks may reach.
+
+    `parallel`: how many webhooks run at once.
+    """
+
+    allow: tuple[Network, ...] = ()
+    parallel: Count = 64
+
+
+class Sites(Struct, frozen=True):
+    """`[sites]`: how sites are probed, and when they are down.
+
+    `quorum`: how many verifiers must find a site down (0: see `Config.quorum`). `ask`: how many of them are asked at a
+    time (0: all). `canaries`: URLs that are as good as always up; when they fail, pingmon is cut off and not the sites.
+    `parallel` probes run at once, `per_address` of them to one address. `as_numbers`: where AS numbers come from,
+    `cymru`, the path of a table of iptoasn.com, or nowhere ("").
+    """
+
+    quorum: Number = 0
+    ask: Number = 0
+    canaries: tuple[Page, ...] = ()
+    parallel: Count = 500
+    per_address: Count = 4
+    as_numbers: str = ""
+
+
+class Verifier(Struct, frozen=True):
+    """`[[verifier]]`: one that may be asked. Questions are signed with the first of its secrets; answers with any.
+
+    Verifiers of one `region` ("": unlike all others) see much the same.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    url: PeerUrl
+    secret: Secrets
+    region: str = ""
+
+
+class Retained(Struct, frozen=True):
+    """`[retention]`: how much is kept, and no ping older than `days` (0: any age).
+
+    `pings` are kept per check, `probes` per site.
+    """
+
+    pings: Count = 1000
+    days: Number = 0
+    probes: Count = 2000
+
+
+class Limits(Struct, frozen=True):
+    """`[limits]`: `checks` and `sites` per project.
+
+    `api_requests`: how many requests of the management API a key may make in a second, on the average (0: no limit),
+    and `api_burst` how many at once.
+    """
+
+    checks: Count = 10_000
+    sites: Count = 10_000
+    api_requests: Number = 200
+    api_burst: Count = 1000
+
+
+class Log(Struct, frozen=True):
+    """`[log]`: the least `level` of what pingmon logs. The option --log-level wins."""
+
+    level: Literal["debug", "info", "warn", "error"] = "info"
+
+
+class Config(Struct, frozen=True):
+    """The whole file. `data` and `listen` are also options of the command line, which win."""
+
+    data: str = "pingmon-data"
+    listen: tuple[str, ...] = ()
+    http: Http = Http()
+    pings: Pings = Pings()
+    monitor: Monitoring = Monitoring()
+    outgoing: Outgoing = Outgoing()
+    sites: Sites = Sites()
+    verifier: tuple[Verifier, ...] = ()
+    retention: Retained = Retained()
+    limits: Limits = Limits()
+    log: Log = Log()
+
+    @property
+    def quorum(self) -> int:
+        """How many verifiers must find a site down: two unless the file says otherwise, but no more than are asked."""
+        asked = min(self.sites.ask or len(self.verifier), len(self.verifier))
+        return self.sites.quorum or min(2, asked)
+
+
+class BadConfig(ValueError):
+    """The file cannot be used; `problems` has one line for each thing that is wrong, with its key."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def load(path: Path) -> Config:
+    """The configuration in the TOML file at `path`. Raises `BadConfig`."""
+    try:
+        tree = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise BadConfig([f"{path}: {error.strerror}"]) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadConfig([f"{path}: {error}"]) from error
+    return parse(tree, str(path))
+
+
+def parse(tree: Mapping[str, Any], source: str) -> Config:
+    """The configuration in a decoded TOML document. Raises `BadConfig` with all its problems."""
+    found = [*_problems(Config, tree, ""), *_contradictions(tree)]
+    if found:
+        raise BadConfig([f"{source}: {problem}" for problem in found])
+    return msgspec.convert(tree, Config, dec_hook=_text)
+
+
+# --- what is wrong in one place -----------------------------------------------------------------------------------
+
+_PLAIN: Final = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text in quotes",
+    "bool": "true or false",
+    "array": "an array",
+    "object": "a table",
+}
+"""What the types in msgspec's messages are called in TOML."""
+
+_type_name: Final = re.compile("`([a-z]+)`").sub
+
+
+def _problems(section: type[Struct], tree: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    types = get_type_hints(section, include_extras=True)
+    for field in fields(section):
+        if field.required and field.name not in tree:
+            yield f"{prefix}{field.name}: is missing"
+    for key, value in tree.items():
+        path = prefix + key
+        wanted = types.get(key)
+        if wanted is None:
+            yield f"{path}: there is no such key{_hint(types)}"
+        else:
+            yield from _problem(wanted, value, path)
+
+
+def _problem(wanted: Any, value: Any, path: str) -> Iterator[str]:
+    item = Secret if wanted is Secrets else get_args(wanted)[0] if get_origin(wanted) is tuple else None
+    if _is_table(wanted):
+        if isinstance(value, dict):
+            yield from _problems(wanted, value, path + ".")
+        else:
+            yield f"{path}: expected a table"
+    elif item is not None and isinstance(value, list) and value:
+        for index, each in enumerate(value):
+            yield from _problem(item, each, f"{path}[{index}]")
+    elif _is_table(item) and value != []:
+        yield f"{path}: expected tables, each under [[{path}]]"
+    elif item is not None and isinstance(value, str) and wanted is not Secrets and not _is_table(item):
+        yield f'{path}: expected an array; write ["{value}"]'
+    elif get_origin(wanted) is Literal and value not in get_args(wanted):
+        yield f"{path}: expected one of {', '.join(map(repr, get_args(wanted)))}"
+    else:
+        yield from _mismatch(wanted, value, path)
+
+
+def _mismatch(wanted: Any, value: Any, path: str) -> Iterator[str]:
+    try:
+        msgspec.convert(value, wanted, dec_hook=_text)
+    except msgspec.ValidationError as error:
+        plain = _type_name(lambda name: _PLAIN.get(name[1], name[0]), str(error))
+        yield f"{path}: {plain[:1].lower()}{plain[1:]}"
+
+
+def _is_table(wanted: Any) -> bool:
+    return isinstance(wanted, type) and issubclass(wanted, Struct)
+
+
+def _hint(types: Mapping[str, Any]) -> str:
+    return f" (known: {', '.join(sorted(types))})"
+
+
+# --- what does not go together ------------------------------------------------------------------------------------
+
+
+def _contradictions(tree: Mapping[str, Any]) -> Iterator[str]:
+    """Looks at the file as it is, so that these are told together with all else that is wrong."""
+    tables, sites = tree.get("verifier", []), tree.get("sites", {})
+    if not isinstance(tables, list) or not isinstance(sites, dict):
+        return
+    for key, same in (("name", str), ("url", _asked_at)):
+        places: dict[str, int] = {}
+        for index, table in enumerate(tables):
+            value = table.get(key) if isinstance(table, dict) else None
+            if isinstance(value, str) and (first := places.setdefault(same(value), index)) != index:
+                yield f"verifier[{index}].{key}: is that of verifier[{first}] already"
+    quorum, ask = (_count(sites.get(key)) for key in ("quorum", "ask"))
+    if quorum > len(tables):
+        yield f"sites.quorum: {quorum} is more than there are verifiers ({len(tables)})"
+    elif quorum > ask > 0:
+        yield f"sites.quorum: {quorum} is more than are asked (sites.ask = {ask})"
+
+
+def _asked_at(url: str) -> str:
+    """What `url` means to whoever asks a verifier (`verify.verifiers.Peer.target`), in one spelling.
+
+    One verifier under two names would have two votes.
+    """
+    target = url.rstrip("/").removesuffix("/verify") + "/verify"
+    try:
+        parts = urlsplit(target)
+        host, port = (parts.hostname or "").rstrip("."), parts.port or PORTS.get(parts.scheme)
+    except ValueError:
+        return url
+    return f"{parts.scheme}://{host}:{port}{parts.path}"
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+# --- texts with a form of their own -------------------------------------------------------------------------------
+
+
+def _text(wanted: type, value: Any) -> Any:
+    """A text from a TOML value; msgspec asks for the types that it does not know itself."""
+    return _FORMS[wanted](value)
+
+
+def _url(value: Any) -> Url:
+    if not isinstance(value, str) or (value and not _is_url(value)):
+        raise ValueError(f'expected an address such as "https://ping.example.org", got {value!r}')
+    return Url(value)
+
+
+def _page(value: Any) -> Page:
+    if not isinstance(value, str) or not _is_page(value) or not _has_host(value):
+        raise ValueError(f'expected a URL such as "https://www.example.org/", got {value!r}')
+    return Page(value)
+
+
+def _peer_url(value: Any) -> PeerUrl:
+    if not isinstance(value, str) or not _is_peer(value) or not _has_host(value):
+        raise ValueError(f'expected an address such as "https://verifier.example.org:8100", got {value!r}')
+    return PeerUrl(value)
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _secrets(value: Any) -> Secrets:
+    if isinstance(value, list) and not value:
+        raise ValueError("there is no secret in it")
+    return Secrets(map(_secret, value if isinstance(value, list) else [value]))
+
+
+def _secret(value: Any) -> Secret:
+    """As `wire.message.signatures.secret` reads it. The text of an error never quotes it."""
+    encoded = value.removeprefix("whsec_") if isinstance(value, str) else value
+    if not isinstance(value, str) or encoded == value:
+        raise ValueError("expected a secret that begins with whsec_")
+    try:
+        key = b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("is not base64 after whsec_") from None
+    if len(key) < SECRET_MIN:
+        raise ValueError(f"has {len(key)} bytes, at least {SECRET_MIN} are needed")
+    return Secret(value)
+
+
+def _network(value: Any) -> Network:
+    if not isinstance(value, str):
+        raise ValueError(f'expected a network such as "192.168.0.0/16", got {value!r}')
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError(f'{value!r} is not a network such as "192.168.0.0/16" or "fd00::/8"') from None
+    return Network(value)
+
+
+def _proxies(value: Any) -> Proxies:
+    return Proxies(value if value == "unix" else _network(value))
+
+
+_FORMS: Final[dict[type, Callable[[Any], Any]]] = {
+    Proxies: _proxies,
+    Network: _network,
+    Url: _url,
+    Page: _page,
+    PeerUrl: _peer_url,
+    Secret: _secret,
+    Secrets: _secrets,
+}

@@ -1,0 +1,119 @@
+"""What keeps the daemon from doing its work: every sign of it that its parts show, looked for at each `status/`.
+
+A part knows how it does; what of that is a problem, and what is to be done about it, is said here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from pingmon.alarms import Alarms
+from pingmon.core.units import SECOND
+from pingmon.daemon.housekeeping import Housekeeping
+from pingmon.delivery.outbox import Outbox
+from pingmon.delivery.test_messages import ChannelTester
+from pingmon.monitor import Monitor
+from pingmon.probe.prober import Prober
+from pingmon.sites.hosting import Hosts
+from pingmon.sites.inquiries import Inquiries
+from pingmon.sites.rounds import ROUNDS, Rounds
+from pingmon.wire.api.status import Problem
+
+TICK_TOO_OLD_S: Final = 10.0
+"""Age of the last look at what is due, and lateness of what is, from which the daemon reports itself unwell."""
+OWED_TOO_LONG_S: Final = 120.0
+"""Lateness of a notification from which it does; a channel's queue may wait for attempts of 30 s."""
+
+OVERLOADED: Final = "the machine or its disk is too slow for what is asked of it"
+STANDS_STILL: Final = "a fault in pingmon: the daemon's log has more; a restart may help"
+
+
+class Parts(Struct, frozen=True):
+    """What runs in a daemon."""
+
+    monitor: Monitor
+    alarms: Alarms
+    housekeeping: Housekeeping
+    outbox: Outbox
+    tester: ChannelTester
+    inquiries: Inquiries
+    hosts: Hosts
+    rounds: Rounds
+    prober: Prober
+
+
+def problems(parts: Parts) -> list[Problem]:
+    """What is wrong now; empty if the daemon is well."""
+    return [
+        *_of_the_journal(parts),
+        *_of_loops(parts),
+        *_of_what_is_late(parts),
+        *_of_looks(parts),
+    ]
+
+
+def _of_the_journal(parts: Parts) -> Iterator[Problem]:
+    health = parts.monitor.journal.health()
+    then = "pings are answered 503, silence is not told; once that is mended, pingmon goes on by itself"
+    if health.hangs_s:
+        yield Problem(f"the disk has not answered the journal for {health.hangs_s} s", then)
+    elif health.failing_since is not None:
+        gist = f": {health.gist}" if health.gist else ""
+        yield Problem(f"the journal takes no events{gist}", f"{health.last_error}; {then}")
+    elif parts.monitor.deaf_since is not None:
+        yield Problem("the journal takes no events", "it could not keep up, or pingmon stood still; it tries again")
+    if health.damage is not None:
+        yield Problem("the journal is damaged", f"{health.damage}; see docs/log-format.md, «When a journal is damaged»")
+    elif health.unreadable is not None:
+        yield Problem("the journal cannot be read", health.unreadable)
+
+
+def _of_loops(parts: Parts) -> Iterator[Problem]:
+    steady = parts.monitor.time.steady()
+    for what, last_tick in (
+        ("deadlines", parts.alarms.last_tick),
+        ("notifications", parts.outbox.last_tick),
+        ("sites", parts.rounds.last_tick),
+        ("the hosts of sites", parts.hosts.last_tick),
+    ):
+        if steady - last_tick > TICK_TOO_OLD_S:
+            yield Problem(f"{what} are not being looked at", f"for {steady - last_tick:.0f} s now: {STANDS_STILL}")
+
+
+def _of_what_is_late(parts: Parts) -> Iterator[Problem]:
+    now, deaf = parts.monitor.now(), parts.monitor.deaf_since is not None
+    for what, late, most_s, why in (
+        ("a deadline", 0 if deaf else parts.alarms.overdue(now), TICK_TOO_OLD_S, OVERLOADED),
+        (
+            "a notification",
+            parts.outbox.overdue(now),
+            OWED_TOO_LONG_S,
+            "as many messages as may be are under way: raise [outgoing] parallel",
+        ),
+        ("a question to a partner", 0 if deaf else parts.inquiries.overdue(now), TICK_TOO_OLD_S, OVERLOADED),
+    ):
+        if late > most_s * SECOND:
+            yield Problem(f"{what} is overdue by {late / SECOND:.0f} s", why)
+
+
+def _of_looks(parts: Parts) -> Iterator[Problem]:
+    sites = parts.rounds.health()
+    if sites.trouble:
+        why = "either pingmon's own network is at fault, or its canaries are; no outage is told from here alone"
+        yield Problem(f"probes from here count for nothing: {sites.trouble}", why)
+    if sites.blind > sites.sites / 2:
+        why = "the flips and probes of a site say why; the network or the name servers of this machine may be at fault"
+        yield Problem(f"{sites.blind} of {sites.sites} sites cannot be looked at from here", why)
+    if parts.rounds.verifiers is not None and (trouble := parts.rounds.verifiers.trouble()):
+        text, _, who = trouble.partition(": ")
+        yield Problem(text, f"{who}; outages are told all the same, later and with less certainty")
+    if sites.late_s > TICK_TOO_OLD_S:
+        yield Problem(f"sites are probed {sites.late_s:.0f} s late", OVERLOADED)
+    if sites.queued_s > TICK_TOO_OLD_S:
+        why = f"{ROUNDS} sites that fail are being verified at once; the others have to wait"
+        yield Problem(f"verifiers are asked {sites.queued_s:.0f} s late", why)
+    for shortage in parts.prober.waits.shortages():
+        yield Problem(shortage.text, f"so they come late, or see nothing: {shortage.remedy}")

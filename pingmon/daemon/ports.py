@@ -1,0 +1,235 @@
+"""Listening: the ports of a service, bound before all else and opened after all else.
+
+A port is bound while the process may still bind low ones, and before anything is read or written: another daemon's is
+found out at once. Nobody can connect to it until it is opened, and then whoever does is served.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from twisted.application.service import Service
+from twisted.internet.abstract import isIPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from pingmon import __version__
+from pingmon.daemon.certificates import Certificates
+from pingmon.daemon.endpoint_errors import PORT_MAX, cannot_listen
+from pingmon.daemon.log_level import LogFilter
+from pingmon.daemon.startup_errors import Refused
+from pingmon.door.door import Door
+from pingmon.timing.ticker import Ticker
+
+BACKLOG: Final = 4096
+"""Connections that the kernel keeps until the daemon takes them; it lowers this to its own limit (`somaxconn`). With
+Twisted's 50 a burst of callers overflows the queue, and each one left out waits a second before it tries again."""
+CERTIFICATES_EVERY_S: Final = 10.0
+"""How often files are looked at; they are read when they have changed and then stayed the same for as long."""
+
+
+class Listener:
+    """One endpoint that the daemon listens on; `description` is the string that the operator gave."""
+
+    def __init__(
+        self,
+        description: str,
+        endpoint: IStreamServerEndpoint,
+        *,
+        behind_proxy: bool = False,
+        certificates: Certificates | None = None,
+    ) -> None:
+        self.description = description
+        self.port: Any = None
+        self.certificates = certificates
+        self._behind_proxy = behind_proxy
+        self._endpoint = endpoint
+
+    def bind(self, factory: Any) -> None:
+        """Take the port, and no connections yet. Raises `Refused`."""
+        if self._behind_proxy:
+            factory = factory.behind_proxy()
+        failed: list[BaseException] = []
+        self._endpoint.listen(factory).addCallbacks(self._bound, lambda failure: failed.append(failure.value))
+        if failed:
+            raise Refused(cannot_listen(self.description, failed[0]))
+
+    def _bound(self, port: Any) -> None:
+        self.port = port
+        if not isinstance(port, BoundPort):  # a socket of systemd's, or a UNIX socket: the kernel keeps who connects
+            port.stopReading()
+
+    def open(self) -> None:
+        """Take connections. Raises `Refused`."""
+        try:
+            (self.port.startListening if isinstance(self.port, BoundPort) else self.port.startReading)()
+        except OSError as error:
+            raise Refused(cannot_listen(self.description, error)) from error
+
+    async def stop(self) -> None:
+        """Take no more connections."""
+        port, self.port = self.port, None
+        if port is not None:
+            await maybe(port.stopListening())
+
+
+@implementer(IListeningPort)
+class BoundPort:
+    """A TCP port that is bound: nobody can connect until `startListening`. Raises `CannotListenError`."""
+
+    def __init__(self, reactor: Any, port: int, factory: IProtocolFactory, backlog: int, interface: str) -> None:
+        self._reactor, self._factory, self._backlog = reactor, factory, backlog
+        self._family = socket.AF_INET6 if isIPv6Address(interface) else socket.AF_INET
+        self._port: IListeningPort | None = None
+        if not 0 <= port <= PORT_MAX:
+            raise CannotListenError(interface, port, ValueError())
+        self._socket = socket.socket(self._family, socket.SOCK_STREAM)
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            address: Any = (interface, port)
+            if self._family == socket.AF_INET6:
+                address = socket.getaddrinfo(interface, port, self._family, socket.SOCK_STREAM)[0][4]
+            self._socket.bind(address)
+        except OSError as error:
+            self._socket.close()
+            raise CannotListenError(interface, port, error) from error
+
+    def startListening(self) -> None:
+        """Open it. Raises OSError if somebody else opened it since it was bound."""
+        self._socket.listen(self._backlog)
+        self._port = self._reactor.adoptStreamPort(self._socket.fileno(), self._family, self._factory)
+        self._socket.close()
+        if isinstance(self._factory, Door):
+            self._factory.meet(self._port)
+
+    def stopListening(self) -> Deferred[None]:
+        """Give it back."""
+        self._socket.close()
+        stopped = None if self._port is None else self._port.stopListening()
+        return stopped or succeed(None)
+
+    def getHost(self) -> IPv4Address | IPv6Address:
+        """Where it is, with the number that the system chose if it was asked to."""
+        if self._port is not None:
+            return self._port.getHost()  # type: ignore[return-value]
+        name = self._socket.getsockname()
+        return IPv6Address("TCP", *name) if self._family == socket.AF_INET6 else IPv4Address("TCP", *name)
+
+
+class Binding:
+    """A reactor whose TCP ports are bound only. A backlog that the operator did not ask for is `BACKLOG`."""
+
+    def __init__(self, reactor: Any, description: str) -> None:
+        self._reactor = reactor
+        self._asked = "backlog=" in description
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int = 0, interface: str = "") -> BoundPort:
+        """As the reactor's."""
+        return BoundPort(self._reactor, port, factory, backlog if self._asked else BACKLOG, interface)
+
+
+class Listening(Service):
+    """A service with ports. What else it begins with is `begin`'s, which subclasses have; `reload` is called at SIGHUP.
+
+    `started` is called when all has begun. Certificates are read again when they have changed, and at SIGHUP.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        factory: IProtocolFactory,
+        listeners: Sequence[Listener],
+        *,
+        reactor: Any,
+        log_filter: LogFilter,
+        started: Callable[[], object],
+    ) -> None:
+        self._log_filter = log_filter
+        self._factory = factory
+        self._listeners = listeners
+        self._reactor = reactor
+        self._started = started
+        looking = "looking for new certificates"
+        self._ticker = Ticker(looking, self._look, CERTIFICATES_EVERY_S, reactor, reactor.seconds)
+        self._bound = False
+
+    def begin(self) -> None:
+        """Begin all that is needed to serve whoever connects. Raises `Refused`."""
+
+    def reload(self) -> None:
+        """Read again what can be read again: certificates, and what subclasses have."""
+        for certificates in self._certificates():
+            certificates.reload()
+
+    def _look(self) -> None:
+        for certificates in self._certificates():
+            certificates.look()
+
+    def _certificates(self) -> Iterator[Certificates]:
+        return (each.certificates for each in self._listeners if each.certificates is not None)
+
+    def privilegedStartService(self) -> None:
+        """Bind the ports. Raises `Refused`."""
+        self._log_filter.install()
+        for each in self._listeners:
+            each.bind(self._factory)
+        self._bound = True
+
+    def startService(self) -> None:
+        """Begin, and open the ports last. Raises `Refused`. (`twist` knows no privileged start.)"""
+        self._log_filter.install()
+        self._reactor.callWhenRunning(self._log_filter.install)  # `twist` begins its log only then
+        self.log.info("{name} {version} is starting", name=self.name, version=__version__)
+        signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self.reload))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+        if not self._bound:
+            self.privilegedStartService()
+        self.begin()
+        for each in self._listeners:
+            each.open()
+            self.log.info("listening on {endpoint}", endpoint=each.description)
+        self._ticker.start()
+        super().startService()
+        self._started()
+
+    def stopService(self) -> Deferred[None] | None:
+        """Heed no SIGHUP any more. Subclasses close the ports in their turn."""
+        super().stopService()
+        self.log.info("{name} is stopping", name=self.name)
+        self._ticker.stop()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end what is still being finished
+        return None
+
+    async def close_ports(self) -> None:
+        """Accept no more connections."""
+        for each in reversed(self._listeners):
+            with self.log.failuresHandled("while closing {endpoint}", endpoint=each.description):
+                await each.stop()
+
+
+def stopping_once(reactor: Any) -> None:
+    """See to it that a signal to stop is obeyed once: Twisted answers the second one with a traceback in the log."""
+    reactor.addSystemEventTrigger("before", "shutdown", _ignore_signals)
+
+
+def _ignore_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
+async def maybe(result: Deferred[None] | None) -> None:
+    """Wait for `result`, if it is something to wait for."""
+    if result is not None:
+        await result

@@ -1,0 +1,1 @@
+"""Names to addresses, with the cause of each failure."""

@@ -1,0 +1,158 @@
+"""Group commit: drafts gather on the reactor's thread while one batch of them is being written.
+
+When that is durable, its entries are delivered in order, and what has gathered is the next batch. So one fsync is paid
+for all that came during the one before. Nothing here knows how a batch is written.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Generic, TypeAlias, TypeVar
+
+from twisted.internet.defer import Deferred, succeed
+
+from pingmon.core.world.events import Draft, Entry
+from pingmon.journal.codec import Row, encoded
+from pingmon.journal.errors import JournalFull, JournalUnavailable
+from pingmon.journal.waiters import NOBODY, Waiter, deliver_one, refuse_one
+
+T = TypeVar("T")
+
+BATCH_ROWS: Final = 2_000
+BATCH_BYTES: Final = 4 * 1024 * 1024
+BUFFER_BYTES: Final = 64 * 1024 * 1024
+HANGS: Final = "the disk does not answer"
+
+
+Waiting: TypeAlias = tuple[Draft, Row, Waiter[T]]
+
+
+class GroupCommit(Generic[T]):
+    """`commit` begins to write rows; `durable` or `failed` is called when that has ended. One is made at a time.
+
+    `soon` calls a function in the reactor's next turn.
+
+    `refused` is told the time of the oldest of drafts that are refused, before those who wait hear of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        commit: Callable[[list[Row]], object],
+        deliver: Callable[[Entry], T],
+        refused: Callable[[int], object],
+        soon: Callable[[Callable[[], object]], object],
+        max_buffered: int,
+    ) -> None:
+        self._commit = commit
+        self._deliver = deliver
+        self._refused = refused
+        self._soon = soon
+        self._max_buffered = max_buffered
+        self._buffer: deque[Waiting[T]] = deque()
+        self._bytes = 0
+        self._committing = 0
+        self._busy = False
+        self._idle: list[Deferred[None]] = []
+        self._batch: list[Waiting[T]] = []
+        self._appended = self._ended = 0
+        self._deciding: deque[tuple[int, Deferred[None]]] = deque()
+
+    @property
+    def buffered(self) -> int:
+        """The number of drafts that are not durable yet."""
+        return len(self._buffer) + self._committing
+
+    def append_for(self, draft: Draft, waiter: Waiter[T]) -> None:
+        """Put a draft into the buffer, or refuse it with JournalFull if that has reached its bound, in number or bytes.
+
+        `waiter` is told what the delivery of its entry returned.
+        """
+        if len(self._buffer) >= self._max_buffered or self._bytes >= BUFFER_BYTES:
+            self._refused(draft.at)
+            refuse_one(waiter, JournalFull(f"{len(self._buffer)} entries ({self._bytes} bytes) wait for the disk"))
+            return
+        row = encoded(draft)
+        self._buffer.append((draft, row, waiter))
+        self._bytes += len(row.canon)
+        self._appended += 1
+        if not self._busy:
+            self._busy = True
+            self._soon(self._next)  # not at once: what else arrives in this turn of the reactor shares the commit
+
+    def give_up(self) -> None:
+        """Refuse all who wait. What is being written may become durable yet, and is then delivered; the rest is not."""
+        given_up, dropped = [*self._batch, *self._buffer], len(self._buffer)
+        self._batch[:] = [(draft, row, NOBODY) for draft, row, _ in self._batch]
+        self._buffer.clear()
+        self._bytes = 0
+        self._refuse(given_up, HANGS, HANGS)
+        self._decide(dropped)
+
+    def _refuse(self, waiting: list[Waiting[T]], cause: str, gist: str) -> None:
+        if waiting:
+            self._refused(waiting[0][0].at)
+        for _, _, waiter in waiting:
+            refuse_one(waiter, JournalUnavailable(cause, gist))  # each its own, as whoever raises it writes into it
+
+    def idle(self) -> Deferred[None]:
+        """Fires when nothing is buffered or being written any more."""
+        if not self._busy:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        self._idle.append(waiter)
+        return waiter
+
+    def decided(self) -> Deferred[None]:
+        """Fires when all drafts that were appended by now are delivered or refused."""
+        if self._ended == self._appended:
+            return succeed(None)
+        self._deciding.append((self._appended, Deferred()))
+        return self._deciding[-1][1]
+
+    def _decide(self, count: int) -> None:
+        self._ended += count
+        while self._deciding and self._deciding[0][0] <= self._ended:
+            self._deciding.popleft()[1].callback(None)
+
+    def _next(self) -> None:
+        self._batch = batch = self._taken()
+        self._committing = len(batch)
+        if batch:
+            self._commit([row for _, row, _ in batch])
+            return
+        self._busy = False
+        waiters, self._idle = self._idle, []
+        for waiter in waiters:
+            waiter.callback(None)
+
+    def _taken(self) -> list[Waiting[T]]:
+        if len(self._buffer) <= BATCH_ROWS and self._bytes <= BATCH_BYTES:
+            batch, self._bytes = list(self._buffer), 0
+            self._buffer.clear()
+            return batch
+        batch, size = [], 0
+        while self._buffer and len(batch) < BATCH_ROWS and size < BATCH_BYTES:
+            batch.append(self._buffer.popleft())
+            size += len(batch[-1][1].canon)
+        self._bytes -= size
+        return batch
+
+    def durable(self, last: int) -> None:
+        """The commit is durable, up to entry `last`."""
+        batch = self._batch
+        self._next()  # first, so that the disk works while the entries are delivered
+        for seq, (draft, _, waiter) in enumerate(batch, last - len(batch) + 1):
+            deliver_one(self._deliver, Entry(seq, draft.at, draft.stream, draft.event, draft.payload), waiter)
+        self._decide(len(batch))
+
+    def failed(self, error: Exception) -> None:
+        """The commit failed."""
+        batch = self._batch
+        self._next()
+        cause, gist = str(error), ""
+        if isinstance(error, JournalUnavailable):
+            cause, gist = error.cause, error.gist
+        self._refuse(batch, cause, gist)
+        self._decide(len(batch))

@@ -1,0 +1,1 @@
+"""The journal of the daemon: one SQLite file."""

@@ -1,0 +1,1 @@
+"""Pings: the hot path, from a request to an entry in the log."""

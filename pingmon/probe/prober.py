@@ -1,0 +1,351 @@
+"""One look at a site from here: redirects followed, one deadline over all of it, and an honest word for trouble.
+
+A name is looked up once for each hop, every address it has is held against the policy, and the connection goes to one
+of these very addresses. If one address of a host is refused, the host is not connected to:
+
+    the address stands in the URL    `void`: the prober was told not to look
+    a name leads there               `dns` for the daemon: names of domains that are suspended or filtered lead there.
+                                     A verifier says `void`, for the site may be in the daemon's own network
+    a redirect leads there           `redirect`: the site's own doing
+
+That a name's servers do not answer is a failure of the site, from the first moment. Where the name led a while ago is
+asked all the same: it is good to know that only the name is at fault.
+
+A look that has to wait for a place at an address is over at once if others have just found that nobody answers there
+(`dark_addresses`); whoever finds a place free looks for itself.
+
+Nothing fails but by being cancelled: whatever goes wrong is a `Look`, its sentence from `core.site.failures`. What is
+pingmon's own trouble (no descriptors, no network, no name server that answers, too much to do) is `void` too, and never
+the site's fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+from msgspec.structs import replace
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pingmon.core.address_policy import AddressPolicy
+from pingmon.core.site import failures as kinds
+from pingmon.core.site.probe_result import ASKED, Fault, Look, Method, Methods
+from pingmon.dns.resolver import Resolver
+from pingmon.dns.results import CannotAsk, LookupFailed, NoAnswer
+from pingmon.outgoing.tls_trust import Trust
+from pingmon.probe.connect import Dial
+from pingmon.probe.dark_addresses import Dark
+from pingmon.probe.exchange import REDIRECTS, Answered, Ended, Exchange
+from pingmon.probe.head_request import Phase, request
+from pingmon.probe.network_faults import ProbeFailed, failed
+from pingmon.probe.probe_timer import Watch
+from pingmon.probe.shortage import Limit, Waits
+from pingmon.probe.slot_queue import Turn
+from pingmon.probe.slots import Places
+from pingmon.wire.probe.cookies import Cookies
+from pingmon.wire.probe.response_head import Head
+from pingmon.wire.probe.target import BadUrl, Target, is_literal, redirected, target
+
+MAX_REDIRECTS: Final = 5
+"""Redirects that are followed; there is no other limit to circles, for a cookie may be all that ends one."""
+MAX_ADDRESSES: Final = 6
+"""Addresses of one host that are tried."""
+DOING: Final[dict[Phase, str]] = {
+    "wait": "waiting for its turn",
+    "dns": "looking up the name",
+    "connect": "connecting",
+    "tls": "shaking hands over TLS",
+    "answer": "waiting for the answer",
+}
+
+REMEDIES: Final[dict[Limit, str]] = {
+    "in all": "raise [sites] parallel",
+    "at one address": "raise [sites] per_address, or the intervals of the sites there",
+}
+
+log = Logger()
+
+
+class Prober:
+    """Looks at sites. `reactor`: IReactorTCP and IReactorTime; `now`: microseconds since the epoch.
+
+    `max_in_flight` and `per_address` bound what goes on at once, in all and to one address; one look holds a socket or
+    two as a rule, and for moments up to `MAX_ADDRESSES`. More looks wait, at most `max_waiting` of them and each at
+    most `max_wait_s` in all. `forbidden_name`: the class of a site whose name leads to where it may not look.
+    `remedies`: what the operator is told to raise when they wait for long.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        resolver: Resolver,
+        policy: AddressPolicy,
+        trust: Trust,
+        *,
+        now: Callable[[], int],
+        max_in_flight: int = 500,
+        per_address: int = 4,
+        max_waiting: int = 10_000,
+        max_wait_s: float = 60.0,
+        forbidden_name: Literal["dns", "void"] = "dns",
+        remedies: Mapping[Limit, str] = REMEDIES,
+    ) -> None:
+        self.reactor = reactor
+        self.resolver = resolver
+        self.policy = policy
+        self.trust = trust
+        self.now = now
+        self.max_wait_s = max_wait_s
+        self.forbidden_name = kinds.FORBIDDEN_NAME if forbidden_name == "dns" else kinds.NOT_ALLOWED
+        self.flight = Places(max_in_flight)
+        self.targets = Places(per_address)
+        self.dark = Dark()
+        self.waits = Waits(reactor.seconds, remedies)
+        self.looks = 0
+        """Looks that have begun and not ended, those that wait included."""
+        self._most = max_in_flight + max_waiting
+
+    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[Look]:
+        """Look at `url` for at most `timeout_s` seconds, waiting for a turn not included.
+
+        Fires with what was seen and never fails. Cancelling ends it at once with `CancelledError`. `methods`: what
+        is asked.
+        """
+        if self.looks >= self._most:
+            self.waits.note("in all", "", 0.0, void=True)
+            return succeed(Look(at=self.now(), fault="void", detail=kinds.TOO_MANY()))
+        self.looks += 1
+        return _Visit(self, timeout_s, methods).begin(url)
+
+    def refusal(self, url: str) -> str | None:
+        """Why it is plain from `url` alone that it may not be looked at; None if it is not. Raises `BadUrl`."""
+        host = target(url).host
+        return self.policy.refusal(host) if is_literal(host) else None
+
+
+class _Visit:
+    """One look."""
+
+    def __init__(self, prober: Prober, timeout_s: float, methods: Methods) -> None:
+        self._prober = prober
+        self._timeout_s = timeout_s
+        self._methods = methods
+        self._watch = Watch(prober.reactor, timeout_s, prober.max_wait_s, self._expire, self._halfway)
+        self._turn = Turn(prober.flight, prober.targets, self._watch, prober.waits)
+        self._cookies: Cookies | None = None
+        self._began_s = self._entered_s = prober.reactor.seconds()
+        self._code = 0
+        self._address = ""
+        self._notes: list[str] = []
+        self._nameless = ""
+        self._hops: list[Target] = []
+        self._verdict: ProbeFailed | None = None
+        self._walking: Deferred[Look] | None = None
+        self._exchange: Exchange | None = None
+
+    def begin(self, url: str) -> Deferred[Look]:
+        self._walking = Deferred.fromCoroutine(self._walk(url))
+        return self._walking.addErrback(self._stopped)
+
+    # --- the way --------------------------------------------------------------------------------------------------
+
+    async def _walk(self, url: str) -> Look:
+        try:
+            return self._judged(await self._followed(url))
+        except ProbeFailed as error:
+            return self._seen(error.fault, error.detail)
+        finally:
+            self._watch.stop()
+            self._turn.leave()
+            self._prober.looks -= 1
+
+    async def _followed(self, url: str) -> Answered:
+        """The answer at the end of all redirects."""
+        try:
+            self._hops.append(target(url))
+        except BadUrl as error:
+            raise failed(kinds.NOT_PROBED, why=error) from error
+        while True:
+            where = self._hops[-1]
+            answered = await self._asked(where)
+            if answered.head.status not in REDIRECTS:
+                return answered
+            if len(self._hops) > MAX_REDIRECTS:
+                raise failed(kinds.TOO_MANY_REDIRECTS, most=MAX_REDIRECTS)
+            self._cookies = self._cookies or Cookies()
+            self._cookies.take(where.host, answered.head.cookies, self._prober.now())
+            self._hops.append(self._next(where, answered.head))
+
+    def _next(self, where: Target, head: Head) -> Target:
+        if not head.location:
+            raise failed(kinds.LEADS_NOWHERE, why="the redirect does not say where to")
+        try:
+            there = redirected(where, head.location)
+        except BadUrl as error:
+            raise failed(kinds.LEADS_NOWHERE, why=f"the URL {error}") from error
+        if where.secure and not there.secure:
+            self._notes.append("redirected from https to http")
+        return there
+
+    async def _asked(self, where: Target) -> Answered:
+        """What the server at `where` has to say."""
+        try:
+            await self._turn.take_off()
+            addresses = await self._checked(where.host)
+            await self._turn.queue(addresses, lambda: self._ask_the_others(addresses, where.port))
+            self._enter("connect")
+            creator = self._creator(where.host) if where.secure else None
+            cookie = "" if self._cookies is None else self._cookies.header(where.host, secure=where.secure)
+
+            def dial(method: Method, ended: Ended) -> Dial:
+                entered = self._entered if method == self._methods[0] else _unnoticed
+                wire = request(method, where, cookie)
+                return Dial(self._prober.reactor, addresses, where.port, wire, creator, entered, ended)
+
+            exchange = self._exchange = Exchange(dial, self._methods)
+            try:
+                answered = await exchange.done
+            finally:
+                self._address = exchange.first.address or self._address
+                if not self._nameless:  # else it is of whoever had the name before
+                    self._code = exchange.code or self._code
+                self._exchange = None
+            if answered.note:
+                self._notes.append(answered.note)
+            return answered
+        finally:
+            self._turn.leave()
+
+    def _enter(self, phase: Phase) -> None:
+        self._watch.enter(phase)
+        self._entered_s = self._prober.reactor.seconds()
+
+    def _entered(self, phase: Phase) -> None:
+        """Somebody has answered."""
+        self._watch.enter(phase)
+        if self._exchange is not None and self._exchange.first.address:
+            self._prober.dark.heard(self._exchange.first.address, self._hops[-1].port, self._prober.reactor.seconds())
+            if phase == "answer" and self._watch.late:
+                self._exchange.insist()
+
+    def _halfway(self) -> None:
+        """Half of the time is used up."""
+        if self._exchange is not None:
+            self._exchange.insist()
+
+    async def _checked(self, host: str) -> tuple[str, ...]:
+        """The addresses of `host`, all of them permitted."""
+        self._enter("dns")
+        resolver, policy = self._prober.resolver, self._prober.policy
+        try:
+            addresses = (await resolver.addresses(host)).addresses
+        except LookupFailed as error:
+            addresses = self._remembered(host, error)
+        refusal = policy.refusal_of_name(addresses)
+        if refusal is None:
+            return addresses[:MAX_ADDRESSES]
+        if is_literal(host):
+            raise failed(kinds.LEADS_ASTRAY if self._hops[1:] else kinds.NOT_ALLOWED, why=policy.refusal(host))
+        log.debug("{host} leads to {addresses}, which are not all allowed", host=host, addresses=", ".join(addresses))
+        raise failed(kinds.LEADS_ASTRAY if self._hops[1:] else self._prober.forbidden_name, why=refusal)
+
+    def _remembered(self, host: str, error: LookupFailed) -> tuple[str, ...]:
+        """The addresses that `host` had a while ago; what the failed lookup means if there are none."""
+        known = self._prober.resolver.remembered(host) if isinstance(error, NoAnswer) else None
+        if isinstance(error, CannotAsk):
+            if known is None:
+                raise failed(kinds.CANNOT_ASK, why=error) from error
+            self._notes.append(f"pingmon cannot look up names ({error}) and went to the last known address")
+        elif known is None:
+            raise ProbeFailed("dns", str(error)) from error
+        else:
+            self._nameless = str(error)
+        return known.addresses
+
+    def _creator(self, host: str) -> IOpenSSLClientConnectionCreator:
+        try:
+            return self._prober.trust.creator(host)
+        except ValueError as error:
+            raise failed(kinds.NO_CERTIFICATE) from error
+
+    def _ask_the_others(self, addresses: tuple[str, ...], port: int) -> None:
+        """Raise `ProbeFailed` if nobody answers at any of `addresses`."""
+        prober = self._prober
+        silence = prober.dark.found(addresses, port, self._timeout_s, prober.reactor.seconds())
+        if silence is not None:
+            raise failed(kinds.DARK, address=silence.address, tried=silence.tried_s)
+
+    # --- the end --------------------------------------------------------------------------------------------------
+
+    def _judged(self, answered: Answered) -> Look:
+        if 200 <= answered.head.status < 300:
+            return self._seen("", "; ".join(self._notes))
+        return self._seen("status", answered.status)
+
+    def _seen(self, fault: Fault, detail: str) -> Look:
+        self._watch.stop()
+        if self._nameless:
+            well = "is well" if fault == "" else f"fails too: {detail}"
+            fault, detail = "dns", f"{self._nameless}; the server at its last known address {well}"
+        if fault and len(self._hops) > 1:
+            after = "a redirect" if len(self._hops) == 2 else f"{len(self._hops) - 1} redirects"
+            detail = f"{detail}, at {self._hops[-1].shown} after {after}"
+        return Look(
+            at=self._prober.now(),
+            code=self._code,
+            fault=fault,
+            ms=self._watch.ms,
+            address=self._address,
+            detail=detail,
+            phases=self._watch.phases,
+        )
+
+    def _expire(self, held_up: bool) -> None:
+        """The time is used up; `held_up`: this process could not see to it in time."""
+        self._verdict = self._out_of_time(held_up)
+        assert self._walking is not None
+        self._walking.cancel()
+
+    def _out_of_time(self, held_up: bool) -> ProbeFailed:
+        phase, exchange, prober = self._watch.phase, self._exchange, self._prober
+        if held_up:
+            return failed(kinds.HELD_UP, doing=DOING[phase])
+        if phase == "wait":
+            prober.waits.note(*self._turn.waits_for, prober.max_wait_s, void=True)
+            return failed(kinds.NO_PLACE, waited=prober.max_wait_s)
+        if phase == "dns" and prober.reactor.seconds() - self._entered_s >= self._timeout_s / 2:
+            return failed(kinds.DNS_SILENT)
+        if exchange is not None and not exchange.first.address:
+            if exchange.first.troubled:
+                return failed(kinds.CANNOT_CONNECT_TO_ALL)
+            silent, no_way = exchange.first.waiting, exchange.first.no_way
+            prober.dark.tried(silent, no_way, self._hops[-1].port, self._entered_s, prober.reactor.seconds())
+        known = None if exchange is None else exchange.so_far()
+        if known is not None:
+            return ProbeFailed("status", known.status)
+        doing = DOING[phase]
+        if phase == "answer" and exchange is not None:
+            doing = f"{doing} to {' and '.join(exchange.asked)}"
+        return failed(kinds.TIMED_OUT, limit=self._timeout_s, doing=doing)
+
+    def _stopped(self, failure: Failure) -> Deferred[Look]:
+        """It was cancelled, by the deadline or from outside; anything else is a bug."""
+        if failure.check(CancelledError) is None:
+            log.failure("while probing a site", failure)
+            return succeed(self._seen("void", kinds.OWN_FAULT()))
+        if self._verdict is None:
+            failure.raiseException()
+        assert self._verdict is not None
+        look, resolver = self._seen(self._verdict.fault, self._verdict.detail), self._prober.resolver
+        if self._watch.phase != "dns" or look.fault == "void" or resolver.sound_since(self._began_s):
+            return succeed(look)
+        # Nobody has answered anything meanwhile: the name's servers are to blame only if others are heard.
+        unsure = replace(look, fault="void", detail=kinds.CANNOT_ASK(why="no name server answers"))
+        return resolver.sound().addCallback(lambda sound: look if sound else unsure)
+
+
+def _unnoticed(phase: Phase) -> None:
+    """The first dial's phases are the look's."""

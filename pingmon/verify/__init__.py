@@ -1,0 +1,1 @@
+"""Verifiers, on both sides: one that looks when asked, and the daemon that asks several."""

@@ -1,0 +1,227 @@
+"""The verifiers that this daemon asks: several at once about one site, each bounded, each with an answer to show.
+
+Whoever was asked has an entry in the result, also if nothing came of it: `void`, and why. So a round shows who did not
+answer, and nobody's silence counts for or against a site. Nobody is waited for who can change nothing (`poll`), and the
+operator is told who is of no use (`verifier_health`). Each question has an id of its own, which its answer must repeat
+under a signature, so no answer counts for another round or another verifier; and none counts after its deadline.
+
+Who answers goes by the name that the configuration gives, whatever the answer calls itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+
+from pingmon.core.site.probe_result import ASKED, Look, Methods
+from pingmon.timing.bounded_wait import within
+from pingmon.verify.call import Caller, CallFailed, Reply
+from pingmon.verify.poll import Poll
+from pingmon.verify.verifier_health import Heard, PeerHealth, Standing, trouble
+from pingmon.wire.message.signatures import Secret, Unauthorized, signature, signed
+from pingmon.wire.message.webhook import USER_AGENT
+from pingmon.wire.verifier import (
+    BODY_MAX,
+    REASONS,
+    Malformed,
+    Question,
+    answer_id,
+    decode_answer,
+    encode,
+    look_of,
+    question_of,
+)
+
+_Item = TypeVar("_Item")
+
+_PLAIN: Final = re.compile(r"[!$-+\--;=A-Z\[\]_a-z~%]+")
+"""What a verifier's URL is made of: ASCII, and neither a user name nor a query."""
+
+SLACK_S: Final = 5.0
+"""Seconds beyond the site's own time limit for the way to a verifier and back."""
+
+
+class Peer(Struct, frozen=True):
+    """A verifier as the configuration has it. `url`: where it is, with or without `/verify` at the end.
+
+    Questions are signed with the first of `secrets`; an answer may be signed with any of them. Verifiers of one
+    `region` ("": unlike all others) see much the same, so they are not asked together if it can be helped.
+    ValueError if it cannot be one.
+    """
+
+    name: str
+    url: str
+    secrets: tuple[Secret, ...]
+    region: str = ""
+
+    def __post_init__(self) -> None:
+        problem = _problem(self)
+        if problem:
+            raise ValueError(f"verifier {self.name or self.url}: {problem}")
+
+    @property
+    def target(self) -> str:
+        """The URL that is asked."""
+        return self.url.rstrip("/").removesuffix("/verify") + "/verify"
+
+
+class Verifiers:
+    """Asks. `now`: microseconds since the epoch. `new_id`: 32 random hex digits.
+
+    `ask`: how many are asked each time, from as many regions as there are, taking turns; None asks all. `quorum`: how
+    many must find a site failing; None or 0 if that is nobody's business here, and then all are waited for. ValueError
+    if two have the same name, because votes are counted by name.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        caller: Caller,
+        peers: Sequence[Peer],
+        *,
+        now: Callable[[], int],
+        new_id: Callable[[], str],
+        ask: int | None = None,
+        quorum: int | None = None,
+    ) -> None:
+        self.peers = tuple(peers)
+        self._caller = caller
+        self._now = now
+        self._new_id = new_id
+        self._ask = len(self.peers) if ask is None else ask
+        self._quorum = quorum or 0
+        self._turn = 0
+        self._standings = {peer.name: Standing(peer.name, peer.region) for peer in self.peers}
+        if len(self._standings) < len(self.peers):
+            raise ValueError("two verifiers have the same name")
+
+    def ask(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[tuple[Look, ...]]:
+        """What each of those asked saw of `url`, in the order of the configuration.
+
+        Fires within `timeout_s` + `SLACK_S` and does not fail; earlier if those that have not answered can change
+        nothing (`poll`), who are then listed as not waited for. Cancelling ends all of it, and there is no result.
+        """
+        peers = chosen(self.peers, self._ask, self._turn)
+        self._turn += 1
+        calls = [self._bounded(peer, url, timeout_s, methods) for peer in peers]
+
+        standings = [self._standings[peer.name] for peer in peers]
+        due = [standing.due() for standing in standings]
+
+        def awaited(number: int, unanimous: bool) -> bool:
+            return due[number] or (unanimous and not standings[number].trouble)
+
+        def left_out(number: int) -> Look:
+            standings[number].passed_over()
+            return self._void(peers[number], "not waited for: what the others saw was enough")
+
+        return Poll(calls, self._quorum, self._caller.reactor, awaited=awaited, left_out=left_out).done
+
+    def health(self) -> tuple[PeerHealth, ...]:
+        """How each of them has done, in the order of the configuration."""
+        return tuple(standing.health for standing in self._standings.values())
+
+    def trouble(self) -> str:
+        """Why no verdict can be had, by each one's last answer: which verifiers are of no use; "" if enough are."""
+        return trouble(tuple(self._standings.values()), max(1, self._quorum))
+
+    # --- one of them --------------------------------------------------------------------------------------------------
+
+    def _bounded(self, peer: Peer, url: str, timeout_s: float, methods: Methods) -> Deferred[Look]:
+        question = question_of(self._new_id(), url, timeout_s, timeout_s + SLACK_S, methods)
+
+        def late() -> Heard:
+            return Heard(self._void(peer, f"no answer within {question.deadline:g} s"))
+
+        def count(heard: Heard) -> Look:
+            self._standings[peer.name].heard(heard)
+            return heard.look
+
+        asking = Deferred.fromCoroutine(self._asked(peer, question))
+        return within(question.deadline, asking, self._caller.reactor, late).addCallback(count)
+
+    async def _asked(self, peer: Peer, question: Question) -> Heard:
+        body = encode(question)
+        headers = signature(peer.secrets[0], question.id, self._now(), body)
+        headers |= {"content-type": b"application/json", "user-agent": USER_AGENT.encode()}
+        try:
+            reply = await self._caller.post(peer.target, headers, body, BODY_MAX)
+            return self._seen(peer, question, reply)
+        except CallFailed as error:
+            return Heard(self._void(peer, str(error)))
+        except CancelledError:
+            raise
+        except Exception:  # noqa: BLE001 -- one peer must not cost the round the answers of the others
+            self.log.failure("while asking the verifier {peer}", peer=peer.name)
+            return Heard(self._void(peer, "could not be asked, by pingmon's own fault; its log says more"))
+
+    def _seen(self, peer: Peer, question: Question, reply: Reply) -> Heard:
+        """What the reply says, if it is this peer's answer to this question."""
+        if reply.status != 200:
+            if reply.status == 400 and question.version > 1:
+                return Heard(self._void(peer, f"is too old to ask with {question.method}"), alive=True)
+            return Heard(self._void(peer, _refusal(reply)), alive=reply.status == 503)
+        try:
+            proof = signed(peer.secrets, reply.headers, reply.body, self._now())
+            answer = decode_answer(reply.body)
+        except Unauthorized as error:
+            return Heard(self._void(peer, f"the answer is not to be trusted: {error}"))
+        except Malformed as error:
+            return Heard(self._void(peer, f"the answer cannot be read: {error}"))
+        if proof.id != answer_id(question.id) or answer.id != question.id:
+            return Heard(self._void(peer, "answered another question"))
+        return Heard(look_of(answer, peer.name, self._now()), alive=True)
+
+    def _void(self, peer: Peer, why: str) -> Look:
+        return Look(node=peer.name, at=self._now(), fault="void", detail=why)
+
+
+def chosen(peers: Sequence[Peer], count: int, turn: int) -> tuple[Peer, ...]:
+    """`count` of `peers`, from as many regions as there are; with each `turn` others, and after a while all of them.
+
+    Regions take turns, and within a region its verifiers do; only when each has given one is a second one taken.
+    """
+    regions: dict[str, list[Peer]] = {}
+    for peer in peers:
+        regions.setdefault(peer.region or f"\0{peer.name}", []).append(peer)
+    lap, first = divmod(turn, max(1, len(regions)))
+    groups = [_rotated(group, lap) for group in _rotated(list(regions.values()), first)]
+    deepest = max(map(len, groups), default=0)
+    layers = [group[depth] for depth in range(deepest) for group in groups if depth < len(group)]
+    taken = {peer.name for peer in layers[:count]}
+    return tuple(peer for peer in peers if peer.name in taken)
+
+
+def _rotated(items: list[_Item], by: int) -> list[_Item]:
+    by %= len(items) or 1
+    return items[by:] + items[:by]
+
+
+def _refusal(reply: Reply) -> str:
+    """Why it did not answer, in no words but our own."""
+    text = reply.body.decode("latin-1")
+    if reply.status == 401:
+        return f"refused us: {text}" if text in REASONS else "refused our signature"
+    return "is overloaded" if reply.status == 503 else f"answered with status {reply.status}"
+
+
+def _problem(peer: Peer) -> str:
+    try:
+        parts = urlsplit(peer.url)
+        host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        host = False
+    if not peer.name:
+        return "has no name"
+    if not host or not _PLAIN.fullmatch(peer.url):
+        return "its url has no valid host and port, or more in it than a path"
+    if parts.scheme not in ("http", "https"):
+        return "its url is neither http nor https"
+    return "" if peer.secrets else "has no secret"

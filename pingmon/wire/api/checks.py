@@ -1,0 +1,159 @@
+"""A check as clients see it: the JSON object of versions 1, 2 and 3 of the management API.
+
+The keys, their order and their spelling are those of the reference server. A read-only key sees `unique_key` in place
+of everything that names the check's id. After the known keys come pingmon's own, which clients ignore:
+`last_start`, `last_success`, `told` (somebody has heard that it is down, as it is), `warnings`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from hashlib import sha1, sha256
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+from msgspec import Struct
+
+from pingmon.core.check.check import Check, next_ping, shown_status, watched_since
+from pingmon.core.notify.owed_messages import told
+from pingmon.core.units import SECOND, Id
+from pingmon.core.world.parts import Subject
+
+Json: TypeAlias = dict[str, Any]
+
+STARTED_STATUS: Final = (1,)
+"""Versions of the API in which `started` is a status."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class View(Struct, frozen=True):
+    """How checks are shown in one answer: to a key of which role, in which version, under which addresses.
+
+    `base` is the daemon's own URL without a slash at its end, `ping_base` what a check's id follows in its ping URL.
+    `now` is in microseconds since the epoch.
+    """
+
+    version: int
+    readonly: bool
+    base: str
+    ping_base: str
+    now: int
+
+    def check_url(self, id: Id) -> str:
+        """The address of the check in this version of the API."""
+        return f"{self.base}/api/v{self.version}/checks/{id}"
+
+
+def check_json(check: Check, view: View) -> Json:
+    """The JSON object of one check."""
+    spec = check.spec
+    shown: Json = {
+        "name": spec.name,
+        "slug": spec.slug,
+        "tags": spec.tags,
+        "desc": spec.desc,
+        "grace": spec.grace,
+        "n_pings": check.n_pings,
+        "status": status(check, view),
+        "started": watched_since(check.runs) is not None,
+        "last_ping": seconds_text(check.last_ping),
+        "next_ping": seconds_text(next_ping(check)),
+        "manual_resume": spec.manual_resume,
+        "methods": spec.methods,
+        "subject": spec.success_kw if spec.filter_subject else "",
+        "subject_fail": spec.failure_kw if spec.filter_subject else "",
+        "start_kw": spec.start_kw,
+        "success_kw": spec.success_kw,
+        "failure_kw": spec.failure_kw,
+        "filter_subject": spec.filter_subject,
+        "filter_body": spec.filter_body,
+        "filter_http_body": spec.filter_http_body,
+        "filter_default_fail": spec.filter_default_fail,
+        "badge_url": f"{view.base}/b/2/{badge_key(check.id)}.svg",
+    }
+    if check.last_duration is not None:
+        shown["last_duration"] = check.last_duration // SECOND
+    if view.readonly:
+        shown["unique_key"] = unique_key(check.id)
+    else:
+        shown |= _addresses(check, view)
+    if spec.kind == "simple":
+        shown["timeout"] = spec.timeout
+    else:
+        shown["schedule"] = spec.schedule
+        shown["tz"] = spec.tz
+    shown["last_start"] = seconds_text(check.last_start)
+    shown["last_success"] = seconds_text(check.last_success)
+    shown["told"] = told(check)
+    shown["warnings"] = warnings(check)
+    return shown
+
+
+def _addresses(check: Check, view: View) -> Json:
+    url = view.check_url(check.id)
+    return {
+        "uuid": check.id,
+        "ping_url": view.ping_base + check.id,
+        "update_url": url,
+        "pause_url": f"{url}/pause",
+        "resume_url": f"{url}/resume",
+        "channels": ",".join(check.spec.channels),
+    }
+
+
+def status(check: Check, view: View) -> str:
+    """The status as this version of the API calls it."""
+    shown = shown_status(check, view.now)
+    if view.version not in STARTED_STATUS:
+        return shown
+    start = watched_since(check.runs)
+    if start is None or (shown == "down" and view.now >= start + check.spec.grace * SECOND):
+        return shown
+    return "started"
+
+
+def warnings(subject: Subject) -> list[str]:
+    """What is perhaps not as it was meant with a check or site, a sentence each."""
+    if subject.spec.channels:
+        return ["it went down when it had no channels: nobody was told"] if _down_unheard(subject) else []
+    now = "it is down, and nobody is told" if subject.status == "down" else "nobody is told when it goes down"
+    return [f"it has no channels: {now}"]
+
+
+def _down_unheard(subject: Subject) -> bool:
+    audience = subject.audience
+    return subject.status == "down" and audience is not None and audience.new == "down" and not audience.owed
+
+
+def tagged(subject: Subject, tags: frozenset[str]) -> bool:
+    """Whether the check or site has all of `tags`; its own are separated by spaces only, and none is empty."""
+    return tags <= {tag for tag in subject.spec.tags.split(" ") if tag}
+
+
+@lru_cache(maxsize=65_536)
+def unique_key(id: Id) -> str:
+    """The name of a check for those who may not know its id: SHA-1 of the id's first 16 hex digits, in hex."""
+    return sha1(UUID(id).hex[:16].encode(), usedforsecurity=False).hexdigest()
+
+
+@lru_cache(maxsize=65_536)
+def badge_key(id: Id) -> Id:
+    """The name of a check in its badge's address. It follows from the id, and the id cannot be had from it."""
+    return str(UUID(bytes=sha256(f"badge {id}".encode()).digest()[:16], version=4))
+
+
+@lru_cache(maxsize=65_536)
+def _second_text(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat()
+
+
+def seconds_text(at: int | None) -> str | None:
+    """An instant (microseconds since the epoch) as ISO 8601, in UTC, cut to whole seconds."""
+    return None if at is None else _second_text(at // SECOND)
+
+
+def exact_text(at: int) -> str:
+    """An instant (microseconds since the epoch) as ISO 8601, in UTC, to the microsecond."""
+    return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds")

@@ -1,0 +1,68 @@
+"""The fields of a site as clients send them: their rules, the errors they cause, and the settings they make.
+
+The table `FIELDS` is the contract, as in `check_fields`: judged in its order, only the first error is told, unknown
+fields are ignored. Whether channels and the host are there is judged after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, Final
+
+from pingmon.core.notify.channel import Channel
+from pingmon.core.partner.partner import AUTO
+from pingmon.core.world.events import SiteChanges, SiteSpec
+from pingmon.wire.api.check_fields import Given, Invalid, Rule, channel_ids
+from pingmon.wire.probe.target import BadUrl, target
+
+
+def _wrong_url(url: str) -> str | None:
+    try:
+        target(url)
+    except BadUrl as error:
+        return str(error)
+    # A message, a header and a page will show it: nothing in it may be invisible or break a line.
+    return None if url.isprintable() and " " not in url else "contains spaces or characters that cannot be seen"
+
+
+FIELDS: Final[dict[str, Rule]] = {
+    "name": Rule(type="string", max_length=100),
+    "url": Rule(type="string", max_length=2000, wrong=_wrong_url),
+    "interval": Rule(type="integer", minimum=60, maximum=86_400),
+    "timeout": Rule(type="integer", minimum=1, maximum=30),
+    "host": Rule(type="string", max_length=100),
+    "tags": Rule(type="string"),
+    "channels": Rule(type="string"),
+    "method": Rule(type="string", values=("HEAD", "GET")),
+    "head_only": Rule(type="boolean"),
+    "patience": Rule(type="integer", minimum=0, maximum=3600),
+    "local_only": Rule(type="boolean"),
+}
+
+
+def created(given: Given, channels: Iterable[Channel], slugs: Collection[str]) -> SiteSpec:
+    """The site that a request makes; `channels` are the project's, `slugs` those of all partners. Raises `Invalid`.
+
+    It has all channels of the project if the request says nothing of them.
+    """
+    if "url" not in given:
+        raise Invalid("json validation error: url is missing")
+    return SiteSpec(**_settings({"channels": "*", **given}, "", channels, slugs))
+
+
+def changes(given: Given, spec: SiteSpec, channels: Iterable[Channel], slugs: Collection[str]) -> SiteChanges:
+    """What a request changes in a site that has `spec` now. Raises `Invalid`.
+
+    A host that is gone may stay: who reads a site and sends it back changed in another point must not be refused.
+    """
+    return SiteChanges(**_settings(given, spec.host, channels, slugs))
+
+
+def _settings(given: Given, kept: str, channels: Iterable[Channel], slugs: Collection[str]) -> dict[str, Any]:
+    sets = dict(given)
+    if "channels" in given:
+        sets["channels"] = channel_ids(given["channels"], channels)
+    host = given.get("host", AUTO)
+    if host not in ("", AUTO, kept) and host not in slugs:
+        raise Invalid(f"json validation error: host is no partner's slug: {host}")
+    return sets

@@ -1,0 +1,57 @@
+"""Outages that reach nobody: what is down without a channel, and channels that have failed for long.
+
+It is the users' and their receivers' trouble, and pingmon does its work: so it is a warning in `status/` and does not
+make the daemon unwell. A load balancer that took it for sick would keep pings from it, which helps nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from pingmon.core.notify.channel import Channel
+from pingmon.core.units import SECOND, Id
+from pingmon.core.world.world import World
+from pingmon.wire.api.status import Problem
+from pingmon.wire.message.message import called, duration_text, kind, name, printable
+
+FAILING_LONG: Final = 600 * SECOND
+"""Microseconds for which a channel may fail before that is worth a warning."""
+NAMED: Final = 10
+"""As many are named; a thousand names are no help."""
+
+
+def untold(world: World, now: int, project: Id | None) -> list[Problem]:
+    """What is to be warned of in `project`, or in all of them (None)."""
+    return [*_without_channels(world, project), *_failing(world, now, project)]
+
+
+def _without_channels(world: World, project: Id | None) -> Iterator[Problem]:
+    down = [world.subject(id) for id in world.bare]
+    named = [
+        f"{kind(it)} {it.id[:8]} ({printable(name(it))})" for it in down if project is None or it.project == project
+    ]
+    if named:
+        yield Problem(f"down, and nobody is told, for want of a channel: {len(named)}", _listed(named))
+
+
+def _failing(world: World, now: int, project: Id | None) -> Iterator[Problem]:
+    named = []
+    for channel in world.channels.values():
+        failing = channel.failing
+        if failing is not None and now - failing.since >= FAILING_LONG and project in (None, channel.project):
+            named.append(_said(channel, now, len(world.outbox.get(channel.id, {}))))
+    if named:
+        yield Problem(f"channels that cannot be told: {len(named)}", _listed(named))
+
+
+def _said(channel: Channel, now: int, waiting: int) -> str:
+    failing = channel.failing
+    assert failing is not None
+    lasted = duration_text((now - failing.since) // SECOND)
+    return f"{called(channel)} for {lasted}: {failing.error}, {waiting} waiting"
+
+
+def _listed(named: Sequence[str]) -> str:
+    more = f"; and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    return "; ".join(named[:NAMED]) + more

@@ -1,0 +1,244 @@
+"""What a message about a check or site says, whatever kind of channel carries it: a line for people, and JSON.
+
+The JSON object, which is also the default body of a webhook:
+
+    event     "check.down", "check.up", "check.ended" (its schedule has run out), "site.down", "site.up" or "test"
+    id        of the message; the same in every attempt, so that a receiver can drop a repeat
+    text      all of it in one line
+    check     the check, as the management API shows it; or
+    site      the site, so too
+    flip      at, old, new; reason: silence, run, signal, verdict or ended; why: the same in words; exit_status; since:
+              when `old` began; down_seconds (up only); code and looks (sites only): who saw what, "" is pingmon itself
+    body      only if the check's last ping had one: its last 1,000 characters
+    down_from only if the message about the way down was never delivered: when the check or site went down
+    missed    only if there were more outages before of which none could be told: count, since, until
+    alone     only if nobody elsewhere could look at a site that is told to be down: "well" if canaries or other sites
+              say that pingmon's own place is, else "unsure"
+    known_until  only if the host knew of the outage, and users are told when its silence is over: its end
+    deaf      only if pingmon itself heard nothing when the ping was due: since, until, cause
+    relay     only if another channel could not be told: channel, name, error
+
+Times are ISO 8601 in UTC, cut to whole seconds, as everywhere in the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from pingmon.core.check.check import Check
+from pingmon.core.flip import Cause, Deaf, Flip
+from pingmon.core.notify.channel import Channel
+from pingmon.core.notify.notification import Notification
+from pingmon.core.site.site import Site
+from pingmon.core.site.verdict import Place
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import DAEMON, CheckSpec, SiteSpec
+from pingmon.core.world.parts import Subject
+from pingmon.wire.api.checks import seconds_text
+from pingmon.wire.api.probe_results import look_json, witnesses
+
+REASONS: Final[dict[Cause, str]] = {
+    "": "",
+    "silence": "no ping came in time",
+    "run": "a run took longer than it may",
+    "signal": "the job reported a failure",
+    "verdict": "",
+    "ended": "its schedule has no further occurrence",
+}
+ALONE: Final[dict[Place, str]] = {
+    "well": "nobody elsewhere could look, but pingmon sees others well",
+    "unsure": "nobody elsewhere could look, and nobody vouches for pingmon's own connection",
+}
+DEAF_CAUSES: Final = {
+    "stopped": "it was not running",
+    "suspended": "its machine was suspended",
+    "disk": "its disk took nothing",
+}
+TEST_SPEC: Final = CheckSpec(name="test", slug="test", tags="test")
+BODY_TAIL: Final = 1000
+"""Characters of a ping's body that the object quotes, from its end: that is where errors stand."""
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+class Letter(Struct, frozen=True, gc=False):
+    """A message that is owed, with all it is about. `lost` is the name of the channel that could not be told.
+
+    `now` (microseconds since the epoch) is when this attempt began. `test`: somebody wants to see whether it arrives.
+    """
+
+    owed: Notification
+    subject: Subject
+    channel: Channel
+    now: int
+    lost: str = ""
+    test: bool = False
+
+    @property
+    def id(self) -> str:
+        """The message's id for the outside."""
+        return message_id(self.owed.id)
+
+    @property
+    def down_seconds(self) -> int | None:
+        """For an up: for how many seconds the check or site was down."""
+        flip = self.owed.flip
+        if flip.new != "up" or flip.cause == "ended":
+            return None
+        began = flip.since if self.owed.down_from is None else self.owed.down_from
+        return max(0, flip.at - began) // SECOND
+
+
+def trial_letter(channel: Channel, now: int, *, up: bool) -> Letter:
+    """A message to try `channel` with: about a check that there is not, which goes down, or comes back after a minute.
+
+    Each has an id of its own.
+    """
+    began = now - 60 * SECOND
+    if up:
+        flip = Flip(0, DAEMON, now, "down", "up", "", began)
+    else:
+        flip = Flip(0, DAEMON, now, "up", "down", "signal", began, exitstatus=1)
+    subject = Check(DAEMON, channel.project, TEST_SPEC, 0, began, now, "up" if up else "down", 1, now)
+    return Letter(Notification(f"{channel.id}.test.{now}", channel.id, flip, now), subject, channel, now, test=True)
+
+
+def message_id(id: str) -> str:
+    """A message's id for the outside: without the full stops that delimit the parts of a signed message."""
+    return id.replace(".", "_")
+
+
+def event_of(flip: Flip, subject: Subject) -> str:
+    """What happened, for programs: `check.down`, `check.up`, `check.ended`, `site.down` or `site.up`."""
+    return f"{kind(subject)}.{'ended' if flip.cause == 'ended' else flip.new}"
+
+
+def why_of(flip: Flip) -> str:
+    """Why a check or site flipped, in words for people: of a site, who saw what. Empty if there is nothing to say."""
+    return witnesses(flip.looks) if flip.cause == "verdict" else REASONS[flip.cause]
+
+
+def name(subject: Subject) -> str:
+    """What people call the check or site."""
+    spec = subject.spec
+    if isinstance(spec, SiteSpec):
+        return f"{spec.name} ({spec.url})" if spec.name else spec.url
+    return spec.name or spec.slug or subject.id
+
+
+def called(channel: Channel) -> str:
+    """What a channel is called in the log: its name, and enough of its id to tell it from another of that name."""
+    return f"{printable(channel.name or channel.kind)} ({channel.id[:8]})"
+
+
+def printable(name: str) -> str:
+    """A name that somebody chose, so that it cannot make up lines of the log."""
+    return "".join(char if char.isprintable() else "?" for char in name)
+
+
+def kind(subject: Subject) -> str:
+    """What it is: `check` or `site`."""
+    return "site" if isinstance(subject, Site) else "check"
+
+
+def text(letter: Letter) -> str:
+    """The whole message in one line."""
+    if letter.test:
+        happened = "came back" if letter.owed.flip.new == "up" else "went down"
+        return f'TEST: a message to channel "{printable(letter.channel.name)}", as if something {happened}; nothing has'
+    sentences = [_news(letter)]
+    if (missed := letter.owed.missed) is not None:
+        often = "" if missed.count == 1 else f"{missed.count} times "
+        sentences.append(f"it was down {often}before, from {_moment(missed.since)} to {_moment(missed.until)}")
+    if letter.owed.flip.place:
+        sentences.append(ALONE[letter.owed.flip.place])
+    if letter.owed.flip.known_until is not None:
+        sentences.append(f"its host knew of it until {_moment(letter.owed.flip.known_until)}, and that is over")
+    if letter.owed.flip.deaf is not None:
+        sentences.append(_deafness(letter.owed.flip.deaf))
+    if letter.owed.relays is not None:
+        sentences.append(f'channel "{letter.lost}" could not be told ({letter.owed.relays_error})')
+    return " ".join("; ".join(sentences).splitlines())  # names may have line breaks in them
+
+
+def object_of(letter: Letter, shown: Mapping[str, object], last_body: bytes = b"") -> dict[str, object]:
+    """The message as a JSON object; `shown` is its subject as the management API shows it.
+
+    `last_body` is that of the check's last ping.
+    """
+    owed, flip = letter.owed, letter.owed.flip
+    changed: dict[str, object] = {
+        "at": seconds_text(flip.at),
+        "old": flip.old,
+        "new": flip.new,
+        "reason": flip.cause,
+        "why": why_of(flip),
+        "exit_status": flip.exitstatus,
+        "since": seconds_text(flip.since),
+    }
+    if letter.down_seconds is not None:
+        changed["down_seconds"] = letter.down_seconds
+    if flip.cause == "verdict":
+        changed |= {"code": flip.code, "looks": [look_json(look) for look in flip.looks]}
+    what = kind(letter.subject)
+    said: dict[str, object] = {
+        "event": "test" if letter.test else event_of(flip, letter.subject),
+        "id": letter.id,
+        "text": text(letter),
+        what: shown,
+        "flip": changed,
+    }
+    if last_body:
+        said["body"] = last_body.decode("utf-8", "replace")[-BODY_TAIL:]
+    if owed.down_from is not None:
+        said["down_from"] = seconds_text(owed.down_from)
+    if (missed := owed.missed) is not None:
+        since, until = seconds_text(missed.since), seconds_text(missed.until)
+        said["missed"] = {"count": missed.count, "since": since, "until": until}
+    if flip.place:
+        said["alone"] = flip.place
+    if flip.known_until is not None:
+        said["known_until"] = seconds_text(flip.known_until)
+    if (deaf := flip.deaf) is not None:
+        said["deaf"] = {"since": seconds_text(deaf.since), "until": seconds_text(deaf.until), "cause": deaf.cause}
+    if owed.relays is not None:
+        said["relay"] = {"channel": owed.relays, "name": letter.lost, "error": owed.relays_error}
+    return said
+
+
+def duration_text(seconds: int) -> str:
+    """A duration in its two largest units: `1 d 2 h`, `5 min`, `0 s`."""
+    parts: list[tuple[int, str]] = []
+    for size, unit in _UNITS:
+        count, seconds = divmod(seconds, size)
+        if count or parts:
+            parts.append((count, unit))
+    shown = [f"{count} {unit}" for count, unit in parts[:2] if count]
+    return " ".join(shown) or "0 s"
+
+
+def _news(letter: Letter) -> str:
+    flip, who, seconds = letter.owed.flip, name(letter.subject), letter.down_seconds
+    if flip.cause == "ended":
+        return f"ENDED: {who}, {REASONS[flip.cause]}: no ping is expected any more, and it raises no alert"
+    if seconds is None:
+        why = why_of(flip)
+        if flip.cause == "signal" and flip.exitstatus is not None:
+            why = f"{why} (exit status {flip.exitstatus})"
+        return f"DOWN: {who}, since {_moment(flip.at)}: {why}"
+    lasted = duration_text(seconds)
+    if letter.owed.down_from is not None:
+        return f"UP: {who}, was down from {_moment(letter.owed.down_from)} to {_moment(flip.at)} ({lasted})"
+    return f"UP: {who}, since {_moment(flip.at)}, after {lasted} down"
+
+
+def _deafness(deaf: Deaf) -> str:
+    why = DEAF_CAUSES.get(deaf.cause, deaf.cause)
+    return f"pingmon itself heard nothing from {_moment(deaf.since)} to {_moment(deaf.until)} ({why})"
+
+
+def _moment(at: int) -> str:
+    """An instant for people, in UTC: `2026-11-21 23:13:00 UTC`."""
+    return str(seconds_text(at)).replace("T", " ").replace("+00:00", " UTC")

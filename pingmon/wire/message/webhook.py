@@ -1,0 +1,260 @@
+"""The HTTP request that a webhook channel makes of a message.
+
+Placeholders (webhooks of the reference server): $CODE $STATUS $NOW $NAME $NAME_JSON $SLUG $TAGS $TAG1 $TAG2 … $JSON
+$EXITSTATUS in URL, headers and body, $BODY $BODY_JSON in the body only; and of our own $TEXT $TEXT_JSON, the message in
+one line. They are replaced in one pass, so a value that looks like a placeholder stays as it is, and so does a
+placeholder that is unknown or has no value. In the URL values
+are percent-encoded, `/` is kept; header values that are not Latin-1 become XML character references. A site has no
+slug, exit status (-1) and body; its name, if it has none, is its URL.
+
+The body is sent with POST and PUT. Without a configured one it is the message as JSON (see `message`). Every request
+is signed (Standard Webhooks 1.0): webhook-id, webhook-timestamp and webhook-signature, with the channel's secret.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from ipaddress import IPv6Address
+from typing import Final
+from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
+
+import msgspec
+from msgspec import Struct
+from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError
+
+from pingmon import __version__
+from pingmon.core.check.check import Check
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import CheckSpec
+from pingmon.wire.api.checks import seconds_text
+from pingmon.wire.message.message import Letter, object_of, text
+from pingmon.wire.probe.target import in_ascii
+
+USER_AGENT: Final = f"pingmon/{__version__}"
+BODY_METHODS: Final = frozenset({"POST", "PUT"})
+METHODS: Final = BODY_METHODS | {"GET"}
+RETRY_AFTER_MAX_S: Final = 86_400.0
+OURS: Final = frozenset(
+    {"connection", "content-length", "te", "trailer", "transfer-encoding", "upgrade"}
+    | {"webhook-id", "webhook-timestamp", "webhook-signature"}
+)
+"""Headers that a channel cannot set: how the message is framed, and whose it is."""
+
+_PLACEHOLDER: Final = re.compile(
+    r"\$(BODY_JSON|BODY|CODE|EXITSTATUS|JSON|NAME_JSON|NAME|NOW|SLUG|STATUS|TAGS|TAG[1-9][0-9]*|TEXT_JSON|TEXT)"
+)
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]+")
+_KEPT_IN_URL: Final = "!$%&'()*+,;=:@/?[]~"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_IN_BODY_ONLY: Final = ("BODY_JSON", "BODY")
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether `text` (`$NAME`, say) begins with a placeholder; what follows that stays."""
+    return _PLACEHOLDER.match(text) is not None
+
+
+def in_body_only(text: str) -> bool:
+    """Whether the placeholder at the begin of `text` is replaced in bodies only."""
+    found = _PLACEHOLDER.match(text)
+    return found is not None and found[1] in _IN_BODY_ONLY
+
+
+class Unsendable(ValueError):
+    """The channel's settings do not make a request. The message says why in words that may be shown to its user."""
+
+
+class Request(Struct, frozen=True, gc=False):
+    """A request as it goes on the wire. `url` is ASCII without user name and fragment; an empty `body` is none."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, bytes], ...]
+    body: bytes
+
+
+class _Template(Struct, frozen=True):
+    """A channel's settings for one direction."""
+
+    url: str
+    method: str
+    headers: dict[str, str]
+    body: str
+
+
+def wants_body(letter: Letter) -> bool:
+    """Whether the request needs the body of the check's last ping."""
+    template = _template(letter)
+    if letter.test or not isinstance(letter.subject, Check) or not template.url or template.method not in BODY_METHODS:
+        return False
+    found = _PLACEHOLDER.findall(template.body)
+    return not template.body or "BODY" in found or "BODY_JSON" in found
+
+
+def request(letter: Letter, shown: Mapping[str, object], last_body: bytes) -> Request | None:
+    """The request for `letter`; None if the channel wants none in this direction. Raises `Unsendable`.
+
+    `shown` is the check or site as the management API (v3, read-write key) shows it. `last_body` is only used if
+    `wants_body(letter)`.
+    """
+    template = _template(letter)
+    if not template.url:
+        return None
+    if template.method not in METHODS:
+        raise Unsendable(f"the method is none of {', '.join(sorted(METHODS))}")
+    values = _values(letter, shown)
+    url, credentials = target(_filled(template.url, {key: quote(value) for key, value in values.items()}))
+    body = b""
+    headers = dict(_headers(template.headers, values))
+    if template.method in BODY_METHODS:
+        if template.body:
+            body = _filled(template.body, values | _body_values(last_body)).encode("utf-8", "replace")
+        else:
+            body = msgspec.json.encode(object_of(letter, shown, last_body))
+            _default(headers, "Content-Type", b"application/json")
+    _default(headers, "User-Agent", USER_AGENT.encode())
+    if credentials is not None:
+        _default(headers, "Authorization", b"Basic " + b64encode(credentials))
+    headers |= signature(letter.channel.secrets(letter.now), letter.id, letter.now, body)
+    return Request(template.method, url, tuple(headers.items()), body)
+
+
+def signature(secrets: tuple[str, ...], id: str, now: int, body: bytes) -> dict[str, bytes]:
+    """The Standard Webhooks headers for `body`, which is UTF-8; none if there are no `secrets`. Raises `Unsendable`.
+
+    `now`: microseconds since the epoch, of this attempt. Each of the secrets signs: receivers take any that they know.
+    """
+    if not secrets:
+        return {}
+    # `sign` takes the fields of the datetime for UTC whatever its zone, and cuts it to the second.
+    at, text = _EPOCH + timedelta(seconds=now // SECOND), body.decode()
+    try:
+        signed = " ".join(Webhook(secret).sign(id, at, text) for secret in secrets)
+    except (ValueError, EmptyWebhookSecretError) as error:
+        raise Unsendable("the channel's secret cannot sign") from error
+    return {
+        "webhook-id": id.encode(),
+        "webhook-timestamp": b"%d" % (now // SECOND),
+        "webhook-signature": signed.encode(),
+    }
+
+
+def retry_after_s(header: bytes | None, now: int) -> float | None:
+    """How many seconds a `Retry-After` asks to wait (RFC 9110: seconds or a date); None if it asks nothing readable."""
+    text = (header or b"").decode("latin-1").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), RETRY_AFTER_MAX_S)
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    seconds = (date.replace(tzinfo=date.tzinfo or UTC) - _EPOCH).total_seconds() - now / SECOND
+    return min(max(0.0, seconds), RETRY_AFTER_MAX_S)
+
+
+# --- placeholders -------------------------------------------------------------------------------------------------
+
+
+def _template(letter: Letter) -> _Template:
+    value, direction = letter.channel.value, letter.owed.flip.new
+    defaults: dict[str, object] = {"url": "", "method": "GET", "headers": {}, "body": ""}
+    found = {name: value.get(f"{name}_{direction}", default) for name, default in defaults.items()}
+    try:
+        return msgspec.convert(found, _Template)
+    except msgspec.ValidationError as error:
+        raise Unsendable(f"the channel's settings are not those of a webhook ({error})") from error
+
+
+def _values(letter: Letter, shown: Mapping[str, object]) -> dict[str, str]:
+    """What stands for each placeholder outside bodies."""
+    flip, subject = letter.owed.flip, letter.subject
+    exitstatus = flip.exitstatus
+    if exitstatus is None and isinstance(subject, Check):
+        exitstatus = subject.exitstatus
+    spec = subject.spec
+    sentence = text(letter)
+    called = spec.name if isinstance(spec, CheckSpec) else spec.name or spec.url
+    values = {
+        "CODE": subject.id,
+        "STATUS": flip.new,
+        "NOW": str(seconds_text(flip.at)),
+        "NAME": called,
+        "NAME_JSON": json.dumps(called),
+        "SLUG": spec.slug if isinstance(spec, CheckSpec) else "",
+        "TAGS": spec.tags,
+        "JSON": json.dumps(shown),
+        "TEXT": sentence,
+        "TEXT_JSON": json.dumps(sentence),
+        "EXITSTATUS": str(-1 if exitstatus is None else exitstatus),
+    }
+    values |= {f"TAG{number}": tag for number, tag in enumerate(filter(None, spec.tags.split(" ")), 1)}
+    return {key: value.encode("utf-8", "replace").decode() for key, value in values.items()}
+
+
+def _body_values(last_body: bytes) -> dict[str, str]:
+    body = last_body.decode("utf-8", "replace")
+    return {"BODY": body, "BODY_JSON": json.dumps(body)}
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
+
+
+# --- headers and URL ----------------------------------------------------------------------------------------------
+
+
+def _headers(templates: Mapping[str, str], values: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+    for name, template in templates.items():
+        if not _TOKEN.fullmatch(name):
+            raise Unsendable("a header has no valid name")
+        if name.lower() not in OURS:
+            value = _CONTROL.sub(" ", _filled(template, values)).strip()
+            yield name, value.encode("latin-1", "xmlcharrefreplace")
+
+
+def _default(headers: dict[str, bytes], name: str, value: bytes) -> None:
+    if name.lower() not in map(str.lower, headers):
+        headers[name] = value
+
+
+def target(url: str) -> tuple[str, bytes | None]:
+    """The URL in ASCII, without user name, password and fragment; and these credentials, if it has any."""
+    try:
+        parts = urlsplit(url)
+        host, port = _host(parts.hostname or "", bracketed="[" in parts.netloc), parts.port
+    except ValueError as error:
+        raise Unsendable("the URL has no valid host and port") from error
+    if parts.scheme not in ("http", "https"):
+        raise Unsendable("the URL is neither http nor https")
+    if port == 0:
+        raise Unsendable("the URL has no valid host and port")
+    authority = host if port is None else f"{host}:{port}"
+    path = quote(parts.path, safe=_KEPT_IN_URL, errors="replace") or "/"
+    query = quote(parts.query, safe=_KEPT_IN_URL, errors="replace")
+    whole = f"{parts.scheme}://{authority}{path}" + (f"?{query}" if query else "")
+    return whole, _credentials(parts)
+
+
+def _host(host: str, *, bracketed: bool) -> str:
+    """The host in ASCII, an IPv6 address in brackets. ValueError if it is neither a name nor an address.
+
+    A scope (`fe80::1%eth0`) is this machine's business and not part of a receiver's address.
+    """
+    if bracketed and "%" not in host:
+        return f"[{IPv6Address(host)}]"
+    return in_ascii(host)
+
+
+def _credentials(parts: SplitResult) -> bytes | None:
+    if parts.username is None and parts.password is None:
+        return None
+    return unquote_to_bytes(parts.username or "") + b":" + unquote_to_bytes(parts.password or "")

@@ -1,0 +1,1 @@
+"""HTTP as probes speak it: targets, heads of answers, cookies."""

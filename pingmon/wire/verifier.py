@@ -1,0 +1,185 @@
+"""What a daemon and a verifier say to each other: one question about one site, one answer, both signed.
+
+    POST /verify  {"id","url","timeout","deadline"}                     and "head_only", "method", "version"
+    200           {"id","code","class","ms","address","node","version"} and "detail", where there is one
+
+    id         32 hex digits, fresh for each verifier and round; the answer repeats it
+    timeout    seconds that the site gets; below 1 and above 30 count as these
+    deadline   seconds from now until nobody waits for the answer any more. Not an instant: two clocks never agree
+    code       the last HTTP status received, 0 if there was none
+    class      ok, dns, connect, tls, timeout, status, redirect, protocol, or void: the verifier could not look
+    ms         how long the probe took
+    address    the last one that was connected to, or ""
+    node       what the verifier calls itself; who asks goes by the name in its own configuration
+    detail     a few words for people
+    method     HEAD, which is meant where it is left out, or GET: what the site is asked (version 2)
+    head_only  true: no GET is asked where HEAD came to nothing
+    version    of an answer: the newest version of this contract that the verifier knows. Of a question: the oldest one
+               that has all it asks for, left out where that is 1. 1 where it is not said
+
+Daemons and verifiers of different age work together. Fields that are not known are left alone, on both sides: what may
+be left alone is added without a new version. What must not be gets one, and a verifier that is older than a question
+answers `void`. (Verifiers of the time before that refused fields that they did not know; they are never sent any.)
+
+Both are signed (see `signatures`). The webhook-id of a question is its `id`, that of an answer is `answer_` before it,
+so that neither passes for the other. An answer is signed with the secret that its question was signed with.
+
+Without an answer there is a status and a line of text: 400 a question that cannot be read, 401 one of `REASONS`,
+503 too many at once.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from pingmon.core.site.probe_result import Fault, Look, Method, Methods, methods
+from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED
+
+BODY_MAX: Final = 8192
+"""Bytes of a question, and of an answer."""
+TIMEOUT_S: Final = (1.0, 30.0)
+"""The shortest and the longest time that a site gets."""
+DEADLINE_MAX_S: Final = 300.0
+"""More is not a number of seconds but somebody's clock."""
+VERSION: Final = 2
+"""The newest version of this contract that is known here."""
+DETAIL_MAX: Final = 300
+REPLAYED: Final = "the id was used before"
+REASONS: Final = frozenset({UNSIGNED, MISMATCH, STALE, REPLAYED})
+"""All that a verifier says with a 401. Which it is tells a wrong secret from a wrong clock."""
+
+Class: TypeAlias = Literal["ok", "dns", "connect", "tls", "timeout", "status", "redirect", "protocol", "void"]
+Id: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+
+_Message = TypeVar("_Message", bound=Struct)
+
+_NOT_IN_URLS: Final = re.compile(r"[\x00-\x20\x7f]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
+
+
+class Malformed(ValueError):
+    """A message that cannot be read. The text says what is wrong with it."""
+
+
+class Question(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Is this site well, seen from where you are?"""
+
+    id: Id
+    url: Annotated[str, Meta(max_length=4096)]
+    timeout: float
+    deadline: Annotated[float, Meta(gt=0, le=DEADLINE_MAX_S)]
+    head_only: bool = False
+    method: Method = "HEAD"
+    version: Annotated[int, Meta(ge=1)] = 1
+
+    @property
+    def methods(self) -> Methods:
+        """What the site is asked."""
+        return methods(self.method, self.head_only)
+
+    @property
+    def limit_s(self) -> float:
+        """Seconds that the site gets: no more than it should, and none after the deadline."""
+        return min(self.full_s, self.deadline)
+
+    @property
+    def full_s(self) -> float:
+        """Seconds that the site should get."""
+        return min(max(self.timeout, TIMEOUT_S[0]), TIMEOUT_S[1])
+
+
+class Answer(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What was seen."""
+
+    id: Id
+    code: Annotated[int, Meta(ge=0, le=999)]
+    class_: Class = field(name="class")
+    ms: Annotated[int, Meta(ge=0, le=1_000_000)]
+    address: str
+    node: Annotated[str, Meta(max_length=255)]
+    detail: str = ""
+    version: Annotated[int, Meta(ge=1)] = 1
+
+
+def question_of(id: str, url: str, timeout_s: float, deadline_s: float, asked: Methods) -> Question:
+    """The question to ask; with no field that older verifiers do not know, unless they must."""
+    method, head_only = asked[0], asked == ("HEAD",)
+    return Question(id, url, timeout_s, deadline_s, head_only, method, 1 if method == "HEAD" else 2)
+
+
+def encode(message: Question | Answer) -> bytes:
+    """The JSON of `message`."""
+    return msgspec.json.encode(message)
+
+
+def decode_question(body: bytes) -> Question:
+    """The question in `body`. Raises `Malformed`."""
+    question = _decoded(body, Question)
+    problem = _problem_with(question.url)
+    if problem:
+        raise Malformed(f"url: {problem}")
+    return question
+
+
+def decode_answer(body: bytes) -> Answer:
+    """The answer in `body`. Raises `Malformed`, also for one that contradicts itself."""
+    answer = _decoded(body, Answer)
+    if answer.address:
+        try:
+            ip_address(answer.address)
+        except ValueError:
+            raise Malformed("address: neither IPv4 nor IPv6") from None
+    if (answer.class_ == "ok") != (200 <= answer.code < 300):
+        raise Malformed(f"class: {answer.class_}, but the code is {answer.code}")
+    if answer.class_ == "status" and answer.code == 0:
+        raise Malformed("class: status, but there is no code")
+    return answer
+
+
+def answer_of(look: Look, id: str, node: str) -> Answer:
+    """The answer of the verifier `node` to the question `id`."""
+    kind: Class = look.fault or "ok"
+    return Answer(id, look.code, kind, look.ms, look.address, node, _words(look.detail), VERSION)
+
+
+def look_of(answer: Answer, node: str, at: int) -> Look:
+    """What the verifier that the configuration calls `node` saw; `at`: when that was known here, microseconds."""
+    fault: Fault = "" if answer.class_ == "ok" else answer.class_
+    return Look(node, at, answer.code, fault, answer.ms, answer.address, _words(answer.detail))
+
+
+def answer_id(id: str) -> str:
+    """The webhook-id of the answer to the question `id`."""
+    return f"answer_{id}"
+
+
+def _decoded(body: bytes, kind: type[_Message]) -> _Message:
+    if len(body) > BODY_MAX:
+        raise Malformed(f"more than {BODY_MAX} bytes")
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(_words(str(error))) from error
+
+
+def _problem_with(url: str) -> str:
+    if _NOT_IN_URLS.search(url):
+        return "has spaces or control characters in it"
+    try:
+        parts = urlsplit(url)
+        valid = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        return "has no valid host and port"
+    return "" if parts.scheme in ("http", "https") else "neither http nor https"
+
+
+def _words(text: str) -> str:
+    return _CONTROL.sub(" ", text).strip()[:DETAIL_MAX]

@@ -1,0 +1,264 @@
+"""Checks over the API: made, found, changed, paused, resumed and deleted."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from twisted.web.iweb import IResponse
+
+from pingmon.api.api import ApiSettings
+from pingmon.api.call import SLICE
+from pingmon.core.world.events import CheckCreated, CheckExpired, CheckSpec, PingReceived
+from tests.api.api_house import PROJECT, House
+
+CHECKS = "/api/v3/checks/"
+
+
+# --- creating -----------------------------------------------------------------------------------------------------
+
+
+def test_create() -> None:
+    """A new check has what was sent, defaults for the rest, and is the project's own."""
+    house = House()
+    reply = house.post(CHECKS, {"name": "Backup", "tags": "prod db", "timeout": 300, "unknown": None})
+    assert reply.status == 201
+    shown = reply.json
+    assert (shown["name"], shown["slug"], shown["timeout"], shown["grace"]) == ("Backup", "", 300, 3600)
+    assert (shown["status"], shown["n_pings"], shown["channels"]) == ("new", 0, "")
+    assert house.check(shown["uuid"]).project == PROJECT
+
+
+def test_a_field_that_is_misspelt_is_ignored_and_warned_of() -> None:
+    """On creating and changing, checks and sites; what was read may be sent back whole. None is repeated at length."""
+    house = House()
+    ignored = "ignored, because there are no such fields: "
+    bare = "it has no channels: nobody is told when it goes down"
+    for path, more in ((CHECKS, {"timeout": 300}), ("/api/v3/sites/", {"url": "https://x.example/"})):
+        made = house.post(path, {**more, "timout": 5, "name": "x"}).json
+        assert made["warnings"] == [bare, f"{ignored}timout"]
+        place = path + made["uuid"]
+        assert house.get(place).json["warnings"] == [bare]
+        assert house.post(place, {**made, "name": "y"}).json["warnings"] == [bare]
+        many = {"n" * 99: 2} | {str(number): 0 for number in range(99)}
+        assert house.post(place, many).json["warnings"] == [
+            bare, f"{ignored}{'n' * 50}, {', '.join(str(number) for number in range(9))}"
+        ]  # fmt: skip
+
+
+def test_versions_before_3_make_the_slug_from_the_name() -> None:
+    """Version 1 and 2 give a named check its slug, on creation and on update."""
+    house = House()
+    shown = house.post("/api/v1/checks/", {"name": "Nightly Backup"}).json
+    assert shown["slug"] == "nightly-backup"
+    path = f"/api/v2/checks/{shown['uuid']}"
+    assert house.post(path, {"name": "Morning"}).json["slug"] == "morning"
+    assert house.post(path, {"tags": "x"}).json["slug"] == "morning"
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({"name": None}, "json validation error: name is not a string"),
+        ({"timeout": True}, "json validation error: timeout is not a number"),
+        ({"tz": "Mars", "grace": 1}, "json validation error: grace is too small"),
+        ({"unique": ["uuid"]}, "json validation error: an item in 'unique' has unexpected value"),
+        ({"name": "a\0"}, "json validation error: name contains characters that cannot be stored"),
+        ({"channels": "nobody"}, "invalid channel identifier: nobody"),
+        ({"channels": ","}, "empty channel identifier"),
+    ],
+)
+def test_errors(body: dict[str, Any], text: str) -> None:
+    """Fields that cannot be used are told in the words of the API, and no check is made."""
+    house = House()
+    reply = house.post(CHECKS, body)
+    assert (reply.status, reply.error) == (400, text)
+    assert house.monitor.world.checks == {}
+
+
+def test_channels() -> None:
+    """Channels are assigned by name, id or `*`, and shown as sorted ids."""
+    house = House()
+    ids = sorted([house.channel("ops"), house.channel("dev")])
+    id = house.create(channels="*")
+    assert house.get(CHECKS + id).json["channels"] == ",".join(ids)
+    assert house.post(CHECKS + id, {"channels": "ops"}).json["channels"] in ids
+    assert house.post(CHECKS + id, {"channels": ""}).json["channels"] == ""
+
+
+def test_unique() -> None:
+    """With `unique`, an equal check is changed and answered 200; a missing field or none at all makes a new one."""
+    house = House()
+    id = house.create(name="db", tags="a")
+    upsert = house.post(CHECKS, {"name": "db", "unique": ["name"], "tags": "b", "grace": 60})
+    assert (upsert.status, upsert.json["uuid"], upsert.json["tags"]) == (200, id, "b")
+    assert house.post(CHECKS, {"name": "db", "unique": ["name", "slug"]}).status == 201
+    assert house.post(CHECKS, {"name": "db", "unique": []}).status == 201
+    assert house.post(CHECKS, {"name": "db", "tags": "other", "unique": ["name", "tags"]}).status == 201
+
+
+def test_unique_by_timeout_works_with_a_schedule() -> None:
+    """A timeout that a schedule overrides still counts for `unique`, so the same request twice makes one check."""
+    house = House()
+    body = {"schedule": "0 5 * * *", "timeout": 300, "unique": ["timeout"]}
+    assert [house.post(CHECKS, body).status for _ in range(2)] == [201, 200]
+
+
+def test_upsert_does_not_unpause() -> None:
+    """Changing a paused check leaves it paused."""
+    house = House()
+    id = house.create(name="db")
+    house.post(f"{CHECKS}{id}/pause")
+    assert house.post(CHECKS, {"name": "db", "unique": ["name"], "tags": "x"}).json["status"] == "paused"
+
+
+def test_too_many_checks() -> None:
+    """A full project takes no more checks, but still changes those it has."""
+    house = House(ApiSettings(max_checks=1, keys_per_second=0))
+    house.create(name="db")
+    reply = house.post(CHECKS, {"name": "web"})
+    assert (reply.status, reply.error) == (403, "too many checks: a project may have 1")
+    assert house.post(CHECKS, {"name": "db", "unique": ["name"]}).status == 200
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def test_list_and_its_filters() -> None:
+    """The list is narrowed by tags, all of which must be there, and by slug, of which the last counts."""
+    house = House()
+    for slug, tags in [("a", "prod db"), ("b", "prod"), ("c", "db,prod")]:
+        house.create(slug=slug, tags=tags)
+
+    def slugs(query: str) -> str:
+        return "".join(check["slug"] for check in house.get(f"{CHECKS}?{query}").json["checks"])
+
+    assert slugs("") == "abc"
+    assert slugs("tag=prod") == "ab"
+    assert slugs("tag=prod&tag=db") == "a"
+    assert slugs("tag=pro") == slugs("tag=PROD") == slugs("tag=") == slugs("tag=%00") == slugs("tag=%ff") == ""
+    assert slugs("slug=a&slug=b") == "b"
+    assert slugs("slug=") == "abc"
+    assert slugs("tag=db&slug=b") == ""
+    assert slugs("name=zzz") == "abc"
+
+
+def test_a_read_only_key_finds_checks_by_unique_key() -> None:
+    """A read-only key sees no id, but may ask for a check by the key that it sees instead."""
+    house = House()
+    id = house.create(name="db")
+    (listed,) = house.get(CHECKS, house.ro).json["checks"]
+    assert "uuid" not in listed
+    path = CHECKS + listed["unique_key"]
+    assert house.get(path, house.ro).json == listed
+    assert house.get(path).json["uuid"] == id
+    assert house.get(CHECKS + id, house.ro).json == listed
+    assert house.get(CHECKS + "0" * 40, house.ro).status == 404
+    assert house.post(path).status == 405
+
+
+def test_what_pings_do_is_shown() -> None:
+    """Status, times and duration follow the pings, in each version's words."""
+    house = House()
+    id = house.create(timeout=60, grace=60)
+    house.ping(id, "start")
+    house.time += 5
+    shown = house.get(CHECKS + id).json
+    assert (shown["status"], shown["started"], shown["next_ping"]) == ("new", True, "2023-11-14T22:13:20+00:00")
+    assert house.get(f"/api/v1/checks/{id}").json["status"] == "started"
+    house.ping(id)
+    shown = house.get(CHECKS + id).json
+    assert (shown["status"], shown["started"], shown["last_duration"], shown["n_pings"]) == ("up", False, 5, 2)
+    assert shown["next_ping"] == "2023-11-14T22:14:25+00:00"
+    house.time += 61
+    assert house.get(CHECKS + id).json["status"] == "grace"
+    check = house.monitor.world.checks[id]
+    house.time += 60
+    house.submit(id, CheckExpired(check.deadline or 0, check.armed_by))
+    assert house.get(CHECKS + id).json["status"] == "down"
+
+
+def test_while_pingmon_is_deaf_no_silent_check_is_called_down() -> None:
+    """Whoever polls the API is not paged by pingmon's own outage: the API knows no more than the flips do."""
+    house = House()
+    id = house.create(timeout=60, grace=60)
+    house.ping(id)
+    house.monitor.deaf(house.monitor.now(), "disk")
+    house.time += 3600
+    assert house.get(CHECKS + id).json["status"] == "grace"
+    assert house.get(f"{CHECKS}{id}/flips/").json["flips"][0]["up"] == 1
+
+
+def test_a_list_of_many_checks() -> None:
+    """A thousand checks come in one answer, in order of creation."""
+    house = House()
+    for n in range(1000):
+        house.submit(f"22222222-0000-4000-8000-{n:012d}", CheckCreated(PROJECT, CheckSpec(name=str(n))))
+    assert [check["name"] for check in house.get(CHECKS).json["checks"]] == [str(n) for n in range(1000)]
+
+
+def test_a_long_list_leaves_turns_to_others_and_is_still_that_of_one_moment() -> None:
+    """What is asked while it is made does not wait for it, and it shows no ping that came meanwhile."""
+    house = House()
+    ids = [house.create(name=str(n)) for n in range(2 * SLICE + 1)]
+    replies: list[IResponse] = []
+    listing = house.treq.get(f"http://pingmon.example{CHECKS}", headers={"X-Api-Key": house.rw})
+    listing.addCallback(replies.append)
+    house.treq.flush()
+    house.ping(ids[-1])
+    assert house.get(f"{CHECKS}{ids[-1]}").json["n_pings"] == 1
+    assert not replies
+    for _ in range(2):
+        house.turns.advance(0)
+    house.treq.flush()
+    bodies: list[bytes] = []
+    house.treq.content(replies[0]).addCallback(bodies.append)
+    house.treq.flush()
+    shown = json.loads(bodies[0])["checks"]
+    assert [check["uuid"] for check in shown] == ids
+    assert shown[-1]["n_pings"] == 0
+
+
+# --- changing -----------------------------------------------------------------------------------------------------
+
+
+def test_update_sets_only_what_was_sent() -> None:
+    """Fields that were not sent stay, and `unique` does not matter."""
+    house = House()
+    id = house.create(name="db", tags="a", timeout=60)
+    before = house.get(CHECKS + id).json
+    after = house.post(CHECKS + id, {"tags": "b", "unique": ["name"]}).json
+    assert after == before | {"tags": "b"}
+
+
+def test_an_update_that_changes_nothing_is_not_logged() -> None:
+    """Setting a check to what it is costs no entry of the log."""
+    house = House()
+    id = house.create(name="db")
+    seq = house.monitor.world.seq
+    assert house.post(CHECKS + id, {"name": "db"}).status == house.post(CHECKS + id).status == 200
+    assert house.monitor.world.seq == seq
+
+
+def test_pause_and_resume() -> None:
+    """Pausing is answered alike however often it is asked; only a paused check can be resumed."""
+    house = House()
+    id = house.create()
+    house.ping(id)
+    assert [house.post(f"{CHECKS}{id}/pause").json["status"] for _ in range(2)] == ["paused", "paused"]
+    resumed = house.post(f"{CHECKS}{id}/resume")
+    assert (resumed.status, resumed.json["status"], resumed.json["last_ping"]) == (200, "new", None)
+    again = house.post(f"{CHECKS}{id}/resume")
+    assert (again.status, again.error) == (409, "check is not paused")
+
+
+def test_delete() -> None:
+    """A deleted check is shown once more, without channels, and then exists no longer, for pings neither."""
+    house = House()
+    house.channel()
+    id = house.create(name="db", channels="*")
+    gone = house.delete(CHECKS + id)
+    assert (gone.status, gone.json["name"], gone.json["uuid"], gone.json["channels"]) == (200, "db", id, "")
+    assert house.get(CHECKS + id).status == house.delete(CHECKS + id).status == 404
+    assert house.submit(id, PingReceived()).result == "unknown"

@@ -1,0 +1,63 @@
+"""The API where only the daemon's owner can get: who shows no key is the operator there, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from treq.testing import StubTreq
+from twisted.web.resource import Resource
+
+from pingmon.api.api import OWNER, Api, ApiSettings
+from pingmon.wire.api.status import Problem
+from tests.api.api_house import House
+
+
+@pytest.fixture
+def house() -> House:
+    """A house whose client comes in by the owner's way."""
+    house = House()
+    owners = Api(
+        house.monitor,
+        house.journal,
+        ApiSettings(),
+        health=lambda: [Problem("it rains", "take an umbrella")],
+        clock=house.turns,
+        random_bytes=house.random_bytes,
+        keyless=True,
+    )
+    root = Resource()
+    root.putChild(b"api", owners.resource())
+    house.treq = StubTreq(root)
+    return house
+
+
+def test_who_shows_no_key_is_the_operator(house: House) -> None:
+    """For what is the operator's; all else is in a project, and none was said."""
+    assert house.ask("GET", "/api/v3/projects/").status == 200
+    assert house.ask("POST", "/api/v3/keys/", b"{}").status == 201
+    for method, path in (("GET", "checks/"), ("POST", "checks/"), ("GET", "sites/")):
+        reply = house.ask(method, f"/api/v3/{path}")
+        assert (reply.status, reply.error) == (401, "missing api key")
+
+
+def test_a_key_that_is_shown_counts(house: House) -> None:
+    """A project's stays a project's, and a wrong one is wrong."""
+    assert house.get("/api/v3/checks/").status == 200
+    assert house.get("/api/v3/projects/").error == "wrong api key"
+    assert house.get("/api/v3/projects/", "hco_" + "x" * 28).error == "wrong api key"
+    assert house.ask("POST", "/api/v3/keys/", b'{"api_key": ""}').error == "missing api key"
+
+
+def test_nobody_can_show_what_stands_for_no_key(house: House) -> None:
+    """It is not among the keys, and cannot be revoked."""
+    assert OWNER.id not in house.monitor.world.keys
+    assert house.ask("DELETE", f"/api/v3/keys/{OWNER.id}").error == "not found"
+    listed: Any = house.ask("GET", "/api/v3/keys/").json
+    assert OWNER.id not in [key["uuid"] for key in listed["keys"]]
+
+
+def test_the_owner_sees_why_something_is_wrong(house: House) -> None:
+    """As everybody does who shows a key."""
+    (problem,) = house.ask("GET", "/api/v3/status/").json["problems"]
+    assert problem == {"text": "it rains", "detail": "take an umbrella"}

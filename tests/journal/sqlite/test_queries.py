@@ -1,0 +1,59 @@
+"""History is read by the places of entries, those that have none yet included, and off the reactor's thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet.defer import gatherResults
+
+from pingmon.core.world.events import Draft, Entry, Id, PingReceived, SiteProbed
+from pingmon.journal.sqlite.queries import read_entries, read_events, read_newest
+
+BEGIN = 1_700_000_000_000_000
+
+
+READS: dict[str, Callable[[sqlite3.Connection, Id], list[Entry]]] = {
+    "history": lambda db, stream: read_events(db, stream, PingReceived, 9, 2, 1),
+    "entries": lambda db, stream: read_entries(db, stream, 1, 5),
+    "newest": lambda db, stream: read_newest(db, stream, 5),
+}
+
+
+@pytest.mark.parametrize("read", READS)
+def test_entries_of_one_stream_are_found_by_their_places_and_among_the_newest(
+    pen: Callable[..., Any], stream: Callable[[int], Id], read: str
+) -> None:
+    """Nothing is sorted, and no table is read from end to end but the one of one row."""
+    book = pen()
+    book.write(*[Draft(BEGIN, stream(1), PingReceived())] * 3)
+    book.writer.trim(BEGIN, 1)
+    book.write(*[Draft(BEGIN, stream(1), PingReceived())] * 3)
+    db = book.writer.reader()
+    asked: list[str] = []
+    db.set_trace_callback(asked.append)
+    assert READS[read](db, stream(1))
+    db.set_trace_callback(None)
+    (sql,) = asked
+    plan = [detail.decode() for *_, detail in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
+    steps = [step.partition(" USING ")[2] for step in plan if step.startswith("SEARCH")]
+    assert [step.split(" (")[0] for step in steps] == ["INTEGER PRIMARY KEY", "PRIMARY KEY", "INTEGER PRIMARY KEY"]
+    assert "stream=?" in steps[1]
+    assert "rowid>?" in steps[2]
+    assert [step for step in plan if "SCAN" in step or "TEMP" in step] == ["SCAN meta"] * 3, plan
+
+
+@ensureDeferred
+async def test_nothing_is_read_before_the_reactor_goes_on(disk: Any, stream: Callable[[int], Id]) -> None:
+    journal = disk.journal()
+    await journal.append(Draft(BEGIN, stream(1), SiteProbed()))
+    reads = [
+        journal.events(stream(1), SiteProbed, upto=1),
+        journal.flips(stream(1), upto=1),
+        journal.entries(stream(1)),
+    ]
+    assert not any(read.called for read in reads)
+    assert [len(found) for found in await gatherResults(reads)] == [1, 0, 1]

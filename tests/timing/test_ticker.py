@@ -1,0 +1,49 @@
+"""Tests of `pingmon.timing.ticker`: a loop that goes on."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
+
+from pingmon.timing.ticker import Ticker
+
+
+class Body:
+    """Counts, and fails when it is told to."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.fails = False
+
+    def __call__(self) -> None:
+        self.calls += 1
+        if self.fails:
+            raise ZeroDivisionError
+
+
+def test_it_goes_on_after_a_failure_which_is_logged_and_shows_in_its_age() -> None:
+    clock, body = Clock(), Body()
+    ticker = Ticker("counting", body, 2.0, clock, clock.seconds)
+    ticker.start()
+    clock.advance(2)
+    assert (body.calls, ticker.last) == (1, 2.0)
+    body.fails = True
+    with capturedLogs() as events:
+        clock.advance(2)
+    assert [event["doing"] for event in events] == ["counting"]
+    assert (body.calls, ticker.last) == (2, 2.0)
+    body.fails = False
+    clock.advance(2)
+    assert (body.calls, ticker.last) == (3, 6.0)
+
+
+def test_a_stopped_one_leaves_nothing_in_the_reactor() -> None:
+    clock, body = Clock(), Body()
+    ticker = Ticker("counting", body, 2.0, clock, clock.seconds)
+    ticker.stop()
+    ticker.start()
+    assert ticker.running
+    ticker.stop()
+    ticker.stop()
+    assert not ticker.running
+    assert clock.getDelayedCalls() == []

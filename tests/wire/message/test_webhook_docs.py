@@ -1,0 +1,88 @@
+"""The examples and recipes of `docs/webhooks.md` are what is sent and taken."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from pingmon.core.check.check import Check
+from pingmon.core.flip import Flip
+from pingmon.core.notify.channel import Channel
+from pingmon.core.notify.notification import Notification
+from pingmon.core.site.site import Site
+from pingmon.core.units import SECOND
+from pingmon.core.world.events import CheckSpec, SiteSpec
+from pingmon.testing import PROJECT, bad, good, uuid
+from pingmon.wire.api.webhook_settings import doubts, webhook_value
+from pingmon.wire.message.message import Letter, object_of, trial_letter
+from pingmon.wire.message.webhook import _PLACEHOLDER, request
+
+DOCS = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text("utf-8")
+NOW = 1_700_000_000 * SECOND
+OPS = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", {}, "", 1, NOW)
+CHECK = Check(uuid(1), PROJECT, CheckSpec(name='back"up'), 3, NOW, NOW, "down")
+SITE = Site(uuid(1, "5"), PROJECT, SiteSpec(name="shop", url="https://shop.example/"), 3, NOW, NOW, "down")
+RECIPES = re.findall(r"```json\n(\{\"kind\".*?)```", DOCS, re.DOTALL)
+
+
+def letter(subject: Check | Site, flip: Flip) -> Letter:
+    return Letter(Notification(f"{OPS.id}.{flip.seq}", OPS.id, flip, NOW), subject, OPS, NOW)
+
+
+DOWN = letter(CHECK, Flip(7, CHECK.id, NOW, "up", "down", "signal", NOW - 3600 * SECOND, 3))
+UP = letter(CHECK, Flip(9, CHECK.id, NOW + 90 * SECOND, "down", "up", "", NOW))
+SITE_DOWN = Flip(11, SITE.id, NOW, "suspect", "down", "verdict", NOW, code=503, looks=(bad(), bad("berlin")))
+SITE_UP = Flip(13, SITE.id, NOW + 90 * SECOND, "down", "up", "verdict", NOW, code=200, looks=(good(), good("berlin")))
+
+
+def examples() -> str:
+    """The examples as they belong into the document."""
+    shown: list[dict[str, Any]] = [
+        object_of(DOWN, {}, b"rsync: write failed: disk is full"),
+        object_of(UP, {}),
+        object_of(letter(CHECK, Flip(15, CHECK.id, NOW, "up", "up", "ended", NOW)), {}),
+        object_of(letter(SITE, SITE_DOWN), {}),
+        object_of(letter(SITE, SITE_UP), {}),
+        object_of(trial_letter(OPS, NOW, up=False), {}),
+    ]
+    return "".join(f"```json\n{json.dumps(each, indent=2, ensure_ascii=False)}\n```\n\n" for each in shown).rstrip("\n")
+
+
+def test_the_examples_of_the_document_are_what_is_sent() -> None:
+    """One of each event; when this fails, what `examples` gives belongs between the two marks."""
+    found = DOCS.partition("<!-- examples -->")[2].partition("<!-- end -->")[0].strip("\n")
+    assert found == examples()
+
+
+def test_the_document_names_every_placeholder() -> None:
+    """No more and no fewer; tags are counted."""
+    names = _PLACEHOLDER.pattern.partition("(")[2].rpartition(")")[0]
+    known = {f"${name}" for name in names.split("|")}
+    table = DOCS.partition("## Placeholders")[2].partition("In a URL")[0]
+    named = set(re.findall(r"`(\$[A-Z_0-9]+)`", table)) - {"$TAG2"}
+    assert named == {name.replace("$TAG[1-9][0-9]*", "$TAG1") for name in known}
+
+
+@pytest.mark.parametrize("recipe", [json.loads(text) for text in RECIPES], ids=lambda recipe: str(recipe["name"]))
+@pytest.mark.parametrize("sent", [DOWN, UP], ids=["down", "up"])
+def test_the_recipes_are_taken_without_a_doubt_and_make_sound_requests(recipe: dict[str, Any], sent: Letter) -> None:
+    """Also for a name with quotes."""
+    value = webhook_value(recipe["value"])
+    assert list(doubts(value)) == []
+    made = request(replace(sent, channel=replace(OPS, value=value)), {}, b"")
+    assert made is not None
+    said = made.body.decode()
+    if made.body.startswith(b"{"):
+        content = json.loads(made.body)
+        said = content.get("text") or content["content"]
+    assert said.startswith(('DOWN: back"up, since', 'UP: back"up, since'))
+
+
+def test_there_are_recipes_for_the_services_that_most_ask_for() -> None:
+    """Else the test above would hold for none."""
+    assert [json.loads(text)["name"] for text in RECIPES] == ["slack", "discord", "ntfy", "telegram"]
