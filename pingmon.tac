@@ -5,9 +5,9 @@ Options go into the list below, as on the command line: `["--data", "/var/lib/pi
 
 from twisted.application.service import Application
 
-from pingmon.tap import Options, makeService
+from pingmon.tap import PingmonOptions, makeService
 
-options = Options()
+options = PingmonOptions()
 options.parseOptions([])
 application = Application("pingmon")
 makeService(options).setServiceParent(application)

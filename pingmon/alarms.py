@@ -64,7 +64,7 @@ class Alarms:
         self._run_out: set[Id] = set()
         self._busy = False
         self._judging = False
-        self._judged_at = self._patient_until = 0.0
+        self._judged_at = self._wait_until = 0.0
         self._turning: IDelayedCall | None = None
         self._due_until = 0
         self._alive_at = 0.0
@@ -161,7 +161,7 @@ class Alarms:
             monitor.try_to_listen()
             return
         if not self._judging:
-            self._judging, self._patient_until = True, steady + BEHIND_S
+            self._judging, self._wait_until = True, steady + BEHIND_S
             self._turn(TURNS, now)
         self._tell_what_has_run_out()
         if steady - self._alive_at >= ALIVE_EVERY_S:
@@ -175,7 +175,7 @@ class Alarms:
 
     def _turn(self, turns: int, upto: int) -> None:
         """Judge deadlines up to `upto` when the reactor has gone round so often and what it read is decided."""
-        if turns or (self.behind() and self._monitor.time.steady() < self._patient_until):
+        if turns or (self.behind() and self._monitor.time.steady() < self._wait_until):
             self._turning = self._clock.callLater(0, self._turn, max(0, turns - 1), upto)
         else:
             self._turning = None

@@ -43,7 +43,7 @@ from pingmon.daemon.ports import Listener
 from pingmon.daemon.redaction import redacted
 from pingmon.daemon.resource_tree import Root, voice
 from pingmon.daemon.service import Daemon
-from pingmon.daemon.startup_errors import Refused
+from pingmon.daemon.startup_errors import StartupRefused
 from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.test_messages import ChannelTester
 from pingmon.delivery.webhook import Webhook
@@ -96,7 +96,7 @@ def assembled(
     started: Callable[[], object],
     read: Callable[[], Config],
 ) -> Daemon:
-    """The daemon, not yet started; it calls `started` when it is. Raises `Refused`.
+    """The daemon, not yet started; it calls `started` when it is. Raises `StartupRefused`.
 
     `reactor` is asked for timers, sockets, threads and the time; `read` reads the configuration again.
     """
@@ -127,7 +127,7 @@ def assembled(
         try:
             access_log.begin()
         except OSError as error:
-            raise Refused(f"http.access_log: {config.http.access_log}: {error.strerror}") from error
+            raise StartupRefused(f"http.access_log: {config.http.access_log}: {error.strerror}") from error
         return first.prepare()
 
     def take(new: Config) -> None:
@@ -249,7 +249,7 @@ def _verifiers(config: Config, caller: Caller, now: Callable[[], int]) -> Verifi
             secrets = tuple(map(secret, each.secret))
             peers.append(Peer(each.name, each.url, secrets, each.region))
         except (BadSecret, ValueError) as error:
-            raise Refused(f"verifier[{number}]: {error}") from error
+            raise StartupRefused(f"verifier[{number}]: {error}") from error
     if not peers:
         return None
     ask, quorum = config.sites.ask or None, config.quorum
@@ -263,7 +263,7 @@ def _origins(config: Config, resolver: Resolver) -> Origins | None:
     try:
         return origins.load(Path(source))
     except (OSError, ValueError) as error:
-        raise Refused(f"sites.as_numbers: {source}: {error}") from error
+        raise StartupRefused(f"sites.as_numbers: {source}: {error}") from error
 
 
 # --- the door -----------------------------------------------------------------------------------------------------

@@ -15,15 +15,15 @@ from msgspec.structs import replace
 from twisted.application.service import IService
 from twisted.logger import Logger
 
-from pingmon.daemon.command_line import DaemonOptions, keep_hangups
 from pingmon.daemon.config import BadConfig, Config, Log, load
+from pingmon.daemon.twistd_options import DaemonOptions, keep_hangups
 
 PORT: Final = 8000
 
 log = Logger()
 
 
-class Options(DaemonOptions):
+class PingmonOptions(DaemonOptions):
     """The command line of `twistd pingmon`."""
 
     program = "pingmon"
@@ -50,7 +50,11 @@ class Options(DaemonOptions):
     opt_d, opt_c, opt_l = opt_data, opt_config, opt_listen
 
 
-def makeService(options: Options) -> IService:
+Options = PingmonOptions
+"""Under this name `ServiceMaker` looks for it."""
+
+
+def makeService(options: PingmonOptions) -> IService:
     """The daemon, not yet started. Exits with status 1 and a line for each problem if it cannot be made."""
     keep_hangups()
     from twisted.internet import reactor
@@ -59,7 +63,7 @@ def makeService(options: Options) -> IService:
     from pingmon.daemon.data_directory import DataDir, DataDirError
     from pingmon.daemon.endpoints import listener
     from pingmon.daemon.ports import stopping_once
-    from pingmon.daemon.startup_errors import Refused, Told
+    from pingmon.daemon.startup_errors import StartupRefused, Told
     from pingmon.timing.clock import steadied
 
     options["config"] = options["config"] and str(Path(options["config"]).absolute())
@@ -71,12 +75,12 @@ def makeService(options: Options) -> IService:
             listeners = [listener(clock, text) for text in endpoints]
             data = DataDir(Path(options["data"] or config.data).absolute(), owner=_owner(options))
         except (BadConfig, DataDirError) as error:
-            raise Refused(str(error)) from error
+            raise StartupRefused(str(error)) from error
         stopping_once(reactor)
         return assembled(clock, config, data, listeners, started=told.started, read=lambda: configured(options))
 
 
-def configured(options: Options) -> Config:
+def configured(options: PingmonOptions) -> Config:
     """The configuration file, with the options that win over it. Raises BadConfig.
 
     A file with secrets in it that others may read is warned of.
@@ -87,7 +91,7 @@ def configured(options: Options) -> Config:
     return replace(config, log=Log(options["log-level"])) if options["log-level"] else config
 
 
-def _owner(options: Options) -> tuple[int, int] | None:
+def _owner(options: PingmonOptions) -> tuple[int, int] | None:
     """User and group that `twistd --uid --gid` will become after it has bound its ports."""
     twistd = options.parent
     uid, gid = (None, None) if twistd is None else (twistd.get("uid"), twistd.get("gid"))

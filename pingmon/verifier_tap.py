@@ -16,11 +16,11 @@ from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.python import usage
 
-from pingmon.daemon.command_line import DaemonOptions, keep_hangups
 from pingmon.daemon.endpoints import listener
 from pingmon.daemon.log_level import DEFAULT, LogFilter
 from pingmon.daemon.ports import Listener, Listening, stopping_once
-from pingmon.daemon.startup_errors import Refused, Told
+from pingmon.daemon.startup_errors import StartupRefused, Told
+from pingmon.daemon.twistd_options import DaemonOptions, keep_hangups
 
 if TYPE_CHECKING:
     from pingmon.core.address_policy import AddressPolicy
@@ -43,7 +43,7 @@ DRAIN_S: Final = 10.0
 """Seconds that probes under way get when the verifier is stopped."""
 
 
-class Options(DaemonOptions):
+class VerifierOptions(DaemonOptions):
     """The command line of `twistd pingmon-verifier`."""
 
     program = PROGRAM
@@ -77,7 +77,11 @@ class Options(DaemonOptions):
         self["probes"] = int(number)
 
 
-def makeService(options: Options) -> IService:
+Options = VerifierOptions
+"""Under this name `ServiceMaker` looks for it."""
+
+
+def makeService(options: VerifierOptions) -> IService:
     """The verifier, not yet started. Exits with status 1 and a line that says why if it cannot be made."""
     keep_hangups()
     from twisted.internet import reactor
@@ -94,7 +98,7 @@ def makeService(options: Options) -> IService:
     with Told(PROGRAM, options) as told:
         for needed in ("secret-file", "listen"):
             if not options[needed]:
-                raise Refused(f"--{needed} is needed")
+                raise StartupRefused(f"--{needed} is needed")
         path = Path(options["secret-file"]).absolute()
         secrets = read_secrets(path)
         policy = _policy(options["allow"])
@@ -108,23 +112,23 @@ def makeService(options: Options) -> IService:
 
 
 def read_secrets(path: Path) -> tuple[Secret, ...]:
-    """The secrets in the file at `path`. Raises `Refused` if it cannot be read, or could be by too many."""
+    """The secrets in the file at `path`. Raises `StartupRefused` if it cannot be read, or could be by too many."""
     from pingmon.wire.message.signatures import BadSecret, secrets_of
 
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise Refused(f"{path}: is not a file")
+            raise StartupRefused(f"{path}: is not a file")
         if stat.S_IMODE(status.st_mode) & ~MODE_MAX:
-            raise Refused(f"{path}: others may read or change it; chmod 0600 (0640 at most)")
+            raise StartupRefused(f"{path}: others may read or change it; chmod 0600 (0640 at most)")
         with path.open("rb") as file:
             return secrets_of(file.read(FILE_MAX).decode())
     except OSError as error:
-        raise Refused(f"{path}: {error.strerror}") from error
+        raise StartupRefused(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise Refused(f"{path}: is not text") from error
+        raise StartupRefused(f"{path}: is not text") from error
     except BadSecret as error:
-        raise Refused(f"{path}: {error}") from error
+        raise StartupRefused(f"{path}: {error}") from error
 
 
 class VerifierService(Listening):
@@ -151,7 +155,7 @@ class VerifierService(Listening):
         super().reload()
         try:
             self._verifier.secrets = read_secrets(self._secret_file)
-        except Refused as error:
+        except StartupRefused as error:
             self.log.error("the secrets stay as they were: {error}", error=str(error))
         else:
             self.log.info("the secrets were read again, and there are {count}", count=len(self._verifier.secrets))
@@ -212,4 +216,4 @@ def _policy(networks: Sequence[str]) -> AddressPolicy:
     try:
         return allowing(networks, ON_THE_COMMAND_LINE)
     except ValueError as error:
-        raise Refused(f"--allow: {error}") from error
+        raise StartupRefused(f"--allow: {error}") from error

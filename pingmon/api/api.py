@@ -33,7 +33,7 @@ from pingmon.core.world.parts import Key
 from pingmon.door.public_url import ShownUrl
 from pingmon.journal import JournalDamaged, JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
-from pingmon.timing.rate_limit import Rates
+from pingmon.timing.rate_limit import RateLimit
 from pingmon.wire.api.check_fields import Invalid
 from pingmon.wire.api.status import Problem, for_anybody, for_keys
 from pingmon.wire.api.unheard_outages import untold
@@ -86,13 +86,13 @@ class Api:
         self._tests = tests
         self._random_bytes = random_bytes
         self._keyless = keyless
-        self._rates = Rates(settings.keys_per_second, settings.keys_at_once, monitor.time.steady)
-        self._at_once = Rates(1 / AT_ONCE_EVERY_S, 1, monitor.time.steady)
+        self._rates = RateLimit(settings.keys_per_second, settings.keys_at_once, monitor.time.steady)
+        self._at_once = RateLimit(1 / AT_ONCE_EVERY_S, 1, monitor.time.steady)
 
     def take(self, settings: ApiSettings) -> None:
         """Go by other limits from now on."""
         self._settings = settings
-        self._rates = Rates(settings.keys_per_second, settings.keys_at_once, self._monitor.time.steady)
+        self._rates = RateLimit(settings.keys_per_second, settings.keys_at_once, self._monitor.time.steady)
 
     def resource(self) -> IResource:
         """What to mount at `/api`."""

@@ -29,7 +29,7 @@ from pingmon.core.world.parts import Outcome, Project
 from pingmon.core.world.world import World
 from pingmon.journal import FlipRow
 from pingmon.monitor import Monitor
-from pingmon.timing.rate_limit import Rates
+from pingmon.timing.rate_limit import RateLimit
 from pingmon.wire.api.checks import Json, View, unique_key
 
 PAGE: Final = 100
@@ -122,7 +122,7 @@ class Call(Struct, frozen=True, kw_only=True):
     history: History
     probes: Probes | None
     tests: Tests | None
-    at_once: Rates
+    at_once: RateLimit
     settings: ApiSettings
     random_bytes: RandomBytes
     version: int

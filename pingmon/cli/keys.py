@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from pingmon.api.credentials import KEY_LENGTH, PREFIX_LENGTH
-from pingmon.cli.daemon import daemon
 from pingmon.cli.journal import data_option
+from pingmon.cli.local_daemon import local_daemon
 from pingmon.cli.projects import chosen
 from pingmon.cli.tables import json_option, printable, show_json, show_table
 
@@ -31,7 +31,7 @@ project_option = click.option("--project", metavar="PROJECT", help="A project's 
 @json_option
 def list_command(project: str | None, data: Path, as_json: bool) -> None:
     """All keys, or those of one project: what they may, what they are called, how they begin."""
-    with daemon(data) as asked:
+    with local_daemon(data) as asked:
         projects = asked.ask("GET", "projects/")["projects"]
         path = "keys/" if project is None else f"projects/{chosen(projects, project)['uuid']}/keys/"
         answer = asked.ask("GET", path)
@@ -61,7 +61,7 @@ def create(project: str | None, role: str, name: str, data: Path, as_json: bool)
     """
     if role == "operator" and project is not None:
         raise click.UsageError("an operator's key belongs to no project")
-    with daemon(data) as asked:
+    with local_daemon(data) as asked:
         if role == "operator":
             made, whose = asked.ask("POST", "keys/", {"name": name}), "the operator"
         else:
@@ -86,7 +86,7 @@ def revoke(keys: tuple[str, ...], data: Path, as_json: bool) -> None:
 
     KEY is an id, a name, the first eight characters, or what leaked, as it is. If one is not there, none is revoked.
     """
-    with daemon(data) as asked:
+    with local_daemon(data) as asked:
         known = asked.ask("GET", "keys/")["keys"]
         found = {each["uuid"]: each for each in (_meant(known, wanted) for wanted in keys)}
         gone = [asked.ask("DELETE", f"keys/{id}") for id in found]

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import click
 
-from pingmon.cli.daemon import daemon
 from pingmon.cli.journal import data_option
+from pingmon.cli.local_daemon import local_daemon
 from pingmon.cli.tables import json_option, printable, show_json, show_table
 
 HEADS: Final = ("ID", "NAME", "PING KEY", "CHECKS", "SITES", "CHANNELS", "CREATED")
@@ -31,7 +31,7 @@ def project() -> None:
 @json_option
 def list_command(data: Path, as_json: bool) -> None:
     """All projects, with their ping keys."""
-    with daemon(data) as asked:
+    with local_daemon(data) as asked:
         answer = asked.ask("GET", "projects/")
     if as_json:
         show_json(answer)
@@ -45,7 +45,7 @@ def list_command(data: Path, as_json: bool) -> None:
 @json_option
 def create(name: str, data: Path, as_json: bool) -> None:
     """A new project called NAME. It has a ping key, and no API key until one is made for it."""
-    with daemon(data) as asked:
+    with local_daemon(data) as asked:
         made = asked.ask("POST", "projects/", {"name": name})
     _show(made, as_json)
     if not as_json:
@@ -59,7 +59,7 @@ def create(name: str, data: Path, as_json: bool) -> None:
 @json_option
 def rename(project: str, name: str, data: Path, as_json: bool) -> None:
     """Call PROJECT NAME from now on."""
-    with daemon(data) as asked:
+    with local_daemon(data) as asked:
         found = chosen(asked.ask("GET", "projects/")["projects"], project)
         _show(asked.ask("POST", f"projects/{found['uuid']}", {"name": name}), as_json)
 
@@ -78,7 +78,7 @@ def rotate_ping_key(project: str | None, yes: bool, data: Path, as_json: bool) -
     if not yes:
         click.echo(WARNING, err=True)
         click.confirm("Go on?", abort=True, err=True)
-    with daemon(data) as asked:
+    with local_daemon(data) as asked:
         found = chosen(asked.ask("GET", "projects/")["projects"], project)
         changed = asked.ask("POST", f"projects/{found['uuid']}/rotate-ping-key", {})
     if as_json:

@@ -65,7 +65,7 @@ class PeerUrl(str):
     __slots__ = ()
 
 
-class Secret(str):
+class SecretSetting(str):
     """`whsec_` and at least `SECRET_MIN` bytes in base64. It shows itself nowhere."""
 
     __slots__ = ()
@@ -74,7 +74,7 @@ class Secret(str):
         return "Secret(…)"
 
 
-class Secrets(tuple[Secret, ...]):
+class Secrets(tuple[SecretSetting, ...]):
     """Secrets that are valid at the same time, at least one; in the file a string or an array of strings."""
 
     __slots__ = ()
@@ -147,7 +147,7 @@ class Sites(Struct, frozen=True):
     as_numbers: str = ""
 
 
-class Verifier(Struct, frozen=True):
+class VerifierSetting(Struct, frozen=True):
     """`[[verifier]]`: one that may be asked. Questions are signed with the first of its secrets; answers with any.
 
     Verifiers of one `region` ("": unlike all others) see much the same.
@@ -199,7 +199,7 @@ class Config(Struct, frozen=True):
     monitor: Monitoring = Monitoring()
     outgoing: Outgoing = Outgoing()
     sites: Sites = Sites()
-    verifier: tuple[Verifier, ...] = ()
+    verifier: tuple[VerifierSetting, ...] = ()
     retention: Retained = Retained()
     limits: Limits = Limits()
     log: Log = Log()
@@ -268,7 +268,7 @@ def _problems(section: type[Struct], tree: Mapping[str, Any], prefix: str) -> It
 
 
 def _problem(wanted: Any, value: Any, path: str) -> Iterator[str]:
-    item = Secret if wanted is Secrets else get_args(wanted)[0] if get_origin(wanted) is tuple else None
+    item = SecretSetting if wanted is Secrets else get_args(wanted)[0] if get_origin(wanted) is tuple else None
     if _is_table(wanted):
         if isinstance(value, dict):
             yield from _problems(wanted, value, path + ".")
@@ -382,7 +382,7 @@ def _secrets(value: Any) -> Secrets:
     return Secrets(map(_secret, value if isinstance(value, list) else [value]))
 
 
-def _secret(value: Any) -> Secret:
+def _secret(value: Any) -> SecretSetting:
     """As `wire.message.signatures.secret` reads it. The text of an error never quotes it."""
     encoded = value.removeprefix("whsec_") if isinstance(value, str) else value
     if not isinstance(value, str) or encoded == value:
@@ -393,7 +393,7 @@ def _secret(value: Any) -> Secret:
         raise ValueError("is not base64 after whsec_") from None
     if len(key) < SECRET_MIN:
         raise ValueError(f"has {len(key)} bytes, at least {SECRET_MIN} are needed")
-    return Secret(value)
+    return SecretSetting(value)
 
 
 def _network(value: Any) -> Network:
@@ -416,6 +416,6 @@ _FORMS: Final[dict[type, Callable[[Any], Any]]] = {
     Url: _url,
     Page: _page,
     PeerUrl: _peer_url,
-    Secret: _secret,
+    SecretSetting: _secret,
     Secrets: _secrets,
 }

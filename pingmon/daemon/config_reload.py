@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 from twisted.logger import Logger
 
 from pingmon.daemon.config import BadConfig, Config
-from pingmon.daemon.startup_errors import Refused
+from pingmon.daemon.startup_errors import StartupRefused
 
 TAKEN: Final = frozenset(
     {"log", "limits", "verifier", "http.access_log", "outgoing.allow", "sites.ask", "sites.quorum"}
@@ -44,7 +44,7 @@ class Reload:
         try:
             for take in self._takers:
                 take(config)
-        except Refused as error:  # the first of them builds what may be refused, before anything has changed
+        except StartupRefused as error:  # the first of them builds what may be refused, before anything has changed
             self.log.error("the configuration stays as it was: {problem}", problem=str(error))
             return
         self.log.info("the configuration was read again")

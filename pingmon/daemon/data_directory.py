@@ -24,7 +24,7 @@ _OURS: Final = {FIRST_RUN, DRAFT, LOCK, CONTROL}
 
 NAME_MAX: Final = 103
 """Bytes of a UNIX socket's name that every system takes."""
-PATIENCE_S: Final = 10.0
+COMMAND_S: Final = 10.0
 """How long is waited for a command that works in the directory; it ends by itself."""
 CLAIM_S: Final = 0.2
 """How long whoever has locked the directory may take to say so in the file."""
@@ -169,7 +169,7 @@ class DataDir:
             if self._locked():
                 return
             holder, is_command = self._holder()
-            if waited_s >= (PATIENCE_S if is_command else CLAIM_S):
+            if waited_s >= (COMMAND_S if is_command else CLAIM_S):
                 self.release()
                 raise DataDirInUse(f"the data directory {self.path} is in use by another pingmon{holder}")
             Event().wait(LOOK_S)

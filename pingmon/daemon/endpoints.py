@@ -19,7 +19,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint, serverFromString, wra
 from pingmon.daemon.certificates import Certificates, in_folder
 from pingmon.daemon.endpoint_errors import cannot_listen, is_port
 from pingmon.daemon.ports import BACKLOG, Binding, Listener
-from pingmon.daemon.startup_errors import Refused
+from pingmon.daemon.startup_errors import StartupRefused
 
 PROXIED: Final = "haproxy:"
 PLAIN: Final = ("tcp:", "tcp4:", "tcp6:", "unix:", "systemd:")
@@ -32,7 +32,7 @@ Named = dict[str, str]
 
 
 def listener(reactor: Any, description: str) -> Listener:
-    """The listener that an endpoint string of the operator's describes. Raises `Refused`."""
+    """The listener that an endpoint string of the operator's describes. Raises `StartupRefused`."""
     binding = Binding(reactor, description)
     try:
         if description.startswith(("tls:", "ssl:")):
@@ -41,7 +41,7 @@ def listener(reactor: Any, description: str) -> Listener:
         return Listener(description, serverFromString(binding, endpoint), behind_proxy=endpoint != description)
     except Exception as error:
         # Endpoint parsers are plugins and raise whatever they like at text that they cannot read.
-        raise Refused(cannot_listen(description, error)) from error
+        raise StartupRefused(cannot_listen(description, error)) from error
 
 
 def _over_tls(reactor: Any, description: str) -> Listener:

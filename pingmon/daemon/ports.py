@@ -24,7 +24,7 @@ from pingmon import __version__
 from pingmon.daemon.certificates import Certificates
 from pingmon.daemon.endpoint_errors import PORT_MAX, cannot_listen
 from pingmon.daemon.log_level import LogFilter
-from pingmon.daemon.startup_errors import Refused
+from pingmon.daemon.startup_errors import StartupRefused
 from pingmon.door.door import Door
 from pingmon.timing.ticker import Ticker
 
@@ -53,13 +53,13 @@ class Listener:
         self._endpoint = endpoint
 
     def bind(self, factory: Any) -> None:
-        """Take the port, and no connections yet. Raises `Refused`."""
+        """Take the port, and no connections yet. Raises `StartupRefused`."""
         if self._behind_proxy:
             factory = factory.behind_proxy()
         failed: list[BaseException] = []
         self._endpoint.listen(factory).addCallbacks(self._bound, lambda failure: failed.append(failure.value))
         if failed:
-            raise Refused(cannot_listen(self.description, failed[0]))
+            raise StartupRefused(cannot_listen(self.description, failed[0]))
 
     def _bound(self, port: Any) -> None:
         self.port = port
@@ -67,11 +67,11 @@ class Listener:
             port.stopReading()
 
     def open(self) -> None:
-        """Take connections. Raises `Refused`."""
+        """Take connections. Raises `StartupRefused`."""
         try:
             (self.port.startListening if isinstance(self.port, BoundPort) else self.port.startReading)()
         except OSError as error:
-            raise Refused(cannot_listen(self.description, error)) from error
+            raise StartupRefused(cannot_listen(self.description, error)) from error
 
     async def stop(self) -> None:
         """Take no more connections."""
@@ -166,7 +166,7 @@ class Listening(Service):
         self._bound = False
 
     def begin(self) -> None:
-        """Begin all that is needed to serve whoever connects. Raises `Refused`."""
+        """Begin all that is needed to serve whoever connects. Raises `StartupRefused`."""
 
     def reload(self) -> None:
         """Read again what can be read again: certificates, and what subclasses have."""
@@ -181,14 +181,14 @@ class Listening(Service):
         return (each.certificates for each in self._listeners if each.certificates is not None)
 
     def privilegedStartService(self) -> None:
-        """Bind the ports. Raises `Refused`."""
+        """Bind the ports. Raises `StartupRefused`."""
         self._log_filter.install()
         for each in self._listeners:
             each.bind(self._factory)
         self._bound = True
 
     def startService(self) -> None:
-        """Begin, and open the ports last. Raises `Refused`. (`twist` knows no privileged start.)"""
+        """Begin, and open the ports last. Raises `StartupRefused`. (`twist` knows no privileged start.)"""
         self._log_filter.install()
         self._reactor.callWhenRunning(self._log_filter.install)  # `twist` begins its log only then
         self.log.info("{name} {version} is starting", name=self.name, version=__version__)

@@ -6,8 +6,8 @@
 Watchers find things out (deadlines that pass, sites that fail), tellers pass them on (to partners, to channels).
 
 The start is over when `startService` returns, though the reactor does not run yet: whoever starts a daemon learns from
-its exit status whether it serves. What cannot be served at all ends the process with words (`Refused`), never in a
-daemon that runs but does not listen.
+its exit status whether it serves. What cannot be served at all ends the process with words (`StartupRefused`), never in
+a daemon that runs but does not listen.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from twisted.python.failure import Failure
 from pingmon.daemon.data_directory import DataDir, DataDirError
 from pingmon.daemon.log_level import LogFilter
 from pingmon.daemon.ports import Listener, Listening, maybe
-from pingmon.daemon.startup_errors import Refused
+from pingmon.daemon.startup_errors import StartupRefused
 from pingmon.journal import JournalDamaged, JournalFormatError, JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 
 T = TypeVar("T")
 
-PATIENCE_S: Final = 60.0
+DISK_WAIT_S: Final = 60.0
 """How long a start, or its undoing, waits for the disk."""
 TURN_S: Final = 0.05
 
@@ -79,21 +79,21 @@ class Daemon(Listening):
         self._reload = reload
 
     def privilegedStartService(self) -> None:
-        """Bind the ports. Raises `Refused`, and leaves no data directory that was made in vain."""
+        """Bind the ports. Raises `StartupRefused`, and leaves no data directory that was made in vain."""
         try:
             super().privilegedStartService()
-        except Refused:
+        except StartupRefused:
             self._data.abandon()
             raise
 
     def begin(self) -> None:
-        """Load the world and begin. Raises `Refused`."""
+        """Load the world and begin. Raises `StartupRefused`."""
         self._data.claim()
         try:
             self._monitor.open()
         except (JournalDamaged, JournalFormatError, JournalUnavailable) as error:
             self._data.abandon()
-            raise Refused(str(error)) from error
+            raise StartupRefused(str(error)) from error
         # The loaded world lives as long as the process: let no garbage collection ever walk over it.
         gc.collect()
         gc.freeze()
@@ -103,7 +103,9 @@ class Daemon(Listening):
         except BaseException as error:
             self._waited_for(self._monitor.stop())  # its threads would keep the process from ending
             if isinstance(error, DataDirError | JournalUnavailable | JournalFull):
-                raise Refused(f"the first start is not complete: {error}; start again when that is mended") from error
+                raise StartupRefused(
+                    f"the first start is not complete: {error}; start again when that is mended"
+                ) from error
             raise
         for part in (*self._watchers, *self._tellers):
             part.start()
@@ -114,14 +116,14 @@ class Daemon(Listening):
         self._reload()
 
     def _waited_for(self, work: Deferred[T]) -> T:
-        """The result of `work`, waited for although the reactor does not run yet. Raises `Refused` after a minute."""
+        """The result of `work`, waited for although the reactor does not run yet. Raises `StartupRefused` after a minute."""
         results: list[T | Failure] = []
         work.addBoth(results.append)
-        end = self._reactor.seconds() + PATIENCE_S
+        end = self._reactor.seconds() + DISK_WAIT_S
         try:
             while not results:
                 if self._reactor.seconds() > end:
-                    raise Refused(f"{self._data.path}: the disk has taken nothing for {PATIENCE_S:.0f} s")
+                    raise StartupRefused(f"{self._data.path}: the disk has taken nothing for {DISK_WAIT_S:.0f} s")
                 self._reactor.iterate(TURN_S)
         except BaseException:
             work.cancel()  # it would go on while the start is undone

@@ -23,15 +23,15 @@ NO_WORD: Final = "it ended while it was starting; its log may say why (twistd.lo
 log = Logger()
 
 
-class Refused(Exception):
+class StartupRefused(Exception):
     """The daemon cannot do its work. Each line of the message tells the operator what is wrong, and what to do."""
 
 
 class Told:
     """Whoever started `program`, as a plugin of `twistd` with these `options`. To be made before `twistd` forks.
 
-    Within its context a `Refused` ends the process at once. After that, and until `started`, all uncaught exceptions
-    are told.
+    Within its context a `StartupRefused` ends the process at once. After that, and until `started`, all uncaught
+    exceptions are told.
     """
 
     def __init__(self, program: str, options: usage.Options) -> None:
@@ -48,7 +48,7 @@ class Told:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Refused):
+        if isinstance(error, StartupRefused):
             raise SystemExit(self._in_words(error)) from None
 
     def started(self) -> None:
@@ -67,7 +67,7 @@ class Told:
         reading, writing = self._pipe
         os.close(writing)
         telling = Thread(target=self._tell, args=(reading, sys.__stderr__), daemon=True)
-        sys.__stderr__ = _Patient(telling)  # type: ignore[misc, assignment]
+        sys.__stderr__ = _HeldStderr(telling)  # type: ignore[misc, assignment]
         telling.start()
 
     def _tell(self, reading: int, terminal: Any) -> None:
@@ -80,13 +80,13 @@ class Told:
     # --- the end --------------------------------------------------------------------------------------------------
 
     def _in_words(self, error: BaseException) -> str:
-        if isinstance(error, Refused):
+        if isinstance(error, StartupRefused):
             return "\n".join(f"{self._program}: {line}" for line in str(error).splitlines())
         return f"{self._program}: {type(error).__name__}: {error}; {NO_WORD}"
 
     def _uncaught(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         said = self._in_words(error)
-        if not isinstance(error, Refused | KeyboardInterrupt):
+        if not isinstance(error, StartupRefused | KeyboardInterrupt):
             self._before(kind, error, trace)
         elif self._forks < FORKS:
             print(said, file=sys.__stderr__, flush=True)
@@ -97,7 +97,7 @@ class Told:
             os.close(self._pipe[1])
 
 
-class _Patient:
+class _HeldStderr:
     """Standard error of the parent that was left behind: keeps `twistd` from saying anything before all is known."""
 
     def __init__(self, telling: Thread) -> None:

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.timing.patience import Expiry
+from pingmon.timing.expiry import Expiry
 from pingmon.wire.message.message import Letter
 
 ATTEMPT_S: Final = 30.0

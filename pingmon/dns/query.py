@@ -24,7 +24,7 @@ from zope.interface import implementer
 
 from pingmon.dns.message import question, reply
 from pingmon.dns.results import CannotAsk
-from pingmon.timing.patience import patient
+from pingmon.timing.expiry import expiry_clock
 
 TCP_S: Final = 3.0
 """Seconds that a question over TCP may take at least."""
@@ -48,9 +48,11 @@ async def ask(reactor: Any, server: tuple[str, int], name: str, kind: int, wait_
 
     wire = question(id, name, kind)
     try:
-        message = await over_udp(reactor, server, wire, fitting).addTimeout(wait_s, patient(reactor))
+        message = await over_udp(reactor, server, wire, fitting).addTimeout(wait_s, expiry_clock(reactor))
         if message.trunc:
-            message = await over_tcp(reactor, server, wire, fitting).addTimeout(max(wait_s, TCP_S), patient(reactor))
+            message = await over_tcp(reactor, server, wire, fitting).addTimeout(
+                max(wait_s, TCP_S), expiry_clock(reactor)
+            )
     except TimeoutError as error:
         raise Silent("timed out") from error
     return message

@@ -32,7 +32,7 @@ from pingmon.dns.results import CannotAsk, Found, LookupFailed, NoAnswer, NoSuch
 from pingmon.dns.servers import NameServers
 from pingmon.dns.shared_lookup import Shared
 from pingmon.timing.bounded_wait import within
-from pingmon.timing.patience import patient
+from pingmon.timing.expiry import expiry_clock
 from pingmon.wire.probe.target import HOST_MAX, in_ascii, is_literal
 
 DEADLINE_S: Final = 8.0
@@ -180,7 +180,7 @@ class Resolver:
 
     async def _bounded(self, asking: Coroutine[Deferred[Any], Any, Found], began_s: float, wait_s: float) -> Found:
         try:
-            return await Deferred.fromCoroutine(asking).addTimeout(wait_s, patient(self._reactor))
+            return await Deferred.fromCoroutine(asking).addTimeout(wait_s, expiry_clock(self._reactor))
         except TimeoutError as error:
             if self.sound_since(began_s) or await self.sound():
                 raise NoAnswer(DNS_SILENT()) from error
@@ -197,7 +197,7 @@ class Resolver:
                 raise old
             new = asking[dns.AAAA]
             if isinstance(old, Answer) and old.values:
-                new.addTimeout(SECOND_S, patient(self._reactor))
+                new.addTimeout(SECOND_S, expiry_clock(self._reactor))
             try:
                 later = await new
             except TimeoutError:

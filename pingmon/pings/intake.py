@@ -27,7 +27,7 @@ from pingmon.door.intake import Taken
 from pingmon.door.plain import NOT_FOUND, Answer
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
-from pingmon.timing.rate_limit import Rates
+from pingmon.timing.rate_limit import RateLimit
 from pingmon.wire.ping_url import (
     EXIT_STATUS_MAX,
     PingQuery,
@@ -107,7 +107,7 @@ class PingIntake:
         self.keeps = settings.body_limit
         self._monitor = monitor
         self._new_id = new_id
-        self._rates = Rates(settings.per_minute / 60, settings.per_minute, monitor.time.steady)
+        self._rates = RateLimit(settings.per_minute / 60, settings.per_minute, monitor.time.steady)
         limit = (b"Ping-Body-Limit", b"%d" % settings.body_limit)
         self._answers: dict[str, Answer] = {
             "done": Answer(HTTPStatus.OK, "OK", limit),

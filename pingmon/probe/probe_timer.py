@@ -3,7 +3,7 @@
 Waiting for a turn is pingmon's affair. It does not count against the site's timeout, but it has an end of its own.
 
 What arrived while the reactor was held up (by a long computation, a suspended machine) is read before a time is over
-(`timing.patience`). An end that comes late all the same says nothing about the site: nobody took its next step.
+(`timing.expiry`). An end that comes late all the same says nothing about the site: nobody took its next step.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from pingmon.core.site.probe_result import Phases
 from pingmon.probe.head_request import Phase
-from pingmon.timing.patience import Expiry
+from pingmon.timing.expiry import Expiry
 
 HELD_UP_S: Final = 1.0
 """Seconds by which a timer may be late and still count."""

@@ -29,7 +29,7 @@ from pingmon.core.world.events import Entry, PartnerEvent, SiteEvent, SiteHostSe
 from pingmon.core.world.parts import Outcome
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
-from pingmon.timing.agenda import Agenda
+from pingmon.timing.deadline_heap import DeadlineHeap
 from pingmon.timing.ticker import Ticker
 from pingmon.wire.probe.target import BadUrl, target
 
@@ -61,7 +61,7 @@ class Hosts:
         self._lookup = lookup
         self._rules = Rules()
         self._known: dict[Id, _Known] = {}
-        self._agenda = Agenda()  # in microseconds of the clock that is never set
+        self._agenda = DeadlineHeap()  # in microseconds of the clock that is never set
         self._looking: dict[Id, Deferred[None]] = {}
         self._ticker = Ticker(
             "looking for sites whose host is to be looked up", self._begin_due, TICK_S, clock, monitor.time.steady

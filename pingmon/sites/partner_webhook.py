@@ -21,7 +21,7 @@ from pingmon.core.partner.partner import Partner
 from pingmon.core.units import Id
 from pingmon.outgoing.exchange import NoReply, exchange
 from pingmon.outgoing.passage import Egress
-from pingmon.timing.patience import Expiry
+from pingmon.timing.expiry import Expiry
 from pingmon.wire.message.webhook import Unsendable
 from pingmon.wire.partner import request
 

@@ -50,7 +50,7 @@ from pingmon.monitor import Monitor
 from pingmon.sites.hourly_sums import Hours
 from pingmon.sites.own_health import Health, Prober
 from pingmon.sites.stand_ins import StandIns
-from pingmon.timing.agenda import Agenda
+from pingmon.timing.deadline_heap import DeadlineHeap
 from pingmon.timing.ticker import Ticker
 
 TICK_S: Final = 0.25
@@ -127,7 +127,7 @@ class Rounds:
         self.verifiers = verifiers
         self.quorum = quorum
         self._address_seen = address_seen
-        self._agenda = Agenda()
+        self._agenda = DeadlineHeap()
         self._hours = Hours(self._write_hour)
         self._places = DeferredSemaphore(ROUNDS)
         self._looking: dict[Id, _UnderWay] = {}

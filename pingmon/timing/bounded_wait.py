@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from pingmon.timing.patience import Expiry
+from pingmon.timing.expiry import Expiry
 
 T = TypeVar("T")
 

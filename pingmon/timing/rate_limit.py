@@ -15,7 +15,7 @@ SWEEP_AT: Final = 1024
 """Buckets from which on the full ones are looked for."""
 
 
-class Rates:
+class RateLimit:
     """`burst` at once, `per_second` on the average (0: no limit). `steady`: seconds on a clock that is never set."""
 
     def __init__(self, per_second: float, burst: float, steady: Callable[[], float]) -> None:

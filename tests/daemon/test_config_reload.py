@@ -11,7 +11,7 @@ from zope.interface import implementer
 from pingmon.daemon.config import Config, Limits, Log, Monitoring
 from pingmon.daemon.config_reload import Reload, differing
 from pingmon.daemon.log_level import LogFilter
-from pingmon.daemon.startup_errors import Refused
+from pingmon.daemon.startup_errors import StartupRefused
 from tests.api.api_house import Logged
 
 
@@ -38,7 +38,7 @@ def test_what_is_refused_on_the_way_is_said() -> None:
     """By the first part, before another one has changed."""
 
     def refuse(config: Config) -> None:
-        raise Refused("verifier[0]: no")
+        raise StartupRefused("verifier[0]: no")
 
     with Logged() as logged:
         Reload(Config, Config(), [refuse])()

@@ -12,7 +12,7 @@ from twisted.internet.protocol import Factory
 
 from pingmon.daemon.endpoints import listener
 from pingmon.daemon.ports import Binding
-from pingmon.daemon.startup_errors import Refused
+from pingmon.daemon.startup_errors import StartupRefused
 from tests.authority import Certified
 
 
@@ -41,7 +41,7 @@ from tests.authority import Certified
 )
 def test_what_makes_no_sense_is_refused_with_what_to_write_instead(endpoint: str, words: str) -> None:
     """And it is quoted."""
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(StartupRefused) as caught:
         bound(endpoint)
     assert str(caught.value).startswith(f"cannot listen on {endpoint}: {words}")
 
@@ -62,7 +62,7 @@ def test_options_of_tls_that_make_no_sense_are_refused(tmp_path: Path, kind: str
     pem = _identity(tmp_path)
     port, _, rest = more.partition(":")
     text = f"tls:{tmp_path}:{more}" if kind == "tls" else f"ssl:{port}:privateKey={pem}:{rest}".removesuffix(":")
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(StartupRefused) as caught:
         bound(text)
     assert words in str(caught.value)
 
@@ -93,7 +93,7 @@ def test_a_port_that_is_bound_takes_nobody_before_it_is_opened() -> None:
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(where, timeout=5)
     made.port._socket.listen(1)
-    with pytest.raises(Refused, match="address already in use; end what listens there, or choose another port"):
+    with pytest.raises(StartupRefused, match="address already in use; end what listens there, or choose another port"):
         bound(f"tcp:{where[1]}:interface=127.0.0.1")
     made.port.stopListening()
 

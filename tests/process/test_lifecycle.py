@@ -200,7 +200,7 @@ from twisted.internet import reactor
 from twisted.logger import globalLogBeginner, textFileLogObserver
 from pingmon import tap
 globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
-options = tap.Options()
+options = tap.PingmonOptions()
 options.parseOptions(["--data", sys.argv[1], "--listen", "tcp:0:interface=127.0.0.1"])
 service = tap.makeService(options)
 turns, iterate = [], reactor.iterate

@@ -91,7 +91,7 @@ HANGING_UP = """
 import os, signal, sys
 from twisted.internet import reactor
 from pingmon import tap
-options = tap.Options()
+options = tap.PingmonOptions()
 options.parseOptions(["--data", sys.argv[1], "--listen", "tcp:0:interface=127.0.0.1"])
 service = tap.makeService(options)
 os.kill(os.getpid(), signal.SIGHUP)

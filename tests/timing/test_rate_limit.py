@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.timing.rate_limit import SWEEP_AT, Rates
+from pingmon.timing.rate_limit import SWEEP_AT, RateLimit
 
 UPTIME = 987_654.25
 
@@ -22,7 +22,7 @@ class Time:
 def test_a_burst_then_a_steady_rate(per_second: float, burst: int) -> None:
     """So many pass at once, then one for each share of a second, and all of it again after a rest."""
     time = Time()
-    rates = Rates(per_second, burst, time)
+    rates = RateLimit(per_second, burst, time)
     assert [rates.wait_s("a") for _ in range(burst)] == [0] * burst
     assert rates.wait_s("a") == max(1, round(1 / per_second))
     assert rates.wait_s("b") == 0
@@ -37,7 +37,7 @@ def test_a_burst_then_a_steady_rate(per_second: float, burst: int) -> None:
 def test_whoever_waits_as_long_as_told_gets_through(per_second: float, burst: int, tries: int) -> None:
     """A client that does what `Retry-After` says is never refused twice in a row."""
     time = Time()
-    rates = Rates(per_second, burst, time)
+    rates = RateLimit(per_second, burst, time)
     for _ in range(tries):
         if wait := rates.wait_s("a"):
             time.now += wait
@@ -47,7 +47,7 @@ def test_whoever_waits_as_long_as_told_gets_through(per_second: float, burst: in
 def test_memory_is_bounded() -> None:
     """Buckets that are full again are forgotten, those that are not are kept."""
     time = Time()
-    rates = Rates(1 / 60, 1, time)
+    rates = RateLimit(1 / 60, 1, time)
     for number in range(3 * SWEEP_AT):
         rates.wait_s(str(number))
     assert len(rates) == 3 * SWEEP_AT
@@ -61,6 +61,6 @@ def test_memory_is_bounded() -> None:
 
 def test_no_limit() -> None:
     """A rate of 0 means no limit, and nothing is remembered."""
-    rates = Rates(0, 0, Time())
+    rates = RateLimit(0, 0, Time())
     assert [rates.wait_s("a") for _ in range(2000)] == [0] * 2000
     assert len(rates) == 0

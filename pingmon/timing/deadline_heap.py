@@ -8,7 +8,7 @@ from heapq import heapify, heappop, heappush
 from pingmon.core.units import Id
 
 
-class Agenda:
+class DeadlineHeap:
     """Instants are microseconds since the epoch. Superseded places in the heap are skipped when they come up."""
 
     def __init__(self) -> None:

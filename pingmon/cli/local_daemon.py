@@ -23,18 +23,18 @@ import click
 from pingmon.cli.journal import journal_file
 from pingmon.daemon.data_directory import CONTROL, DataDir, DataDirError, DataDirInUse, short_name
 
-PATIENCE_S: Final = 20.0
+STARTING_S: Final = 20.0
 """How long a daemon may hold the directory without listening: one that starts or ends does so for a while."""
 ANSWER_S: Final = 30.0
 LOOK_S: Final = 0.1
 
 
-class Daemon:
-    """Answers questions on one connection, each within `patience_s` seconds."""
+class LocalDaemon:
+    """Answers questions on one connection, each within `wait_s` seconds."""
 
-    def __init__(self, opened: socket.socket, patience_s: float = ANSWER_S) -> None:
-        self._patience_s = patience_s
-        opened.settimeout(patience_s)
+    def __init__(self, opened: socket.socket, wait_s: float = ANSWER_S) -> None:
+        self._wait_s = wait_s
+        opened.settimeout(wait_s)
         self._connection = HTTPConnection("localhost")
         self._connection.auto_open = 0  # never by itself to localhost:80
         self._connection.sock = opened
@@ -47,9 +47,7 @@ class Daemon:
         try:
             status, raw = self.request(method, path, body)
         except TimeoutError:
-            raise click.ClickException(
-                f"no answer within {self._patience_s:.0f} s; is the daemon's disk well?"
-            ) from None
+            raise click.ClickException(f"no answer within {self._wait_s:.0f} s; is the daemon's disk well?") from None
         except (OSError, HTTPException) as error:
             raise click.ClickException(
                 "the daemon ended before it answered; look whether it was done (pingmon key list, pingmon project list)"
@@ -72,7 +70,7 @@ class Daemon:
 
 
 @contextmanager
-def daemon(data: Path) -> Iterator[Daemon]:
+def local_daemon(data: Path) -> Iterator[LocalDaemon]:
     """The daemon of the directory `data`. `ClickException` with one line if it cannot be asked."""
     data = data.absolute()
     owner = journal_file(data).stat()
@@ -87,23 +85,23 @@ def daemon(data: Path) -> Iterator[Daemon]:
     if os.geteuid() != owner.st_uid:
         _become(owner.st_uid, owner.st_gid)
     ours = locked(data)
-    if isinstance(ours, Daemon):
+    if isinstance(ours, LocalDaemon):
         yield ours
         return
     try:
         with offline_api(ours) as opened:
-            yield Daemon(opened)
+            yield LocalDaemon(opened)
     finally:
         ours.release()
 
 
-def _running(data: Path) -> Daemon | None:
+def _running(data: Path) -> LocalDaemon | None:
     """The daemon that listens on the control socket; None if none does."""
     opened = socket.socket(socket.AF_UNIX)
     try:
         with short_name(data / CONTROL) as name:
             opened.connect(name)
-        found = Daemon(opened)
+        found = LocalDaemon(opened)
         found.request("GET", "status/")  # one that is about to end may take a connection and not serve it
     except (OSError, HTTPException):
         opened.close()
@@ -111,9 +109,9 @@ def _running(data: Path) -> Daemon | None:
     return found
 
 
-def locked(data: Path, patience_s: float = PATIENCE_S) -> DataDir | Daemon:
+def locked(data: Path, wait_s: float = STARTING_S) -> DataDir | LocalDaemon:
     """The directory, for this process alone; or the daemon, if it listens after all. `ClickException` if neither."""
-    end = monotonic() + patience_s
+    end = monotonic() + wait_s
     while True:
         try:
             return DataDir(data, command=True)

@@ -1,11 +1,11 @@
-"""Tests of `pingmon.timing.agenda`: what is due comes up once, in order, at its newest instant."""
+"""Tests of `pingmon.timing.deadline_heap`: what is due comes up once, in order, at its newest instant."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.timing.agenda import Agenda
+from pingmon.timing.deadline_heap import DeadlineHeap
 
 
 @given(
@@ -15,7 +15,7 @@ from pingmon.timing.agenda import Agenda
 def test_what_comes_up_is_the_newest_instant_of_each_site_and_in_order(
     steps: list[tuple[str, int | None]], now: int
 ) -> None:
-    agenda, wanted = Agenda(), dict[str, int]()
+    agenda, wanted = DeadlineHeap(), dict[str, int]()
     for site, due in steps:
         if due is None:
             agenda.drop(site)
@@ -32,14 +32,14 @@ def test_what_comes_up_is_the_newest_instant_of_each_site_and_in_order(
 
 
 def test_it_comes_up_in_the_order_of_time() -> None:
-    agenda = Agenda()
+    agenda = DeadlineHeap()
     for site, due in (("a", 3), ("b", 1), ("c", 2)):
         agenda.put(site, due)
     assert [site for site, _ in agenda.due(3)] == ["b", "c", "a"]
 
 
 def test_nothing_comes_up_any_more_once_it_is_cleared() -> None:
-    agenda = Agenda()
+    agenda = DeadlineHeap()
     agenda.put("a", 1)
     agenda.clear()
     assert list(agenda.due(9)) == []

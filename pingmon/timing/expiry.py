@@ -40,7 +40,7 @@ class Expiry:
             self._expired(*self._args)
 
 
-class _Patient:
+class _ExpiryClock:
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
 
@@ -49,6 +49,6 @@ class _Patient:
         return Expiry(self._clock, delay, callable, *args)
 
 
-def patient(clock: IReactorTime) -> IReactorTime:
+def expiry_clock(clock: IReactorTime) -> IReactorTime:
     """A clock for `Deferred.addTimeout`, whose calls are expiries."""
-    return cast(IReactorTime, _Patient(clock))
+    return cast(IReactorTime, _ExpiryClock(clock))

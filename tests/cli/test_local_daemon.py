@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from pingmon.cli.daemon import Daemon, locked
+from pingmon.cli.local_daemon import LocalDaemon, locked
 from pingmon.daemon.data_directory import DataDir
 
 
@@ -29,7 +29,7 @@ def answer(status: int, body: str) -> bytes:
 
 def test_answers_come_one_after_the_other_on_one_connection(pair: tuple[socket.socket, socket.socket]) -> None:
     """The request is JSON, and shows no key."""
-    daemon = Daemon(pair[0])
+    daemon = LocalDaemon(pair[0])
     pair[1].sendall(answer(200, '{"a": 1}'))
     assert daemon.ask("GET", "keys/") == {"a": 1}
     pair[1].sendall(answer(201, "[]"))
@@ -56,7 +56,7 @@ def test_what_went_wrong_is_one_line(pair: tuple[socket.socket, socket.socket], 
     pair[1].sendall(sent)
     pair[1].shutdown(socket.SHUT_WR)
     with pytest.raises(click.ClickException) as refused:
-        Daemon(pair[0]).ask("POST", "keys/", {})
+        LocalDaemon(pair[0]).ask("POST", "keys/", {})
     assert refused.value.message.startswith(line)
     assert "\n" not in refused.value.message
 
@@ -64,12 +64,12 @@ def test_what_went_wrong_is_one_line(pair: tuple[socket.socket, socket.socket], 
 def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(pair: tuple[socket.socket, socket.socket]) -> None:
     """Its disk may hang."""
     with pytest.raises(click.ClickException, match=r"no answer within 0 s; is the daemon's disk well\?"):
-        Daemon(pair[0], patience_s=0.01).ask("GET", "keys/")
+        LocalDaemon(pair[0], wait_s=0.01).ask("GET", "keys/")
 
 
 def test_a_daemon_that_has_gone_is_not_looked_for_elsewhere(pair: tuple[socket.socket, socket.socket]) -> None:
     """Least of all at port 80 of this machine."""
-    daemon = Daemon(pair[0])
+    daemon = LocalDaemon(pair[0])
     pair[1].sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}")
     pair[1].shutdown(socket.SHUT_WR)
     assert daemon.ask("GET", "keys/") == {}
@@ -80,7 +80,7 @@ def test_a_daemon_that_has_gone_is_not_looked_for_elsewhere(pair: tuple[socket.s
 def test_a_name_that_is_no_text_is_not_sent(pair: tuple[socket.socket, socket.socket]) -> None:
     """As a shell may pass it; the line says which argument it was."""
     with pytest.raises(click.ClickException, match="name is not UTF-8"):
-        Daemon(pair[0], patience_s=0.1).ask("POST", "projects/", {"name": "caf\udce9"})
+        LocalDaemon(pair[0], wait_s=0.1).ask("POST", "projects/", {"name": "caf\udce9"})
 
 
 def test_a_daemon_that_holds_the_directory_is_not_waited_for_for_ever(tmp_path: Path) -> None:
