@@ -114,14 +114,14 @@ def site_id(number: int) -> str:
 
 def story(sites: int, port: int) -> Iterator[tuple[str, Event]]:
     """Sites that are up, spread over many addresses, for a daemon's own pace is bounded for each."""
-    from pingmon.core.site.probe_result import Look
+    from pingmon.core.site.probe_result import ProbeResult
     from pingmon.core.world.events import ProjectCreated, SiteCreated, SiteProbed, SiteSpec
 
     yield PROJECT, ProjectCreated("bench", "pingkey000000000000000")
     for number in range(sites):
         url = f"http://127.0.{1 + number % ADDRESSES}.1:{port}/{number}"
         yield site_id(number), SiteCreated(PROJECT, SiteSpec(name=f"site {number}", url=url, interval=INTERVAL))
-        yield site_id(number), SiteProbed((Look(at=round(time.time() * 1e6), code=200, ms=1),))
+        yield site_id(number), SiteProbed((ProbeResult(at=round(time.time() * 1e6), code=200, ms=1),))
 
 
 def serve(port: int, seen: Path, failing: int) -> None:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from verdict_rules import TIMEOUT_S, VERIFIERS, Notice, next_on_grid, phase
 from verdict_world import DAEMON, SiteWorld, World, chance
 
-from pingmon.core.site.probe_result import Fault, Look
+from pingmon.core.site.probe_result import Fault, ProbeResult
 from pingmon.core.site.probe_schedule import LOCAL_PACE_S, next_probe
 from pingmon.core.site.site import LOCAL_FAILURES, Site, in_doubt, looked, remarkable, wants_round
 from pingmon.core.site.verdict import Place, Round, verdict
@@ -98,12 +98,12 @@ class Watch:
                 due = next_on_grid(phase(self.world, self.interval), self.interval, ended)
             now = max(ended, due if own.counts else min(due, planned + AGAIN_S))
 
-    def _calm(self, own: Look) -> bool:
+    def _calm(self, own: ProbeResult) -> bool:
         """Whether there were enough good looks in a row for the end of an outage to be thought of."""
         self._good = self._good + 1 if own.good else self._good if not own.counts else 0
         return self._good >= self.manner.good_rounds
 
-    def _suspected(self, own: Look, started: float, ended: float) -> float:
+    def _suspected(self, own: ProbeResult, started: float, ended: float) -> float:
         """From the first bad look to a verdict; returns the end of the last look."""
         needed = self.manner.looks
         self._told((own,))
@@ -121,7 +121,7 @@ class Watch:
                 return ended
         return self._round(own, ended) if needed == 1 else ended
 
-    def _round(self, own: Look, ended: float, asked_at: float | None = None) -> float:
+    def _round(self, own: ProbeResult, ended: float, asked_at: float | None = None) -> float:
         """Ask the verifiers, at the end of the daemon's own look or together with it."""
         at = ended if asked_at is None else asked_at
         looks = [self._look(place, at) for place in self.manner.verifiers]
@@ -133,13 +133,13 @@ class Watch:
         self._told((own, *seen[1:]))
         return ended
 
-    def _own(self, at: float) -> tuple[Look, float]:
+    def _own(self, at: float) -> tuple[ProbeResult, float]:
         own, ended = self._look(DAEMON, at)
         if self.manner.asks == "canaries" or (not self.manner.verifiers and self.site.status != "down"):
             return self._believed(own, ended)
         return own, ended
 
-    def _believed(self, own: Look, at: float) -> tuple[Look, float]:
+    def _believed(self, own: ProbeResult, at: float) -> tuple[ProbeResult, float]:
         """The daemon's own look, once those have been asked who know how its place is; and when they were."""
         if self.manner.asks == "nobody" or self.manner.before or own.good or not own.counts:
             return own, at
@@ -147,7 +147,7 @@ class Watch:
         fail = sum(not each.good for each in seen) > len(seen) / 2
         self._place = "unsure" if fail else "well"
         sick = fail and own.fault != "status"
-        return (Look("", own.at, fault="void") if sick else own), max(each.end for each in seen)
+        return (ProbeResult("", own.at, fault="void") if sick else own), max(each.end for each in seen)
 
     def _asked(self, at: float) -> Sequence[SiteWorld]:
         world = self.world.world
@@ -156,15 +156,15 @@ class Watch:
         first = int(chance(world.seed, self.world.number, int(at * 1000)) * len(OTHERS))
         return [_other(world, OTHERS[(first + step) % len(OTHERS)]) for step in range(STAND_INS)]
 
-    def _look(self, place: int, at: float) -> tuple[Look, float]:
+    def _look(self, place: int, at: float) -> tuple[ProbeResult, float]:
         seen = self.world.probe(place, at, TIMEOUT_S)
         name = "" if place == DAEMON else str(place)
         failed: Fault = "status" if seen.status else "timeout" if seen.end - at >= TIMEOUT_S else "connect"
         fault: Fault = "void" if seen.void else "" if seen.good else failed
         code = 200 if seen.good else 503 if seen.status else 0
-        return Look(name, round(seen.end * SECOND), code, fault), seen.end
+        return ProbeResult(name, round(seen.end * SECOND), code, fault), seen.end
 
-    def _told(self, looks: tuple[Look, ...]) -> None:
+    def _told(self, looks: tuple[ProbeResult, ...]) -> None:
         alone = len(looks) == 1 and self.site.status == "up"
         asked = len(self.manner.verifiers) if not alone else 0
         seen = Round(looks, asked, self.manner.quorum if asked else 0, self._place)

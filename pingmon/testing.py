@@ -25,9 +25,9 @@ from twisted.python.failure import Failure
 
 from pingmon.alarms import Alarms
 from pingmon.core.flip import Flip
-from pingmon.core.partner.inquiry import Answer, AnswerKind
+from pingmon.core.partner.inquiry import AnswerKind, PartnerAnswer
 from pingmon.core.partner.partner import PartnerSpec
-from pingmon.core.site.probe_result import Fault, Look
+from pingmon.core.site.probe_result import Fault, ProbeResult
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import (
     ChannelCreated,
@@ -175,7 +175,7 @@ class Rig:
         settings = {"slug": f"partner-{number}", "webhook": f"http://localhost/partner-{number}"} | spec
         return self.submit(uuid(number, "9"), PartnerCreated(PartnerSpec(**settings))).id
 
-    def probe(self, site: Id, *looks: Look, asked: int = 0, quorum: int = 0) -> Outcome:
+    def probe(self, site: Id, *looks: ProbeResult, asked: int = 0, quorum: int = 0) -> Outcome:
         """What was seen of `site` at one time; `asked` and `quorum` are the verifiers'."""
         return self.submit(site, SiteProbed(looks, asked, quorum))
 
@@ -183,16 +183,16 @@ class Rig:
         """The partner's answer to what it is being asked about `site`."""
         inquiry = self.world.sites[site].inquiry
         assert inquiry is not None, "nobody is asked about the site"
-        return self.submit(site, PartnerAnswered(inquiry.question.id, inquiry.partner, Answer(kind, until), 1))
+        return self.submit(site, PartnerAnswered(inquiry.question.id, inquiry.partner, PartnerAnswer(kind, until), 1))
 
     def _flipped(self, outcome: Outcome) -> None:
         if outcome.flip is not None:
             self.flips.append(outcome.flip)
 
 
-def good(node: str = "", at: int = START, code: int = 200) -> Look:
+def good(node: str = "", at: int = START, code: int = 200) -> ProbeResult:
     """A look that saw what it should, from here or from the verifier `node`."""
-    return Look(node, at, code)
+    return ProbeResult(node, at, code)
 
 
 def bad(
@@ -201,9 +201,9 @@ def bad(
     code: int = 503,
     fault: Fault = "status",
     detail: str = "503 Service Unavailable",
-) -> Look:
+) -> ProbeResult:
     """A look that failed, from here or from the verifier `node`."""
-    return Look(node, at, code, fault, detail=detail)
+    return ProbeResult(node, at, code, fault, detail=detail)
 
 
 def uuid(number: int, kind: str = "c") -> Id:

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from pingmon.alarms import ALIVE_EVERY_S, MAX_EXPIRING, TURNS
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import CheckChanged, CheckDeleted, PingReceived, SpecChanges
+from pingmon.core.world.events import CheckChanged, CheckChanges, CheckDeleted, PingReceived
 from pingmon.journal import JournalUnavailable
 from pingmon.testing import Rig, result
 
@@ -60,7 +60,7 @@ def test_a_deadline_that_moves_earlier_is_kept(rig: Rig) -> None:
     """A start, or shorter settings, bring the deadline forward."""
     check = rig.check(timeout=3600, grace=60)
     rig.ping(check)
-    rig.submit(check, CheckChanged(SpecChanges(timeout=60)))
+    rig.submit(check, CheckChanged(CheckChanges(timeout=60)))
     rig.advance(121)
     assert len(downs(rig)) == 1
 

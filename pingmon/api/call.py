@@ -22,7 +22,7 @@ from pingmon.core.check.check import Check
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Attempted
 from pingmon.core.partner.partner import Partner
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.site import Site
 from pingmon.core.world.events import Entry, Event, Id
 from pingmon.core.world.parts import Outcome, Project
@@ -90,10 +90,10 @@ class History(Protocol):
 class Probes(Protocol):
     """What the API asks of those who probe sites."""
 
-    def latest(self, site: Id) -> Look | None:
+    def latest(self, site: Id) -> ProbeResult | None:
         """The newest look of the daemon itself at a site; None if it had none since it started."""
 
-    def probe(self, site: Id) -> Deferred[Look]:
+    def probe(self, site: Id) -> Deferred[ProbeResult]:
         """Probe a site now, or join the probe under way; fires with the daemon's own look.
 
         By then what follows from it is logged. It has a deadline of its own; cancelling ends only the waiting.

@@ -21,7 +21,7 @@ from pingmon.core.units import SECOND
 from pingmon.core.world.events import ChannelChanged, ChannelCreated, ChannelDeleted, ChannelSecretRenewed, Id
 from pingmon.core.world.parts import Subject
 from pingmon.wire.api.channels import attempt_json, channel_json, delivery_json, waiting_json
-from pingmon.wire.api.check_fields import Invalid, Rule, judged
+from pingmon.wire.api.check_fields import FieldRule, Invalid, judged
 from pingmon.wire.api.checks import Json
 from pingmon.wire.api.webhook_settings import changed_value, doubts, unreachable, webhook_value
 
@@ -44,11 +44,14 @@ class Kind(Struct, frozen=True):
 
 KINDS: Final[dict[str, Kind]] = {"webhook": Kind(webhook_value, changed_value, unreachable, doubts)}
 
-FIELDS: Final[dict[str, Rule]] = {"kind": Rule(type="string"), "name": Rule(type="string", max_length=100)}
+FIELDS: Final[dict[str, FieldRule]] = {
+    "kind": FieldRule(type="string"),
+    "name": FieldRule(type="string", max_length=100),
+}
 """Fields of a channel besides `value`, in the order they are judged."""
-SECRET_FIELDS: Final[dict[str, Rule]] = {"overlap": Rule(type="integer", minimum=0, maximum=OVERLAP_MAX_S)}
+SECRET_FIELDS: Final[dict[str, FieldRule]] = {"overlap": FieldRule(type="integer", minimum=0, maximum=OVERLAP_MAX_S)}
 _place: Final = attrgetter("place")
-TEST_FIELDS: Final[dict[str, Rule]] = {"event": Rule(type="string", values=("down", "up"))}
+TEST_FIELDS: Final[dict[str, FieldRule]] = {"event": FieldRule(type="string", values=("down", "up"))}
 
 
 async def list_channels(call: Call) -> Answer:

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
 
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.verdict import Place
 from pingmon.core.units import Id
 
@@ -46,7 +46,7 @@ class Flip(Struct, frozen=True, omit_defaults=True, gc=False):
     exitstatus: int | None = None
     deaf: Deaf | None = None
     code: int = 0
-    looks: tuple[Look, ...] = ()
+    looks: tuple[ProbeResult, ...] = ()
     known_until: int | None = None
     place: Place = ""
     first: int = 0

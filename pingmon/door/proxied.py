@@ -24,7 +24,7 @@ from pingmon.door.connections import Refused
 from pingmon.door.peers import host_of
 from pingmon.door.places import Places
 from pingmon.door.watch import Watch
-from pingmon.wire.proxy_header import Endpoint, Header, Malformed, proxy_header
+from pingmon.wire.proxy_header import BadProxyHeader, Endpoint, Header, proxy_header
 
 HEADER_S: Final = 5.0
 """How long a header may take to come. Proxies send it together with the first bytes of the client, or before."""
@@ -101,7 +101,7 @@ class Awaiting(Protocol):
         self._came += data
         try:
             header = proxy_header(self._came)
-        except Malformed:
+        except BadProxyHeader:
             self._proxied.tell(
                 "somebody came to the proxies' port {port} without a PROXY header, and was turned away",
                 port=getattr(self.transport.getHost(), "port", ""),

@@ -28,7 +28,7 @@ from twisted.web.http_headers import Headers
 from pingmon.outgoing.body import WholeBody
 from pingmon.outgoing.passage import RECEIVED_MAX, Egress, EgressError, Passage
 from pingmon.outgoing.tls_trust import Untrusted
-from pingmon.wire.message.webhook import Request
+from pingmon.wire.message.webhook import OutgoingRequest
 
 log = Logger()
 
@@ -45,7 +45,7 @@ class Reply(Struct, frozen=True):
     body: bytes
 
 
-async def exchange(egress: Egress, asked: Request, body_max: int) -> Reply:
+async def exchange(egress: Egress, asked: OutgoingRequest, body_max: int) -> Reply:
     """The answer to `asked`, once it has ended or `body_max` bytes of its body are exceeded. Raises `NoReply`.
 
     Cancelling aborts the connection.
@@ -62,7 +62,7 @@ async def exchange(egress: Egress, asked: Request, body_max: int) -> Reply:
     return reply
 
 
-async def _exchanged(egress: Egress, passage: Passage, asked: Request, body_max: int) -> Reply:
+async def _exchanged(egress: Egress, passage: Passage, asked: OutgoingRequest, body_max: int) -> Reply:
     headers = Headers()
     for name, value in asked.headers:
         headers.addRawHeader(name.encode("ascii"), value)

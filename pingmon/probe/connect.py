@@ -27,7 +27,7 @@ from twisted.python.failure import Failure
 
 from pingmon.probe.head_request import HeadProtocol, Phase
 from pingmon.probe.network_faults import ProbeFailed, connect_failed, no_way, own_trouble
-from pingmon.wire.probe.response_head import Head
+from pingmon.wire.probe.response_head import ResponseHead
 
 STAGGER_S: Final = 0.3
 """Seconds after which the next address is tried besides those before it."""
@@ -57,7 +57,7 @@ class Dial(ClientFactory[HeadProtocol]):
         request: bytes,
         creator: IOpenSSLClientConnectionCreator | None,
         entered: Callable[[Phase], object],
-        ended: Callable[[Head | ProbeFailed], object],
+        ended: Callable[[ResponseHead | ProbeFailed], object],
     ) -> None:
         self.address = ""
         self.troubled = False
@@ -120,7 +120,7 @@ class Dial(ClientFactory[HeadProtocol]):
         elif not self._connectors:
             self._ended(connect_failed(self._errors))
 
-    def _ended(self, result: Head | ProbeFailed) -> None:
+    def _ended(self, result: ResponseHead | ProbeFailed) -> None:
         self._over = True
         self._tell(result)
 

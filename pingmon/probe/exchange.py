@@ -25,20 +25,20 @@ from twisted.internet.defer import Deferred
 from pingmon.core.site.probe_result import Method, Methods
 from pingmon.probe.connect import Dial
 from pingmon.probe.network_faults import ProbeFailed
-from pingmon.wire.probe.response_head import Head
+from pingmon.wire.probe.response_head import ResponseHead
 
 NO_HEAD: Final = frozenset({405, 501})
 """Answers to a HEAD that say nothing about the site."""
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
-Ended: TypeAlias = Callable[[Head | ProbeFailed], object]
+Ended: TypeAlias = Callable[[ResponseHead | ProbeFailed], object]
 
 
 class Answered(Struct, frozen=True):
     """The answer that counts. `status` is it in words, with what was asked; `note`: why it was not HEAD, or ""."""
 
-    head: Head
+    head: ResponseHead
     status: str
     note: str = ""
 
@@ -54,7 +54,7 @@ class Exchange:
         self.asked: list[Method] = []
         self._dial = dial
         self._methods = methods
-        self._results: dict[Method, Head | ProbeFailed] = {}
+        self._results: dict[Method, ResponseHead | ProbeFailed] = {}
         self._dials: list[Dial] = []
         self._ask(methods[0])
 
@@ -66,15 +66,15 @@ class Exchange:
     @property
     def code(self) -> int:
         """The last status that was received; 0 if there was none."""
-        heads = [result for result in self._results.values() if isinstance(result, Head)]
+        heads = [result for result in self._results.values() if isinstance(result, ResponseHead)]
         return heads[-1].status if heads else 0
 
     def so_far(self) -> Answered | None:
         """What there is when nobody waits any more: a status that counts although the other method was not answered."""
         head, last = self._results.get("HEAD"), self._results.get(self._methods[-1])
-        if isinstance(last, Head) and self._methods[-1] != "HEAD":
+        if isinstance(last, ResponseHead) and self._methods[-1] != "HEAD":
             return Answered(last, f"{_phrase(last.status)} to {self._answered_so(last)}")
-        if isinstance(head, Head) and head.status not in NO_HEAD:
+        if isinstance(head, ResponseHead) and head.status not in NO_HEAD:
             return Answered(head, f"{_phrase(head.status)} to HEAD")
         return None
 
@@ -87,9 +87,9 @@ class Exchange:
         if not self.done.called and len(self.asked) < len(self._methods) and self.first.asked:
             self._ask(self._methods[1])
 
-    def _ended(self, result: Head | ProbeFailed, method: Method) -> None:
+    def _ended(self, result: ResponseHead | ProbeFailed, method: Method) -> None:
         self._results[method] = result
-        if not isinstance(result, Head) or not _settles(result):
+        if not isinstance(result, ResponseHead) or not _settles(result):
             self.insist()
             if len(self._results) < len(self.asked):
                 return
@@ -102,22 +102,22 @@ class Exchange:
 
     def _outcome(self) -> Answered | ProbeFailed:
         first, last = (self._results.get(method) for method in (self._methods[0], self._methods[-1]))
-        if isinstance(first, Head) and _settles(first):
+        if isinstance(first, ResponseHead) and _settles(first):
             return Answered(first, _phrase(first.status), "" if self._methods[0] == "HEAD" else "GET was asked")
-        if isinstance(last, Head):
+        if isinstance(last, ResponseHead):
             return Answered(last, f"{_phrase(last.status)} to {self._answered_so(last)}", self._why_get(first))
         result = last if last is not None else first
         assert isinstance(result, ProbeFailed)
         return result if result.fault == "void" else self.so_far() or result
 
-    def _answered_so(self, last: Head) -> str:
+    def _answered_so(self, last: ResponseHead) -> str:
         first = self._results.get("HEAD")
-        if len(self._methods) < 2 or not isinstance(first, Head):
+        if len(self._methods) < 2 or not isinstance(first, ResponseHead):
             return self._methods[-1]
         return "HEAD and GET" if first.status == last.status else f"GET, {first.status} to HEAD"
 
-    def _why_get(self, first: Head | ProbeFailed | None) -> str:
-        if isinstance(first, Head):
+    def _why_get(self, first: ResponseHead | ProbeFailed | None) -> str:
+        if isinstance(first, ResponseHead):
             return f"HEAD was answered with {first.status}, so GET was asked"
         why = "no answer in half of the time" if first is None else first.detail
         return f"HEAD came to nothing ({why}), so GET was asked"
@@ -127,7 +127,7 @@ class Exchange:
             dial.abort()
 
 
-def _settles(head: Head) -> bool:
+def _settles(head: ResponseHead) -> bool:
     """Whether nothing more needs to be asked."""
     return 200 <= head.status < 300 or head.status in REDIRECTS
 

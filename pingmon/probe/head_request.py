@@ -20,7 +20,7 @@ from zope.interface import implementer
 from pingmon import __version__
 from pingmon.core.site.failures import CLOSED, CUT_OFF
 from pingmon.probe.network_faults import ProbeFailed, failed, tls_failed
-from pingmon.wire.probe.response_head import Head, HeadReader, NotHttp
+from pingmon.wire.probe.response_head import HeadReader, NotHttp, ResponseHead
 from pingmon.wire.probe.target import Target
 
 USER_AGENT: Final = f"pingmon/{__version__}"
@@ -51,11 +51,11 @@ class HeadProtocol(Protocol):
         request: bytes,
         secure: bool,
         entered: Callable[[Phase], object],
-        ended: Callable[[Head | ProbeFailed], object],
+        ended: Callable[[ResponseHead | ProbeFailed], object],
     ) -> None:
         self._request = request
         self._entered = entered
-        self._ended: Callable[[Head | ProbeFailed], object] | None = ended
+        self._ended: Callable[[ResponseHead | ProbeFailed], object] | None = ended
         self._reader = HeadReader()
         self._shaking = secure
         self._heard = False
@@ -112,7 +112,7 @@ class HeadProtocol(Protocol):
         assert self.transport is not None
         self.transport.write(self._request)
 
-    def _end(self, result: Head | ProbeFailed) -> None:
+    def _end(self, result: ResponseHead | ProbeFailed) -> None:
         ended = self._ended
         if ended is not None:
             self.abort()

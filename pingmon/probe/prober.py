@@ -14,9 +14,9 @@ asked all the same: it is good to know that only the name is at fault.
 A look that has to wait for a place at an address is over at once if others have just found that nobody answers there
 (`dark_addresses`); whoever finds a place free looks for itself.
 
-Nothing fails but by being cancelled: whatever goes wrong is a `Look`, its sentence from `core.site.failures`. What is
-pingmon's own trouble (no descriptors, no network, no name server that answers, too much to do) is `void` too, and never
-the site's fault.
+Nothing fails but by being cancelled: whatever goes wrong is a `ProbeResult`, its sentence from `core.site.failures`.
+What is pingmon's own trouble (no descriptors, no network, no name server that answers, too much to do) is `void` too,
+and never the site's fault.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from twisted.python.failure import Failure
 
 from pingmon.core.address_policy import AddressPolicy
 from pingmon.core.site import failures as kinds
-from pingmon.core.site.probe_result import ASKED, Fault, Look, Method, Methods
+from pingmon.core.site.probe_result import ASKED, Fault, Method, Methods, ProbeResult
 from pingmon.dns.resolver import Resolver
 from pingmon.dns.results import CannotAsk, LookupFailed, NoAnswer
 from pingmon.outgoing.tls_trust import Trust
@@ -46,7 +46,7 @@ from pingmon.probe.shortage import Limit, Waits
 from pingmon.probe.slot_queue import Turn
 from pingmon.probe.slots import Places
 from pingmon.wire.probe.cookies import Cookies
-from pingmon.wire.probe.response_head import Head
+from pingmon.wire.probe.response_head import ResponseHead
 from pingmon.wire.probe.target import BadUrl, Target, is_literal, redirected, target
 
 MAX_REDIRECTS: Final = 5
@@ -108,7 +108,7 @@ class Prober:
         """Looks that have begun and not ended, those that wait included."""
         self._most = max_in_flight + max_waiting
 
-    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[Look]:
+    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[ProbeResult]:
         """Look at `url` for at most `timeout_s` seconds, waiting for a turn not included.
 
         Fires with what was seen and never fails. Cancelling ends it at once with `CancelledError`. `methods`: what
@@ -116,7 +116,7 @@ class Prober:
         """
         if self.looks >= self._most:
             self.waits.note("in all", "", 0.0, void=True)
-            return succeed(Look(at=self.now(), fault="void", detail=kinds.TOO_MANY()))
+            return succeed(ProbeResult(at=self.now(), fault="void", detail=kinds.TOO_MANY()))
         self.looks += 1
         return _Visit(self, timeout_s, methods).begin(url)
 
@@ -143,16 +143,16 @@ class _Visit:
         self._nameless = ""
         self._hops: list[Target] = []
         self._verdict: ProbeFailed | None = None
-        self._walking: Deferred[Look] | None = None
+        self._walking: Deferred[ProbeResult] | None = None
         self._exchange: Exchange | None = None
 
-    def begin(self, url: str) -> Deferred[Look]:
+    def begin(self, url: str) -> Deferred[ProbeResult]:
         self._walking = Deferred.fromCoroutine(self._walk(url))
         return self._walking.addErrback(self._stopped)
 
     # --- the way --------------------------------------------------------------------------------------------------
 
-    async def _walk(self, url: str) -> Look:
+    async def _walk(self, url: str) -> ProbeResult:
         try:
             return self._judged(await self._followed(url))
         except ProbeFailed as error:
@@ -179,7 +179,7 @@ class _Visit:
             self._cookies.take(where.host, answered.head.cookies, self._prober.now())
             self._hops.append(self._next(where, answered.head))
 
-    def _next(self, where: Target, head: Head) -> Target:
+    def _next(self, where: Target, head: ResponseHead) -> Target:
         if not head.location:
             raise failed(kinds.LEADS_NOWHERE, why="the redirect does not say where to")
         try:
@@ -280,12 +280,12 @@ class _Visit:
 
     # --- the end --------------------------------------------------------------------------------------------------
 
-    def _judged(self, answered: Answered) -> Look:
+    def _judged(self, answered: Answered) -> ProbeResult:
         if 200 <= answered.head.status < 300:
             return self._seen("", "; ".join(self._notes))
         return self._seen("status", answered.status)
 
-    def _seen(self, fault: Fault, detail: str) -> Look:
+    def _seen(self, fault: Fault, detail: str) -> ProbeResult:
         self._watch.stop()
         if self._nameless:
             well = "is well" if fault == "" else f"fails too: {detail}"
@@ -293,7 +293,7 @@ class _Visit:
         if fault and len(self._hops) > 1:
             after = "a redirect" if len(self._hops) == 2 else f"{len(self._hops) - 1} redirects"
             detail = f"{detail}, at {self._hops[-1].shown} after {after}"
-        return Look(
+        return ProbeResult(
             at=self._prober.now(),
             code=self._code,
             fault=fault,
@@ -331,7 +331,7 @@ class _Visit:
             doing = f"{doing} to {' and '.join(exchange.asked)}"
         return failed(kinds.TIMED_OUT, limit=self._timeout_s, doing=doing)
 
-    def _stopped(self, failure: Failure) -> Deferred[Look]:
+    def _stopped(self, failure: Failure) -> Deferred[ProbeResult]:
         """It was cancelled, by the deadline or from outside; anything else is a bug."""
         if failure.check(CancelledError) is None:
             log.failure("while probing a site", failure)

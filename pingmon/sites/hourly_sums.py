@@ -15,7 +15,7 @@ from typing import Final
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
 
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.units import HOUR, Id
 from pingmon.core.world.events import Hour
 
@@ -41,7 +41,7 @@ class Hours:
         self._write = write
         self._tallies: dict[Id, _Tally] = {}
 
-    def add(self, site: Id, look: Look) -> None:
+    def add(self, site: Id, look: ProbeResult) -> None:
         """Count one look of the daemon's own."""
         start = look.at - look.at % HOUR
         tally = self._tallies.get(site)

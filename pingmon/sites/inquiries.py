@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.partner.inquiry import Answer, Question
+from pingmon.core.partner.inquiry import PartnerAnswer, PartnerQuestion
 from pingmon.core.partner.partner import Partner
 from pingmon.core.site.escalation import exhausted
 from pingmon.core.site.site import Inquiry
@@ -37,14 +37,14 @@ LOGGING_MAX: Final = 200
 """Answers on their way into the log at once, so that a storm of them leaves room for pings."""
 ODD: Final = frozenset({"malformed", "refused", "no answer"})
 """Answers that say that something is wrong with the partner's end."""
-GONE: Final = Answer("no answer", detail="the partner is gone")
-BROKEN: Final = Answer("no answer", detail="pingmon could not ask by its own fault; its log says more")
+GONE: Final = PartnerAnswer("no answer", detail="the partner is gone")
+BROKEN: Final = PartnerAnswer("no answer", detail="pingmon could not ask by its own fault; its log says more")
 
 
 class Asks(Protocol):
     """Asks a partner. Fires within the budget and does not fail; cancelling ends it."""
 
-    def ask(self, partner: Partner, question: Question, /) -> Deferred[Answer]: ...
+    def ask(self, partner: Partner, question: PartnerQuestion, /) -> Deferred[PartnerAnswer]: ...
 
 
 class Inquiries:
@@ -169,7 +169,7 @@ class Inquiries:
         what = f"a partner's answer about site {site[:8]}"
         return Deferred.fromCoroutine(insist(self._monitor, self._clock, site, event, what))
 
-    async def _answer(self, inquiry: Inquiry, asking: _Asking) -> Answer:
+    async def _answer(self, inquiry: Inquiry, asking: _Asking) -> PartnerAnswer:
         partner = self._monitor.world.partners.get(inquiry.partner)
         if partner is None:
             return GONE
@@ -184,7 +184,7 @@ class Inquiries:
 
     # --- for the log ----------------------------------------------------------------------------------------------
 
-    def _report(self, site: Id, inquiry: Inquiry, answer: Answer) -> None:
+    def _report(self, site: Id, inquiry: Inquiry, answer: PartnerAnswer) -> None:
         partner = self._monitor.world.partners.get(inquiry.partner)
         if partner is None:
             return
@@ -232,7 +232,7 @@ class _Asking:
     def __init__(self, question: str, since: int) -> None:
         self.question = question
         self.since = since
-        self.waits_for: Deferred[Answer] | None = None
+        self.waits_for: Deferred[PartnerAnswer] | None = None
         self.task: Deferred[None] = Deferred()
 
     def call_off(self) -> None:

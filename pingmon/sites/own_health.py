@@ -31,7 +31,7 @@ from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherR
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.site.probe_result import ASKED, Look, Methods
+from pingmon.core.site.probe_result import ASKED, Methods, ProbeResult
 from pingmon.core.site.verdict import Place
 from pingmon.core.units import Id
 
@@ -50,14 +50,14 @@ VOUCHED_S: Final = 60.0
 log = Logger()
 
 
-Looks: TypeAlias = Callable[[], "list[Deferred[Look]]"]
+Looks: TypeAlias = Callable[[], "list[Deferred[ProbeResult]]"]
 """Begins to look at some sites."""
 
 
 class Prober(Protocol):
     """Looks at a URL from here. The Deferred never fails but by being cancelled."""
 
-    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[Look]: ...
+    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[ProbeResult]: ...
 
     def refusal(self, url: str) -> str | None:
         """Why it is plain from `url` alone that it may not be looked at; None if it is not."""
@@ -111,7 +111,7 @@ class Health:
 
     # --- the breaker ----------------------------------------------------------------------------------------------
 
-    def saw(self, site: Id, own: Look) -> Look:
+    def saw(self, site: Id, own: ProbeResult) -> ProbeResult:
         """The daemon has looked at `site`: what it saw, or that nothing was seen if this place is sick."""
         if not own.counts:
             return own
@@ -121,7 +121,7 @@ class Health:
             self._contradicted.discard(site)
         return _voided(own, self._contradiction) if now < self._void_until else own
 
-    def heard(self, site: Id, others: Iterable[Look]) -> None:
+    def heard(self, site: Id, others: Iterable[ProbeResult]) -> None:
         """Verifiers have looked at a site that fails here."""
         votes = [look.good for look in others if look.counts]
         if sum(votes) <= len(votes) / 2:
@@ -137,7 +137,7 @@ class Health:
 
     # --- canaries and other sites ----------------------------------------------------------------------------------
 
-    def confirmed(self, own: Look, others: Looks | None = None) -> Deferred[Look]:
+    def confirmed(self, own: ProbeResult, others: Looks | None = None) -> Deferred[ProbeResult]:
         """`own`, which is bad, once the canaries have said whether it can be believed. Never fails.
 
         `others` looks at other sites instead, if there are no canaries; None if nobody but the canaries is to be
@@ -154,7 +154,7 @@ class Health:
             self._ask(looks)
         return answer.addCallback(lambda _: self._believed(own))
 
-    def _believed(self, own: Look) -> Look:
+    def _believed(self, own: ProbeResult) -> ProbeResult:
         since = self._failing_since
         if since is None or (own.fault == "status" and not self._witnesses.answered):
             return own
@@ -162,7 +162,7 @@ class Health:
             return own
         return _voided(own, self.trouble)
 
-    def _look_at_canaries(self) -> list[Deferred[Look]]:
+    def _look_at_canaries(self) -> list[Deferred[ProbeResult]]:
         return [self._prober.look(url, CANARY_S) for url in self._canaries]
 
     def _ask(self, looks: Looks) -> None:
@@ -170,7 +170,7 @@ class Health:
         self._asking = gatherResults(looks()).addCallbacks(self._testified, self._not_looked)
         self._asking.addCallback(self._answered)
 
-    def _testified(self, looks: list[Look]) -> None:
+    def _testified(self, looks: list[ProbeResult]) -> None:
         self._witnesses = witnesses = _Witnesses.of(looks)
         now = self._asked_at = self._steady()
         if witnesses.well:
@@ -194,7 +194,7 @@ class Health:
         if isinstance(error, FirstError) and error.subFailure.check(CancelledError):
             return
         log.failure("while looking at the canaries", failure)
-        self._testified([Look(fault="void")] * max(2, len(self._canaries)))
+        self._testified([ProbeResult(fault="void")] * max(2, len(self._canaries)))
 
     # --- what the operator hears ----------------------------------------------------------------------------------
 
@@ -219,7 +219,7 @@ class _Witnesses(NamedTuple):
     answered: bool = False
 
     @classmethod
-    def of(cls, looks: Sequence[Look]) -> _Witnesses:
+    def of(cls, looks: Sequence[ProbeResult]) -> _Witnesses:
         bad = [look for look in looks if not (look.counts and look.good)]
         return cls(len(looks), bool(looks) and len(bad) <= len(looks) / 2, any(look.code for look in bad))
 
@@ -244,5 +244,5 @@ class _LastMinute:
         return len(self._noted)
 
 
-def _voided(own: Look, why: str) -> Look:
+def _voided(own: ProbeResult, why: str) -> ProbeResult:
     return replace(own, fault="void", detail=f"not believed: {why}")

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.partner.inquiry import BODY_MAX, Answer, Question, judged
+from pingmon.core.partner.inquiry import BODY_MAX, PartnerAnswer, PartnerQuestion, judged
 from pingmon.core.partner.partner import Partner
 from pingmon.core.units import Id
 from pingmon.outgoing.exchange import NoReply, exchange
@@ -44,7 +44,7 @@ class Partners:
         self.budget_s = budget_s
         self._lines: dict[Id, _Line] = {}
 
-    def ask(self, partner: Partner, question: Question) -> Deferred[Answer]:
+    def ask(self, partner: Partner, question: PartnerQuestion) -> Deferred[PartnerAnswer]:
         """What `partner` answers. Fires within the budget and never fails.
 
         Cancelling ends it at once with `CancelledError`, and aborts the connection if there is one.
@@ -53,7 +53,7 @@ class Partners:
         if line is None:
             line = self._lines[partner.id] = _Line(lambda: self._lines.pop(partner.id, None))
         if len(line.waiting) >= WAITING_MAX:
-            return succeed(Answer("no answer", detail="too many questions wait for this partner"))
+            return succeed(PartnerAnswer("no answer", detail="too many questions wait for this partner"))
         asking = _Asking(self, line, partner, question)
         line.waiting.append(asking)
         line.move_on()
@@ -64,12 +64,12 @@ class Partners:
         """Whether nobody is being asked."""
         return not self._lines
 
-    async def exchanged(self, partner: Partner, question: Question) -> Answer:
+    async def exchanged(self, partner: Partner, question: PartnerQuestion) -> PartnerAnswer:
         """One attempt, without a deadline."""
         try:
             reply = await exchange(self.egress, request(partner, question, self.now()), BODY_MAX)
         except (NoReply, Unsendable) as error:
-            return Answer("no answer", detail=str(error))
+            return PartnerAnswer("no answer", detail=str(error))
         return judged(reply.status, reply.body, self.now(), partner.spec.max_suppression)
 
 
@@ -98,20 +98,20 @@ class _Line:
         """Whoever waits has this answer."""
         self._held = True
         for asking in tuple(self.waiting):
-            asking.settle(Answer("until", until, shared=True))
+            asking.settle(PartnerAnswer("until", until, shared=True))
         self._held = False
 
 
 class _Asking:
     """One question: it waits in `line`, is on its way, and is over. `done` fires once."""
 
-    def __init__(self, partners: Partners, line: _Line, partner: Partner, question: Question) -> None:
-        self.done: Deferred[Answer] = Deferred(self._cancelled)
+    def __init__(self, partners: Partners, line: _Line, partner: Partner, question: PartnerQuestion) -> None:
+        self.done: Deferred[PartnerAnswer] = Deferred(self._cancelled)
         self._partners = partners
         self._line = line
         self._partner = partner
         self._question = question
-        self._running: Deferred[Answer] | None = None
+        self._running: Deferred[PartnerAnswer] | None = None
         self._over = False
         self._reactor = partners.egress.reactor
         self._ends_s = self._reactor.seconds() + partners.budget_s
@@ -124,7 +124,7 @@ class _Asking:
         self._running = Deferred.fromCoroutine(self._partners.exchanged(self._partner, self._question))
         self._running.addCallbacks(self.settle, self._broken)
 
-    def settle(self, answer: Answer) -> None:
+    def settle(self, answer: PartnerAnswer) -> None:
         """This is the answer; what comes later is dropped."""
         if self._over:
             return
@@ -149,13 +149,13 @@ class _Asking:
         budget_s = self._partners.budget_s
         waited = self._running is None
         why = f"its turn did not come within {budget_s / 2:g} s" if waited else f"timed out after {budget_s:g} s"
-        self.settle(Answer("no answer", detail=why))
+        self.settle(PartnerAnswer("no answer", detail=why))
 
     def _broken(self, failure: Failure) -> None:
         if not self._over:
             log.failure("asking partner {partner}", failure, partner=self._partner.spec.slug)
-            self.settle(Answer("no answer", detail="pingmon could not ask by its own fault; its log says more"))
+            self.settle(PartnerAnswer("no answer", detail="pingmon could not ask by its own fault; its log says more"))
 
-    def _cancelled(self, _: Deferred[Answer]) -> None:
+    def _cancelled(self, _: Deferred[PartnerAnswer]) -> None:
         self._end()
         self._line.move_on()

@@ -28,7 +28,7 @@ from twisted.python.failure import Failure
 
 from pingmon.core.site.escalation import overdue, silent_until
 from pingmon.core.site.failures import FORBIDDEN_NAME, NOT_ALLOWED
-from pingmon.core.site.probe_result import ASKED, Look, Methods
+from pingmon.core.site.probe_result import ASKED, Methods, ProbeResult
 from pingmon.core.site.probe_schedule import first_probe, next_probe, on_grid
 from pingmon.core.site.site import Site, in_doubt, remarkable, wants_round
 from pingmon.core.site.verdict import Round, verdict
@@ -67,7 +67,7 @@ ROUNDS: Final = 200
 class Verifiers(Protocol):
     """Asks several others to look at a URL. Fires with a look for each that was asked, and never fails."""
 
-    def ask(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[tuple[Look, ...]]: ...
+    def ask(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[tuple[ProbeResult, ...]]: ...
 
     def trouble(self) -> str: ...
 
@@ -93,10 +93,10 @@ class RoundsHealth(Struct, frozen=True):
 class _UnderWay:
     """A look at the site's `url`: what was `seen` so far, and who waits to be told of it."""
 
-    def __init__(self, url: str, waiting: list[Deferred[Look]]) -> None:
+    def __init__(self, url: str, waiting: list[Deferred[ProbeResult]]) -> None:
         self.url = url
         self.waiting = waiting
-        self.seen: Look | None = None
+        self.seen: ProbeResult | None = None
         self.task: Deferred[None] = succeed(None)
 
 
@@ -131,7 +131,7 @@ class Rounds:
         self._hours = Hours(self._write_hour)
         self._places = DeferredSemaphore(ROUNDS)
         self._looking: dict[Id, _UnderWay] = {}
-        self._latest: dict[Id, Look] = {}
+        self._latest: dict[Id, ProbeResult] = {}
         self._blind: dict[Id, int] = {}
         self._late = _Lateness()
         self._queued = _Lateness()
@@ -177,11 +177,11 @@ class Rounds:
 
     # --- what the API asks ----------------------------------------------------------------------------------------
 
-    def latest(self, site: Id) -> Look | None:
+    def latest(self, site: Id) -> ProbeResult | None:
         """The newest look that the daemon itself had at the site since it started."""
         return self._latest.get(site)
 
-    def probe(self, site: Id) -> Deferred[Look]:
+    def probe(self, site: Id) -> Deferred[ProbeResult]:
         """Look at the site now, or join the look that is under way; fires when what follows from it is in the log.
 
         Errback: `KeyError` if there is no such site or it is paused; `CancelledError` if pingmon stops or the site is
@@ -190,7 +190,7 @@ class Rounds:
         known = self._monitor.world.sites.get(site)
         if known is None or known.status == "paused" or not self._running:
             return fail(KeyError(site))
-        waiting: Deferred[Look] = Deferred()
+        waiting: Deferred[ProbeResult] = Deferred()
         under_way = self._looking.get(site)
         if under_way is not None:
             under_way.waiting.append(waiting)
@@ -266,7 +266,7 @@ class Rounds:
                 self._late.note(steady, (now - planned) / SECOND)
                 self._begin(site, planned, [])
 
-    def _begin(self, site: Site, planned: int, waiting: list[Deferred[Look]]) -> None:
+    def _begin(self, site: Site, planned: int, waiting: list[Deferred[ProbeResult]]) -> None:
         look = self._looking[site.id] = _UnderWay(site.spec.url, waiting)
         look.task = Deferred.fromCoroutine(self._look_at(site.id, site.spec, look))
         look.task.addBoth(self._ended, site.id, planned, look).addErrback(
@@ -303,7 +303,7 @@ class Rounds:
         self._hours.add(id, own)
         await self._mark_blindness(id, spec, own)
 
-    async def _followed(self, site: Site, own: Look) -> Look:
+    async def _followed(self, site: Site, own: ProbeResult) -> ProbeResult:
         """See to what follows from `own`; the same, or that it cannot be believed after all."""
         late = overdue(site, self._monitor.world.host_of(site), self._monitor.now())
         first = site.status in ("new", "up") and not own.good
@@ -316,7 +316,7 @@ class Rounds:
             await self._log(site.id, (own,))
         return own
 
-    async def _mark_blindness(self, id: Id, spec: SiteSpec, own: Look) -> None:
+    async def _mark_blindness(self, id: Id, spec: SiteSpec, own: ProbeResult) -> None:
         """Count looks in a row that saw nothing; that is logged when it has gone on for long enough."""
         site = self._still(id, spec)
         if own.counts:
@@ -326,7 +326,7 @@ class Rounds:
             if self._blind[id] >= BLIND and site.status in ("new", "up", "suspect"):
                 await self._log(id, (own,))
 
-    async def _own_look(self, id: Id, spec: SiteSpec) -> Look:
+    async def _own_look(self, id: Id, spec: SiteSpec) -> ProbeResult:
         """What is seen from here, as far as it can be believed."""
         seen = await self._prober.look(spec.url, spec.timeout, methods=spec.methods)
         own = self._health.saw(id, seen)
@@ -338,7 +338,7 @@ class Rounds:
         self._latest[id] = own
         return own
 
-    def _look_at_others(self, failing: Id) -> list[Deferred[Look]]:
+    def _look_at_others(self, failing: Id) -> list[Deferred[ProbeResult]]:
         return self._stand_ins.look(failing, self._monitor.world.sites, self._latest)
 
     def _is_told(self, id: Id) -> bool:
@@ -349,7 +349,7 @@ class Rounds:
     def _verified(self, spec: SiteSpec) -> bool:
         return self.verifiers is not None and not spec.local_only
 
-    async def _round(self, site: Site, own: Look | None) -> Look:
+    async def _round(self, site: Site, own: ProbeResult | None) -> ProbeResult:
         """Have the verifiers look, and log what all saw. `own`: None has the daemon look meanwhile.
 
         The daemon's own look is returned. Unless the others agree, it must be known whether it can be believed.
@@ -377,9 +377,9 @@ class Rounds:
                 seen = await self._health.confirmed(seen, partial(self._look_at_others, id))
         if self._still(id, spec) is not None and any(look.counts for look in (seen, *others)):
             await self._log(id, (seen, *others), asked=len(others))
-        return cast(Look, seen)
+        return cast(ProbeResult, seen)
 
-    async def _log(self, id: Id, looks: tuple[Look, ...], asked: int = 0) -> None:
+    async def _log(self, id: Id, looks: tuple[ProbeResult, ...], asked: int = 0) -> None:
         event = SiteProbed(looks, asked, self.quorum, place=self._health.place) if asked else SiteProbed(looks)
         await self._monitor.submit(id, event)
 
@@ -395,7 +395,7 @@ class Rounds:
         return succeed(None)
 
 
-def _agreed(own: Look, others: tuple[Look, ...]) -> tuple[Look, ...]:
+def _agreed(own: ProbeResult, others: tuple[ProbeResult, ...]) -> tuple[ProbeResult, ...]:
     """What verifiers saw, once it is known what was seen here.
 
     One that may not look where a name leads says nothing of the site, which may be in a network that only the daemon

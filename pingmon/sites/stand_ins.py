@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred
 
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.site import Site
 from pingmon.core.units import Id
 from pingmon.sites.own_health import CANARY_S, Prober
@@ -45,7 +45,9 @@ class StandIns:
         """It is watched no more."""
         self._networks.pop(site, None)
 
-    def look(self, failing: Id, sites: Mapping[Id, Site], latest: Mapping[Id, Look]) -> list[Deferred[Look]]:
+    def look(
+        self, failing: Id, sites: Mapping[Id, Site], latest: Mapping[Id, ProbeResult]
+    ) -> list[Deferred[ProbeResult]]:
         """Begin to look at some of `sites` instead of the one that is `failing`; none if all are in its network."""
         drawn = self._random.sample(list(sites.values()), min(len(sites), DRAWN))
         drawn.sort(key=lambda site: site.id not in latest or not latest[site.id].good)

@@ -15,7 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 
 GRACE_S: Final = 1.0
 """Seconds for which those are waited for that can change nothing."""
@@ -31,20 +31,20 @@ class Poll:
 
     def __init__(
         self,
-        calls: Sequence[Deferred[Look]],
+        calls: Sequence[Deferred[ProbeResult]],
         quorum: int,
         clock: IReactorTime,
         *,
         awaited: Callable[[int, bool], bool],
-        left_out: Callable[[int], Look],
+        left_out: Callable[[int], ProbeResult],
     ) -> None:
-        self.done: Deferred[tuple[Look, ...]] = Deferred(lambda _: self._call_off())
+        self.done: Deferred[tuple[ProbeResult, ...]] = Deferred(lambda _: self._call_off())
         self._calls = tuple(calls)
         self._quorum = quorum
         self._clock = clock
         self._awaited = awaited
         self._left_out = left_out
-        self._looks: dict[int, Look] = {}
+        self._looks: dict[int, ProbeResult] = {}
         self._over = False
         self._grace: IDelayedCall | None = None
         for number, call in enumerate(self._calls):
@@ -52,7 +52,7 @@ class Poll:
         if not self._calls:
             self._end()
 
-    def _came(self, look: Look, number: int) -> None:
+    def _came(self, look: ProbeResult, number: int) -> None:
         if self._over:
             return
         self._looks[number] = look
@@ -87,7 +87,7 @@ class Poll:
             self._calls[number].cancel()
 
 
-def certain(looks: Sequence[Look], asked: int, quorum: int) -> bool:
+def certain(looks: Sequence[ProbeResult], asked: int, quorum: int) -> bool:
     """Whether `looks`, of `asked` in all, leave only one verdict; `quorum` as for `Poll`."""
     counting = [look for look in looks if look.counts]
     good = sum(look.good for look in counting)

@@ -22,12 +22,21 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from pingmon.core.site.probe_result import ASKED, Look, Methods
+from pingmon.core.site.probe_result import ASKED, Methods, ProbeResult
 from pingmon.core.units import SECOND
 from pingmon.timing.bounded_wait import within
 from pingmon.verify.replay import Taken
 from pingmon.wire.message.signatures import HEADERS, STALE, WINDOW_S, Secret, Signed, Unauthorized, signature, signed
-from pingmon.wire.verifier import REPLAYED, VERSION, Malformed, Question, answer_id, answer_of, decode_question, encode
+from pingmon.wire.verifier import (
+    REPLAYED,
+    VERSION,
+    BadVerifierMessage,
+    VerifierQuestion,
+    answer_id,
+    answer_of,
+    decode_question,
+    encode,
+)
 
 PROBES_MAX: Final = 200
 """Probes under way at a time."""
@@ -47,7 +56,7 @@ class Looker(Protocol):
     It fires within `timeout_s`, and at most `WAIT_S` more.
     """
 
-    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[Look]: ...
+    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[ProbeResult]: ...
 
 
 class _Reply(Struct, frozen=True):
@@ -135,7 +144,7 @@ class Verifier(Resource):
 
     # --- may it be asked ----------------------------------------------------------------------------------------------
 
-    def _admitted(self, request: Any) -> tuple[Question, Signed]:
+    def _admitted(self, request: Any) -> tuple[VerifierQuestion, Signed]:
         """The question, from now on taken, and who signed it. Raises `_Refused`."""
         body = request.content.read()
         proof = self._proof(request, body)
@@ -158,10 +167,10 @@ class Verifier(Resource):
             raise _Refused(401, STALE)
         return proof
 
-    def _question(self, body: bytes, proof: Signed) -> Question:
+    def _question(self, body: bytes, proof: Signed) -> VerifierQuestion:
         try:
             question = decode_question(body)
-        except Malformed as error:
+        except BadVerifierMessage as error:
             raise _Refused(400, str(error)) from error
         if question.id != proof.id:
             raise _Refused(400, "id: not the one in webhook-id")
@@ -169,15 +178,15 @@ class Verifier(Resource):
 
     # --- what is seen -------------------------------------------------------------------------------------------------
 
-    def _look(self, question: Question) -> Deferred[Look]:
+    def _look(self, question: VerifierQuestion) -> Deferred[ProbeResult]:
         if question.version > VERSION:
             too_new = f"was asked by version {question.version} of the contract, and knows only {VERSION}"
-            return succeed(Look(fault="void", detail=too_new))
+            return succeed(ProbeResult(fault="void", detail=too_new))
 
-        def late() -> Look:
-            return Look(fault="void", detail="the probe did not end in time")
+        def late() -> ProbeResult:
+            return ProbeResult(fault="void", detail="the probe did not end in time")
 
-        def ended(result: Look | Failure) -> Look | Failure:
+        def ended(result: ProbeResult | Failure) -> ProbeResult | Failure:
             self.under_way -= 1
             return result
 
@@ -187,9 +196,9 @@ class Verifier(Resource):
         patience_s = min(limit_s + OVERRUN_S, question.deadline)
         return within(patience_s, look, self._clock, late).addBoth(ended)
 
-    def _answered(self, look: Look, question: Question, by: Secret) -> _Reply:
+    def _answered(self, look: ProbeResult, question: VerifierQuestion, by: Secret) -> _Reply:
         if look.fault == "timeout" and question.limit_s < question.full_s:
-            look = Look(ms=look.ms, fault="void", detail=f"the deadline left {question.limit_s:g} s")
+            look = ProbeResult(ms=look.ms, fault="void", detail=f"the deadline left {question.limit_s:g} s")
         body = encode(answer_of(look, question.id, self._name))
         headers = signature(by, answer_id(question.id), self._now(), body)
         return _Reply(200, body, "application/json", headers)

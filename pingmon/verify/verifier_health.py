@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from twisted.logger import Logger
 
 from pingmon.core.site.failures import ABOUT_THE_SITE
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 
 PASSING: Final = 3
 """Answers in a row that it cannot look now, from which that is trouble."""
@@ -32,7 +32,7 @@ log = Logger()
 class Heard(Struct, frozen=True):
     """What came of a question. `alive`: it was the verifier that said so, however little it says about the site."""
 
-    look: Look
+    look: ProbeResult
     alive: bool = False
 
 
@@ -110,7 +110,7 @@ def trouble(standings: Sequence[Standing], needed: int) -> str:
     return f"{some} of {len(standings)} verifiers {answer}, fewer than the quorum of {needed}: {why}"
 
 
-def _after(health: PeerHealth, look: Look) -> PeerHealth:
+def _after(health: PeerHealth, look: ProbeResult) -> PeerHealth:
     health = replace(health, asked=health.asked + 1)
     if look.counts:
         return replace(health, answered=health.answered + 1, last_ok=look.at)

@@ -19,7 +19,7 @@ from msgspec import Struct
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from pingmon.core.site.probe_result import ASKED, Look, Methods
+from pingmon.core.site.probe_result import ASKED, Methods, ProbeResult
 from pingmon.timing.bounded_wait import within
 from pingmon.verify.call import Caller, CallFailed, Reply
 from pingmon.verify.poll import Poll
@@ -29,8 +29,8 @@ from pingmon.wire.message.webhook import USER_AGENT
 from pingmon.wire.verifier import (
     BODY_MAX,
     REASONS,
-    Malformed,
-    Question,
+    BadVerifierMessage,
+    VerifierQuestion,
     answer_id,
     decode_answer,
     encode,
@@ -102,7 +102,7 @@ class Verifiers:
         if len(self._standings) < len(self.peers):
             raise ValueError("two verifiers have the same name")
 
-    def ask(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[tuple[Look, ...]]:
+    def ask(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[tuple[ProbeResult, ...]]:
         """What each of those asked saw of `url`, in the order of the configuration.
 
         Fires within `timeout_s` + `SLACK_S` and does not fail; earlier if those that have not answered can change
@@ -118,7 +118,7 @@ class Verifiers:
         def awaited(number: int, unanimous: bool) -> bool:
             return due[number] or (unanimous and not standings[number].trouble)
 
-        def left_out(number: int) -> Look:
+        def left_out(number: int) -> ProbeResult:
             standings[number].passed_over()
             return self._void(peers[number], "not waited for: what the others saw was enough")
 
@@ -134,20 +134,20 @@ class Verifiers:
 
     # --- one of them --------------------------------------------------------------------------------------------------
 
-    def _bounded(self, peer: Peer, url: str, timeout_s: float, methods: Methods) -> Deferred[Look]:
+    def _bounded(self, peer: Peer, url: str, timeout_s: float, methods: Methods) -> Deferred[ProbeResult]:
         question = question_of(self._new_id(), url, timeout_s, timeout_s + SLACK_S, methods)
 
         def late() -> Heard:
             return Heard(self._void(peer, f"no answer within {question.deadline:g} s"))
 
-        def count(heard: Heard) -> Look:
+        def count(heard: Heard) -> ProbeResult:
             self._standings[peer.name].heard(heard)
             return heard.look
 
         asking = Deferred.fromCoroutine(self._asked(peer, question))
         return within(question.deadline, asking, self._caller.reactor, late).addCallback(count)
 
-    async def _asked(self, peer: Peer, question: Question) -> Heard:
+    async def _asked(self, peer: Peer, question: VerifierQuestion) -> Heard:
         body = encode(question)
         headers = signature(peer.secrets[0], question.id, self._now(), body)
         headers |= {"content-type": b"application/json", "user-agent": USER_AGENT.encode()}
@@ -162,7 +162,7 @@ class Verifiers:
             self.log.failure("while asking the verifier {peer}", peer=peer.name)
             return Heard(self._void(peer, "could not be asked, by pingmon's own fault; its log says more"))
 
-    def _seen(self, peer: Peer, question: Question, reply: Reply) -> Heard:
+    def _seen(self, peer: Peer, question: VerifierQuestion, reply: Reply) -> Heard:
         """What the reply says, if it is this peer's answer to this question."""
         if reply.status != 200:
             if reply.status == 400 and question.version > 1:
@@ -173,14 +173,14 @@ class Verifiers:
             answer = decode_answer(reply.body)
         except Unauthorized as error:
             return Heard(self._void(peer, f"the answer is not to be trusted: {error}"))
-        except Malformed as error:
+        except BadVerifierMessage as error:
             return Heard(self._void(peer, f"the answer cannot be read: {error}"))
         if proof.id != answer_id(question.id) or answer.id != question.id:
             return Heard(self._void(peer, "answered another question"))
         return Heard(look_of(answer, peer.name, self._now()), alive=True)
 
-    def _void(self, peer: Peer, why: str) -> Look:
-        return Look(node=peer.name, at=self._now(), fault="void", detail=why)
+    def _void(self, peer: Peer, why: str) -> ProbeResult:
+        return ProbeResult(node=peer.name, at=self._now(), fault="void", detail=why)
 
 
 def chosen(peers: Sequence[Peer], count: int, turn: int) -> tuple[Peer, ...]:

@@ -17,23 +17,22 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from pingmon.core.partner.inquiry import COUNTED, Question
+from pingmon.core.partner.inquiry import COUNTED, PartnerQuestion
 from pingmon.core.partner.partner import (
     AUTO,
     MAX_SUPPRESSION_S,
     BadRule,
+    HostRule,
     Partner,
     PartnerChanges,
     PartnerSpec,
-    Rule,
     rule,
 )
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import applied
-from pingmon.wire.api.check_fields import Given, Invalid, judged
-from pingmon.wire.api.check_fields import Rule as Field
+from pingmon.wire.api.check_fields import FieldRule, Given, Invalid, judged
 from pingmon.wire.api.checks import seconds_text
-from pingmon.wire.message.webhook import USER_AGENT, Request, Unsendable, signature, target
+from pingmon.wire.message.webhook import USER_AGENT, OutgoingRequest, Unsendable, signature, target
 
 RULES_MAX: Final = 1000
 """Rules of one partner."""
@@ -45,13 +44,13 @@ _SECRET: Final = re.compile(r"whsec_([A-Za-z0-9+/]+={0,2})")
 # --- what is asked ------------------------------------------------------------------------------------------------
 
 
-def payload(question: Question) -> bytes:
+def payload(question: PartnerQuestion) -> bytes:
     """The webhook's body. `ts` is when the last check ended, in whole seconds; never when the webhook is sent."""
     ts, url, host = question.at // SECOND, _php_string(question.url), _php_string(question.host)
     return f'{{"ts":{ts},"url":{url},"code":{question.code},"host":{host},"type":"http"}}'.encode("ascii")
 
 
-def request(partner: Partner, question: Question, now: int) -> Request:
+def request(partner: Partner, question: PartnerQuestion, now: int) -> OutgoingRequest:
     """The request that asks `partner`, for an attempt at `now` (microseconds since the epoch). Raises `Unsendable`."""
     url, credentials = target(partner.spec.webhook)
     body = payload(question)
@@ -63,7 +62,7 @@ def request(partner: Partner, question: Question, now: int) -> Request:
     if credentials is not None:
         headers["Authorization"] = b"Basic " + b64encode(credentials)
     headers |= signature(tuple(filter(None, [partner.spec.secret])), question.id, now, body)
-    return Request("POST", url, tuple(headers.items()), body)
+    return OutgoingRequest("POST", url, tuple(headers.items()), body)
 
 
 def _php_string(text: str) -> str:
@@ -122,14 +121,14 @@ def _wrong_secret(secret: str) -> str | None:
     return None if fits else "is not whsec_ and then 24 to 64 bytes in base64"
 
 
-FIELDS: Final[dict[str, Field]] = {
-    "slug": Field(type="string", max_length=100, pattern="[a-z0-9_-]+", wrong=_wrong_slug),
-    "name": Field(type="string", max_length=100),
-    "webhook": Field(type="string", max_length=1000, wrong=_wrong_webhook),
-    "scope": Field(type="string", values=("site", "partner")),
-    "suppress_users": Field(type="boolean"),
-    "max_suppression": Field(type="integer", minimum=60, maximum=MAX_SUPPRESSION_S),
-    "secret": Field(type="string", wrong=_wrong_secret),
+FIELDS: Final[dict[str, FieldRule]] = {
+    "slug": FieldRule(type="string", max_length=100, pattern="[a-z0-9_-]+", wrong=_wrong_slug),
+    "name": FieldRule(type="string", max_length=100),
+    "webhook": FieldRule(type="string", max_length=1000, wrong=_wrong_webhook),
+    "scope": FieldRule(type="string", values=("site", "partner")),
+    "suppress_users": FieldRule(type="boolean"),
+    "max_suppression": FieldRule(type="integer", minimum=60, maximum=MAX_SUPPRESSION_S),
+    "secret": FieldRule(type="string", wrong=_wrong_secret),
 }
 """Judged in this order, then `rules`; only the first error is told."""
 
@@ -161,12 +160,12 @@ def changes(partner: Partner, given: Given, others: Iterable[Partner]) -> Partne
     return found
 
 
-def _rules(value: object) -> tuple[Rule, ...]:
+def _rules(value: object) -> tuple[HostRule, ...]:
     if not isinstance(value, list):
         raise _error("rules is not an array")
     if len(value) > RULES_MAX:
         raise _error("rules has too many items")
-    found: dict[Rule, None] = {}
+    found: dict[HostRule, None] = {}
     for number, item in enumerate(value, 1):
         if not isinstance(item, dict):
             raise _error(f"item {number} of rules is not an object")

@@ -39,7 +39,7 @@ _line: Final = re.compile(
 ).fullmatch
 
 
-class Malformed(ValueError):
+class BadProxyHeader(ValueError):
     """These bytes do not begin with a PROXY header."""
 
 
@@ -52,25 +52,25 @@ class Header(Struct, frozen=True):
 
 
 def proxy_header(came: bytes) -> Header | None:
-    """The header that `came` begins with; None if it is not whole yet. Raises `Malformed`."""
+    """The header that `came` begins with; None if it is not whole yet. Raises `BadProxyHeader`."""
     if came.startswith(b"PROXY "):
         return _version_1(came)
     if came.startswith(SIGNATURE):
         return _version_2(came)
     if SIGNATURE.startswith(came) or b"PROXY ".startswith(came):
         return None
-    raise Malformed
+    raise BadProxyHeader
 
 
 def _version_1(came: bytes) -> Header | None:
     end = came.find(b"\n", 0, LINE_MAX) + 1
     if not end:
         if len(came) >= LINE_MAX:
-            raise Malformed
+            raise BadProxyHeader
         return None
     found = _line(came[:end])
     if found is None:
-        raise Malformed
+        raise BadProxyHeader
     unknown, family, source, destination, source_port, destination_port = found.groups()
     if unknown:
         return Header(end)
@@ -82,7 +82,7 @@ def _endpoint(kind: type[IPv4Address | IPv6Address], address: bytes, port: bytes
     try:
         return _named(kind(address.decode("ascii")), int(port))
     except AddressValueError:
-        raise Malformed from None
+        raise BadProxyHeader from None
 
 
 def _version_2(came: bytes) -> Header | None:
@@ -92,9 +92,9 @@ def _version_2(came: bytes) -> Header | None:
     width, size = _TCP.get(transport, 0), _FIXED + length
     least = 2 * width + 4 if width else _OTHERS.get(transport)
     if command not in (_LOCAL, _PROXY) or size > SIZE_MAX:
-        raise Malformed
+        raise BadProxyHeader
     if command == _PROXY and (least is None or length < least):
-        raise Malformed
+        raise BadProxyHeader
     if len(came) < size:
         return None
     if command == _LOCAL or not width:
@@ -112,6 +112,6 @@ def _version_2(came: bytes) -> Header | None:
 def _named(address: IPv4Address | IPv6Address, port: int) -> Endpoint:
     """Addresses have one spelling each; an IPv4 address that came as IPv6 is written as IPv4."""
     if port > 0xFFFF:
-        raise Malformed
+        raise BadProxyHeader
     mapped = getattr(address, "ipv4_mapped", None)
     return str(address if mapped is None else mapped), port

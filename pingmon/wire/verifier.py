@@ -38,7 +38,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct, field
 
-from pingmon.core.site.probe_result import Fault, Look, Method, Methods, methods
+from pingmon.core.site.probe_result import Fault, Method, Methods, ProbeResult, methods
 from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED
 
 BODY_MAX: Final = 8192
@@ -63,11 +63,11 @@ _NOT_IN_URLS: Final = re.compile(r"[\x00-\x20\x7f]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 
 
-class Malformed(ValueError):
+class BadVerifierMessage(ValueError):
     """A message that cannot be read. The text says what is wrong with it."""
 
 
-class Question(Struct, frozen=True, omit_defaults=True, gc=False):
+class VerifierQuestion(Struct, frozen=True, omit_defaults=True, gc=False):
     """Is this site well, seen from where you are?"""
 
     id: Id
@@ -94,7 +94,7 @@ class Question(Struct, frozen=True, omit_defaults=True, gc=False):
         return min(max(self.timeout, TIMEOUT_S[0]), TIMEOUT_S[1])
 
 
-class Answer(Struct, frozen=True, omit_defaults=True, gc=False):
+class VerifierAnswer(Struct, frozen=True, omit_defaults=True, gc=False):
     """What was seen."""
 
     id: Id
@@ -107,51 +107,51 @@ class Answer(Struct, frozen=True, omit_defaults=True, gc=False):
     version: Annotated[int, Meta(ge=1)] = 1
 
 
-def question_of(id: str, url: str, timeout_s: float, deadline_s: float, asked: Methods) -> Question:
+def question_of(id: str, url: str, timeout_s: float, deadline_s: float, asked: Methods) -> VerifierQuestion:
     """The question to ask; with no field that older verifiers do not know, unless they must."""
     method, head_only = asked[0], asked == ("HEAD",)
-    return Question(id, url, timeout_s, deadline_s, head_only, method, 1 if method == "HEAD" else 2)
+    return VerifierQuestion(id, url, timeout_s, deadline_s, head_only, method, 1 if method == "HEAD" else 2)
 
 
-def encode(message: Question | Answer) -> bytes:
+def encode(message: VerifierQuestion | VerifierAnswer) -> bytes:
     """The JSON of `message`."""
     return msgspec.json.encode(message)
 
 
-def decode_question(body: bytes) -> Question:
-    """The question in `body`. Raises `Malformed`."""
-    question = _decoded(body, Question)
+def decode_question(body: bytes) -> VerifierQuestion:
+    """The question in `body`. Raises `BadVerifierMessage`."""
+    question = _decoded(body, VerifierQuestion)
     problem = _problem_with(question.url)
     if problem:
-        raise Malformed(f"url: {problem}")
+        raise BadVerifierMessage(f"url: {problem}")
     return question
 
 
-def decode_answer(body: bytes) -> Answer:
-    """The answer in `body`. Raises `Malformed`, also for one that contradicts itself."""
-    answer = _decoded(body, Answer)
+def decode_answer(body: bytes) -> VerifierAnswer:
+    """The answer in `body`. Raises `BadVerifierMessage`, also for one that contradicts itself."""
+    answer = _decoded(body, VerifierAnswer)
     if answer.address:
         try:
             ip_address(answer.address)
         except ValueError:
-            raise Malformed("address: neither IPv4 nor IPv6") from None
+            raise BadVerifierMessage("address: neither IPv4 nor IPv6") from None
     if (answer.class_ == "ok") != (200 <= answer.code < 300):
-        raise Malformed(f"class: {answer.class_}, but the code is {answer.code}")
+        raise BadVerifierMessage(f"class: {answer.class_}, but the code is {answer.code}")
     if answer.class_ == "status" and answer.code == 0:
-        raise Malformed("class: status, but there is no code")
+        raise BadVerifierMessage("class: status, but there is no code")
     return answer
 
 
-def answer_of(look: Look, id: str, node: str) -> Answer:
+def answer_of(look: ProbeResult, id: str, node: str) -> VerifierAnswer:
     """The answer of the verifier `node` to the question `id`."""
     kind: Class = look.fault or "ok"
-    return Answer(id, look.code, kind, look.ms, look.address, node, _words(look.detail), VERSION)
+    return VerifierAnswer(id, look.code, kind, look.ms, look.address, node, _words(look.detail), VERSION)
 
 
-def look_of(answer: Answer, node: str, at: int) -> Look:
+def look_of(answer: VerifierAnswer, node: str, at: int) -> ProbeResult:
     """What the verifier that the configuration calls `node` saw; `at`: when that was known here, microseconds."""
     fault: Fault = "" if answer.class_ == "ok" else answer.class_
-    return Look(node, at, answer.code, fault, answer.ms, answer.address, _words(answer.detail))
+    return ProbeResult(node, at, answer.code, fault, answer.ms, answer.address, _words(answer.detail))
 
 
 def answer_id(id: str) -> str:
@@ -161,11 +161,11 @@ def answer_id(id: str) -> str:
 
 def _decoded(body: bytes, kind: type[_Message]) -> _Message:
     if len(body) > BODY_MAX:
-        raise Malformed(f"more than {BODY_MAX} bytes")
+        raise BadVerifierMessage(f"more than {BODY_MAX} bytes")
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(_words(str(error))) from error
+        raise BadVerifierMessage(_words(str(error))) from error
 
 
 def _problem_with(url: str) -> str:

@@ -18,7 +18,7 @@ from pingmon.api.api import Api, ApiSettings, History, Probes
 from pingmon.api.call import Tests
 from pingmon.api.credentials import key_created, new_key
 from pingmon.core.check.check import Check
-from pingmon.core.site.probe_result import Fault, Look
+from pingmon.core.site.probe_result import Fault, ProbeResult
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import DAEMON, Event, PingReceived, ProjectCreated, Signal, SiteProbed
 from pingmon.core.world.parts import Outcome
@@ -135,10 +135,10 @@ class House:
         assert reply.status == 201, reply.raw
         return str(reply.json["uuid"])
 
-    def look(self, fault: Fault = "", code: int = 200, node: str = "", **more: Any) -> Look:
-        return Look(node, self.now, code, fault, **more)
+    def look(self, fault: Fault = "", code: int = 200, node: str = "", **more: Any) -> ProbeResult:
+        return ProbeResult(node, self.now, code, fault, **more)
 
-    def probed(self, id: str, *looks: Look, asked: int = 0, quorum: int = 0) -> None:
+    def probed(self, id: str, *looks: ProbeResult, asked: int = 0, quorum: int = 0) -> None:
         self.submit(id, SiteProbed(looks, asked, quorum))
 
     def outage(self, id: str, down_s: int = 60) -> None:

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred, succeed
 from pingmon.api.api import ApiSettings
 from pingmon.core.address_policy import allowing
 from pingmon.core.notify.notification import Attempted
-from pingmon.core.partner.inquiry import Answer
+from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import (
     ChannelChanged,
@@ -544,7 +544,9 @@ def test_an_outage_that_is_told_late_is_told_under_the_flip_that_it_is_about() -
         house.time += 10
     inquiry = house.monitor.world.sites[site].inquiry
     assert inquiry is not None
-    house.submit(site, PartnerAnswered(inquiry.question.id, partner, Answer("until", house.now + 60 * SECOND), 5))
+    house.submit(
+        site, PartnerAnswered(inquiry.question.id, partner, PartnerAnswer("until", house.now + 60 * SECOND), 5)
+    )
     house.time += 61
     house.delete(f"/api/v3/partners/{partner}", house.operator)
     house.probed(site, house.look("status", 503))

@@ -8,7 +8,7 @@ import pytest
 
 from pingmon.api import site_history as history
 from pingmon.api.call import PAGE_MAX
-from pingmon.core.partner.inquiry import Answer
+from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import Hour, PartnerAnswered, SitePaused, SiteProbed, SiteResumed
 from tests.api.api_house import START, House
@@ -178,7 +178,7 @@ def today(house: House, path: str) -> dict[str, Any]:
 
 
 def until(house: House, id: str, partner: str, seconds: int, *, question: str = "q") -> None:
-    answer = Answer("until", house.now + seconds * SECOND)
+    answer = PartnerAnswer("until", house.now + seconds * SECOND)
     house.submit(id, PartnerAnswered(question, partner, answer, 5))
 
 

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, fail
 
 from pingmon.api.api import ApiSettings
 from pingmon.core.partner.partner import Attribution
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.world.events import PartnerDeleted, SiteChanged, SiteChanges, SiteDeleted, SiteHostSeen, SiteResumed
 from pingmon.journal import JournalUnavailable
 from tests.api.api_house import OTHER_PROJECT, House
@@ -25,21 +25,21 @@ class Prober:
     house: House
 
     def __init__(self) -> None:
-        self.newest: dict[str, Look] = {}
+        self.newest: dict[str, ProbeResult] = {}
         self.failure: Exception | None = None
         self.meanwhile: Any = None
 
     def refusal(self, url: str) -> str | None:
         return "address 10.0.0.1 is private" if "10.0.0.1" in url else None
 
-    def latest(self, site: str) -> Look | None:
+    def latest(self, site: str) -> ProbeResult | None:
         return self.newest.get(site)
 
-    def probe(self, site: str) -> Deferred[Look]:
+    def probe(self, site: str) -> Deferred[ProbeResult]:
         if self.failure is not None:
             return fail(self.failure)
         look = self.newest[site] = self.house.look(ms=21)
-        done: Deferred[Look] = Deferred()
+        done: Deferred[ProbeResult] = Deferred()
         self.house.probed(site, look)
         if self.meanwhile is not None:
             self.meanwhile(site)

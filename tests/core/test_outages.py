@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.core.partner.inquiry import Answer, AnswerKind
-from pingmon.core.partner.partner import Attribution, PartnerChanges, Rule
+from pingmon.core.partner.inquiry import AnswerKind, PartnerAnswer
+from pingmon.core.partner.partner import Attribution, HostRule, PartnerChanges
 from pingmon.core.site.escalation import silent_until
 from pingmon.core.site.probe_schedule import next_probe
-from pingmon.core.site.site import Silence
+from pingmon.core.site.site import PartnerSilence
 from pingmon.core.units import SECOND
 from pingmon.core.world import events as e
 from tests.core.worlds import H1, H2, HOUR, MINUTE, S1, S2, T0, A, B, Log, bad, good, two_sites
@@ -127,7 +127,7 @@ def test_a_recovery_in_silence_is_told_to_nobody_and_the_silence_stays(hosted: L
     hosted.fails()
     hosted.recovers()
     assert (hosted.asked, hosted.news()) == ([], [])
-    assert hosted.world.sites[S1].silence == Silence(A, T)
+    assert hosted.world.sites[S1].silence == PartnerSilence(A, T)
 
 
 def test_users_who_know_of_an_outage_are_told_of_the_recovery_also_in_silence(hosted: Log) -> None:
@@ -136,7 +136,7 @@ def test_users_who_know_of_an_outage_are_told_of_the_recovery_also_in_silence(ho
     question = hosted.world.sites[S1].inquiry
     assert question is not None
     hosted.answer("no answer")
-    hosted.add(S1, e.PartnerAnswered(question.question.id, A, Answer("until", T), 9))
+    hosted.add(S1, e.PartnerAnswered(question.question.id, A, PartnerAnswer("until", T), 9))
     assert hosted.news() == ["down"]
     hosted.recovers()
     assert (hosted.asked, hosted.news()) == ([], ["up"])
@@ -155,7 +155,7 @@ def test_a_recovery_after_silence_is_asked_about_and_users_who_never_knew_are_no
 
 def test_a_partner_that_was_not_asked_about_an_outage_is_not_asked_about_its_end(log: Log) -> None:
     """Its host was found while it was down; the users, who know, are told at once."""
-    rules = (Rule("cname", "hosts.example"),)
+    rules = (HostRule("cname", "hosts.example"),)
     log.partner(rules=rules)
     log.site(host="auto")
     log.fails()
@@ -525,7 +525,7 @@ def test_of_two_instants_the_newest_holds_whether_longer_or_shorter(log: Log, sc
     first = log.world.sites[S1].inquiry
     assert first is not None
     log.until(T)
-    log.add(S1, e.PartnerAnswered(first.question.id, A, Answer("until", later), 5))
+    log.add(S1, e.PartnerAnswered(first.question.id, A, PartnerAnswer("until", later), 5))
     it = log.world.sites[S1]
-    assert (it.silence == Silence(A, later)) is (scope == "site")
+    assert (it.silence == PartnerSilence(A, later)) is (scope == "site")
     assert (log.world.partners[A].silent_until == later) is (scope == "partner")

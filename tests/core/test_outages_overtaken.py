@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pingmon.core.partner.inquiry import Answer
+from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution
-from pingmon.core.site.probe_result import Look
-from pingmon.core.site.site import Silence
+from pingmon.core.site.probe_result import ProbeResult
+from pingmon.core.site.site import PartnerSilence
 from pingmon.core.world import events as e
 from tests.core.worlds import H1, H2, HOUR, MINUTE, S1, S2, T0, URL, A, B, Log, Saves, bad, good, two_sites
 
@@ -41,7 +41,7 @@ def test_an_answer_to_an_overtaken_question_tells_nobody_and_answers_nothing(hos
     first = hosted.world.sites[S1].inquiry
     assert first is not None
     hosted.recovers()
-    late = e.PartnerAnswered(first.question.id, A, Answer("ok"), 5)
+    late = e.PartnerAnswered(first.question.id, A, PartnerAnswer("ok"), 5)
     assert hosted.add(S1, late).channels == ()
     assert (hosted.asked, hosted.news()) == ([("a", 200)], [])
 
@@ -57,7 +57,7 @@ def test_a_question_is_the_same_after_a_crash(hosted: Log) -> None:
     assert inquiry is not None
     assert restored.sites[S1].inquiry == inquiry
     for _ in range(2):
-        hosted.add(S1, e.PartnerAnswered(inquiry.question.id, A, Answer("ok"), 5))
+        hosted.add(S1, e.PartnerAnswered(inquiry.question.id, A, PartnerAnswer("ok"), 5))
     assert hosted.news() == ["down"]
 
 
@@ -71,7 +71,7 @@ def test_users_do_not_wait_for_a_partner_that_was_deleted(hosted: Log) -> None:
     assert inquiry is not None
     assert hosted.add(A, e.PartnerDeleted()).channels == (H1,)
     assert (hosted.asked, hosted.news()) == ([("b", 503)], ["down"])
-    hosted.add(S1, e.PartnerAnswered(inquiry.question.id, A, Answer("until", T), 5))
+    hosted.add(S1, e.PartnerAnswered(inquiry.question.id, A, PartnerAnswer("until", T), 5))
     assert hosted.world.sites[S1].silence is None
     hosted.recovers(S1)
     assert hosted.news() == ["up"]
@@ -85,7 +85,7 @@ def test_an_answer_about_a_site_that_was_deleted_is_counted_and_may_silence_the_
     assert inquiry is not None
     log.add(S1, e.SiteDeleted())
     assert log.asked == []
-    assert log.add(S1, e.PartnerAnswered(inquiry.question.id, A, Answer("until", T), 5)).result == "unknown"
+    assert log.add(S1, e.PartnerAnswered(inquiry.question.id, A, PartnerAnswer("until", T), 5)).result == "unknown"
     assert (log.world.partners[A].answers, log.world.partners[A].silent_until) == ({"until": 1}, T)
 
 
@@ -96,7 +96,7 @@ def test_a_pause_calls_the_question_about_an_outage_off(hosted: Log) -> None:
     assert inquiry is not None
     hosted.add(S1, e.SitePaused())
     assert hosted.asked == []
-    hosted.add(S1, e.PartnerAnswered(inquiry.question.id, A, Answer("ok"), 5))
+    hosted.add(S1, e.PartnerAnswered(inquiry.question.id, A, PartnerAnswer("ok"), 5))
     hosted.add(S1, e.SiteResumed())
     hosted.probe(S1, good())
     assert (hosted.asked, hosted.news()) == ([], [])
@@ -153,7 +153,7 @@ def test_a_down_that_was_not_delivered_is_told_by_the_up(log: Log) -> None:
 
 
 @pytest.mark.parametrize("looks", [(good(),), (bad(), good())], ids=["well at once", "suspect first"])
-def test_a_down_from_before_a_pause_is_void_once_the_site_is_up(log: Log, looks: tuple[Look, ...]) -> None:
+def test_a_down_from_before_a_pause_is_void_once_the_site_is_up(log: Log, looks: tuple[ProbeResult, ...]) -> None:
     """It would be an alert that is never closed."""
     log.site()
     log.fails()
@@ -220,7 +220,7 @@ def test_a_set_clock_moves_sites_and_messages_but_neither_silences_nor_questions
     assert after.inquiry is not None
     assert after.inquiry.question == before.inquiry.question
     assert after.inquiry.flip.at == T0 - HOUR
-    assert after.silence == before.silence == Silence(A, T)
+    assert after.silence == before.silence == PartnerSilence(A, T)
 
 
 def test_a_site_under_a_new_address_has_to_be_looked_at_anew(hosted: Log) -> None:
@@ -260,7 +260,7 @@ def test_a_change_of_anything_but_the_address_leaves_the_partner_its_question(ho
     hosted.until(T)
     hosted.add(S1, e.SiteChanged(e.SiteChanges(interval=60)))
     it = hosted.world.sites[S1]
-    assert (it.silence, it.partner_told, it.word is None, it.moved) == (Silence(A, T), A, False, 0)
+    assert (it.silence, it.partner_told, it.word is None, it.moved) == (PartnerSilence(A, T), A, False, 0)
 
 
 def test_an_outage_whose_question_is_called_off_by_a_new_address_is_told_if_that_is_down_too(hosted: Log) -> None:
@@ -323,10 +323,10 @@ def test_an_answer_about_an_address_that_the_site_has_left_is_counted_and_no_mor
     first = hosted.world.sites[S1].inquiry
     assert first is not None
     hosted.add(S1, e.SiteChanged(e.SiteChanges(url="http://other.example/")))
-    late = e.PartnerAnswered(first.question.id, A, Answer("until", T), 5)
+    late = e.PartnerAnswered(first.question.id, A, PartnerAnswer("until", T), 5)
     assert hosted.add(S1, late).site == hosted.world.sites[S1]
     it = hosted.world.sites[S1]
     assert (it.silence, it.word, hosted.world.partners[A].answers) == (None, None, {"until": 1})
     hosted.fails()
     hosted.until(T)
-    assert hosted.world.sites[S1].silence == Silence(A, T)
+    assert hosted.world.sites[S1].silence == PartnerSilence(A, T)

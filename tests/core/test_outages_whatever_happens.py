@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from pingmon.core.partner.inquiry import Answer
+from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Partner, PartnerChanges, PartnerSpec
 from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND
@@ -150,7 +150,9 @@ class Town:
         """Answer one of the last questions, whether it still matters or not."""
         if self.questions:
             site, question, partner = self.questions[-1 - which % min(3, len(self.questions))]
-            answer = Answer("ok") if until is None else Answer("until", self.log.now + until, shared=shared)
+            answer = (
+                PartnerAnswer("ok") if until is None else PartnerAnswer("until", self.log.now + until, shared=shared)
+            )
             self.add(site, e.PartnerAnswered(question, partner, answer, 1))
 
     def deliver(self, channel: str, what: str) -> None:
@@ -171,7 +173,7 @@ class Town:
             for id in list(self.log.world.inquiring):
                 inquiry = self.log.world.sites[id].inquiry
                 assert inquiry is not None
-                self.add(id, e.PartnerAnswered(inquiry.question.id, inquiry.partner, Answer("ok"), 1))
+                self.add(id, e.PartnerAnswered(inquiry.question.id, inquiry.partner, PartnerAnswer("ok"), 1))
             self.log.now = max([self.log.now, *self.users.silences.values()])
             for id, site in list(self.log.world.sites.items()):
                 if site.status == "down" and site.inquiry is None:

@@ -6,9 +6,9 @@ from typing import Any
 
 from pingmon.core.check.check import Check
 from pingmon.core.notify.notification import Notification
-from pingmon.core.partner.inquiry import Answer, AnswerKind
+from pingmon.core.partner.inquiry import AnswerKind, PartnerAnswer
 from pingmon.core.partner.partner import Partner, PartnerSpec
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND
 from pingmon.core.world import events as e
@@ -96,7 +96,7 @@ class Log:
         assert outcome.partner is not None
         return outcome.partner
 
-    def probe(self, id: str, *looks: Look, asked: int = 0) -> Outcome:
+    def probe(self, id: str, *looks: ProbeResult, asked: int = 0) -> Outcome:
         return self.add(id, e.SiteProbed(looks, asked, 2 if asked else 0, place="unsure" if asked else ""))
 
     def fails(self, id: str = S1) -> Outcome:
@@ -115,7 +115,7 @@ class Log:
         """The partner answers what it is asked about the site."""
         inquiry = self.world.sites[id].inquiry
         assert inquiry is not None
-        answer = Answer(kind, until, shared=shared)
+        answer = PartnerAnswer(kind, until, shared=shared)
         return self.add(id, e.PartnerAnswered(inquiry.question.id, inquiry.partner, answer, 5))
 
     def until(self, until: int, id: str = S1) -> Outcome:

@@ -11,7 +11,7 @@ import pytest
 from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import Audience, Delivery
 from pingmon.core.partner.partner import Attribution
-from pingmon.core.site.site import Silence
+from pingmon.core.site.site import PartnerSilence
 from pingmon.core.world.events import KINDS
 from pingmon.core.world.fold import fold
 from pingmon.core.world.parts import Block
@@ -124,7 +124,7 @@ def test_the_sites_of_format_1_are_told_of_as_they_were(tmp_path: Path, from_sna
     assert world.partners[PARTNER].answers == {"until": 1, "quoted": 1, "clamped": 1, "no answer": 1}
     shop = world.sites[SITE]
     assert (shop.status, shop.told, world.sites[PAUSED].status) == ("up", True, "new")
-    assert shop.silence == Silence(PARTNER, BEGIN + 1_000_000_000)
+    assert shop.silence == PartnerSilence(PARTNER, BEGIN + 1_000_000_000)
     assert shop.hosting.found == Attribution("example", "cname", "hosts.example", "shop.hosts.example")
     assert shop.inquiry is not None
     assert (shop.inquiry.question.id, shop.inquiry.question.code) == (f"{SITE}_23", 204)

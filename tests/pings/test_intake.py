@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pingmon.core.world.events import CheckChanged, CheckCreated, CheckDeleted, CheckSpec, Entry, NewCheck, SpecChanges
+from pingmon.core.world.events import CheckChanged, CheckChanges, CheckCreated, CheckDeleted, CheckSpec, Entry, NewCheck
 from pingmon.core.world.parts import Outcome
 from pingmon.pings.intake import PingSettings
 from tests.door.door_house import CALLER, CHECK, KEY, PROJECT, RID, TEXT, UNKNOWN, House
@@ -139,7 +139,7 @@ def test_methods_that_are_pings(method: str) -> None:
     with House() as house:
         assert house.ask(BY_ID + "/fail", method, b"all is lost").status == 200
         assert (house.last.method, house.last.signal, house.entries[-1].payload) == (method, "fail", b"all is lost")
-        house.submit(CHECK, CheckChanged(SpecChanges(methods="POST")))
+        house.submit(CHECK, CheckChanged(CheckChanges(methods="POST")))
         assert house.ask(BY_ID, method).status == 200
         assert house.last.signal == ("success" if method == "POST" else "ign")
 
@@ -210,10 +210,10 @@ def test_who_called() -> None:
 def test_meaning() -> None:
     """Methods and keyword filters decide what a ping means before it is recorded; ignored ones are answered 200."""
     with House() as house:
-        house.submit(CHECK, CheckChanged(SpecChanges(methods="POST")))
+        house.submit(CHECK, CheckChanged(CheckChanges(methods="POST")))
         assert house.ask(BY_ID).status == 200
         assert house.last.signal == "ign"
-        filters = SpecChanges(methods="", filter_http_body=True, failure_kw="ERROR", filter_default_fail=False)
+        filters = CheckChanges(methods="", filter_http_body=True, failure_kw="ERROR", filter_default_fail=False)
         house.submit(CHECK, CheckChanged(filters))
         house.ask(BY_ID, "POST", b"\xff an ERROR occurred")
         assert (house.last.signal, house.last.left_out) == ("fail", 19)

@@ -19,7 +19,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from pingmon.core.address_policy import allowing
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.units import SECOND
 from pingmon.dns.resolver import Resolver
 from pingmon.outgoing.tls_trust import Trust
@@ -124,17 +124,17 @@ class Watched:
         self.prober = Prober(
             self.net, resolver, allowing(["192.0.2.0/24", "2001:db8::/32"]), Trust(), now=self.now, **limits
         )
-        self.seen: dict[str, list[tuple[float, Look]]] = {site: [] for site in sites}
+        self.seen: dict[str, list[tuple[float, ProbeResult]]] = {site: [] for site in sites}
 
     def now(self) -> int:
         return round(self.net.seconds() * SECOND)
 
-    def look(self, site: str, **more: Any) -> Deferred[Look]:
+    def look(self, site: str, **more: Any) -> Deferred[ProbeResult]:
         """A look at this site, now."""
         began_s = self.net.seconds()
         looking = self.prober.look(more.pop("url", f"http://{site}/"), more.pop("timeout_s", self.timeout_s))
 
-        def keep(look: Look) -> Look:
+        def keep(look: ProbeResult) -> ProbeResult:
             self.seen[site].append((began_s, look))
             return look
 

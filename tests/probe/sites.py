@@ -13,7 +13,7 @@ from twisted.internet.ssl import CertificateOptions, PrivateCertificate
 from twisted.internet.task import Clock, deferLater
 
 from pingmon.core.address_policy import allowing
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.dns.resolver import Resolver
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.probe.prober import Prober
@@ -150,6 +150,6 @@ async def advanced_until(running: Timers, condition: Callable[[], object] | Sequ
     await until(there)
 
 
-def gist(look: Look) -> tuple[int, str, str]:
+def gist(look: ProbeResult) -> tuple[int, str, str]:
     """What matters of a look."""
     return look.code, look.fault, look.detail

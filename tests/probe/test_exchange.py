@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import pytest_twisted
 
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from tests.probe.sites import OK, Site, Timers, Visitor, advanced_until, answer, gist, prober, to
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
-async def seen(site: Site, **more: Any) -> Look:
+async def seen(site: Site, **more: Any) -> ProbeResult:
     """What a prober sees of the site."""
     return await prober().look(f"http://127.0.0.1:{await site.listen()}/", 5.0, **more)
 
@@ -59,9 +59,9 @@ class Silent:
         await advanced_until(self.running, self.heads)
         return looking
 
-    async def over(self, looking: Any) -> Look:
+    async def over(self, looking: Any) -> ProbeResult:
         await advanced_until(self.running, lambda: looking.called)
-        found: Look = await looking
+        found: ProbeResult = await looking
         return found
 
 

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.names import dns
 
 from pingmon.core.site.failures import TABLE
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.outgoing.tls_trust import FAULTS
 from pingmon.probe.prober import Prober
 from pingmon.testing import result
@@ -37,25 +37,25 @@ class World:
     names: Names
     authority: Authority
 
-    async def named(self, name: str = "h.example", timeout_s: float = 5.0, **more: Any) -> Look:
+    async def named(self, name: str = "h.example", timeout_s: float = 5.0, **more: Any) -> ProbeResult:
         """A look at a site under that name."""
         return await prober(servers=[self.names.listen()], **more).look(f"http://{name}/", timeout_s)
 
-    async def answered(self, reply: Reply) -> Look:
+    async def answered(self, reply: Reply) -> ProbeResult:
         """A look at a server that answers so, or does so."""
         self.site.reply = reply
         return await prober().look(f"http://127.0.0.1:{await self.site.listen()}/", 5.0)
 
-    async def over_tls(self, port: int, roots: Any = None, host: str = "h.example") -> Look:
+    async def over_tls(self, port: int, roots: Any = None, host: str = "h.example") -> ProbeResult:
         """A look at a server for TLS."""
         looker = prober(hosts={host: ["127.0.0.1"]}, roots=self.authority.roots if roots is None else roots)
         return await looker.look(f"https://{host}:{port}/", 5.0)
 
-    async def issued(self, by: Authority | None = None, **more: Any) -> Look:
+    async def issued(self, by: Authority | None = None, **more: Any) -> ProbeResult:
         """A look at a server with this certificate."""
         return await self.over_tls(self.site.listen_tls((by or self.authority).issue("h.example", **more)))
 
-    async def greeted(self, data: bytes) -> Look:
+    async def greeted(self, data: bytes) -> ProbeResult:
         """A look at a server that says this to whoever wants TLS."""
 
         def say(visitor: Visitor) -> None:
@@ -70,7 +70,7 @@ def alert(number: int) -> bytes:
     return b"\x15\x03\x03\x00\x02\x02" + bytes([number])
 
 
-def net(*addresses: str, errors: dict[str, int] | None = None, dark: bool = False, **limits: Any) -> Look:
+def net(*addresses: str, errors: dict[str, int] | None = None, dark: bool = False, **limits: Any) -> ProbeResult:
     """A look at a site at these addresses, of a network where nothing else is."""
     watched = Watched({"h.example": addresses}, **limits)
     watched.net.errors = errors or {}
@@ -83,34 +83,34 @@ def net(*addresses: str, errors: dict[str, int] | None = None, dark: bool = Fals
 # --- dns ----------------------------------------------------------------------------------------------------------
 
 
-async def chained(world: World, *names: str) -> Look:
+async def chained(world: World, *names: str) -> ProbeResult:
     for name, leads_to in zip(("h.example", *names), names, strict=False):
         world.names.add(name, "CNAME", leads_to)
     world.names.add("n39.example", "A", "127.0.0.1")
     return await world.named()
 
 
-async def dangling(world: World) -> Look:
+async def dangling(world: World) -> ProbeResult:
     world.names.add("h.example", "CNAME", "gone.example")
     return await world.named()
 
 
-async def no_address(world: World) -> Look:
+async def no_address(world: World) -> ProbeResult:
     world.names.add("h.example", "TXT", "x")
     return await world.named()
 
 
-async def failing(world: World, code: int) -> Look:
+async def failing(world: World, code: int) -> ProbeResult:
     world.names.codes["h.example"] = code
     return await world.named()
 
 
-async def leading(world: World, address: str) -> Look:
+async def leading(world: World, address: str) -> ProbeResult:
     world.names.add("h.example", "A", address)
     return await world.named()
 
 
-async def dns_silent(world: World) -> Look:
+async def dns_silent(world: World) -> ProbeResult:
     world.names.silent = {"h.example"}
     running = Timers()
     looking = prober(servers=[world.names.listen()], running=running).look("http://h.example/", 1.0)
@@ -123,7 +123,7 @@ async def dns_silent(world: World) -> Look:
 # --- tls ----------------------------------------------------------------------------------------------------------
 
 
-async def weak_key(world: World) -> Look:
+async def weak_key(world: World) -> ProbeResult:
     """With a server that has nothing against it."""
     issued, context = world.authority.issue("h.example", weak=True), Context(TLS_METHOD)
     context.set_cipher_list(b"ALL:@SECLEVEL=0")
@@ -134,25 +134,25 @@ async def weak_key(world: World) -> Look:
     return await world.over_tls(world.site._added(port))
 
 
-async def unknown_root(world: World) -> Look:
+async def unknown_root(world: World) -> ProbeResult:
     """Its intermediate is there, and leads nowhere."""
     below = Authority(Authority())
     port = world.site.listen_tls(below.issue("h.example"), extraCertChain=[below.loaded.original])
     return await world.over_tls(port)
 
 
-async def false_intermediate(world: World) -> Look:
+async def false_intermediate(world: World) -> ProbeResult:
     below = Authority(world.authority, genuine=False)
     port = world.site.listen_tls(below.issue("h.example"), extraCertChain=[below.loaded.original])
     return await world.over_tls(port)
 
 
-async def client_certificate(world: World) -> Look:
+async def client_certificate(world: World) -> ProbeResult:
     issued = world.authority.issue("h.example")
     return await world.over_tls(world.site.listen_tls(issued, verify=True, caCerts=[world.authority.loaded.original]))
 
 
-async def closed_in_handshake(world: World) -> Look:
+async def closed_in_handshake(world: World) -> ProbeResult:
     world.site.greet = Visitor.close
     return await world.over_tls(await world.site.listen())
 
@@ -164,13 +164,13 @@ OLD_SERVER = b"\x16\x03\x01\x00\x2a\x02\x00\x00\x26\x03\x01" + bytes(32) + b"\x0
 # --- the rest -----------------------------------------------------------------------------------------------------
 
 
-async def refused(world: World) -> Look:
+async def refused(world: World) -> ProbeResult:
     port = await world.site.listen()
     await world.site.close()
     return await prober().look(f"http://127.0.0.1:{port}/", 5.0)
 
 
-async def cut_off(world: World) -> Look:
+async def cut_off(world: World) -> ProbeResult:
     def half(visitor: Visitor) -> None:
         visitor.write(b"HTTP/1.1 200 OK")
         visitor.close()
@@ -178,7 +178,7 @@ async def cut_off(world: World) -> Look:
     return await world.answered(half)
 
 
-async def timed_out(world: World) -> Look:
+async def timed_out(world: World) -> ProbeResult:
     running, visitors = Timers(), list[Visitor]()
     world.site.reply = visitors.append
     looking = prober(running=running).look(f"http://127.0.0.1:{await world.site.listen()}/", 3.0)
@@ -187,7 +187,7 @@ async def timed_out(world: World) -> Look:
     return await looking
 
 
-async def held_up(world: World) -> Look:
+async def held_up(world: World) -> ProbeResult:
     running, visitors = Timers(), list[Visitor]()
     world.site.reply = visitors.append
     looking = prober(running=running).look(f"http://127.0.0.1:{await world.site.listen()}/", 3.0)
@@ -196,7 +196,7 @@ async def held_up(world: World) -> Look:
     return await looking
 
 
-async def dark(world: World) -> Look:
+async def dark(world: World) -> ProbeResult:
     watched = Watched({"a.example": ["192.0.2.1"], "b.example": ["192.0.2.1"]}, per_address=1)
     watched.net.dark = {"192.0.2.1"}
     looking = [watched.look(site) for site in watched.seen]
@@ -204,25 +204,25 @@ async def dark(world: World) -> Look:
     return result(looking[1])
 
 
-async def waiting(world: World, **limits: Any) -> Look:
+async def waiting(world: World, **limits: Any) -> ProbeResult:
     held = Held(world.site, await world.site.listen(), **limits)
     looking = [held.look(1), held.look(1)]
     await held.asked(1)
     held.running.clock.advance(2.0)
-    second: Look = await looking[1]
+    second: ProbeResult = await looking[1]
     looking[0].addErrback(lambda failure: None).cancel()
     return second
 
 
-async def no_sockets(world: World) -> Look:
+async def no_sockets(world: World) -> ProbeResult:
     port = await world.site.listen()
     with no_descriptors():
         return await prober().look(f"http://127.0.0.1:{port}/", 5.0)
 
 
-async def own_fault(world: World) -> Look:
+async def own_fault(world: World) -> ProbeResult:
     class Broken(Prober):
-        def look(self, url: str, timeout_s: float, **more: Any) -> Deferred[Look]:
+        def look(self, url: str, timeout_s: float, **more: Any) -> Deferred[ProbeResult]:
             self.resolver = cast(Any, None)
             return super().look(url, timeout_s, **more)
 
@@ -231,11 +231,11 @@ async def own_fault(world: World) -> Look:
     return await broken.look("http://h.example/", 5.0)
 
 
-async def made(look: Look) -> Look:
+async def made(look: ProbeResult) -> ProbeResult:
     return look
 
 
-MADE: dict[str, Callable[[World], Awaitable[Look]]] = {
+MADE: dict[str, Callable[[World], Awaitable[ProbeResult]]] = {
     "NO_SUCH_NAME": lambda world: world.named(),
     "DANGLING": dangling,
     "NO_ADDRESS": no_address,

@@ -11,14 +11,14 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError
 
 from pingmon import __version__
-from pingmon.core.site.probe_result import Look, Phases
+from pingmon.core.site.probe_result import Phases, ProbeResult
 from tests.delivery.receiver import Stalling
 from tests.probe.sites import NOW, OK, Site, Timers, Visitor, advanced_until, answer, gist, prober, to, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
-async def seen(site: Site, path: str = "/", timeout_s: float = 5.0, **more: Any) -> Look:
+async def seen(site: Site, path: str = "/", timeout_s: float = 5.0, **more: Any) -> ProbeResult:
     """What a prober sees of the site."""
     port = await site.listen()
     return await prober().look(f"http://127.0.0.1:{port}{path}", timeout_s, **more)

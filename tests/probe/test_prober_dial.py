@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from pingmon.probe.connect import STAGGER_S, Dial
 from pingmon.probe.network_faults import ProbeFailed
 from pingmon.testing import result
-from pingmon.wire.probe.response_head import Head
+from pingmon.wire.probe.response_head import ResponseHead
 from tests.probe.sites import OK, gist, prober
 
 ADDRESSES = ("2001:db8::1", "192.0.2.1", "192.0.2.2")
@@ -27,7 +27,7 @@ class Dialled:
     def __init__(self) -> None:
         self.reactor: Any = MemoryReactorClock()
         self.phases: list[str] = []
-        self.ended: list[Head | ProbeFailed] = []
+        self.ended: list[ResponseHead | ProbeFailed] = []
         self.dial = Dial(self.reactor, ADDRESSES, 80, b"HEAD", None, self.phases.append, self.ended.append)
 
     @property
@@ -70,7 +70,7 @@ def test_the_first_that_connects_is_asked_and_the_others_are_called_off() -> Non
     assert (transport.value(), dialled.phases) == (b"HEAD", ["answer"])
     protocol.dataReceived(OK)
     protocol.dataReceived(b"more")
-    assert dialled.ended == [Head(200)]
+    assert dialled.ended == [ResponseHead(200)]
 
 
 def test_an_address_that_fails_makes_place_for_the_next_at_once() -> None:

@@ -16,7 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectBindError, ConnectError
 from twisted.internet.task import Clock
 
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.probe.network_faults import connect_failed
 from pingmon.probe.probe_timer import Watch
 from pingmon.probe.prober import Prober
@@ -53,7 +53,7 @@ class Held:
         self.port = port
         self.prober: Prober = prober(hosts=HOSTS, running=self.running, **limits)
 
-    def look(self, number: int, timeout_s: float = 5.0) -> Deferred[Look]:
+    def look(self, number: int, timeout_s: float = 5.0) -> Deferred[ProbeResult]:
         return self.prober.look(f"http://h{number}.example:{self.port}/", timeout_s)
 
     async def asked(self, count: int) -> None:

@@ -10,7 +10,7 @@ import pytest_twisted
 from twisted.logger import LogLevel, capturedLogs
 from twisted.names import dns
 
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.probe.prober import Prober
 from tests.dns.names import Names
 from tests.probe.sites import OK, Site, Timers, advanced_until, answer, gist, prober, to
@@ -36,7 +36,7 @@ class Watched:
         assert (await self.look()).good
         self.running.clock.advance(61)
 
-    async def look(self, timeout_s: float = 10.0, name: str = "h.example") -> Look:
+    async def look(self, timeout_s: float = 10.0, name: str = "h.example") -> ProbeResult:
         looking = self.looker.look(f"http://{name}:{self.port}/", timeout_s)
         await advanced_until(self.running, lambda: looking.called)
         return await looking

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from pingmon.core.units import SECOND
 from pingmon.wire.message.signatures import Secret, Unauthorized, secret, signature, signed
-from pingmon.wire.verifier import Answer, Class, Question, answer_id, decode_question, encode
+from pingmon.wire.verifier import Class, VerifierAnswer, VerifierQuestion, answer_id, decode_question, encode
 from tests.authority import Authority
 
 LOOPBACK = "127.0.0.1"
@@ -273,7 +273,7 @@ class Reply:
     headers: Mapping[str, bytes]
 
 
-Saying = Callable[["FakeVerifier", Question], Reply | None]
+Saying = Callable[["FakeVerifier", VerifierQuestion], Reply | None]
 """What a verifier does when it is asked; None: it hangs up."""
 
 
@@ -282,7 +282,7 @@ def sees(code: int, kind: Class) -> Saying:
     return lambda verifier, question: verifier.signed(question.id, code, kind)
 
 
-def says_nothing(verifier: FakeVerifier, question: Question) -> Reply | None:
+def says_nothing(verifier: FakeVerifier, question: VerifierQuestion) -> Reply | None:
     """It hangs up."""
     return None
 
@@ -290,7 +290,7 @@ def says_nothing(verifier: FakeVerifier, question: Question) -> Reply | None:
 def says_late(seconds: float, then: Saying) -> Saying:
     """As `then`, but only after that time."""
 
-    def wait(verifier: FakeVerifier, question: Question) -> Reply | None:
+    def wait(verifier: FakeVerifier, question: VerifierQuestion) -> Reply | None:
         threading.Event().wait(seconds)
         return then(verifier, question)
 
@@ -342,7 +342,7 @@ class FakeVerifier:
 
     def signed(self, id: str, code: int, kind: Class, by: Secret | None = None, late_s: int = 0) -> Reply:
         """The signed answer to the question `id`."""
-        body = encode(Answer(id, code, kind, 3, LOOPBACK, self.name, "" if kind == "ok" else f"saw {code}"))
+        body = encode(VerifierAnswer(id, code, kind, 3, LOOPBACK, self.name, "" if kind == "ok" else f"saw {code}"))
         headers = signature(by or self._by, answer_id(id), _now() - late_s * SECOND, body)
         return Reply(200, body, {"Content-Type": b"application/json", **headers})
 

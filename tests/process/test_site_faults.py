@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from pingmon.core.partner.inquiry import Answer
+from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import PartnerSpec
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.probe_schedule import SOON_S, phase
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import (
@@ -493,7 +493,7 @@ def test_when_a_silence_ended_while_the_daemon_was_dead_the_partner_is_asked_and
     channel, partner = uuid(1, "d"), uuid(1, "e")
     site = next(id for id in map(uuid, range(1, 100)) if phase(id, SOON_S) == 0)
     spec = SiteSpec(url=server.url, interval=60, host="example", channels=(channel,))
-    own, other = (Look(node, round((now - 200) * SECOND), 503, "status") for node in ("", "fra"))
+    own, other = (ProbeResult(node, round((now - 200) * SECOND), 503, "status") for node in ("", "fra"))
     past(
         tmp_path / "data",
         (now - 300, PROJECT, ProjectCreated("p", "pingkey0000000000000000")),
@@ -502,7 +502,7 @@ def test_when_a_silence_ended_while_the_daemon_was_dead_the_partner_is_asked_and
         (now - 300, site, SiteCreated(PROJECT, spec)),
         (now - 200, site, SiteProbed((own,))),
         (now - 200, site, SiteProbed((own, other), 1, 1)),
-        (now - 199, site, PartnerAnswered(f"{site}_6", partner, Answer("until", round((now - 5) * SECOND)), 9)),
+        (now - 199, site, PartnerAnswered(f"{site}_6", partner, PartnerAnswer("until", round((now - 5) * SECOND)), 9)),
     )
     leave_keys(tmp_path / "data")
     start(tmp_path / "data", config=config())

@@ -24,7 +24,7 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
 
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.units import SECOND
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.verify.call import Caller
@@ -187,7 +187,7 @@ async def test_a_verifier_says_what_it_sees_of_a_site(start: Start, site: Site, 
     verifier = start(written)
     asking = verifiers(trust, ("fra", verifier.url, written))
 
-    async def look(url: str) -> Look:
+    async def look(url: str) -> ProbeResult:
         (found,) = await asking.ask(url, 5.0, methods=("HEAD",))
         return found
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
-from pingmon.core.site.probe_result import ASKED, Fault, Look, Methods
+from pingmon.core.site.probe_result import ASKED, Fault, Methods, ProbeResult
 from pingmon.core.site.site import Site
 from pingmon.core.units import Id
 from pingmon.core.world.events import SiteCreated, SiteSpec
@@ -31,14 +31,14 @@ class FakeProber:
         self.broken_after: int | None = None
         self.held: list[Callable[[], None]] = []
 
-    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[Look]:
+    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[ProbeResult]:
         """As `Prober.look`."""
         self.looked.append((self.rig.time.steady(), url))
         if self.broken_after is not None and len(self.looked) > self.broken_after:
             raise ZeroDivisionError
         if not self.holds:
             return succeed(self.seen(url))
-        done: Deferred[Look] = Deferred()
+        done: Deferred[ProbeResult] = Deferred()
         self.held.append(lambda: None if done.called else done.callback(self.seen(url)))
         return done
 
@@ -46,12 +46,12 @@ class FakeProber:
         """As `Prober.refusal`."""
         return None
 
-    def seen(self, url: str) -> Look:
+    def seen(self, url: str) -> ProbeResult:
         """What is seen now."""
         fault = self.faults.get(url, "")
         code = 503 if fault == "status" else 0 if fault else 200
         address, detail = self.addresses.get(url, "192.0.2.1"), self.details.get(url, "")
-        return Look("", self.rig.now, code, fault, 7, address, detail)
+        return ProbeResult("", self.rig.now, code, fault, 7, address, detail)
 
     def let_go(self) -> None:
         """End all looks that are held."""
@@ -73,13 +73,15 @@ class FakeVerifiers:
         """All are well."""
         return ""
 
-    def ask(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[tuple[Look, ...]]:
+    def ask(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[tuple[ProbeResult, ...]]:
         """As `Verifiers.ask`."""
         self.asked.append(url)
         faults = self.votes.get(url, ("", "", ""))
         detail = self.details.get(url, "")
         looks = [
-            Look(f"v{number}", self.rig.now, 503 if fault == "status" else 0 if fault else 200, fault, 9, "", detail)
+            ProbeResult(
+                f"v{number}", self.rig.now, 503 if fault == "status" else 0 if fault else 200, fault, 9, "", detail
+            )
             for number, fault in enumerate(faults)
         ]
         return succeed(tuple(looks))

@@ -16,13 +16,13 @@ from pingmon.core.partner.partner import (
     LOOK_EVERY_S,
     Attribution,
     Hosting,
+    HostRule,
     Kind,
     PartnerChanges,
     PartnerSpec,
-    Rule,
     Signals,
 )
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import (
     PartnerChanged,
@@ -39,8 +39,8 @@ from pingmon.core.world.events import (
 from pingmon.sites.hosting import PARALLEL, START_SPREAD_S, Hosts
 from pingmon.testing import PROJECT, Rig, result, uuid
 
-CNAME = Rule("cname", "hosts.example")
-PREFIX = Rule("prefix", "192.0.2.0/24")
+CNAME = HostRule("cname", "hosts.example")
+PREFIX = HostRule("prefix", "192.0.2.0/24")
 THERE = Signals(cnames=("site1.example", "a.hosts.example"), addresses=("192.0.2.1",))
 ELSEWHERE = Signals(cnames=("site1.example", "b.other.example"), addresses=("198.51.100.1",))
 FAILED = Signals(failed=("cname", "prefix"))
@@ -86,7 +86,7 @@ class Survey:
         self.hosts = Hosts(self.rig.monitor, self.lookup, self.rig.time.clock)
         self.hosts.start()
 
-    def partner(self, slug: str = "example", *rules: Rule) -> Id:
+    def partner(self, slug: str = "example", *rules: HostRule) -> Id:
         spec = PartnerSpec(slug=slug, rules=rules)
         return self.rig.submit(uuid(len(self.rig.world.partners) + 1, "a"), PartnerCreated(spec)).id
 
@@ -100,7 +100,7 @@ class Survey:
     def look(self, site: Id, fault: Any = "", times: int = 1) -> None:
         """What probes of the site see."""
         for _ in range(times):
-            self.rig.submit(site, SiteProbed((Look(at=self.rig.now, code=200, fault=fault),)))
+            self.rig.submit(site, SiteProbed((ProbeResult(at=self.rig.now, code=200, fault=fault),)))
 
     def change(self, site: Id, **changes: Any) -> None:
         self.rig.submit(site, SiteChanged(SiteChanges(**changes)))
@@ -243,7 +243,7 @@ def test_a_site_is_looked_at_daily_and_the_log_grows_only_by_what_is_new(survey:
 
 def test_another_host_counts_when_it_was_seen_again_ten_minutes_later(survey: Survey) -> None:
     survey.partner("example", CNAME)
-    survey.partner("other", Rule("cname", "other.example"))
+    survey.partner("other", HostRule("cname", "other.example"))
     site = survey.site()
     survey.advance(2)
     survey.lookup.found = ELSEWHERE
@@ -294,7 +294,7 @@ def test_a_lookup_that_fails_says_nothing_and_is_repeated_after_growing_waits(su
 
 
 def test_what_could_not_be_had_is_logged_beside_what_was_found(survey: Survey) -> None:
-    survey.partner("example", CNAME, Rule("ns", "dns.example"))
+    survey.partner("example", CNAME, HostRule("ns", "dns.example"))
     survey.lookup.found = Signals(cnames=THERE.cnames, failed=("ns",))
     survey.site()
     survey.advance(2)
@@ -359,7 +359,7 @@ def test_partners_without_rules_change_nothing(survey: Survey) -> None:
 
 
 @pytest.mark.parametrize("rules", [[CNAME], [CNAME, PREFIX]])
-def test_new_rules_have_all_sites_looked_at_again(survey: Survey, rules: list[Rule]) -> None:
+def test_new_rules_have_all_sites_looked_at_again(survey: Survey, rules: list[HostRule]) -> None:
     partner = survey.partner("example", CNAME)
     for number in range(1, 41):
         survey.site(number)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
 
-from pingmon.core.site.probe_result import Fault, Look
+from pingmon.core.site.probe_result import Fault, ProbeResult
 from pingmon.core.units import HOUR, MINUTE
 from pingmon.core.world.events import Hour
 from pingmon.sites.hourly_sums import BATCH, Hours, summed
@@ -19,8 +19,8 @@ from pingmon.testing import result
 T = TypeVar("T")
 
 
-def look(at: int, ms: int = 5, fault: Fault = "") -> Look:
-    return Look("", at, 200, fault, ms)
+def look(at: int, ms: int = 5, fault: Fault = "") -> ProbeResult:
+    return ProbeResult("", at, 200, fault, ms)
 
 
 def noted(into: list[T], what: T) -> Deferred[None]:

@@ -9,9 +9,9 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import LogLevel, capturedLogs
 
-from pingmon.core.partner.inquiry import Answer, Question
+from pingmon.core.partner.inquiry import PartnerAnswer, PartnerQuestion
 from pingmon.core.partner.partner import Partner, PartnerChanges, PartnerSpec
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import (
     ChannelCreated,
@@ -31,7 +31,7 @@ from pingmon.delivery.resubmit import LOG_AGAIN_S
 from pingmon.sites.inquiries import LOGGING_MAX, STOP_S, Inquiries
 from pingmon.testing import PROJECT, Rig, result, uuid
 
-OK = Answer("ok")
+OK = PartnerAnswer("ok")
 HOOK = "https://hooks.example/downtime"
 
 
@@ -39,14 +39,14 @@ class FakePartners:
     """Partners whose answers come when the test gives them, or `at_once`. `asked` in order, `called_off` likewise."""
 
     def __init__(self) -> None:
-        self.asked: list[Question] = []
+        self.asked: list[PartnerQuestion] = []
         self.of: list[Partner] = []
         self.called_off: list[str] = []
-        self.open: dict[str, Deferred[Answer]] = {}
-        self.at_once: Answer | None = None
+        self.open: dict[str, Deferred[PartnerAnswer]] = {}
+        self.at_once: PartnerAnswer | None = None
         self.breaks = False
 
-    def ask(self, partner: Partner, question: Question, /) -> Deferred[Answer]:
+    def ask(self, partner: Partner, question: PartnerQuestion, /) -> Deferred[PartnerAnswer]:
         assert question.id not in self.open, "asked twice at a time"
         self.asked.append(question)
         self.of.append(partner)
@@ -62,7 +62,7 @@ class FakePartners:
         self.open[question.id] = Deferred(called_off)
         return self.open[question.id]
 
-    def answer(self, question: Question, answer: Answer) -> None:
+    def answer(self, question: PartnerQuestion, answer: PartnerAnswer) -> None:
         self.open.pop(question.id).callback(answer)
 
 
@@ -93,7 +93,7 @@ class Desk:
 
     def look(self, site: Id, fault: Any = "", times: int = 1) -> None:
         for _ in range(times):
-            seen = Look(at=self.rig.now, code=403 if fault == "status" else 200, fault=fault)
+            seen = ProbeResult(at=self.rig.now, code=403 if fault == "status" else 200, fault=fault)
             self.rig.submit(site, SiteProbed((seen,)))
 
     def down(self, site: Id) -> None:
@@ -106,7 +106,7 @@ class Desk:
         self.look(site, "", 2)
         self.clock.advance(0)
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: PartnerAnswer) -> None:
         """Answer the newest question."""
         self.partners.answer(self.partners.asked[-1], answer)
 
@@ -137,8 +137,8 @@ def desk() -> Desk:
     return Desk()
 
 
-def until(desk: Desk, seconds: float = 3600) -> Answer:
-    return Answer("until", desk.rig.now + round(seconds * SECOND))
+def until(desk: Desk, seconds: float = 3600) -> PartnerAnswer:
+    return PartnerAnswer("until", desk.rig.now + round(seconds * SECOND))
 
 
 def lines(logged: Sequence[Any], level: Any) -> list[str]:
@@ -418,20 +418,20 @@ def test_a_partner_whose_answers_are_odd_is_named_once_until_one_is_fine_again(d
     desk.partner("other")
     number = 0
 
-    def hear(answer: Answer, host: str = "example") -> None:
+    def hear(answer: PartnerAnswer, host: str = "example") -> None:
         nonlocal number
         number += 1
         desk.down(desk.site(number, host))
         desk.answer(answer)
 
     with capturedLogs() as logged:
-        hear(Answer("malformed", detail="said: <html>"))
-        hear(Answer("refused", detail="status 500"))
-        hear(Answer("no answer", detail="timed out"), "other")
-        hear(Answer("no answer", detail="timed out"))
+        hear(PartnerAnswer("malformed", detail="said: <html>"))
+        hear(PartnerAnswer("refused", detail="status 500"))
+        hear(PartnerAnswer("no answer", detail="timed out"), "other")
+        hear(PartnerAnswer("no answer", detail="timed out"))
         hear(OK)
         hear(OK)
-        hear(Answer("refused", detail="status 404"))
+        hear(PartnerAnswer("refused", detail="status 404"))
     told = [line.split(";")[0] for line in lines(logged, LogLevel.warn)]
     assert told == [
         "partner example gave no proper answer (malformed: said: <html>)",

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
 from pingmon.core.address_policy import allowing
-from pingmon.core.partner.inquiry import Answer, Question
+from pingmon.core.partner.inquiry import PartnerAnswer, PartnerQuestion
 from pingmon.core.partner.partner import Partner, PartnerSpec
 from pingmon.core.units import SECOND
 from pingmon.outgoing.passage import Egress
@@ -26,7 +26,7 @@ from tests.delivery.receiver import Server, Stalling, seconds, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
-ASKED = Question("site.7", "http://example.com", 403, "example", NOW)
+ASKED = PartnerQuestion("site.7", "http://example.com", 403, "example", NOW)
 IN_AN_HOUR = NOW + 3600 * SECOND
 INSTANT = b"2023-11-14T23:13:20Z"
 
@@ -51,7 +51,7 @@ def partner(port: int, **settings: Any) -> Partner:
 @pytest_twisted.ensureDeferred
 async def test_the_partner_receives_the_seeds_bytes_and_its_ok_is_understood(server: Server) -> None:
     port = await server.listen()
-    assert await partners().ask(partner(port, secret=SECRET), ASKED) == Answer("ok")
+    assert await partners().ask(partner(port, secret=SECRET), ASKED) == PartnerAnswer("ok")
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
     assert lines[0] == b"POST /hook HTTP/1.1"
@@ -74,26 +74,26 @@ async def test_reading_30_the_receiver_can_check_who_asks(server: Server) -> Non
 @pytest.mark.parametrize(
     ("answer", "meaning"),
     [
-        (http(INSTANT), Answer("until", IN_AN_HOUR)),
-        (http(b"2022-11-14T23:13:20Z"), Answer("expired", detail="said: 2022-11-14T23:13:20Z")),
-        (http(b"<html>"), Answer("malformed", detail="said: <html>")),
-        (http(b""), Answer("malformed", detail="said nothing")),
-        (http(INSTANT, b"201 Created"), Answer("refused", detail="status 201")),
-        (http(INSTANT, b"500 No"), Answer("refused", detail="status 500")),
-        (b"HTTP/1.1 204 No Content\r\n\r\n", Answer("refused", detail="status 204")),
-        (http(b" " * 1024 + INSTANT), Answer("malformed", detail="more than 1024 bytes")),
+        (http(INSTANT), PartnerAnswer("until", IN_AN_HOUR)),
+        (http(b"2022-11-14T23:13:20Z"), PartnerAnswer("expired", detail="said: 2022-11-14T23:13:20Z")),
+        (http(b"<html>"), PartnerAnswer("malformed", detail="said: <html>")),
+        (http(b""), PartnerAnswer("malformed", detail="said nothing")),
+        (http(INSTANT, b"201 Created"), PartnerAnswer("refused", detail="status 201")),
+        (http(INSTANT, b"500 No"), PartnerAnswer("refused", detail="status 500")),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", PartnerAnswer("refused", detail="status 204")),
+        (http(b" " * 1024 + INSTANT), PartnerAnswer("malformed", detail="more than 1024 bytes")),
         (
             b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1025,
-            Answer("malformed", detail="more than 1024 bytes"),
+            PartnerAnswer("malformed", detail="more than 1024 bytes"),
         ),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nok", Answer("no answer", detail="the answer broke off")),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", Answer("ok")),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", Answer("no answer", detail="the answer is not HTTP")),
-        (b"", Answer("no answer", detail="the connection was closed without an answer")),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nok", PartnerAnswer("no answer", detail="the answer broke off")),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", PartnerAnswer("ok")),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", PartnerAnswer("no answer", detail="the answer is not HTTP")),
+        (b"", PartnerAnswer("no answer", detail="the connection was closed without an answer")),
     ],
 )
 @pytest_twisted.ensureDeferred
-async def test_what_an_answer_means(server: Server, answer: bytes, meaning: Answer) -> None:
+async def test_what_an_answer_means(server: Server, answer: bytes, meaning: PartnerAnswer) -> None:
     server.answers(answer, close=True)
     asking = partners()
     assert await asking.ask(partner(await server.listen()), ASKED) == meaning
@@ -104,14 +104,14 @@ async def test_what_an_answer_means(server: Server, answer: bytes, meaning: Answ
 async def test_reading_17_no_partner_may_silence_for_longer_than_it_is_allowed(server: Server) -> None:
     server.answers(http(INSTANT))
     found = await partners().ask(partner(await server.listen(), max_suppression=60), ASKED)
-    assert found == Answer("until", NOW + 60 * SECOND, ("clamped",))
+    assert found == PartnerAnswer("until", NOW + 60 * SECOND, ("clamped",))
 
 
 @pytest_twisted.ensureDeferred
 async def test_reading_24_a_redirect_is_refused_and_not_followed(server: Server) -> None:
     port = await server.listen()
     server.answers(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/x\r\nContent-Length: 0\r\n\r\n" % port)
-    assert await partners().ask(partner(port), ASKED) == Answer("refused", detail="status 302")
+    assert await partners().ask(partner(port), ASKED) == PartnerAnswer("refused", detail="status 302")
     assert len(server.requests) == 1
 
 
@@ -119,11 +119,11 @@ async def test_reading_24_a_redirect_is_refused_and_not_followed(server: Server)
 async def test_reading_25_a_partner_that_is_slow_or_dead_delays_no_user_past_the_budget(server: Server) -> None:
     server.reply = lambda receiver: None
     asking, known = partners(budget_s=0.2), partner(await server.listen())
-    assert await asking.ask(known, ASKED) == Answer("no answer", detail="timed out after 0.2 s")
+    assert await asking.ask(known, ASKED) == PartnerAnswer("no answer", detail="timed out after 0.2 s")
     await until(lambda: not server.open)
     await server.close()
     server.ports.clear()
-    assert await asking.ask(known, ASKED) == Answer("no answer", detail="connection refused")
+    assert await asking.ask(known, ASKED) == PartnerAnswer("no answer", detail="connection refused")
     assert asking.idle
 
 
@@ -139,14 +139,16 @@ async def test_a_partner_in_a_private_network_is_not_asked_unless_that_is_allowe
 async def test_reading_29_a_partner_is_asked_five_things_at_a_time_in_order(server: Server) -> None:
     server.reply = lambda receiver: None
     asking, known = partners(), partner(await server.listen())
-    answers = [asking.ask(known, Question(str(number), "http://x", 0, "x", NOW)) for number in range(PARALLEL + 2)]
+    answers = [
+        asking.ask(known, PartnerQuestion(str(number), "http://x", 0, "x", NOW)) for number in range(PARALLEL + 2)
+    ]
     await until(lambda: len(server.requests) == PARALLEL)
     await seconds(0.05)
     assert len(server.requests) == PARALLEL
     server.reply = lambda receiver: receiver.write(http(b"ok"))
     for receiver in tuple(server.open):
         receiver.write(http(b"ok"))
-    assert [await answer for answer in answers] == [Answer("ok")] * len(answers)
+    assert [await answer for answer in answers] == [PartnerAnswer("ok")] * len(answers)
     assert [asked_id(request) for request in server.requests[PARALLEL:]] == [b"5", b"6"]
     assert asking.idle
 
@@ -156,8 +158,8 @@ async def test_reading_29_waiting_counts_towards_the_budget(server: Server) -> N
     server.reply = lambda receiver: None
     asking, known = partners(budget_s=0.3), partner(await server.listen())
     answers = [asking.ask(known, ASKED) for _ in range(PARALLEL * 3)]
-    late = Answer("no answer", detail="timed out after 0.3 s")
-    unasked = Answer("no answer", detail="its turn did not come within 0.15 s")
+    late = PartnerAnswer("no answer", detail="timed out after 0.3 s")
+    unasked = PartnerAnswer("no answer", detail="its turn did not come within 0.15 s")
     assert [await answer for answer in answers] == [late] * PARALLEL + [unasked] * 2 * PARALLEL
     assert len(server.requests) == PARALLEL, "a question that nobody has time to answer is not put"
     assert asking.idle
@@ -174,7 +176,7 @@ def test_reading_29_a_question_that_had_to_wait_has_the_rest_of_the_budget() -> 
     clock.advance(5.99)
     assert not next.called
     clock.advance(0.02)
-    assert result(next) == Answer("no answer", detail="timed out after 10 s")
+    assert result(next) == PartnerAnswer("no answer", detail="timed out after 10 s")
 
 
 @pytest_twisted.ensureDeferred
@@ -183,7 +185,7 @@ async def test_reading_29_a_slow_partner_is_in_nobody_elses_way(server: Server) 
     slow.reply = lambda receiver: None
     stuck = [asking.ask(partner(await slow.listen()), ASKED) for _ in range(PARALLEL + 1)]
     other = Partner("other", PartnerSpec(slug="other", webhook=f"http://127.0.0.1:{await server.listen()}"), 1, 1)
-    assert await asking.ask(other, ASKED) == Answer("ok")
+    assert await asking.ask(other, ASKED) == PartnerAnswer("ok")
     for answer in stuck:
         assert (await answer).kind == "no answer"
     await slow.close()
@@ -206,8 +208,8 @@ async def test_reading_29_an_instant_for_all_of_a_partners_sites_answers_whoever
     for receiver in tuple(server.open):
         receiver.write(http(INSTANT))
     found = [await answer for answer in answers]
-    assert found[:PARALLEL] == [Answer("until", IN_AN_HOUR)] * PARALLEL
-    assert found[PARALLEL:] == [Answer("until", IN_AN_HOUR, shared=True)] * WAITING_MAX
+    assert found[:PARALLEL] == [PartnerAnswer("until", IN_AN_HOUR)] * PARALLEL
+    assert found[PARALLEL:] == [PartnerAnswer("until", IN_AN_HOUR, shared=True)] * WAITING_MAX
     assert len(looked) == 2 * PARALLEL
     assert len(server.requests) == PARALLEL
     assert asking.idle
@@ -241,14 +243,18 @@ def test_reading_29_when_too_many_wait_the_next_is_not_asked_and_its_users_are_t
     clock = Unresolving()
     asking = partners(running=clock, budget_s=10)
     waiting = [asking.ask(silent(), ASKED) for _ in range(PARALLEL + WAITING_MAX)]
-    assert result(asking.ask(silent(), ASKED)) == Answer("no answer", detail="too many questions wait for this partner")
+    assert result(asking.ask(silent(), ASKED)) == PartnerAnswer(
+        "no answer", detail="too many questions wait for this partner"
+    )
     clock.advance(4.99)
     assert not any(answer.called for answer in waiting)
     clock.advance(0.01)
-    unasked = Answer("no answer", detail="its turn did not come within 5 s")
+    unasked = PartnerAnswer("no answer", detail="its turn did not come within 5 s")
     assert {result(answer) for answer in waiting[PARALLEL:]} == {unasked}
     clock.advance(5)
-    assert {result(answer) for answer in waiting[:PARALLEL]} == {Answer("no answer", detail="timed out after 10 s")}
+    assert {result(answer) for answer in waiting[:PARALLEL]} == {
+        PartnerAnswer("no answer", detail="timed out after 10 s")
+    }
     assert asking.idle
     assert not clock.getDelayedCalls()
 
@@ -282,7 +288,7 @@ def test_partners_that_cannot_be_asked_at_all_are_no_answer(count: int) -> None:
     asking = partners(running=Clock())
     unsendable = Partner("partner", PartnerSpec(slug="example", webhook="gopher://x/"), 1, 1)
     for answer in [asking.ask(unsendable, ASKED) for _ in range(count)]:
-        assert result(answer) == Answer("no answer", detail="the URL is neither http nor https")
+        assert result(answer) == PartnerAnswer("no answer", detail="the URL is neither http nor https")
     assert asking.idle
 
 
@@ -303,7 +309,7 @@ def test_the_queue_moves_on_past_any_number_of_questions_that_end_at_once() -> N
 def test_what_is_asked_in_an_answers_callback_is_asked() -> None:
     asking = partners(running=Clock())
     unsendable = Partner("partner", PartnerSpec(slug="example", webhook="gopher://x/"), 1, 1)
-    again: list[Deferred[Answer]] = []
+    again: list[Deferred[PartnerAnswer]] = []
     asking.ask(unsendable, ASKED).addCallback(lambda _: again.append(asking.ask(unsendable, ASKED)))
     assert result(again[0]).kind == "no answer"
     assert asking.idle
@@ -316,7 +322,7 @@ def test_a_bug_in_asking_is_logged_and_is_no_answer() -> None:
     asking = Partners(Egress(Clock(), allowing([])), broken)
     with capturedLogs() as logged:
         found = result(asking.ask(silent(), ASKED))
-    assert found == Answer("no answer", detail="pingmon could not ask by its own fault; its log says more")
+    assert found == PartnerAnswer("no answer", detail="pingmon could not ask by its own fault; its log says more")
     assert [event["log_failure"].type for event in logged] == [ZeroDivisionError]
     assert asking.idle
 
@@ -327,4 +333,4 @@ async def test_an_answer_that_came_while_pingmon_stood_still_is_read_before_the_
     stalling = Stalling()
     server.reply = lambda receiver: stalling.over(receiver, http(INSTANT), 60)
     asking = partners(running=stalling).ask(partner(await server.listen()), ASKED)
-    assert await asking == Answer("until", IN_AN_HOUR)
+    assert await asking == PartnerAnswer("until", IN_AN_HOUR)

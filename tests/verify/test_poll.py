@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.verdict import Round, verdict
 from pingmon.testing import bad, good, result
 from pingmon.verify.poll import GRACE_S, Poll, certain
 
-LOOKS = {"good": good(), "bad": bad(), "void": Look(fault="void")}
+LOOKS = {"good": good(), "bad": bad(), "void": ProbeResult(fault="void")}
 KINDS = st.sampled_from(sorted(LOOKS))
 
 
@@ -27,7 +27,7 @@ class Asked:
         self.clock = Clock()
         self.awaited = awaited
         self.hopeful = hopeful
-        self.calls: list[Deferred[Look]] = [Deferred() for _ in range(count)]
+        self.calls: list[Deferred[ProbeResult]] = [Deferred() for _ in range(count)]
         self.poll = Poll(self.calls, quorum, self.clock, awaited=self._awaited, left_out=left)
 
     def _awaited(self, number: int, unanimous: bool) -> bool:
@@ -37,12 +37,12 @@ class Asked:
         self.calls[number].callback(look(number, kind))
 
 
-def look(number: int, kind: str) -> Look:
-    return {"good": good(f"v{number}"), "bad": bad(f"v{number}"), "void": Look(f"v{number}", fault="void")}[kind]
+def look(number: int, kind: str) -> ProbeResult:
+    return {"good": good(f"v{number}"), "bad": bad(f"v{number}"), "void": ProbeResult(f"v{number}", fault="void")}[kind]
 
 
-def left(number: int) -> Look:
-    return Look(f"v{number}", fault="void", detail="left out")
+def left(number: int) -> ProbeResult:
+    return ProbeResult(f"v{number}", fault="void", detail="left out")
 
 
 def test_a_quorum_of_failures_ends_it_a_moment_later() -> None:
@@ -94,7 +94,7 @@ def test_who_could_contradict_a_quorum_is_waited_for_and_not_once_somebody_has()
 
 def test_who_is_called_off_is_cancelled_and_what_it_says_then_is_dropped() -> None:
     clock = Clock()
-    stubborn: Deferred[Look] = Deferred(lambda call: call.callback(good("late")))
+    stubborn: Deferred[ProbeResult] = Deferred(lambda call: call.callback(good("late")))
     poll = Poll([succeed(good()), stubborn, succeed(good())], 2, clock, awaited=lambda *_: False, left_out=left)
     clock.advance(GRACE_S)
     assert stubborn.called

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import LogLevel, globalLogPublisher
 
-from pingmon.core.site.probe_result import ASKED, Look, Methods
+from pingmon.core.site.probe_result import ASKED, Methods, ProbeResult
 from pingmon.core.units import SECOND
 from pingmon.door.dates import Dates
 from pingmon.door.door import Door
@@ -27,7 +27,7 @@ from tests.door.door_house import Line, Reply
 
 START_S = 1_700_000_000
 OLD, NEW, OTHER = (Secret(bytes([number]) * 32) for number in (1, 2, 3))
-GOOD = Look(code=200, ms=12, address="192.0.2.1")
+GOOD = ProbeResult(code=200, ms=12, address="192.0.2.1")
 
 
 class Site:
@@ -35,10 +35,10 @@ class Site:
 
     def __init__(self) -> None:
         self.looks: list[tuple[str, float, Methods]] = []
-        self.waiting: list[Deferred[Look]] = []
+        self.waiting: list[Deferred[ProbeResult]] = []
         self.cancelled = 0
 
-    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[Look]:
+    def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[ProbeResult]:
         self.looks.append((url, timeout_s, methods))
         self.waiting.append(Deferred(self._cancel))
         return self.waiting[-1]
@@ -146,7 +146,7 @@ def test_whoever_signs_is_told_what_was_seen(post: Post) -> None:
 
 def test_a_site_that_fails_is_an_answer_too(post: Post) -> None:
     line = post.ask(post.question())
-    post.site.waiting[0].callback(Look(fault="dns", ms=3, detail="no such name"))
+    post.site.waiting[0].callback(ProbeResult(fault="dns", ms=3, detail="no such name"))
     answer = answered(post, line)
     assert (answer["class"], answer["code"], answer["address"]) == ("dns", 0, "")
     assert answer["detail"] == "no such name"
@@ -179,7 +179,9 @@ def test_a_daemon_of_the_first_version_is_answered_in_words_that_it_knows(post: 
     question = {"id": "a" * 32, "url": "http://site.example/", "timeout": 10.0, "deadline": 15.0}
     line = post.ask(question)
     assert post.site.looks[0][2] == ("HEAD", "GET")
-    post.site.waiting[0].callback(Look(code=503, fault="status", detail="503 Service Unavailable to HEAD and GET"))
+    post.site.waiting[0].callback(
+        ProbeResult(code=503, fault="status", detail="503 Service Unavailable to HEAD and GET")
+    )
     answer = msgspec.json.decode(line.reply().body, type=AnswerOfOld)
     assert (answer.id, answer.code, answer.class_) == ("a" * 32, 503, "status")
 
@@ -353,9 +355,9 @@ def test_a_probe_that_does_not_end_is_given_up(post: Post) -> None:
 
 def test_a_site_that_the_deadline_left_too_little_time_is_not_said_to_be_slow(post: Post) -> None:
     late = post.ask(post.question(deadline=3))
-    post.site.waiting[0].callback(Look(fault="timeout", ms=3000))
+    post.site.waiting[0].callback(ProbeResult(fault="timeout", ms=3000))
     slow = post.ask(post.question())
-    post.site.waiting[1].callback(Look(fault="timeout", ms=10_000))
+    post.site.waiting[1].callback(ProbeResult(fault="timeout", ms=10_000))
     answer = answered(post, late)
     assert (answer["class"], answer["detail"]) == ("void", "the deadline left 3 s")
     assert answered(post, slow)["class"] == "timeout"

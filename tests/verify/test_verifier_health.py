@@ -8,13 +8,13 @@ import pytest
 from twisted.logger import capturedLogs
 
 from pingmon.core.site.failures import ABOUT_THE_SITE
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.testing import bad, good, result
 from pingmon.verify.verifier_health import PASSING, UNHEARD, Heard, Standing, trouble
 from tests.probe.net import Watched
 
-GONE = Heard(Look("fra", fault="void", detail="could not connect"))
-BUSY = Heard(Look("fra", fault="void", detail="is overloaded"), alive=True)
+GONE = Heard(ProbeResult("fra", fault="void", detail="could not connect"))
+BUSY = Heard(ProbeResult("fra", fault="void", detail="is overloaded"), alive=True)
 WELL = Heard(good("fra"), alive=True)
 
 
@@ -42,7 +42,7 @@ def test_the_operator_hears_once_that_a_verifier_is_of_no_use_and_once_that_it_i
 
 def test_its_trouble_is_the_latest() -> None:
     assert heard(GONE, BUSY)[0].trouble == "is overloaded"
-    assert heard(Heard(Look("fra", fault="void")))[0].trouble == "it cannot look"
+    assert heard(Heard(ProbeResult("fra", fault="void")))[0].trouble == "it cannot look"
 
 
 def test_that_it_cannot_look_just_now_is_trouble_if_it_says_so_again_and_again() -> None:
@@ -55,7 +55,7 @@ def test_that_it_cannot_look_just_now_is_trouble_if_it_says_so_again_and_again()
 
 @pytest.mark.parametrize("words", ABOUT_THE_SITE)
 def test_that_it_may_not_look_at_one_site_is_no_trouble(words: str) -> None:
-    forbidden = Heard(Look("fra", fault="void", detail=f"{words}: address 10.0.0.1 is private"), alive=True)
+    forbidden = Heard(ProbeResult("fra", fault="void", detail=f"{words}: address 10.0.0.1 is private"), alive=True)
     assert heard(*[forbidden] * 10)[0].trouble == ""
     assert heard(GONE, forbidden)[0].trouble == ""
 
@@ -99,5 +99,5 @@ def test_who_is_never_waited_for_is_waited_for_by_one_round_in_a_while() -> None
 def test_too_few_that_are_of_use_are_trouble(ill: int, well: int, needed: int, words: str) -> None:
     standings = [Standing(f"v{number}", "") for number in range(ill + well)]
     for standing in standings[:ill]:
-        standing.heard(Heard(Look(standing.name, fault="void", detail="gone")))
+        standing.heard(Heard(ProbeResult(standing.name, fault="void", detail="gone")))
     assert trouble(standings, needed) == words

@@ -19,7 +19,7 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import LogLevel, capturedLogs, globalLogPublisher
 
 from pingmon.core.site.failures import NO_INTERMEDIATE
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.units import SECOND
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.testing import result
@@ -29,7 +29,7 @@ from pingmon.verify.poll import GRACE_S
 from pingmon.verify.verifier_health import PASSING, UNHEARD, PeerHealth
 from pingmon.verify.verifiers import SLACK_S, Peer, Verifiers, chosen
 from pingmon.wire.message.signatures import MISMATCH, STALE, Secret, signature, signed
-from pingmon.wire.verifier import BODY_MAX, REPLAYED, Question, answer_id, answer_of, decode_question, encode
+from pingmon.wire.verifier import BODY_MAX, REPLAYED, VerifierQuestion, answer_id, answer_of, decode_question, encode
 from tests.authority import Authority
 from tests.delivery.receiver import Receiver, Server, Stalling, until
 from tests.outgoing.test_passage import listen_tls
@@ -37,8 +37,8 @@ from tests.outgoing.test_passage import listen_tls
 NOW = 1_700_000_000 * SECOND
 OLD, NEW, OTHER = (Secret(bytes([number]) * 32) for number in (1, 2, 3))
 SITE = "http://site.example/"
-GOOD = Look(code=200, ms=12, address="192.0.2.1")
-BAD = Look(fault="tls", ms=7, address="192.0.2.1", detail="certificate has expired")
+GOOD = ProbeResult(code=200, ms=12, address="192.0.2.1")
+BAD = ProbeResult(fault="tls", ms=7, address="192.0.2.1", detail="certificate has expired")
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ class Asking:
             Caller(self.timers, trust), peers, now=lambda: NOW, new_id=lambda: f"{next(self.numbers):032x}", ask=ask
         )
 
-    def look(self) -> Deferred[Look]:
+    def look(self) -> Deferred[ProbeResult]:
         """What the only verifier saw."""
         return self.verifiers.ask(SITE, 10.0).addCallback(lambda looks: looks[0])
 
@@ -85,7 +85,7 @@ def asking(port: int, *secrets: Secret) -> Asking:
     return Asking(Peer("fra", f"http://127.0.0.1:{port}", secrets or (NEW,)))
 
 
-def question_of(request: bytes) -> Question:
+def question_of(request: bytes) -> VerifierQuestion:
     return decode_question(request.partition(b"\r\n\r\n")[2])
 
 
@@ -94,7 +94,7 @@ def http(body: bytes, headers: dict[str, bytes], status: str = "200 OK") -> byte
     return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n%s\r\n%s" % (status.encode(), len(body), lines, body)
 
 
-def seen(request: bytes, look: Look = GOOD, by: Secret = NEW, id: str = "", now: int = NOW) -> bytes:
+def seen(request: bytes, look: ProbeResult = GOOD, by: Secret = NEW, id: str = "", now: int = NOW) -> bytes:
     """A verifier's answer to this request; `id` may be another one."""
     id = id or question_of(request).id
     body = encode(answer_of(look, id, "claims to be another"))
@@ -120,11 +120,11 @@ async def test_each_says_what_it_saw_and_goes_by_the_name_that_we_gave(server: S
     asked = Asking(*peers)
     looks = await asked.verifiers.ask("https://site.example/x?y", 10.0, methods=("HEAD",))
     assert looks == (
-        Look("fra", NOW, 200, "", 12, "192.0.2.1"),
-        Look("nyc", NOW, 0, "tls", 7, "192.0.2.1", "certificate has expired"),
+        ProbeResult("fra", NOW, 200, "", 12, "192.0.2.1"),
+        ProbeResult("nyc", NOW, 0, "tls", 7, "192.0.2.1", "certificate has expired"),
     )
     first, second = question_of(server.requests[0]), question_of(other.requests[0])
-    assert first == Question(f"{1:032x}", "https://site.example/x?y", 10.0, 15.0, True)
+    assert first == VerifierQuestion(f"{1:032x}", "https://site.example/x?y", 10.0, 15.0, True)
     assert second.id == f"{2:032x}"
     await other.close()
 
@@ -210,7 +210,7 @@ async def test_an_answer_may_come_in_pieces_in_chunks_or_end_with_the_connection
 
     for reply in (replying(chunked), until_close, pieces):
         server.reply = reply
-        assert await asked.look() == Look("fra", NOW, 200, "", 12, "192.0.2.1")
+        assert await asked.look() == ProbeResult("fra", NOW, 200, "", 12, "192.0.2.1")
 
 
 @pytest_twisted.ensureDeferred
@@ -396,7 +396,7 @@ def quiet(*names: str, **settings: Any) -> tuple[Calls, Verifiers]:
     return calls, made
 
 
-def reply_to(question: bytes, look: Look = GOOD) -> Reply:
+def reply_to(question: bytes, look: ProbeResult = GOOD) -> Reply:
     id = decode_question(question).id
     body = encode(answer_of(look, id, ""))
     return Reply(200, signature(NEW, answer_id(id), NOW, body), body)
@@ -435,7 +435,7 @@ def test_each_verifiers_health_is_kept() -> None:
         PeerHealth("b", "b", 1, 0, 0, void.at, "could not connect"),
     )
     verifiers.ask(SITE, 10.0)
-    calls.made[2][2].callback(reply_to(calls.made[2][1], Look(fault="void", detail="no descriptors left")))
+    calls.made[2][2].callback(reply_to(calls.made[2][1], ProbeResult(fault="void", detail="no descriptors left")))
     health = verifiers.health()[0]
     assert (health.asked, health.answered, health.last_ok) == (2, 1, ok.at)
     assert health.last_error == "no descriptors left"

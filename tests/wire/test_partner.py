@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from pingmon import __version__
-from pingmon.core.partner.inquiry import COUNTED, Question
-from pingmon.core.partner.partner import Partner, PartnerSpec, Rule
+from pingmon.core.partner.inquiry import COUNTED, PartnerQuestion
+from pingmon.core.partner.partner import HostRule, Partner, PartnerSpec
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import applied
 from pingmon.wire.api.check_fields import Invalid
@@ -23,7 +23,7 @@ from pingmon.wire.partner import RULES_MAX, changes, created, partner_json, payl
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 HOOK = "https://user:pass@hooks.example:8443/down?a=b#c"
-ASKED = Question("site.7", "http://example.com", 403, "example", 1_385_139_152_999_999)
+ASKED = PartnerQuestion("site.7", "http://example.com", 403, "example", 1_385_139_152_999_999)
 PARTNER = Partner("id", PartnerSpec(slug="example", webhook=HOOK, secret=SECRET), 1, 1)
 
 
@@ -65,7 +65,7 @@ def test_reading_5_the_time_is_cut_to_whole_seconds() -> None:
 @example("a\x7f\\u007f\"\x7f/\\/\x00\x1f\u2028<>&'", "x", 200, 0)
 @example("http://bücher.example/😀", "x", 0, 1)
 def test_reading_6_the_payload_is_what_php_makes_of_any_url(url: str, slug: str, code: int, ts: int) -> None:
-    made = payload(Question("id", url, code, slug, ts * SECOND))
+    made = payload(PartnerQuestion("id", url, code, slug, ts * SECOND))
     text = f'{{"ts":{ts},"url":{php(url)},"code":{code},"host":{php(slug)},"type":"http"}}'
     assert made == text.encode("ascii")
     assert json.loads(made) == {"ts": ts, "url": url, "code": code, "host": slug, "type": "http"}
@@ -114,7 +114,7 @@ def test_a_partner_as_the_api_shows_it() -> None:
     shown = partner_json(
         Partner(
             "id",
-            PartnerSpec(slug="x", rules=(Rule("asn", "64500"),), secret=SECRET),
+            PartnerSpec(slug="x", rules=(HostRule("asn", "64500"),), secret=SECRET),
             1,
             1,
             answers={"no answer": 3, "quoted": 1},
@@ -189,7 +189,7 @@ def test_all_that_can_be_said_of_a_partner() -> None:
         secret="whsec_" + "A" * 32,
         answers="is ignored",
     )
-    rules = (Rule("cname", "hosts.example"), Rule("asn", "64500"))
+    rules = (HostRule("cname", "hosts.example"), HostRule("asn", "64500"))
     assert whole == PartnerSpec(
         slug="x",
         name="Example",
@@ -209,7 +209,7 @@ def test_what_is_shown_can_be_sent_back() -> None:
 
 def test_a_rule_that_is_given_twice_is_one() -> None:
     twice = [{"kind": "ns", "value": "a.example"}, {"kind": "ns", "value": "A.example."}]
-    assert made(rules=twice).rules == (Rule("ns", "a.example"),)
+    assert made(rules=twice).rules == (HostRule("ns", "a.example"),)
 
 
 def test_an_empty_webhook_and_an_empty_secret_are_none() -> None:
@@ -269,7 +269,7 @@ def test_two_partners_have_different_slugs() -> None:
 
 def test_reading_27_a_rule_belongs_to_one_partner() -> None:
     other = Partner(
-        "old", PartnerSpec(slug="other", rules=(Rule("cname", "hosts.example"), Rule("asn", "64500"))), 1, 1
+        "old", PartnerSpec(slug="other", rules=(HostRule("cname", "hosts.example"), HostRule("asn", "64500"))), 1, 1
     )
     assert error(other, rules=[{"kind": "asn", "value": "AS64500"}]) == "rules: asn 64500 belongs to other"
     assert made(other, rules=[{"kind": "cname", "value": "eu.hosts.example"}]).rules
@@ -314,7 +314,7 @@ def test_the_example_in_the_documentation_is_what_is_sent() -> None:
     text = (Path(__file__).parents[2] / "docs" / "partners.md").read_text("utf-8")
     asked = request(
         Partner("id", PartnerSpec(slug="example", webhook="https://hooks.example.net/downtime", secret=SECRET), 1, 1),
-        Question(
+        PartnerQuestion(
             "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278_4711", "http://example.com", 403, "example", 1_385_139_152 * SECOND
         ),
         1_385_139_153 * SECOND,

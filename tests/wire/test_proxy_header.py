@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.wire.proxy_header import LINE_MAX, SIGNATURE, SIZE_MAX, Header, Malformed, proxy_header
+from pingmon.wire.proxy_header import LINE_MAX, SIGNATURE, SIZE_MAX, BadProxyHeader, Header, proxy_header
 
 REST = b"GET / HTTP/1.0\r\n\r\n"
 PORTS = st.integers(0, 0xFFFF)
@@ -106,7 +106,7 @@ def test_headers(header: bytes, addresses: tuple[object, object]) -> None:
 )
 def test_what_is_no_header(came: bytes) -> None:
     """Whatever a proxy would not send is refused."""
-    with pytest.raises(Malformed):
+    with pytest.raises(BadProxyHeader):
         proxy_header(came)
 
 
@@ -138,6 +138,6 @@ def test_anything_at_all(start: bytes, came: bytes) -> None:
     """It is a header, the beginning of one, or refused; and what is a header stays one, whatever follows."""
     try:
         found = proxy_header(start + came)
-    except Malformed:
+    except BadProxyHeader:
         return
     assert found is None or proxy_header(start + came + REST) == found

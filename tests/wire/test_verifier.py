@@ -10,16 +10,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pingmon.core.site.probe_result import Fault, Look, Methods
+from pingmon.core.site.probe_result import Fault, Methods, ProbeResult
 from pingmon.wire import verifier as verify
 from pingmon.wire.verifier import (
     BODY_MAX,
     DETAIL_MAX,
     VERSION,
-    Answer,
+    BadVerifierMessage,
     Class,
-    Malformed,
-    Question,
+    VerifierAnswer,
+    VerifierQuestion,
     answer_id,
     answer_of,
     decode_answer,
@@ -42,9 +42,9 @@ def body(fields: dict[str, Any], **changes: Any) -> bytes:
 
 
 def test_a_question_has_the_fields_of_the_contract() -> None:
-    question = Question(ID, "http://h/", 10.0, 15.0)
+    question = VerifierQuestion(ID, "http://h/", 10.0, 15.0)
     assert encode(question) == b'{"id":"%s","url":"http://h/","timeout":10.0,"deadline":15.0}' % ID.encode()
-    assert json.loads(encode(Question(ID, "http://h/", 10.0, 15.0, True)))["head_only"] is True
+    assert json.loads(encode(VerifierQuestion(ID, "http://h/", 10.0, 15.0, True)))["head_only"] is True
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_no_field_is_sent_that_need_not_be(methods: Methods, more: dict[str, Any
 
 
 def test_an_answer_has_the_fields_of_the_contract() -> None:
-    answer = answer_of(Look("", 5, 500, "status", 12, "192.0.2.1"), ID, "fra")
+    answer = answer_of(ProbeResult("", 5, 500, "status", 12, "192.0.2.1"), ID, "fra")
     assert encode(answer) == (
         b'{"id":"%s","code":500,"class":"status","ms":12,"address":"192.0.2.1","node":"fra","version":2}' % ID.encode()
     )
@@ -78,7 +78,7 @@ coded = st.one_of(
     st.tuples(st.sampled_from(get_args(Fault)[1:]).filter(lambda fault: fault != "status"), st.sampled_from([0, 302])),
 )
 looks = st.builds(
-    lambda coded, **rest: Look(fault=coded[0], code=coded[1], **rest),
+    lambda coded, **rest: ProbeResult(fault=coded[0], code=coded[1], **rest),
     coded,
     ms=st.integers(0, 10**6),
     address=st.one_of(st.just(""), st.ip_addresses().map(str)),
@@ -87,7 +87,9 @@ looks = st.builds(
 
 
 @given(ids, looks, words)
-def test_what_was_seen_comes_out_as_it_went_in_under_the_name_that_we_gave(id: str, look: Look, node: str) -> None:
+def test_what_was_seen_comes_out_as_it_went_in_under_the_name_that_we_gave(
+    id: str, look: ProbeResult, node: str
+) -> None:
     answer = decode_answer(encode(answer_of(look, id, node)))
     assert (answer.id, answer.node) == (id, node)
     seen = look_of(answer, "ours", 7)
@@ -111,7 +113,7 @@ def test_the_classes_are_the_faults_and_ok_and_stand_in_the_table() -> None:
 @example(b'{"timeout":1e999}')
 def test_no_bytes_raise_anything_but_malformed(found: bytes) -> None:
     for decode in (decode_question, decode_answer):
-        with pytest.raises(Malformed):
+        with pytest.raises(BadVerifierMessage):
             decode(found)
 
 
@@ -131,7 +133,7 @@ def test_no_value_of_a_field_raises_anything_but_malformed(asked: str, answered:
     for decode, fields, name in ((decode_question, QUESTION, asked), (decode_answer, ANSWER, answered)):
         try:
             decode(body(fields, **{name: value}))
-        except Malformed as error:
+        except BadVerifierMessage as error:
             assert 0 < len(str(error)) <= DETAIL_MAX  # noqa: PT017
 
 
@@ -160,14 +162,14 @@ BAD_QUESTIONS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("change", "why"), BAD_QUESTIONS)
 def test_a_question_that_is_not_of_the_contract_is_refused_with_a_reason(change: dict[str, Any], why: str) -> None:
-    with pytest.raises(Malformed, match=re.escape(why)):
+    with pytest.raises(BadVerifierMessage, match=re.escape(why)):
         decode_question(body(QUESTION, **change))
 
 
 @pytest.mark.parametrize("name", QUESTION)
 def test_no_field_of_a_question_may_be_missing(name: str) -> None:
     rest = {key: value for key, value in QUESTION.items() if key != name}
-    with pytest.raises(Malformed, match=f"missing required field `{name}`"):
+    with pytest.raises(BadVerifierMessage, match=f"missing required field `{name}`"):
         decode_question(body(rest))
 
 
@@ -190,14 +192,14 @@ BAD_ANSWERS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("change", "why"), BAD_ANSWERS)
 def test_an_answer_that_makes_no_sense_is_refused_with_a_reason(change: dict[str, Any], why: str) -> None:
-    with pytest.raises(Malformed, match=re.escape(why)):
+    with pytest.raises(BadVerifierMessage, match=re.escape(why)):
         decode_answer(body(ANSWER, **change))
 
 
 @pytest.mark.parametrize("name", ANSWER)
 def test_no_field_of_an_answer_may_be_missing(name: str) -> None:
     rest = {key: value for key, value in ANSWER.items() if key != name}
-    with pytest.raises(Malformed, match=f"missing required field `{name}`"):
+    with pytest.raises(BadVerifierMessage, match=f"missing required field `{name}`"):
         decode_answer(body(rest))
 
 
@@ -207,21 +209,21 @@ def test_a_newer_daemon_may_ask_for_more() -> None:
 
 def test_a_newer_verifier_may_say_more() -> None:
     assert decode_answer(body(ANSWER, colour="red", version=9, detail="x")).version == 9
-    assert decode_answer(body(ANSWER, colour="red")) == Answer(ID, 500, "status", 12, "192.0.2.1", "fra")
+    assert decode_answer(body(ANSWER, colour="red")) == VerifierAnswer(ID, 500, "status", 12, "192.0.2.1", "fra")
 
 
 def test_a_message_is_no_longer_than_it_may_be() -> None:
     padded = body(QUESTION) + b" " * BODY_MAX
     assert decode_question(padded[:BODY_MAX]).id == ID
-    with pytest.raises(Malformed, match="more than 8192 bytes"):
+    with pytest.raises(BadVerifierMessage, match="more than 8192 bytes"):
         decode_question(padded[: BODY_MAX + 1])
 
 
 def test_details_are_short_and_on_one_line() -> None:
     told = "a\r\n\x1b[31m b" + "x" * 500
     for detail in (
-        answer_of(Look(detail=told), ID, "n").detail,
-        look_of(Answer(ID, 0, "void", 0, "", "n", told), "n", 0).detail,
+        answer_of(ProbeResult(detail=told), ID, "n").detail,
+        look_of(VerifierAnswer(ID, 0, "void", 0, "", "n", told), "n", 0).detail,
     ):
         assert detail.startswith("a [31m bxxx")
         assert len(detail) == DETAIL_MAX
@@ -234,11 +236,11 @@ def test_details_are_short_and_on_one_line() -> None:
 def test_a_site_gets_from_1_to_30_seconds_and_none_after_the_deadline(
     timeout: float, deadline: float, full: float, limit: float
 ) -> None:
-    question = Question(ID, "http://h/", timeout, deadline)
+    question = VerifierQuestion(ID, "http://h/", timeout, deadline)
     assert (question.full_s, question.limit_s) == (full, limit)
 
 
 def test_an_answers_id_is_never_that_of_a_question() -> None:
     """Both are signed with one secret: neither must pass for the other."""
-    with pytest.raises(Malformed):
+    with pytest.raises(BadVerifierMessage):
         decode_question(body(QUESTION, id=answer_id(ID)))

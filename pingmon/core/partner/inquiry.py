@@ -27,7 +27,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.units import SECOND
 
 AnswerKind: TypeAlias = Literal["ok", "until", "expired", "malformed", "refused", "no answer"]
@@ -51,7 +51,7 @@ _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 -- only differences are tak
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class Question(Struct, frozen=True, gc=False):
+class PartnerQuestion(Struct, frozen=True, gc=False):
     """One webhook's content. `id` tells it from all others and is the same after a crash; `url` is as configured.
 
     `at`: end of the round's last probe, microseconds since the epoch. `host` is the partner's slug.
@@ -64,7 +64,7 @@ class Question(Struct, frozen=True, gc=False):
     at: int
 
 
-class Answer(Struct, frozen=True, omit_defaults=True, gc=False):
+class PartnerAnswer(Struct, frozen=True, omit_defaults=True, gc=False):
     """What a partner's answer means. `until` (microseconds since the epoch) only with that kind.
 
     `detail`: for people, why it is not ok. `shared`: it was given for another site and holds for all of the partner's.
@@ -80,7 +80,7 @@ class Answer(Struct, frozen=True, omit_defaults=True, gc=False):
 # --- the question -------------------------------------------------------------------------------------------------
 
 
-def question(id: str, url: str, host: str, looks: Iterable[Look], *, down: bool) -> Question:
+def question(id: str, url: str, host: str, looks: Iterable[ProbeResult], *, down: bool) -> PartnerQuestion:
     """What to ask after the round of `looks` that decided that the site is `down`, or back.
 
     The code is the highest that speaks for that verdict, 0 if none does: a 200 that one node saw does not belong into
@@ -88,7 +88,7 @@ def question(id: str, url: str, host: str, looks: Iterable[Look], *, down: bool)
     """
     counting = [look for look in looks if look.counts]
     codes = (look.code for look in counting if look.good != down and is_success(look.code) != down)
-    return Question(id, url, max(codes, default=0), host, max((look.at for look in counting), default=0))
+    return PartnerQuestion(id, url, max(codes, default=0), host, max((look.at for look in counting), default=0))
 
 
 def is_success(code: int) -> bool:
@@ -99,42 +99,42 @@ def is_success(code: int) -> bool:
 # --- the answer ---------------------------------------------------------------------------------------------------
 
 
-def judged(status: int, body: bytes, now: int, max_suppression_s: int) -> Answer:
+def judged(status: int, body: bytes, now: int, max_suppression_s: int) -> PartnerAnswer:
     """What the answer that came at `now` (microseconds since the epoch) means.
 
     `max_suppression_s`: for how many seconds from now the partner may silence.
     """
     if status != 200:
-        return Answer("refused", detail=f"status {status}")
+        return PartnerAnswer("refused", detail=f"status {status}")
     if len(body) > BODY_MAX:
-        return Answer("malformed", detail=f"more than {BODY_MAX} bytes")
+        return PartnerAnswer("malformed", detail=f"more than {BODY_MAX} bytes")
     text = body.strip(_SPACE).removeprefix(_BOM).strip(_SPACE)
     oddities: list[Oddity] = []
     if text[:1] == text[-1:] == b'"':
         text = text[1:-1]
         oddities.append("quoted")
     if text.lower() == b"ok":
-        return Answer("ok", oddities=tuple(oddities))
+        return PartnerAnswer("ok", oddities=tuple(oddities))
     instant = _instant(text)
     if instant is None:
-        return Answer("malformed", detail=_excerpt(text))
+        return PartnerAnswer("malformed", detail=_excerpt(text))
     until, converted = instant
     if converted:
         oddities.append("offset")
     if until <= now + SKEW_S * SECOND:
-        return Answer("expired", oddities=tuple(oddities), detail=_excerpt(text))
+        return PartnerAnswer("expired", oddities=tuple(oddities), detail=_excerpt(text))
     latest = now + max_suppression_s * SECOND
     if until > latest:
         oddities.append("clamped")
-    return Answer("until", min(until, latest), tuple(oddities))
+    return PartnerAnswer("until", min(until, latest), tuple(oddities))
 
 
-def silent_until(running: int | None, answer: Answer) -> int | None:
+def silent_until(running: int | None, answer: PartnerAnswer) -> int | None:
     """Until when a scope is silent after `answer`, if it was so until `running`: the newest instant holds."""
     return running if answer.until is None else answer.until
 
 
-def counted(counts: Mapping[str, int], answer: Answer) -> dict[str, int]:
+def counted(counts: Mapping[str, int], answer: PartnerAnswer) -> dict[str, int]:
     """The counts of a partner's answers, with this one. A shared one was counted when it was given."""
     more = dict(counts)
     for name in () if answer.shared else (answer.kind, *answer.oddities):

@@ -57,7 +57,7 @@ class BadRule(ValueError):
     """The rule cannot be used; the message says what its value should be."""
 
 
-class Rule(Struct, frozen=True, gc=False):
+class HostRule(Struct, frozen=True, gc=False):
     """One way to know a partner's sites. `value` is in its written form (see `rule`)."""
 
     kind: Kind
@@ -74,7 +74,7 @@ class PartnerSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=Tru
     slug: str
     name: str = ""
     webhook: str = ""
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[HostRule, ...] = ()
     scope: Scope = "site"
     suppress_users: bool = True
     max_suppression: int = 86_400
@@ -86,7 +86,7 @@ class PartnerChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=
 
     name: str | UnsetType = UNSET
     webhook: str | UnsetType = UNSET
-    rules: tuple[Rule, ...] | UnsetType = UNSET
+    rules: tuple[HostRule, ...] | UnsetType = UNSET
     scope: Scope | UnsetType = UNSET
     suppress_users: bool | UnsetType = UNSET
     max_suppression: int | UnsetType = UNSET
@@ -148,7 +148,7 @@ class Hosting(Struct, frozen=True, omit_defaults=True, gc=False):
 # --- rules --------------------------------------------------------------------------------------------------------
 
 
-def rule(kind: str, value: object) -> Rule:
+def rule(kind: str, value: object) -> HostRule:
     """A rule as people write it, in its written form. Raises `BadRule`.
 
     Names become lower-case ASCII without a dot at the end or `*.` before; networks are CIDR; an AS number may have
@@ -157,13 +157,13 @@ def rule(kind: str, value: object) -> Rule:
     if kind not in KINDS:
         raise BadRule(f"kind is none of {', '.join(KINDS)}")
     if kind == "asn":
-        return Rule(kind, _as_number(value))
+        return HostRule(kind, _as_number(value))
     if not isinstance(value, str):
         raise BadRule("value is not a string")
     if kind == "prefix":
-        return Rule(kind, _prefix(value))
+        return HostRule(kind, _prefix(value))
     try:
-        return Rule(kind, domain(value))
+        return HostRule(kind, domain(value))
     except ValueError as error:
         raise BadRule("value is not a domain name such as hosts.example.com") from error
 

@@ -14,12 +14,12 @@ from typing import Final, TypeAlias
 from pingmon.core.address_policy import Address
 from pingmon.core.domain_names import folded, within
 from pingmon.core.partner.cdn import FRONTS, Fronts
-from pingmon.core.partner.partner import AUTO, BEHIND_FRONTS, KINDS, Attribution, Kind, Partner, Rule, Signals
+from pingmon.core.partner.partner import AUTO, BEHIND_FRONTS, KINDS, Attribution, HostRule, Kind, Partner, Signals
 from pingmon.core.units import Id
 
 _Key: TypeAlias = tuple[Kind, str] | tuple[int, int, int]
 """What a rule is found by: its kind and value, or a network's IP version, length, and that many bits."""
-_Keyed: TypeAlias = tuple[tuple[_Key, Rule], ...]
+_Keyed: TypeAlias = tuple[tuple[_Key, HostRule], ...]
 """Rules of one partner, each with what it is found by."""
 
 _BITS: Final = {4: 32, 6: 128}
@@ -38,7 +38,7 @@ class Rules:
         self.said = tuple((partner.spec.slug, partner.spec.rules) for partner in ordered)
         """Who has which rules: what an attribution depends on."""
         self.kinds: frozenset[Kind] = frozenset(rule.kind for _, rules in self.said for rule in rules)
-        self._by_key: dict[_Key, tuple[str, Rule]] = {}
+        self._by_key: dict[_Key, tuple[str, HostRule]] = {}
         self._keyed: dict[Id, _Keyed] = {}
         lengths: dict[int, set[int]] = {4: set(), 6: set()}
         for partner in ordered:
@@ -119,7 +119,7 @@ def _keyed(partner: Partner, before: _Keyed) -> _Keyed:
     return tuple((known.get(rule) or _key(rule), rule) for rule in partner.spec.rules)
 
 
-def _key(rule: Rule) -> _Key:
+def _key(rule: HostRule) -> _Key:
     if rule.kind != "prefix":
         return rule.kind, rule.value
     network = ip_network(rule.value)

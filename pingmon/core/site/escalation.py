@@ -20,9 +20,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pingmon.core.flip import Flip
-from pingmon.core.partner.inquiry import Answer, question
+from pingmon.core.partner.inquiry import PartnerAnswer, question
 from pingmon.core.partner.partner import Partner
-from pingmon.core.site.site import Inquiry, Silence, Site, flip_of
+from pingmon.core.site.site import Inquiry, PartnerSilence, Site, flip_of
 from pingmon.core.site.verdict import Round, verdict
 from pingmon.core.units import SECOND
 
@@ -64,14 +64,14 @@ def asked_about(site: Site) -> str | None:
     return site.partner_told if site.inquiry is None else site.inquiry.partner
 
 
-def answered(site: Site, partner: Partner | None, id: str, answer: Answer, now: int) -> tuple[Site, Flip | None]:
+def answered(site: Site, partner: Partner | None, id: str, answer: PartnerAnswer, now: int) -> tuple[Site, Flip | None]:
     """The site after an answer to the question `id`, and the flip that users are now told of, if any.
 
     `partner` is as the answer has left it, None if it is gone. An answer to a question that does not matter any more
     may still ask for silence.
     """
     if partner is not None and answer.until is not None and partner.spec.scope == "site":
-        site = replace(site, silence=Silence(partner.id, answer.until))
+        site = replace(site, silence=PartnerSilence(partner.id, answer.until))
     inquiry = site.inquiry
     if inquiry is None or inquiry.question.id != id:
         return site, None

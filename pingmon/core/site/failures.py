@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from pingmon.core.site.probe_result import Fault, Look
+from pingmon.core.site.probe_result import Fault, ProbeResult
 
 
 class FailureKind(Struct, frozen=True):
@@ -23,7 +23,7 @@ class FailureKind(Struct, frozen=True):
         """The sentence with its `values`."""
         return self.text.format(**values)
 
-    def seen_in(self, look: Look) -> bool:
+    def seen_in(self, look: ProbeResult) -> bool:
         """Whether this is what `look` tells of."""
         return look.fault == self.fault and look.detail.startswith(self.text.partition("{")[0])
 

@@ -40,7 +40,7 @@ class Phases(Struct, frozen=True, omit_defaults=True, gc=False):
     answer: int = 0
 
 
-class Look(Struct, frozen=True, omit_defaults=True, gc=False):
+class ProbeResult(Struct, frozen=True, omit_defaults=True, gc=False):
     """`node` is the verifier's name ("" for this daemon), `at` the end of the probe (microseconds since the epoch).
 
     `code` is the last HTTP status received, 0 if there was none; `ms` the time in all; `address` the last one that was

@@ -45,9 +45,9 @@ from msgspec.structs import replace
 
 from pingmon.core.flip import Cause, Flip
 from pingmon.core.notify.notification import Audience
-from pingmon.core.partner.inquiry import Answer, Question
+from pingmon.core.partner.inquiry import PartnerAnswer, PartnerQuestion
 from pingmon.core.partner.partner import Hosting
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.verdict import NOTHING_SEEN, Round, Verdict, verdict
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import SiteSpec
@@ -71,7 +71,7 @@ LONE_SUCCESSES: Final = 10
 class Inquiry(Struct, frozen=True, omit_defaults=True, gc=False):
     """A question that is put to a partner before users are told of `flip`."""
 
-    question: Question
+    question: PartnerQuestion
     partner: Id
     flip: Flip
 
@@ -81,10 +81,10 @@ class Word(Struct, frozen=True, omit_defaults=True, gc=False):
 
     partner: Id
     at: int
-    answer: Answer
+    answer: PartnerAnswer
 
 
-class Silence(Struct, frozen=True, omit_defaults=True, gc=False):
+class PartnerSilence(Struct, frozen=True, omit_defaults=True, gc=False):
     """Until when (microseconds since the epoch) `partner` knows that the site is down."""
 
     partner: Id
@@ -121,7 +121,7 @@ class Site(Struct, frozen=True, omit_defaults=True, gc=False):
     told: bool = False
     partner_told: Id | None = None
     inquiry: Inquiry | None = None
-    silence: Silence | None = None
+    silence: PartnerSilence | None = None
     word: Word | None = None
     relayed: tuple[Id, ...] = ()
     moved: int = 0
@@ -205,7 +205,7 @@ def shifted(site: Site, by: int) -> Site:
     )
 
 
-def remarkable(site: Site, own: Look, *, overdue: bool = False) -> bool:
+def remarkable(site: Site, own: ProbeResult, *, overdue: bool = False) -> bool:
     """Whether the daemon's own look belongs into the log: not if it only says that all is as it was.
 
     Nor does one that saw nothing; what several of these in a row say is up to who makes them. `overdue` here and
@@ -218,7 +218,7 @@ def remarkable(site: Site, own: Look, *, overdue: bool = False) -> bool:
     return not (site.status == "up" and own.good)
 
 
-def wants_round(site: Site, own: Look, *, overdue: bool = False) -> bool:
+def wants_round(site: Site, own: ProbeResult, *, overdue: bool = False) -> bool:
     """Whether others are to be asked at once, with the daemon's own look being `own`.
 
     Not when one sees a site well that nobody could see: when a blind pingmon sees again, all its sites come at once.
@@ -245,7 +245,7 @@ def patience_ends(site: Site) -> int:
     return site.incident + site.spec.patience * SECOND if site.incident and site.spec.patience else 0
 
 
-def code_of(looks: tuple[Look, ...], *, good: bool) -> int:
+def code_of(looks: tuple[ProbeResult, ...], *, good: bool) -> int:
     """The highest HTTP status among the good, or the failing, looks; 0 if none of them received one."""
     return max((look.code for look in looks if look.counts and look.good == good), default=0)
 

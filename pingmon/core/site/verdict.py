@@ -28,7 +28,7 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 
 Verdict: TypeAlias = Literal["down", "up", "failing", "torn", "alone", "unknown"]
 Place: TypeAlias = Literal["", "well", "unsure"]
@@ -42,18 +42,18 @@ class Round(Struct, frozen=True, omit_defaults=True, gc=False):
     `quorum` how many of them must agree on a failure.
     """
 
-    looks: tuple[Look, ...]
+    looks: tuple[ProbeResult, ...]
     asked: int = 0
     quorum: int = 0
     place: Place = ""
 
     @property
-    def own(self) -> Look | None:
+    def own(self) -> ProbeResult | None:
         """The daemon's newest look that saw anything."""
         return next((look for look in reversed(self.looks) if look.node == "" and look.counts), None)
 
     @property
-    def others(self) -> tuple[Look, ...]:
+    def others(self) -> tuple[ProbeResult, ...]:
         """The verifiers' looks that saw anything, one for each verifier."""
         return tuple({look.node: look for look in self.looks if look.node != "" and look.counts}.values())
 

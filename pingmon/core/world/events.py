@@ -15,9 +15,9 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from pingmon.core.partner.inquiry import Answer
+from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, Kind, PartnerChanges, PartnerSpec
-from pingmon.core.site.probe_result import Look, Method, Methods, methods
+from pingmon.core.site.probe_result import Method, Methods, ProbeResult, methods
 from pingmon.core.site.verdict import Place
 from pingmon.core.units import DAEMON as DAEMON
 from pingmon.core.units import Id as Id
@@ -60,7 +60,7 @@ class CheckSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True)
     channels: tuple[Id, ...] = ()
 
 
-class SpecChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
+class CheckChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
     """The fields of a `CheckSpec` that an update sets; the others stay as they are."""
 
     name: str | UnsetType = UNSET
@@ -186,7 +186,7 @@ class CheckCreated(CheckEvent, frozen=True):
 
 
 class CheckChanged(CheckEvent, frozen=True):
-    changes: SpecChanges
+    changes: CheckChanges
 
 
 class CheckDeleted(CheckEvent, frozen=True):
@@ -294,7 +294,7 @@ class SiteProbed(SiteEvent, frozen=True):
     (`core.site.verdict`).
     """
 
-    looks: tuple[Look, ...] = ()
+    looks: tuple[ProbeResult, ...] = ()
     asked: int = 0
     quorum: int = 0
     hour: Hour | None = None
@@ -313,7 +313,7 @@ class PartnerAnswered(SiteEvent, frozen=True):
 
     id: str
     partner: Id
-    answer: Answer
+    answer: PartnerAnswer
     took_ms: int
 
 

@@ -23,7 +23,7 @@ from pingmon.core.site import site as sites
 from pingmon.core.units import Id
 from pingmon.core.world import events, fold_projects, fold_sites
 from pingmon.core.world.events import CheckSpec, Entry
-from pingmon.core.world.parts import Daemon, Outcome, is_full
+from pingmon.core.world.parts import DaemonState, Outcome, is_full
 from pingmon.core.world.world import World
 
 MAX_DEAF_SPANS: Final = 32
@@ -199,7 +199,7 @@ def _abandoned(world: World, entry: Entry, event: events.NotificationAbandoned, 
 
 def _listening_resumed(world: World, entry: Entry, event: events.ListeningResumed) -> Outcome:
     span = Deaf(event.since, entry.at, event.hold_until, event.cause)
-    world.put_daemon(Daemon(deaf=(*world.daemon.deaf, span)[-MAX_DEAF_SPANS:]))
+    world.put_daemon(DaemonState(deaf=(*world.daemon.deaf, span)[-MAX_DEAF_SPANS:]))
     return Outcome()
 
 
@@ -223,7 +223,7 @@ def _clock_stepped(world: World, entry: Entry, event: events.ClockStepped) -> Ou
         for span in world.daemon.deaf
     )
     ended = None if world.daemon.ended is None else world.daemon.ended + by
-    world.put_daemon(Daemon(spans, ended))
+    world.put_daemon(DaemonState(spans, ended))
     return Outcome(everything=True)
 
 

@@ -14,7 +14,7 @@ from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import matters
 from pingmon.core.notify.owed_messages import owe, unowe
 from pingmon.core.partner import partner
-from pingmon.core.partner.inquiry import Answer, counted
+from pingmon.core.partner.inquiry import PartnerAnswer, counted
 from pingmon.core.partner.inquiry import silent_until as silence_of
 from pingmon.core.partner.partner import Partner
 from pingmon.core.site import escalation as telling
@@ -27,7 +27,7 @@ from pingmon.core.world.events import Entry
 from pingmon.core.world.parts import Outcome, is_full
 from pingmon.core.world.world import World
 
-GONE: Final = Answer("no answer", detail="the partner was deleted")
+GONE: Final = PartnerAnswer("no answer", detail="the partner was deleted")
 
 
 def _about_site(body: Callable[[World, Entry, Any, Site], Outcome]) -> Callable[[World, Entry, Any], Outcome]:
@@ -174,7 +174,9 @@ def _partner_answered(world: World, entry: Entry, event: events.PartnerAnswered)
     return Outcome("done", site.id, site=world.sites[site.id], channels=channels)
 
 
-def _answered(world: World, entry: Entry, site: Site, known: Partner | None, id: str, answer: Answer) -> tuple[Id, ...]:
+def _answered(
+    world: World, entry: Entry, site: Site, known: Partner | None, id: str, answer: PartnerAnswer
+) -> tuple[Id, ...]:
     """Keep what an answer makes of `site`; the channels that are owed something by it."""
     return _told(world, entry, *telling.answered(site, known, id, answer, entry.at))
 

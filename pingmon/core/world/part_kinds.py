@@ -17,7 +17,7 @@ from pingmon.core.notify.notification import Notification
 from pingmon.core.partner.partner import Partner
 from pingmon.core.site.site import Site
 from pingmon.core.world.events import DAEMON, CheckSpec
-from pingmon.core.world.parts import Daemon, Key, Project
+from pingmon.core.world.parts import DaemonState, Key, Project
 from pingmon.core.world.world import World
 
 _DEFAULT: Final = CheckSpec()
@@ -97,7 +97,7 @@ def _kind(
 
 KINDS: Final[dict[str, SavedKind]] = {
     "daemon": SavedKind(
-        msgspec.json.Decoder(list[Daemon]).decode,
+        msgspec.json.Decoder(list[DaemonState]).decode,
         kept=lambda world: {DAEMON: world.daemon},
         put=World.put_daemon,
         id=lambda daemon: DAEMON,

@@ -42,7 +42,7 @@ class Key(Struct, frozen=True, omit_defaults=True, gc=False):
     created: int
 
 
-class Daemon(Struct, frozen=True, omit_defaults=True, gc=False):
+class DaemonState(Struct, frozen=True, omit_defaults=True, gc=False):
     """What the world knows of the daemon itself: when it was deaf, newest last, and since when it has not listened."""
 
     deaf: tuple[Deaf, ...] = ()

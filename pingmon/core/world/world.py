@@ -21,7 +21,7 @@ from pingmon.core.partner.partner import Partner, host_of
 from pingmon.core.site.site import Site
 from pingmon.core.world import events
 from pingmon.core.world.events import CheckSpec, Id
-from pingmon.core.world.parts import Daemon, Key, Members, Project, Subject
+from pingmon.core.world.parts import DaemonState, Key, Members, Project, Subject
 
 K = TypeVar("K", bound=Hashable)
 
@@ -31,7 +31,7 @@ class World:
 
     def __init__(self) -> None:
         self.seq = 0
-        self.daemon = Daemon()
+        self.daemon = DaemonState()
         self.projects: dict[Id, Project] = {}
         self.members: dict[Id, Members] = {}
         self.ping_keys: dict[str, Id] = {}
@@ -235,7 +235,7 @@ class World:
         del members.channels[channel.id]
         self._dirty["channel"].add(channel.id)
 
-    def put_daemon(self, daemon: Daemon) -> None:
+    def put_daemon(self, daemon: DaemonState) -> None:
         """Keep what is known of the daemon itself."""
         self.daemon = daemon
         self._dirty["daemon"].add(events.DAEMON)

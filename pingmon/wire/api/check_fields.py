@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from pingmon.core.check.schedule import BadSchedule, kind_of, next_expected, validated
 from pingmon.core.notify.channel import Channel
-from pingmon.core.world.events import CheckSpec, Id, SpecChanges
+from pingmon.core.world.events import CheckChanges, CheckSpec, Id
 from pingmon.wire.api.slugs import slugify
 from pingmon.wire.api.timezones import canonical
 
@@ -36,7 +36,7 @@ class Invalid(ValueError):
     """What the client sent cannot be used; the message is the error text of the API."""
 
 
-class Rule(Struct, frozen=True, kw_only=True):
+class FieldRule(Struct, frozen=True, kw_only=True):
     """What a field may be: limits in characters or units, `values` it must be among, and `wrong`, a last judgement.
 
     `wrong` names what is the matter with a value that fits all else, or returns None.
@@ -63,12 +63,12 @@ def _wrong_zone(name: str) -> str | None:
     return "is not a valid timezone" if canonical(name) is None else None
 
 
-_FLAG: Final = Rule(type="boolean")
-_KEYWORDS: Final = Rule(type="string", max_length=200)
-_SECONDS: Final = Rule(type="integer", minimum=60, maximum=31_536_000)
-_TEXT: Final = Rule(type="string")
+_FLAG: Final = FieldRule(type="boolean")
+_KEYWORDS: Final = FieldRule(type="string", max_length=200)
+_SECONDS: Final = FieldRule(type="integer", minimum=60, maximum=31_536_000)
+_TEXT: Final = FieldRule(type="string")
 
-FIELDS: Final[dict[str, Rule]] = {
+FIELDS: Final[dict[str, FieldRule]] = {
     "channels": _TEXT,
     "desc": _TEXT,
     "failure_kw": _KEYWORDS,
@@ -78,28 +78,28 @@ FIELDS: Final[dict[str, Rule]] = {
     "filter_default_fail": _FLAG,
     "grace": _SECONDS,
     "manual_resume": _FLAG,
-    "methods": Rule(type="string", values=("", "POST")),
-    "name": Rule(type="string", max_length=100),
-    "schedule": Rule(type="string", max_length=100, wrong=_wrong_schedule),
-    "slug": Rule(type="string", max_length=SLUG_MAX, pattern="[a-z0-9_-]*"),
+    "methods": FieldRule(type="string", values=("", "POST")),
+    "name": FieldRule(type="string", max_length=100),
+    "schedule": FieldRule(type="string", max_length=100, wrong=_wrong_schedule),
+    "slug": FieldRule(type="string", max_length=SLUG_MAX, pattern="[a-z0-9_-]*"),
     "start_kw": _KEYWORDS,
     "subject": _KEYWORDS,
     "subject_fail": _KEYWORDS,
     "success_kw": _KEYWORDS,
     "tags": _TEXT,
     "timeout": _SECONDS,
-    "tz": Rule(type="string", wrong=_wrong_zone),
-    "unique": Rule(type="array", values=("name", "slug", "tags", "timeout", "grace")),
+    "tz": FieldRule(type="string", wrong=_wrong_zone),
+    "unique": FieldRule(type="array", values=("name", "slug", "tags", "timeout", "grace")),
 }
 
-PLAIN: Final = tuple(name for name in SpecChanges.__struct_fields__ if name not in ("kind", "channels", "tz"))
+PLAIN: Final = tuple(name for name in CheckChanges.__struct_fields__ if name not in ("kind", "channels", "tz"))
 """Fields that become settings as they are. A schedule makes its kind, channels are looked up, zones made canonical."""
 
 
 # --- judging ------------------------------------------------------------------------------------------------------
 
 
-def judged(body: Mapping[str, object], fields: Mapping[str, Rule] = FIELDS) -> Given:
+def judged(body: Mapping[str, object], fields: Mapping[str, FieldRule] = FIELDS) -> Given:
     """The known fields of `body`. Raises `Invalid` for the first that breaks its rule, in the order of `fields`."""
     given: dict[str, object] = {}
     for name, rule in fields.items():
@@ -111,14 +111,14 @@ def judged(body: Mapping[str, object], fields: Mapping[str, Rule] = FIELDS) -> G
     return given
 
 
-def ignored(body: Mapping[str, object], fields: Mapping[str, Rule], shown: Mapping[str, object]) -> list[str]:
+def ignored(body: Mapping[str, object], fields: Mapping[str, FieldRule], shown: Mapping[str, object]) -> list[str]:
     """A warning of those keys of `body` that mean nothing; what is `shown` may be sent back as it came."""
     unknown = [name for name in body if name not in fields and name not in shown and name != "api_key"]
     listed = ", ".join(name[:NAME_SHOWN] for name in unknown[:NAMES_SHOWN])
     return [f"ignored, because there are no such fields: {listed}"] if unknown else []
 
 
-def fault(rule: Rule, value: object, name: str) -> str | None:
+def fault(rule: FieldRule, value: object, name: str) -> str | None:
     """What is wrong with `value` in the field `name`; None if nothing is."""
     if rule.type == "boolean":
         return None if isinstance(value, bool) else f"{name} is not a boolean"
@@ -131,7 +131,7 @@ def fault(rule: Rule, value: object, name: str) -> str | None:
     return _text_fault(rule, value, name)
 
 
-def _number_fault(rule: Rule, value: object, name: str) -> str | None:
+def _number_fault(rule: FieldRule, value: object, name: str) -> str | None:
     if not isinstance(value, int) or isinstance(value, bool):
         return f"{name} is not a number"
     if rule.minimum is not None and value < rule.minimum:
@@ -141,7 +141,7 @@ def _number_fault(rule: Rule, value: object, name: str) -> str | None:
     return None
 
 
-def _array_fault(rule: Rule, value: object, name: str) -> str | None:
+def _array_fault(rule: FieldRule, value: object, name: str) -> str | None:
     if not isinstance(value, list):
         return f"{name} is not an array"
     if not all(isinstance(item, str) and item in (rule.values or ()) for item in value):
@@ -149,7 +149,7 @@ def _array_fault(rule: Rule, value: object, name: str) -> str | None:
     return None
 
 
-def _text_fault(rule: Rule, value: object, name: str) -> str | None:
+def _text_fault(rule: FieldRule, value: object, name: str) -> str | None:
     if not isinstance(value, str):
         return f"{name} is not a string"
     if not storable(value):
@@ -170,7 +170,7 @@ def storable(text: str) -> bool:
 # --- settings -----------------------------------------------------------------------------------------------------
 
 
-def changes(given: Given, spec: CheckSpec, version: int, channels: Iterable[Channel], now: int) -> SpecChanges:
+def changes(given: Given, spec: CheckSpec, version: int, channels: Iterable[Channel], now: int) -> CheckChanges:
     """What a request at `now` changes in a check that has `spec` now; a new one has the defaults.
 
     `now` is microseconds since the epoch, `channels` are those of the project. Raises `Invalid` for a channel that is
@@ -189,7 +189,7 @@ def changes(given: Given, spec: CheckSpec, version: int, channels: Iterable[Chan
         sets.setdefault("slug", slugify(given["name"])[:SLUG_MAX])
     for key, value in _subject_changes(given, spec).items():
         sets.setdefault(key, value)
-    wanted = SpecChanges(**sets)
+    wanted = CheckChanges(**sets)
     if "schedule" in given and next_expected(wanted.applied_to(spec), now) is None:
         raise Invalid("json validation error: schedule has no occurrence in the future")
     return wanted

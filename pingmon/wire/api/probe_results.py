@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from pingmon.core.site.probe_result import Fault, Look
+from pingmon.core.site.probe_result import Fault, ProbeResult
 from pingmon.wire.api.checks import Json, exact_text
 
 HERE: Final = "here"
@@ -24,7 +24,7 @@ WORDS: Final[dict[Fault, str]] = {
 """What is said of a look that does not say it itself."""
 
 
-def look_json(look: Look) -> Json:
+def look_json(look: ProbeResult) -> Json:
     """One look. `node` is "" for the daemon itself; `class` is `ok` or what went wrong; times are milliseconds."""
     phases = look.phases
     return {
@@ -39,7 +39,7 @@ def look_json(look: Look) -> Json:
     }
 
 
-def witnesses(looks: Iterable[Look]) -> str:
+def witnesses(looks: Iterable[ProbeResult]) -> str:
     """Who saw what, those together who saw the same: `503 Service Unavailable (here, berlin); ok (tokyo)`.
 
     What is wrong comes first, who could not look last. No place is named if nobody but the daemon has looked.
@@ -53,7 +53,7 @@ def witnesses(looks: Iterable[Look]) -> str:
     return "; ".join(f"{what} ({', '.join(places)})" for what, places in seen.items())
 
 
-def _words(look: Look) -> str:
+def _words(look: ProbeResult) -> str:
     # The detail of a look that saw nothing is about the prober: `no answer within 15 s` would be taken for the site's.
     if look.good or not look.counts:
         return WORDS[look.fault]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pingmon.core.world.parts import Key, Members, Project
-from pingmon.wire.api.check_fields import Given, Invalid, Rule, judged
+from pingmon.wire.api.check_fields import FieldRule, Given, Invalid, judged
 from pingmon.wire.api.checks import seconds_text
 
 
@@ -14,12 +14,12 @@ def _blank(name: str) -> str | None:
     return None if name.strip() else "is empty"
 
 
-PROJECT_FIELDS: Final[dict[str, Rule]] = {"name": Rule(type="string", max_length=100, wrong=_blank)}
+PROJECT_FIELDS: Final[dict[str, FieldRule]] = {"name": FieldRule(type="string", max_length=100, wrong=_blank)}
 
-KEY_FIELDS: Final[dict[str, Rule]] = {"name": Rule(type="string", max_length=100)}
+KEY_FIELDS: Final[dict[str, FieldRule]] = {"name": FieldRule(type="string", max_length=100)}
 """Fields of an operator's key."""
 
-PROJECT_KEY_FIELDS: Final[dict[str, Rule]] = KEY_FIELDS | {"role": Rule(type="string", values=("rw", "ro"))}
+PROJECT_KEY_FIELDS: Final[dict[str, FieldRule]] = KEY_FIELDS | {"role": FieldRule(type="string", values=("rw", "ro"))}
 """Fields of a project's key; the role is `rw` if nothing is said."""
 
 

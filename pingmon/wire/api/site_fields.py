@@ -12,7 +12,7 @@ from typing import Any, Final
 from pingmon.core.notify.channel import Channel
 from pingmon.core.partner.partner import AUTO
 from pingmon.core.world.events import SiteChanges, SiteSpec
-from pingmon.wire.api.check_fields import Given, Invalid, Rule, channel_ids
+from pingmon.wire.api.check_fields import FieldRule, Given, Invalid, channel_ids
 from pingmon.wire.probe.target import BadUrl, target
 
 
@@ -25,18 +25,18 @@ def _wrong_url(url: str) -> str | None:
     return None if url.isprintable() and " " not in url else "contains spaces or characters that cannot be seen"
 
 
-FIELDS: Final[dict[str, Rule]] = {
-    "name": Rule(type="string", max_length=100),
-    "url": Rule(type="string", max_length=2000, wrong=_wrong_url),
-    "interval": Rule(type="integer", minimum=60, maximum=86_400),
-    "timeout": Rule(type="integer", minimum=1, maximum=30),
-    "host": Rule(type="string", max_length=100),
-    "tags": Rule(type="string"),
-    "channels": Rule(type="string"),
-    "method": Rule(type="string", values=("HEAD", "GET")),
-    "head_only": Rule(type="boolean"),
-    "patience": Rule(type="integer", minimum=0, maximum=3600),
-    "local_only": Rule(type="boolean"),
+FIELDS: Final[dict[str, FieldRule]] = {
+    "name": FieldRule(type="string", max_length=100),
+    "url": FieldRule(type="string", max_length=2000, wrong=_wrong_url),
+    "interval": FieldRule(type="integer", minimum=60, maximum=86_400),
+    "timeout": FieldRule(type="integer", minimum=1, maximum=30),
+    "host": FieldRule(type="string", max_length=100),
+    "tags": FieldRule(type="string"),
+    "channels": FieldRule(type="string"),
+    "method": FieldRule(type="string", values=("HEAD", "GET")),
+    "head_only": FieldRule(type="boolean"),
+    "patience": FieldRule(type="integer", minimum=0, maximum=3600),
+    "local_only": FieldRule(type="boolean"),
 }
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 from pingmon.core.notify.owed_messages import told
 from pingmon.core.partner.partner import Partner
 from pingmon.core.site.escalation import silent_until
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.site import Site
 from pingmon.wire.api.checks import Json, seconds_text, warnings
 
@@ -22,7 +22,7 @@ class SiteView(Struct, frozen=True):
     url: str
     now: int
     host: Partner | None = None
-    latest: Look | None = None
+    latest: ProbeResult | None = None
     readonly: bool = False
 
 

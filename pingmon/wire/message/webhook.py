@@ -73,7 +73,7 @@ class Unsendable(ValueError):
     """The channel's settings do not make a request. The message says why in words that may be shown to its user."""
 
 
-class Request(Struct, frozen=True, gc=False):
+class OutgoingRequest(Struct, frozen=True, gc=False):
     """A request as it goes on the wire. `url` is ASCII without user name and fragment; an empty `body` is none."""
 
     method: str
@@ -100,7 +100,7 @@ def wants_body(letter: Letter) -> bool:
     return not template.body or "BODY" in found or "BODY_JSON" in found
 
 
-def request(letter: Letter, shown: Mapping[str, object], last_body: bytes) -> Request | None:
+def request(letter: Letter, shown: Mapping[str, object], last_body: bytes) -> OutgoingRequest | None:
     """The request for `letter`; None if the channel wants none in this direction. Raises `Unsendable`.
 
     `shown` is the check or site as the management API (v3, read-write key) shows it. `last_body` is only used if
@@ -125,7 +125,7 @@ def request(letter: Letter, shown: Mapping[str, object], last_body: bytes) -> Re
     if credentials is not None:
         _default(headers, "Authorization", b"Basic " + b64encode(credentials))
     headers |= signature(letter.channel.secrets(letter.now), letter.id, letter.now, body)
-    return Request(template.method, url, tuple(headers.items()), body)
+    return OutgoingRequest(template.method, url, tuple(headers.items()), body)
 
 
 def signature(secrets: tuple[str, ...], id: str, now: int, body: bytes) -> dict[str, bytes]:

@@ -24,7 +24,7 @@ _LOCATION: Final = re.compile(rb"\nlocation[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECA
 _COOKIE: Final = re.compile(rb"\nset-cookie[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 
 
-class Head(Struct, frozen=True, gc=False):
+class ResponseHead(Struct, frozen=True, gc=False):
     """The final answer. `location` is the first of that header, as text without surrounding blanks; "" if none.
 
     `cookies` are the values of all `Set-Cookie`, where there is a `location`: nobody else will be asked with them.
@@ -48,7 +48,7 @@ class HeadReader:
         self._searched = 0
         self._begun = False
 
-    def feed(self, data: bytes) -> Head | None:
+    def feed(self, data: bytes) -> ResponseHead | None:
         """The head, as soon as it is complete. Raises `NotHttp` as soon as it cannot become one."""
         self._received += data
         while True:
@@ -68,7 +68,7 @@ class HeadReader:
                 raise NotHttp(SWITCHED())
             self._skip(length)
 
-    def ended(self) -> Head | None:
+    def ended(self) -> ResponseHead | None:
         """The head, if it is complete but for the empty line: the peer has closed the connection in good order.
 
         A last line that is not whole is no part of it. None if there is no whole status line.
@@ -95,12 +95,12 @@ class HeadReader:
         self._searched, self._begun = 0, False
 
 
-def _head(head: bytes) -> Head:
+def _head(head: bytes) -> ResponseHead:
     status, location = _STATUS.match(head), _LOCATION.search(head)
     assert status is not None
     if location is None:
-        return Head(int(status[1]))
-    return Head(int(status[1]), _text(location[1]), tuple(map(_text, _COOKIE.findall(head))))
+        return ResponseHead(int(status[1]))
+    return ResponseHead(int(status[1]), _text(location[1]), tuple(map(_text, _COOKIE.findall(head))))
 
 
 def _text(value: bytes) -> str:

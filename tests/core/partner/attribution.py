@@ -12,10 +12,10 @@ from pingmon.core.partner.partner import (
     BEHIND_FRONTS,
     KINDS,
     Attribution,
+    HostRule,
     Kind,
     Partner,
     PartnerSpec,
-    Rule,
     Signals,
     rule,
 )
@@ -64,7 +64,7 @@ def _best(kind: Kind, thing: str, partners: Iterable[Partner]) -> tuple[int, Att
     return max(matches, key=lambda match: match[0], default=None)
 
 
-def _rank(rule: Rule, thing: str) -> int | None:
+def _rank(rule: HostRule, thing: str) -> int | None:
     if rule.kind == "asn":
         return 0 if rule.value == thing else None
     if rule.kind == "prefix":

@@ -14,14 +14,14 @@ from pingmon.core.partner.inquiry import (
     BODY_MAX,
     COUNTED,
     EXCERPT_MAX,
-    Answer,
-    Question,
+    PartnerAnswer,
+    PartnerQuestion,
     counted,
     judged,
     question,
     silent_until,
 )
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.units import SECOND
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,58 +31,58 @@ NOW = T - 3600 * SECOND
 DAY_S = 86_400
 
 
-def said(body: bytes, *, status: int = 200, now: int = NOW, max_s: int = DAY_S) -> Answer:
+def said(body: bytes, *, status: int = 200, now: int = NOW, max_s: int = DAY_S) -> PartnerAnswer:
     return judged(status, body, now, max_s)
 
 
-def round_(*looks: Look, down: bool = True) -> Question:
+def round_(*looks: ProbeResult, down: bool = True) -> PartnerQuestion:
     return question("site.7", "http://example.com", "example", looks, down=down)
 
 
-def bad(code: int, at: int = 1) -> Look:
-    return Look(code=code, at=at, fault="status" if code else "timeout")
+def bad(code: int, at: int = 1) -> ProbeResult:
+    return ProbeResult(code=code, at=at, fault="status" if code else "timeout")
 
 
 # --- the question -------------------------------------------------------------------------------------------------
 
 
 def test_reading_1_a_down_tells_the_highest_code_of_those_that_failed() -> None:
-    assert round_(bad(500), bad(403), Look(code=200, at=1)).code == 500
+    assert round_(bad(500), bad(403), ProbeResult(code=200, at=1)).code == 500
 
 
 def test_reading_1_a_200_that_one_node_saw_is_not_in_the_news_of_an_outage() -> None:
-    assert round_(bad(0), bad(0), Look(code=200, at=1)).code == 0
+    assert round_(bad(0), bad(0), ProbeResult(code=200, at=1)).code == 0
 
 
 def test_reading_1_a_recovery_tells_the_highest_code_of_those_that_succeeded() -> None:
-    assert round_(bad(500), Look(code=200), Look(code=204), down=False).code == 204
+    assert round_(bad(500), ProbeResult(code=200), ProbeResult(code=204), down=False).code == 204
 
 
 def test_reading_1_a_failure_after_a_2xx_status_line_does_not_look_like_a_recovery() -> None:
-    assert round_(Look(code=200, fault="protocol", at=1)).code == 0
+    assert round_(ProbeResult(code=200, fault="protocol", at=1)).code == 0
 
 
 @pytest.mark.parametrize("fault", ["dns", "connect", "tls", "timeout", "protocol"])
 def test_reading_2_all_failures_without_a_status_have_the_code_0(fault: str) -> None:
-    assert round_(Look(fault=fault, at=1)).code == 0  # type: ignore[arg-type]
+    assert round_(ProbeResult(fault=fault, at=1)).code == 0  # type: ignore[arg-type]
 
 
 def test_reading_3_too_many_redirects_tell_the_last_redirect() -> None:
-    assert round_(Look(code=302, fault="redirect", at=1)).code == 302
+    assert round_(ProbeResult(code=302, fault="redirect", at=1)).code == 302
 
 
 def test_reading_4_a_look_that_says_nothing_of_the_site_does_not_count() -> None:
-    asked = round_(bad(403, at=5), Look(code=503, at=9, fault="void"))
+    asked = round_(bad(403, at=5), ProbeResult(code=503, at=9, fault="void"))
     assert (asked.code, asked.at) == (403, 5)
 
 
 def test_reading_5_the_time_is_the_end_of_the_latest_probe_of_the_round() -> None:
-    assert round_(bad(0, at=3), bad(0, at=8), Look(code=200, at=5)).at == 8
+    assert round_(bad(0, at=3), bad(0, at=8), ProbeResult(code=200, at=5)).at == 8
 
 
 def test_reading_6_the_url_is_the_configured_one_as_it_is() -> None:
     url = "HTTP://Example.com:80/a/../b?x=ü#f"
-    assert question("id", url, "h", [], down=True) == Question("id", url, 0, "h", 0)
+    assert question("id", url, "h", [], down=True) == PartnerQuestion("id", url, 0, "h", 0)
 
 
 # --- the answer, by the table in the module -----------------------------------------------------------------------
@@ -90,34 +90,34 @@ def test_reading_6_the_url_is_the_configured_one_as_it_is() -> None:
 
 def test_the_seeds_own_instant() -> None:
     """An HTTP 200 with `2017-11-05T13:15:30Z` is silence until then."""
-    assert said(b"2017-11-05T13:15:30Z") == Answer("until", T)
+    assert said(b"2017-11-05T13:15:30Z") == PartnerAnswer("until", T)
 
 
 def test_the_seeds_own_ok() -> None:
-    assert said(b"ok") == Answer("ok")
+    assert said(b"ok") == PartnerAnswer("ok")
 
 
 @pytest.mark.parametrize("now", [T, T + 1, T + 10**15, T - 60 * SECOND])
 def test_reading_16_an_instant_that_is_past_or_at_most_60_s_ahead_has_expired(now: int) -> None:
-    assert said(b"2017-11-05T13:15:30Z", now=now) == Answer("expired", detail="said: 2017-11-05T13:15:30Z")
+    assert said(b"2017-11-05T13:15:30Z", now=now) == PartnerAnswer("expired", detail="said: 2017-11-05T13:15:30Z")
 
 
 def test_reading_16_a_moment_more_than_60_s_ahead_is_a_time_to_come() -> None:
-    assert said(b"2017-11-05T13:15:30Z", now=T - 60 * SECOND - 1) == Answer("until", T)
+    assert said(b"2017-11-05T13:15:30Z", now=T - 60 * SECOND - 1) == PartnerAnswer("until", T)
 
 
 def test_reading_17_an_instant_too_far_ahead_is_cut_to_what_the_partner_may_ask_for() -> None:
-    assert said(b"2999-01-01T00:00:00Z", max_s=600) == Answer("until", NOW + 600 * SECOND, ("clamped",))
-    assert said(b"2017-11-05T13:15:30Z", max_s=3600) == Answer("until", T)
-    assert said(b"2017-11-05T13:15:30Z", max_s=3599) == Answer("until", T - SECOND, ("clamped",))
+    assert said(b"2999-01-01T00:00:00Z", max_s=600) == PartnerAnswer("until", NOW + 600 * SECOND, ("clamped",))
+    assert said(b"2017-11-05T13:15:30Z", max_s=3600) == PartnerAnswer("until", T)
+    assert said(b"2017-11-05T13:15:30Z", max_s=3599) == PartnerAnswer("until", T - SECOND, ("clamped",))
 
 
 def test_reading_18_the_newest_instant_holds_longer_or_shorter_and_ok_ends_nothing() -> None:
-    assert silent_until(None, Answer("until", 5)) == 5
-    assert silent_until(9, Answer("until", 5)) == 5
-    assert silent_until(2, Answer("until", 5)) == 5
-    assert silent_until(9, Answer("ok")) == 9
-    assert silent_until(None, Answer("malformed")) is None
+    assert silent_until(None, PartnerAnswer("until", 5)) == 5
+    assert silent_until(9, PartnerAnswer("until", 5)) == 5
+    assert silent_until(2, PartnerAnswer("until", 5)) == 5
+    assert silent_until(9, PartnerAnswer("ok")) == 9
+    assert silent_until(None, PartnerAnswer("malformed")) is None
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,8 @@ def test_reading_19_anything_else_is_malformed_and_does_not_silence(body: bytes)
 
 
 def test_reading_19_an_answer_that_is_too_long_is_malformed_whatever_it_begins_with() -> None:
-    assert said(b"ok" + b" " * (BODY_MAX - 2)) == Answer("ok")
-    assert said(b"ok" + b" " * (BODY_MAX - 1)) == Answer("malformed", detail=f"more than {BODY_MAX} bytes")
+    assert said(b"ok" + b" " * (BODY_MAX - 2)) == PartnerAnswer("ok")
+    assert said(b"ok" + b" " * (BODY_MAX - 1)) == PartnerAnswer("malformed", detail=f"more than {BODY_MAX} bytes")
 
 
 def test_reading_19_the_beginning_of_a_malformed_answer_is_kept_without_what_could_disturb_a_page() -> None:
@@ -165,17 +165,17 @@ def test_reading_19_the_beginning_of_a_malformed_answer_is_kept_without_what_cou
     "body", [b"OK", b"Ok", b"ok\n", b" ok ", b"\r\nok\r\n", b"\xef\xbb\xbfok", b" \xef\xbb\xbf ok\t"]
 )
 def test_reading_20_case_space_and_byte_order_mark_do_not_matter(body: bytes) -> None:
-    assert said(body) == Answer("ok")
+    assert said(body) == PartnerAnswer("ok")
 
 
 @pytest.mark.parametrize("body", [b" 2017-11-05T13:15:30Z\n", b"\xef\xbb\xbf2017-11-05T13:15:30Z"])
 def test_reading_20_nor_do_they_around_an_instant(body: bytes) -> None:
-    assert said(body) == Answer("until", T)
+    assert said(body) == PartnerAnswer("until", T)
 
 
 def test_reading_21_one_pair_of_quotes_is_understood_and_counted() -> None:
-    assert said(b'"2017-11-05T13:15:30Z"\n') == Answer("until", T, ("quoted",))
-    assert said(b'"ok"') == Answer("ok", oddities=("quoted",))
+    assert said(b'"2017-11-05T13:15:30Z"\n') == PartnerAnswer("until", T, ("quoted",))
+    assert said(b'"ok"') == PartnerAnswer("ok", oddities=("quoted",))
     assert said(b'""2017-11-05T13:15:30Z""').kind == "malformed"
 
 
@@ -191,7 +191,7 @@ def test_reading_21_one_pair_of_quotes_is_understood_and_counted() -> None:
     ],
 )
 def test_reading_22_utc_however_it_is_written_and_fractions_are_good(body: bytes, until: int) -> None:
-    assert said(body) == Answer("until", until)
+    assert said(body) == PartnerAnswer("until", until)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_reading_22_utc_however_it_is_written_and_fractions_are_good(body: bytes
     ],
 )
 def test_reading_22_another_zone_is_converted_and_counted(body: bytes) -> None:
-    assert said(body) == Answer("until", T, ("offset",))
+    assert said(body) == PartnerAnswer("until", T, ("offset",))
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_reading_22_another_zone_is_converted_and_counted(body: bytes) -> None:
     ],
 )
 def test_reading_22_what_is_no_full_instant_with_a_zone_is_malformed(text: str) -> None:
-    assert said(text.encode()) == Answer("malformed", detail=f"said: {text}")
+    assert said(text.encode()) == PartnerAnswer("malformed", detail=f"said: {text}")
 
 
 @pytest.mark.parametrize("time", ["23:59:60", "24:00:00", "13:15:61", "25:00:00", "13:60:00"])
@@ -252,7 +252,7 @@ def test_reading_23_leap_seconds_and_the_24th_hour_are_malformed(time: str) -> N
 @pytest.mark.parametrize("status", [100, 201, 202, 204, 301, 302, 304, 400, 404, 410, 429, 500, 503, 0, 299])
 @pytest.mark.parametrize("body", [b"ok", b"2017-11-05T13:15:30Z", b""])
 def test_reading_24_with_any_other_status_nothing_is_acknowledged(status: int, body: bytes) -> None:
-    assert said(body, status=status) == Answer("refused", detail=f"status {status}")
+    assert said(body, status=status) == PartnerAnswer("refused", detail=f"status {status}")
 
 
 # --- counting -----------------------------------------------------------------------------------------------------
@@ -260,14 +260,18 @@ def test_reading_24_with_any_other_status_nothing_is_acknowledged(status: int, b
 
 def test_answers_and_oddities_are_counted() -> None:
     counts: dict[str, int] = {}
-    for one in (Answer("ok"), Answer("ok", oddities=("quoted",)), Answer("until", 5, ("offset", "clamped"))):
+    for one in (
+        PartnerAnswer("ok"),
+        PartnerAnswer("ok", oddities=("quoted",)),
+        PartnerAnswer("until", 5, ("offset", "clamped")),
+    ):
         counts = counted(counts, one)
     assert counts == {"ok": 2, "quoted": 1, "until": 1, "offset": 1, "clamped": 1}
     assert set(counts) <= set(COUNTED)
 
 
 def test_an_answer_that_was_given_for_another_site_is_not_counted_again() -> None:
-    assert counted({"until": 1}, Answer("until", 5, shared=True)) == {"until": 1}
+    assert counted({"until": 1}, PartnerAnswer("until", 5, shared=True)) == {"until": 1}
 
 
 # --- properties ---------------------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from pingmon.core.partner.partner import (
     Attribution,
     BadRule,
     Hosting,
+    HostRule,
     Partner,
     PartnerSpec,
-    Rule,
     host_of,
     next_look,
     rule,
@@ -249,5 +249,5 @@ def test_whom_to_tell_is_the_one_that_the_site_names_or_that_was_found() -> None
 
 
 def test_a_rule_that_was_taken_back_names_nobody_from_then_on() -> None:
-    other = Partner("a-id", PartnerSpec(slug="a", rules=(Rule("ns", "hosts.example"),)), 1, 1)
+    other = Partner("a-id", PartnerSpec(slug="a", rules=(HostRule("ns", "hosts.example"),)), 1, 1)
     assert host_of(AUTO, Hosting(A), [other]) is None

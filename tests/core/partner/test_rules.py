@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pingmon.core.domain_names import domain
 from pingmon.core.partner import partner as module
 from pingmon.core.partner.cdn import FRONTS, Fronts
-from pingmon.core.partner.partner import AUTO, BEHIND_FRONTS, KINDS, Attribution, Kind, Partner, Rule, Signals
+from pingmon.core.partner.partner import AUTO, BEHIND_FRONTS, KINDS, Attribution, HostRule, Kind, Partner, Signals
 from pingmon.core.partner.rules import Rules, front
 from tests.core.partner.attribution import NO_FRONTS, partner, tried
 
@@ -279,7 +279,7 @@ def test_a_table_says_who_has_which_rules_and_of_which_kinds() -> None:
 def test_what_is_known_of_rules_that_stay_is_taken_over() -> None:
     """Reading a network is what takes time."""
     before = partner("one", ("prefix", "192.0.2.0/24"), ("asn", 1))
-    after = replace(before, spec=replace(before.spec, rules=(Rule("prefix", "192.0.2.0/24"), Rule("asn", "2"))))
+    after = replace(before, spec=replace(before.spec, rules=(HostRule("prefix", "192.0.2.0/24"), HostRule("asn", "2"))))
     first = Rules([before])
     assert Rules([before], first)._keyed[before.id] is first._keyed[before.id]
     ((key, _), _), ((again, _), _) = first._keyed[before.id], Rules([after], first)._keyed[before.id]

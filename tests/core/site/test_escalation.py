@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from pingmon.core.flip import Flip
-from pingmon.core.partner.inquiry import Answer
+from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Partner, PartnerSpec
 from pingmon.core.site import escalation as telling
-from pingmon.core.site.site import Silence, Site
+from pingmon.core.site.site import PartnerSilence, Site
 from pingmon.core.site.verdict import Round
 from pingmon.core.world.events import SiteSpec
 from tests.core.worlds import HOOK, HOUR, MINUTE, S1, T0, URL, A, B, P, bad, good
@@ -34,7 +34,7 @@ def site(*, told: bool = False, silent: bool = False, asked: bool = False) -> Si
         status="down",
         told=told,
         partner_told=A if asked else None,
-        silence=Silence(A, T0 + HOUR) if silent else None,
+        silence=PartnerSilence(A, T0 + HOUR) if silent else None,
     )
 
 
@@ -61,7 +61,7 @@ def went_down(column: str) -> str:
     host = None if column == NOBODY else partner()
     after, tell = telling.went_down(site(silent=column == SILENT), DOWN, host, T0)
     if after.inquiry is not None:
-        answers = (Answer("ok"), Answer("no answer"), Answer("until", T0 + HOUR))
+        answers = (PartnerAnswer("ok"), PartnerAnswer("no answer"), PartnerAnswer("until", T0 + HOUR))
         told = [telling.answered(after, host, f"{S1}_7", answer, T0)[1] is not None for answer in answers]
         assert (tell, told) == (False, [True, True, False])
         return "asked; then users by its answer"
@@ -84,7 +84,7 @@ def came_back(column: str) -> str:
         else:
             words.add("asked; then users if told")
             assert (tell, after.told) == (False, told)
-            answers = (Answer("ok"), Answer("refused"), Answer("until", T0 + HOUR))
+            answers = (PartnerAnswer("ok"), PartnerAnswer("refused"), PartnerAnswer("until", T0 + HOUR))
             ends = [telling.answered(after, host, f"{S1}_9", answer, T0) for answer in answers]
         for end, news in ends:
             assert (end.told, end.partner_told, end.inquiry) == (False, None, None)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pingmon.core.flip import Flip
 from pingmon.core.site import probe_schedule as probe_times
 from pingmon.core.site import site as machine
-from pingmon.core.site.probe_result import Fault, Look
+from pingmon.core.site.probe_result import Fault, ProbeResult
 from pingmon.core.site.site import AGREEING, LOCAL_FAILURES, LONE_SUCCESSES, UNOPPOSED_S, Site, SiteStatus, looked
 from pingmon.core.site.verdict import NOTHING_SEEN, Place, Round, verdict
 from pingmon.core.units import SECOND
@@ -28,19 +28,19 @@ def fresh(status: SiteStatus = "new") -> Site:
     return Site(SITE, "p", spec, born=1, created=T0, since=T0, status=status, incident=incident)
 
 
-def good(node: str = "", at: int = T0 + 1, code: int = 200) -> Look:
-    return Look(node, at, code)
+def good(node: str = "", at: int = T0 + 1, code: int = 200) -> ProbeResult:
+    return ProbeResult(node, at, code)
 
 
-def bad(node: str = "", at: int = T0 + 1, code: int = 503, fault: Fault = "status") -> Look:
-    return Look(node, at, code, fault)
+def bad(node: str = "", at: int = T0 + 1, code: int = 503, fault: Fault = "status") -> ProbeResult:
+    return ProbeResult(node, at, code, fault)
 
 
-def void(node: str = "", at: int = T0 + 1) -> Look:
-    return Look(node, at, fault="void")
+def void(node: str = "", at: int = T0 + 1) -> ProbeResult:
+    return ProbeResult(node, at, fault="void")
 
 
-def seen(*looks: Look, asked: int = 0, quorum: int = 2, place: Place = "unsure") -> Round:
+def seen(*looks: ProbeResult, asked: int = 0, quorum: int = 2, place: Place = "unsure") -> Round:
     return Round(looks, asked, quorum if asked else 0, place if asked else "")
 
 
@@ -363,7 +363,7 @@ LOOKS = st.builds(
 
 
 @given(rounds=st.lists(st.tuples(st.lists(LOOKS, max_size=5), st.integers(0, 3)), max_size=25))
-def test_whatever_is_seen_a_site_stays_sane(rounds: list[tuple[list[Look], int]]) -> None:
+def test_whatever_is_seen_a_site_stays_sane(rounds: list[tuple[list[ProbeResult], int]]) -> None:
     """Down only by a quorum or by failures in a row; an incident exactly while something is wrong."""
     site, flips = fresh(), 0
     for number, (looks, asked) in enumerate(rounds, 2):
@@ -544,7 +544,7 @@ def test_a_site_that_fails_is_down_soon_after_its_patience_and_never_before(
     site = Site(SITE, "p", SiteSpec(url="http://e/", patience=patience, interval=interval), 1, T0, T0, "up")
     now, looks = T0, 0
 
-    def look() -> Look:
+    def look() -> ProbeResult:
         nonlocal now, looks
         now += round((tooks[looks % len(tooks)] + lags[looks % len(lags)]) * SECOND)
         looks += 1

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.core.site import verdict as module
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.verdict import Round, Verdict, verdict
 from tests.core.worlds import bad, good
 
@@ -23,12 +23,12 @@ KINDS: tuple[Kind, ...] = ("good", "bad", "timeout", "void")
 FAILING = ("bad", "timeout")
 
 
-def look(kind: Kind, node: str = "") -> Look:
+def look(kind: Kind, node: str = "") -> ProbeResult:
     return {
         "good": good(node),
         "bad": bad(node),
         "timeout": bad(node, code=0, fault="timeout"),
-        "void": Look(node, 1, fault="void"),
+        "void": ProbeResult(node, 1, fault="void"),
     }[kind]
 
 

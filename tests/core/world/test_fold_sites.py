@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pingmon.core.partner.inquiry import Answer
+from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, Hosting, PartnerChanges, PartnerSpec
 from pingmon.core.world import events as e
 from tests.core.worlds import H1, S1, S2, T0, URL, A, B, Log, P, Q, Saves, bad, good, state
@@ -38,7 +38,7 @@ def test_a_site_is_made_once_in_a_project_that_is_there_and_has_room(log: Log) -
         e.SiteResumed(),
         e.SiteProbed((bad(),)),
         e.SiteHostSeen(),
-        e.PartnerAnswered("x_1", A, Answer("ok"), 1),
+        e.PartnerAnswered("x_1", A, PartnerAnswer("ok"), 1),
         e.PartnerChanged(PartnerChanges(name="x")),
         e.PartnerDeleted(),
     ],

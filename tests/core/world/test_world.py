@@ -58,7 +58,7 @@ def test_a_creating_ping_finds_ambiguous_slugs_and_unknown_projects(log: Log) ->
     "event",
     [
         e.PingReceived(),
-        e.CheckChanged(e.SpecChanges(name="x")),
+        e.CheckChanged(e.CheckChanges(name="x")),
         e.CheckDeleted(),
         e.CheckPaused(),
         e.CheckResumed(),
@@ -87,7 +87,7 @@ def test_slugs_follow_changes_and_deletions(log: Log) -> None:
     """The lookup by slug never shows a check under a slug that it does not have."""
     log.check(C1, slug="one")
     log.check(C2, slug="one")
-    log.add(C1, e.CheckChanged(e.SpecChanges(slug="two")))
+    log.add(C1, e.CheckChanged(e.CheckChanges(slug="two")))
     assert log.world.members[P].slugs == {"one": (C2,), "two": (C1,)}
     log.add(C2, e.CheckDeleted())
     assert log.world.members[P].slugs == {"two": (C1,)}
@@ -193,7 +193,7 @@ def test_an_abandoned_message_is_owed_to_the_other_channels_of_the_project(log: 
     assert log.add(H1, e.NotificationAbandoned(id, 1, "status 410")).channels == (H2,)
     (relay,) = log.world.owed.values()
     assert (relay.channel, relay.relays, relay.error) == (H2, H1, "status 410")
-    log.add(C1, e.CheckChanged(e.SpecChanges(channels=(H2,))))
+    log.add(C1, e.CheckChanged(e.CheckChanges(channels=(H2,))))
     log.ping(at=T0 + 1)
     (up,) = log.world.owed.values()
     assert (up.channel, up.flip.new, up.down_from) == (H2, "up", T0)
@@ -329,7 +329,7 @@ EVENTS = st.one_of(
         STREAMS,
         st.builds(lambda slug, channels: e.CheckCreated(P, e.CheckSpec(slug=slug, channels=channels)), SLUGS, CHANNELS),
     ),
-    st.tuples(STREAMS, st.builds(lambda slug: e.CheckChanged(e.SpecChanges(slug=slug)), SLUGS)),
+    st.tuples(STREAMS, st.builds(lambda slug: e.CheckChanged(e.CheckChanges(slug=slug)), SLUGS)),
     st.tuples(STREAMS, st.sampled_from([e.CheckDeleted(), e.CheckPaused(), e.CheckResumed()])),
     st.tuples(STREAMS, st.just("expire")),
     st.tuples(st.just(e.DAEMON), st.builds(e.ClockStepped, st.sampled_from([-SECOND, SECOND]))),
@@ -337,7 +337,7 @@ EVENTS = st.one_of(
     st.tuples(st.just(e.DAEMON), st.builds(e.ListeningResumed, st.just(T0), st.just(T0 + SECOND))),
     st.tuples(st.sampled_from([H1, H2]), st.sampled_from(["deliver", "fail", "abandon", "give up"])),
     st.tuples(st.sampled_from([H1, H2]), st.sampled_from([e.ChannelTested(1), e.ChannelDeleted()])),
-    st.tuples(STREAMS, st.builds(lambda channels: e.CheckChanged(e.SpecChanges(channels=channels)), CHANNELS)),
+    st.tuples(STREAMS, st.builds(lambda channels: e.CheckChanged(e.CheckChanges(channels=channels)), CHANNELS)),
 )
 
 
@@ -418,9 +418,9 @@ def test_people_are_told_once_that_a_schedule_has_run_out() -> None:
     assert [(owed.flip.new, owed.flip.cause) for owed in log.world.owed.values()] == [("up", ""), ("up", "ended")]
     log.ping()
     assert log.add(C1, e.ScheduleEnded()).channels == ()
-    log.add(C1, e.CheckChanged(e.SpecChanges(name="renamed")))
+    log.add(C1, e.CheckChanged(e.CheckChanges(name="renamed")))
     assert log.add(C1, e.ScheduleEnded()).channels == ()
-    log.add(C1, e.CheckChanged(e.SpecChanges(schedule="2026-01-04")))
+    log.add(C1, e.CheckChanged(e.CheckChanges(schedule="2026-01-04")))
     assert log.add(C1, e.ScheduleEnded()).channels == ()  # it has an occurrence
     log.now += 72 * HOUR
     log.ping()
@@ -436,7 +436,7 @@ def test_a_schedule_that_came_while_the_check_was_down_is_told_of_when_it_has_ru
     log.ping()
     assert log.add(C1, e.ScheduleEnded()).channels == (H1,)
     log.ping(signal="fail")
-    log.add(C1, e.CheckChanged(e.SpecChanges(schedule="2026-01-04")))
+    log.add(C1, e.CheckChanged(e.CheckChanges(schedule="2026-01-04")))
     log.now += 72 * HOUR
     log.ping()
     assert log.add(C1, e.ScheduleEnded()).channels == (H1,)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pingmon.core.partner.inquiry import Answer
-from pingmon.core.partner.partner import Attribution, PartnerChanges, PartnerSpec, Rule
-from pingmon.core.site.probe_result import Look, Phases
+from pingmon.core.partner.inquiry import PartnerAnswer
+from pingmon.core.partner.partner import Attribution, HostRule, PartnerChanges, PartnerSpec
+from pingmon.core.site.probe_result import Phases, ProbeResult
 from pingmon.core.world.events import (
     DAEMON,
     ChannelChanged,
@@ -26,6 +26,7 @@ from pingmon.core.world.events import (
     ChannelSecretRenewed,
     ChannelTested,
     CheckChanged,
+    CheckChanges,
     CheckCreated,
     CheckDeleted,
     CheckExpired,
@@ -63,7 +64,6 @@ from pingmon.core.world.events import (
     SiteProbed,
     SiteResumed,
     SiteSpec,
-    SpecChanges,
 )
 from pingmon.core.world.fold import fold
 from pingmon.core.world.parts import Block
@@ -109,7 +109,7 @@ EVENTS: list[list[tuple[str, Event, bytes | None]]] = [
         (CHECK, PingReceived("fail", "PUT", "http", "2001:db8::1", exitstatus=3, rid=RUN), "Übel\n".encode()),
         (CHECK, PingReceived("log", left_out=17), b"\xff\x00not text"),
         (OTHER, PingReceived("success", create=NewCheck(PROJECT, "made-by-ping")), b""),
-        (CHECK, CheckChanged(SpecChanges(name="", tz="UTC", channels=())), None),
+        (CHECK, CheckChanged(CheckChanges(name="", tz="UTC", channels=())), None),
     ],
     [
         (CHECK, CheckExpired(BEGIN + 4_200_000_000, 11), None),
@@ -137,20 +137,25 @@ HOST = PartnerSpec(
     slug="example",
     name="Example Hosting ✓",
     webhook="https://hooks.example/downtime",
-    rules=(Rule("cname", "hosts.example"), Rule("prefix", "192.0.2.0/24"), Rule("asn", "64500")),
+    rules=(HostRule("cname", "hosts.example"), HostRule("prefix", "192.0.2.0/24"), HostRule("asn", "64500")),
     max_suppression=3600,
     secret="whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
 )
 SHOP = SiteSpec(name="Shop", url="https://shop.example/ü?a=1", tags="prod eu", channels=(CHANNEL,))
 BLOG = SiteSpec(url="http://blog.example", interval=60, timeout=5, host="example", head_only=True)
-HERE = Look("", BEGIN + 200_000_000, 503, "status", 61, "192.0.2.7", "503 Service Unavailable", Phases(1, 20, 20, 20))
-BERLIN = Look("berlin", BEGIN + 210_000_000, 0, "timeout", 10_000, "192.0.2.7", "timed out after 10 s while connecting")
-TOKYO = Look("tokyo", BEGIN + 210_000_000, fault="void", detail="no answer within 15 s")
-WELL = Look("", BEGIN + 100_000_000, 200, ms=45, address="2001:db8::7", phases=Phases(0, 15, 0, 30))
+HERE = ProbeResult(
+    "", BEGIN + 200_000_000, 503, "status", 61, "192.0.2.7", "503 Service Unavailable", Phases(1, 20, 20, 20)
+)
+BERLIN = ProbeResult(
+    "berlin", BEGIN + 210_000_000, 0, "timeout", 10_000, "192.0.2.7", "timed out after 10 s while connecting"
+)
+TOKYO = ProbeResult("tokyo", BEGIN + 210_000_000, fault="void", detail="no answer within 15 s")
+WELL = ProbeResult("", BEGIN + 100_000_000, 200, ms=45, address="2001:db8::7", phases=Phases(0, 15, 0, 30))
 SILENT_UNTIL = BEGIN + 1_000_000_000
+SILENCED = PartnerAnswer("until", SILENT_UNTIL, ("quoted", "clamped"))
 BACK_AT = BEGIN + 1_999_000_000
 
-NO_ANSWER = Answer("no answer", detail="timed out after 10 s")
+NO_ANSWER = PartnerAnswer("no answer", detail="timed out after 10 s")
 
 SITE_EVENTS: list[list[tuple[int, str, Event]]] = [
     [
@@ -172,7 +177,7 @@ SITE_EVENTS: list[list[tuple[int, str, Event]]] = [
     [
         (200, SITE, SiteProbed((HERE,))),
         (210, SITE, SiteProbed((HERE, BERLIN, TOKYO), 2, 1)),
-        (212, SITE, PartnerAnswered(f"{SITE}_14", PARTNER, Answer("until", SILENT_UNTIL, ("quoted", "clamped")), 1500)),
+        (212, SITE, PartnerAnswered(f"{SITE}_14", PARTNER, SILENCED, 1500)),
         (300, PARTNER, PartnerChanged(PartnerChanges(name="Example", rules=HOST.rules[:1], max_suppression=7200))),
     ],
     [
@@ -184,7 +189,7 @@ SITE_EVENTS: list[list[tuple[int, str, Event]]] = [
         (1011, CHANNEL, NotificationDelivered(f"{CHANNEL}.20", 80, 204)),
     ],
     [
-        (2000, SITE, SiteProbed((replace(WELL, at=BACK_AT), Look("berlin", BACK_AT, 204)), 1, 1)),
+        (2000, SITE, SiteProbed((replace(WELL, at=BACK_AT), ProbeResult("berlin", BACK_AT, 204)), 1, 1)),
         (2001, DELETED, SiteDeleted()),
         (2002, RIVAL, PartnerDeleted()),
     ],

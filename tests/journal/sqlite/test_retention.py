@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pingmon.core.partner.inquiry import Answer
+from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.world.events import (
     KINDS,
     CheckDeleted,
@@ -166,7 +166,7 @@ def test_all_pings_of_a_deleted_check_go(pen: Callable[..., Any], ping: Callable
 
 def test_all_probes_of_a_deleted_site_go_and_what_partners_said_of_it_stays(pen: Callable[..., Any]) -> None:
     site, other, partner = STREAMS
-    answered = PartnerAnswered("1:x", partner, Answer("ok"), 20)
+    answered = PartnerAnswered("1:x", partner, PartnerAnswer("ok"), 20)
     book = pen()
     book.write(*[Draft(BEGIN + n, site, SiteProbed()) for n in range(3)], Draft(BEGIN, site, answered))
     book.write(Draft(BEGIN, other, SiteProbed()), Draft(BEGIN + 9, site, SiteDeleted()))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pingmon.core.check.schedule import next_expected
 from pingmon.core.notify.channel import Channel
-from pingmon.core.world.events import CheckSpec, SpecChanges
-from pingmon.wire.api.check_fields import FIELDS, Invalid, Rule, changes, channel_ids, fault, judged, unique_fields
+from pingmon.core.world.events import CheckChanges, CheckSpec
+from pingmon.wire.api.check_fields import FIELDS, FieldRule, Invalid, changes, channel_ids, fault, judged, unique_fields
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
@@ -125,7 +125,7 @@ def test_no_json_breaks_the_judgement(body: dict[str, Any]) -> None:
 
 
 @given(st.sampled_from([rule for rule in FIELDS.values() if rule.type == "string"]), st.text(max_size=120))
-def test_no_text_breaks_a_rule(rule: Rule, text: str) -> None:
+def test_no_text_breaks_a_rule(rule: FieldRule, text: str) -> None:
     """Any text is judged, never an accident; what is refused is refused with the name of its field."""
     trouble = fault(rule, text, "field")
     assert trouble is None or trouble.startswith("field ")
@@ -203,7 +203,7 @@ def test_channels_that_cannot_be_meant(wanted: str, text: str) -> None:
 
 def test_the_table_covers_every_setting() -> None:
     """Every setting of a check can be sent, but its kind, which follows from the schedule."""
-    assert set(SpecChanges.__struct_fields__) - set(FIELDS) == {"kind"}
+    assert set(CheckChanges.__struct_fields__) - set(FIELDS) == {"kind"}
 
 
 @pytest.mark.parametrize("schedule", ["Thu,Fri 2012-*-1,5 11:12:13", "2019-01-01", "2025-12-31 23:59", "2026-01-01"])

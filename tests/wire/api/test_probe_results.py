@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pingmon.core.site.probe_result import Fault, Look, Phases
+from pingmon.core.site.probe_result import Fault, Phases, ProbeResult
 from pingmon.testing import bad, good
 from pingmon.wire.api.probe_results import WORDS, look_json, witnesses
 
 T0 = 1_700_000_000_000_000
 
 
-def void(node: str = "", detail: str = "no answer within 15 s") -> Look:
-    return Look(node, T0, fault="void", detail=detail)
+def void(node: str = "", detail: str = "no answer within 15 s") -> ProbeResult:
+    return ProbeResult(node, T0, fault="void", detail=detail)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,9 @@ def void(node: str = "", detail: str = "no answer within 15 s") -> Look:
         ((), ""),
     ],
 )
-def test_who_saw_the_same_is_named_together_and_what_is_wrong_comes_first(looks: tuple[Look, ...], said: str) -> None:
+def test_who_saw_the_same_is_named_together_and_what_is_wrong_comes_first(
+    looks: tuple[ProbeResult, ...], said: str
+) -> None:
     """Places are named when there are several; why somebody could not look is not taken for the site's fault."""
     assert witnesses(looks) == said
 
@@ -62,7 +64,7 @@ def test_every_kind_of_look_has_its_words() -> None:
 
 def test_a_look_as_json() -> None:
     """All of it, with the exact time, and the class `ok` where nothing went wrong."""
-    look = Look("berlin", T0 + 5, 503, "status", 120, "192.0.2.1", "503 Service Unavailable", Phases(1, 2, 3, 4))
+    look = ProbeResult("berlin", T0 + 5, 503, "status", 120, "192.0.2.1", "503 Service Unavailable", Phases(1, 2, 3, 4))
     assert look_json(look) == {
         "node": "berlin",
         "at": "2023-11-14T22:13:20.000005+00:00",
@@ -76,11 +78,11 @@ def test_a_look_as_json() -> None:
     assert look_json(good())["class"] == "ok"
 
 
-LOOKS = st.builds(Look, st.text(max_size=5), fault=st.sampled_from(get_args(Fault)), detail=st.text(max_size=5))
+LOOKS = st.builds(ProbeResult, st.text(max_size=5), fault=st.sampled_from(get_args(Fault)), detail=st.text(max_size=5))
 
 
 @given(st.lists(LOOKS, max_size=6))
-def test_no_place_that_looked_is_left_out(looks: list[Look]) -> None:
+def test_no_place_that_looked_is_left_out(looks: list[ProbeResult]) -> None:
     """Whatever they saw."""
     said = witnesses(looks)
     assert all(look.node in said for look in looks)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from msgspec.structs import asdict, replace
 
-from pingmon.core.partner.inquiry import Answer
+from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, Hosting, Partner, PartnerSpec
-from pingmon.core.site.probe_result import Look
-from pingmon.core.site.site import Silence, Site, Word
+from pingmon.core.site.probe_result import ProbeResult
+from pingmon.core.site.site import PartnerSilence, Site, Word
 from pingmon.core.site.verdict import Round
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import SiteSpec
@@ -102,7 +102,7 @@ def test_who_may_only_read_sees_no_channels_and_no_addresses() -> None:
     ],
 )
 def test_the_newest_look_that_pingmon_itself_had_is_shown(
-    logged: Look | None, latest: Look | None, code: int | None
+    logged: ProbeResult | None, latest: ProbeResult | None, code: int | None
 ) -> None:
     """Most looks are not in the log, and after a start only the log has any; verifiers' looks are not pingmon's own."""
     it = site(last=None if logged is None else Round((logged,)))
@@ -113,16 +113,16 @@ def test_the_newest_look_that_pingmon_itself_had_is_shown(
 
 def test_a_silence_is_shown_while_it_lasts() -> None:
     """That of the site, or of all the partner's."""
-    quiet = site(silence=Silence("partner", NOW + SECOND))
+    quiet = site(silence=PartnerSilence("partner", NOW + SECOND))
     assert shown(quiet, host=HOST)["suppressed_until"] == "2023-11-14T22:13:21+00:00"
     assert shown(site(), host=replace(HOST, silent_until=NOW + SECOND))["suppressed_until"] is not None
-    assert shown(site(silence=Silence("partner", NOW)), host=HOST)["suppressed_until"] is None
+    assert shown(site(silence=PartnerSilence("partner", NOW)), host=HOST)["suppressed_until"] is None
     assert shown(quiet, host=None)["suppressed_until"] is None
 
 
 def test_the_last_that_a_partner_said_is_shown() -> None:
     """Also when it is not the site's host any more."""
-    said = Word("partner", NOW, Answer("until", NOW + 60 * SECOND, ("clamped",)))
+    said = Word("partner", NOW, PartnerAnswer("until", NOW + 60 * SECOND, ("clamped",)))
     told = {
         "slug": "example",
         "at": "2023-11-14T22:13:20+00:00",
@@ -135,7 +135,7 @@ def test_the_last_that_a_partner_said_is_shown() -> None:
     assert shown(site(word=said))["partner_answer"] == {**told, "slug": None}
     other = replace(HOST, id="other")
     assert shown(site(word=said), host=other)["partner_answer"]["slug"] is None
-    silent = Word("partner", NOW, Answer("no answer", detail="timed out after 10 s"))
+    silent = Word("partner", NOW, PartnerAnswer("no answer", detail="timed out after 10 s"))
     assert shown(site(word=silent), host=HOST)["partner_answer"]["kind"] == "no_answer"
 
 

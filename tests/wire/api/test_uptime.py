@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pingmon.core.flip import Flip, FlipStatus
-from pingmon.core.partner.inquiry import Answer, Question
+from pingmon.core.partner.inquiry import PartnerAnswer, PartnerQuestion
 from pingmon.core.partner.partner import Partner, PartnerSpec
 from pingmon.core.site.site import Inquiry, Site
 from pingmon.core.units import SECOND
@@ -129,7 +129,7 @@ def test_an_outage_that_the_host_knew_of_is_not_counted() -> None:
 
 
 def answered(seq: int, at: int, until: int | None) -> Entry:
-    answer = Answer("ok") if until is None else Answer("until", until * SECOND)
+    answer = PartnerAnswer("ok") if until is None else PartnerAnswer("until", until * SECOND)
     return Entry(seq, at * SECOND, "s", PartnerAnswered("q", "p", answer, 5))
 
 
@@ -142,7 +142,7 @@ def test_a_newer_instant_replaces_an_older_one() -> None:
 
 SITE = Site("s", "p", SiteSpec(url="http://x"), 1, 0, 400 * SECOND, status="down")
 HOST = Partner("h", PartnerSpec(slug="h"), 1, 1, silent_until=900 * SECOND)
-ASKING = Inquiry(Question("q", "http://x", 0, "h", 0), "h", Flip(1, "s", 0, "suspect", "down"))
+ASKING = Inquiry(PartnerQuestion("q", "http://x", 0, "h", 0), "h", Flip(1, "s", 0, "suspect", "down"))
 
 
 def test_a_silence_of_all_of_a_hosts_sites_covers_the_outage_that_began_in_it() -> None:

@@ -12,7 +12,7 @@ from pingmon.core.check.check import Check, Status
 from pingmon.core.flip import Cause, Deaf, Flip, FlipStatus
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Missed, Notification
-from pingmon.core.site.probe_result import Look
+from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.site import Site
 from pingmon.core.site.verdict import Place
 from pingmon.core.units import SECOND
@@ -189,7 +189,7 @@ def test_a_check_without_a_name_is_called_by_its_slug_or_its_id() -> None:
 SAW_IT = (bad(), bad("berlin"), good("tokyo"))
 
 
-def of_site(new: Status, looks: tuple[Look, ...] = SAW_IT, **spec: Any) -> Letter:
+def of_site(new: Status, looks: tuple[ProbeResult, ...] = SAW_IT, **spec: Any) -> Letter:
     """A message about a site that was suspect at T0, or down for 90 seconds until T0."""
     old: FlipStatus = "suspect" if new == "down" else "down"
     since = T0 if new == "down" else T0 - 90 * SECOND

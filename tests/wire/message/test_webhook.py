@@ -22,7 +22,15 @@ from pingmon.core.units import SECOND
 from pingmon.core.world.events import CheckSpec, SiteSpec
 from pingmon.testing import PROJECT, bad, uuid
 from pingmon.wire.message.message import Letter, object_of
-from pingmon.wire.message.webhook import USER_AGENT, Request, Unsendable, request, retry_after_s, signature, wants_body
+from pingmon.wire.message.webhook import (
+    USER_AGENT,
+    OutgoingRequest,
+    Unsendable,
+    request,
+    retry_after_s,
+    signature,
+    wants_body,
+)
 
 T0 = 1_700_000_000 * SECOND
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
@@ -45,7 +53,7 @@ def letter(
     return Letter(Notification(f"{channel.id}.7", channel.id, flip, T0), check, channel, T0 + 1_500_000)
 
 
-def made(value: dict[str, object], body: bytes = b"", **more: Any) -> Request:
+def made(value: dict[str, object], body: bytes = b"", **more: Any) -> OutgoingRequest:
     found = request(letter(value, **more), CHECK, body)
     assert found is not None
     return found

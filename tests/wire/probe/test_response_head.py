@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pingmon.wire.probe.response_head import HEAD_MAX, Head, HeadReader, NotHttp
+from pingmon.wire.probe.response_head import HEAD_MAX, HeadReader, NotHttp, ResponseHead
 
 
-def read(*chunks: bytes) -> Head | None:
+def read(*chunks: bytes) -> ResponseHead | None:
     """What has been read after the last of `chunks`."""
     reader, head = HeadReader(), None
     for chunk in chunks:
@@ -21,31 +21,37 @@ def read(*chunks: bytes) -> Head | None:
 @pytest.mark.parametrize(
     ("answer", "head"),
     [
-        (b"HTTP/1.1 200 OK\r\n\r\n", Head(200)),
-        (b"HTTP/1.0 404\r\n\r\n", Head(404)),
-        (b"HTTP/1.1 204 \r\nDate: x\r\n\r\n", Head(204)),
-        (b"HTTP/1.1 999 Request denied\nServer: x\n\n", Head(999)),
-        (b"HTTP/1.1 301 Gone\r\nLocation: /a b\r\n\r\n", Head(301, "/a b")),
-        (b"HTTP/1.1 302 F\r\nX: location: /no\r\nLOCATION :\t/yes \t\r\nLocation: /second\r\n\r\n", Head(302, "/yes")),
-        (b"HTTP/1.1 302 F\r\nLocation:\r\n\r\n", Head(302)),
-        (b"HTTP/1.1 302 F\r\nLocation: /\xc3\xa4\r\n\r\n", Head(302, "/ä")),
-        (b"HTTP/1.1 302 F\r\nLocation: /\xe4\r\n\r\n", Head(302, "/ä")),
-        (b"HTTP/2 200\r\nDate: x\r\n\r\n", Head(200)),
-        (b"HTTP/2.0 200 OK\r\n\r\n", Head(200)),
-        (b"http/1.1  \t 200 OK\r\n\r\n", Head(200)),
-        (b"HTTP/1.1 200OK\r\n\r\n", Head(200)),
-        (b"HTTP/1.1 200 OK\r\r\nDate: x\r\r\n\r\r\n", Head(200)),
+        (b"HTTP/1.1 200 OK\r\n\r\n", ResponseHead(200)),
+        (b"HTTP/1.0 404\r\n\r\n", ResponseHead(404)),
+        (b"HTTP/1.1 204 \r\nDate: x\r\n\r\n", ResponseHead(204)),
+        (b"HTTP/1.1 999 Request denied\nServer: x\n\n", ResponseHead(999)),
+        (b"HTTP/1.1 301 Gone\r\nLocation: /a b\r\n\r\n", ResponseHead(301, "/a b")),
+        (
+            b"HTTP/1.1 302 F\r\nX: location: /no\r\nLOCATION :\t/yes \t\r\nLocation: /second\r\n\r\n",
+            ResponseHead(302, "/yes"),
+        ),
+        (b"HTTP/1.1 302 F\r\nLocation:\r\n\r\n", ResponseHead(302)),
+        (b"HTTP/1.1 302 F\r\nLocation: /\xc3\xa4\r\n\r\n", ResponseHead(302, "/ä")),
+        (b"HTTP/1.1 302 F\r\nLocation: /\xe4\r\n\r\n", ResponseHead(302, "/ä")),
+        (b"HTTP/2 200\r\nDate: x\r\n\r\n", ResponseHead(200)),
+        (b"HTTP/2.0 200 OK\r\n\r\n", ResponseHead(200)),
+        (b"http/1.1  \t 200 OK\r\n\r\n", ResponseHead(200)),
+        (b"HTTP/1.1 200OK\r\n\r\n", ResponseHead(200)),
+        (b"HTTP/1.1 200 OK\r\r\nDate: x\r\r\n\r\r\n", ResponseHead(200)),
         (
             b"HTTP/1.1 302 F\r\nSet-Cookie: a=1; Path=/\r\nLocation: /\r\nset-cookie : b=2\r\n\r\n",
-            Head(302, "/", ("a=1; Path=/", "b=2")),
+            ResponseHead(302, "/", ("a=1; Path=/", "b=2")),
         ),
-        (b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\n\r\n", Head(200)),
-        (b"HTTP/1.1 200 OK\r\nno header at all\r\n folded\r\n\r\n", Head(200)),
-        (b"HTTP/1.1 200 OK\r\n\r\n<html>Location: /in-the-body\r\n", Head(200)),
-        (b"HTTP/1.1 100 Continue\r\nLocation: /no\r\n\r\nHTTP/1.1 103 E\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", Head(200)),
+        (b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\n\r\n", ResponseHead(200)),
+        (b"HTTP/1.1 200 OK\r\nno header at all\r\n folded\r\n\r\n", ResponseHead(200)),
+        (b"HTTP/1.1 200 OK\r\n\r\n<html>Location: /in-the-body\r\n", ResponseHead(200)),
+        (
+            b"HTTP/1.1 100 Continue\r\nLocation: /no\r\n\r\nHTTP/1.1 103 E\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+            ResponseHead(200),
+        ),
     ],
 )
-def test_status_and_location_are_read_however_the_answer_arrives(answer: bytes, head: Head) -> None:
+def test_status_and_location_are_read_however_the_answer_arrives(answer: bytes, head: ResponseHead) -> None:
     assert read(answer) == head
     end = len(answer.partition(b"<html>")[0])
     assert read(*(answer[at : at + 1] for at in range(end))) == head
@@ -77,17 +83,17 @@ def test_what_is_not_http_is_refused_without_waiting_for_an_end(answer: bytes, r
 @pytest.mark.parametrize(
     ("answer", "head"),
     [
-        (b"HTTP/1.1 200 OK\r\nServer: x\r\n", Head(200)),
-        (b"HTTP/1.1 200 OK\r\nServ", Head(200)),
-        (b"HTTP/1.1 302 F\r\nLocation: /whole\r\nX: y", Head(302, "/whole")),
-        (b"HTTP/1.1 302 F\r\nLocation: /ha", Head(302)),
+        (b"HTTP/1.1 200 OK\r\nServer: x\r\n", ResponseHead(200)),
+        (b"HTTP/1.1 200 OK\r\nServ", ResponseHead(200)),
+        (b"HTTP/1.1 302 F\r\nLocation: /whole\r\nX: y", ResponseHead(302, "/whole")),
+        (b"HTTP/1.1 302 F\r\nLocation: /ha", ResponseHead(302)),
         (b"HTTP/1.1 200 OK", None),
         (b"HTTP/1.1 100 Continue\r\n\r\n", None),
         (b"HTTP/1.1 103 Early\r\nX: y\r\n", None),
         (b"", None),
     ],
 )
-def test_a_connection_that_is_closed_ends_a_header_too(answer: bytes, head: Head | None) -> None:
+def test_a_connection_that_is_closed_ends_a_header_too(answer: bytes, head: ResponseHead | None) -> None:
     """But not a line: half a Location leads anywhere."""
     reader = HeadReader()
     assert reader.feed(answer) is None
@@ -97,8 +103,8 @@ def test_a_connection_that_is_closed_ends_a_header_too(answer: bytes, head: Head
 def test_a_header_is_taken_up_to_its_limit_and_refused_beyond_it() -> None:
     start = b"HTTP/1.1 200 OK\r\nX: "
     fill = b"x" * (HEAD_MAX - len(start) - 4)
-    assert read(start, fill, b"\r\n\r\n") == Head(200)
-    assert read(start + fill + b"\r\n\r\n" + b"body" * 10_000) == Head(200)
+    assert read(start, fill, b"\r\n\r\n") == ResponseHead(200)
+    assert read(start + fill + b"\r\n\r\n" + b"body" * 10_000) == ResponseHead(200)
     for chunks in [(start + fill + b"x\r\n\r\n",), (start, fill, b"xxxxx")]:
         with pytest.raises(NotHttp, match="longer than 64 KiB"):
             read(*chunks)
@@ -131,7 +137,7 @@ PIECES = st.sampled_from(
 
 @given(st.lists(PIECES, max_size=12), st.integers(1, 7))
 def test_how_an_answer_is_cut_up_makes_no_difference(pieces: list[bytes], step: int) -> None:
-    def outcome(*chunks: bytes) -> Head | str | None:
+    def outcome(*chunks: bytes) -> ResponseHead | str | None:
         reader = HeadReader()
         try:
             for chunk in chunks:
