@@ -5,11 +5,11 @@
 may be used until `stop`. All are called on the reactor's thread.
 """
 
+from pingmon.journal.entry_delivery import Waiter
 from pingmon.journal.errors import JournalDamaged, JournalFormatError, JournalFull, JournalUnavailable, SnapshotDamaged
 from pingmon.journal.memory.engine import MemoryJournal
 from pingmon.journal.sqlite.engine import SqliteJournal
 from pingmon.journal.values import FlipRow, JournalHealth, Retention, Trimmed
-from pingmon.journal.waiters import Waiter
 
 __all__ = [
     "FlipRow",

@@ -14,8 +14,8 @@ from twisted.internet.defer import Deferred, succeed
 
 from pingmon.core.world.events import Draft, Entry
 from pingmon.journal.codec import Row, encoded
+from pingmon.journal.entry_delivery import NOBODY, Waiter, deliver_one, refuse_one
 from pingmon.journal.errors import JournalFull, JournalUnavailable
-from pingmon.journal.waiters import NOBODY, Waiter, deliver_one, refuse_one
 
 T = TypeVar("T")
 

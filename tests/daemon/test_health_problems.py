@@ -98,12 +98,12 @@ def test_a_disk_that_hangs_is_named_and_for_how_long() -> None:
 def test_what_readers_meet_is_named() -> None:
     """Damage stays; a read that failed is forgotten when one succeeds."""
     rig = Rig()
-    rig.journal.condition.read("an I/O error")
+    rig.journal.tracker.read("an I/O error")
     assert [problem.text for problem in problems(parts(rig))] == ["the journal cannot be read"]
-    rig.journal.condition.read(None)
+    rig.journal.tracker.read(None)
     assert problems(parts(rig)) == []
-    rig.journal.condition.damaged("entry 7 is altered")
-    rig.journal.condition.read(None)
+    rig.journal.tracker.damaged("entry 7 is altered")
+    rig.journal.tracker.read(None)
     (problem,) = problems(parts(rig))
     assert problem.text == "the journal is damaged"
     assert problem.detail.startswith("entry 7 is altered")

@@ -90,8 +90,8 @@ def test_damage_ends_the_trimming_and_is_said_once() -> None:
     with capturedLogs() as logged:
         rig.advance(2)
         steps = trimmer.steps
-        rig.journal.condition.damaged("entry 7 is altered")
-        rig.journal.condition.damaged("entry 8 is altered")
+        rig.journal.tracker.damaged("entry 7 is altered")
+        rig.journal.tracker.damaged("entry 8 is altered")
         rig.advance(5)
     assert trimmer.steps == steps
     assert rig.journal.health().damage == "entry 7 is altered"

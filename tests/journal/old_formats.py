@@ -16,10 +16,11 @@ from pingmon.core.world.parts import Block
 from pingmon.journal import Retention
 from pingmon.journal.codec import encoded, packed_id
 from pingmon.journal.hash_chain import GENESIS, content_digest, link
-from pingmon.journal.sqlite.derived import flip_crc, read_state
-from pingmon.journal.sqlite.meta import Meta, insert_meta
+from pingmon.journal.sqlite.flip_table import flip_crc
+from pingmon.journal.sqlite.meta_table import Meta, insert_meta
 from pingmon.journal.sqlite.offline import entries_after
 from pingmon.journal.sqlite.schema import APPLICATION_ID, connect, schema_text
+from pingmon.journal.sqlite.snapshot_table import read_state
 from pingmon.journal.sqlite.writer import Writer
 from pingmon.journal.values import FlipRow
 

@@ -24,8 +24,8 @@ from pingmon.core.world.world import World
 from pingmon.journal import FlipRow, JournalDamaged, JournalFormatError, JournalUnavailable, Retention
 from pingmon.journal.codec import encoded
 from pingmon.journal.errors import SnapshotDamaged, translated
-from pingmon.journal.sqlite.meta import FORMAT
-from pingmon.journal.sqlite.queries import replayed
+from pingmon.journal.sqlite.commit_chain import replayed
+from pingmon.journal.sqlite.meta_table import FORMAT
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer
 

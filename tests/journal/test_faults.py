@@ -18,7 +18,7 @@ import pytest
 from pingmon.core.world.events import Draft
 from pingmon.journal import JournalUnavailable, Retention
 from pingmon.journal.codec import encoded
-from pingmon.journal.sqlite.queries import replayed
+from pingmon.journal.sqlite.commit_chain import replayed
 from pingmon.journal.sqlite.schema import connect
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer
@@ -97,11 +97,11 @@ def test_entries_of_a_commit_that_was_called_failed_but_was_kept_are_delivered(
 ) -> None:
     book = pen()
     book.write(ping(1))
-    before = book.writer.head
+    before = book.writer.log_end
     book.write(ping(2), ping(3))
     # A disk that does not confirm an fsync leaves this behind: the commit on disk, the writer at the one before it,
     # the connection given up.
-    book.writer.head = before
+    book.writer.log_end = before
     book.writer.forget_connection()
     assert book.write(ping(4)) == 4
     assert [(entry.seq, entry.at) for entry in book.found] == [(2, 2), (3, 3)]

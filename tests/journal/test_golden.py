@@ -19,9 +19,10 @@ from pingmon.core.world.snapshot import Saver
 from pingmon.core.world.world import World
 from pingmon.journal import FlipRow, Retention
 from pingmon.journal.json_lines import line
-from pingmon.journal.sqlite.derived import read_state
+from pingmon.journal.sqlite.commit_chain import replayed
+from pingmon.journal.sqlite.history_queries import read_flips
 from pingmon.journal.sqlite.offline import entries_after
-from pingmon.journal.sqlite.queries import read_flips, replayed
+from pingmon.journal.sqlite.snapshot_table import read_state
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer
 from pingmon.journal.values import Window
@@ -77,7 +78,7 @@ def test_a_format_keeps_its_state_flips_and_times(tmp_path: Path, name: str) -> 
         FlipRow(15, CHECK, BEGIN + 4_200_000_000, b'{"old":"up","new":"down"}'),
         FlipRow(6, CHECK, BEGIN + 6_000_006, b'{"old":"new","new":"up"}'),
     ]
-    assert (writer.meta.snapshot_seq, writer.meta.trim_mark, writer.head.last) == (13, 8, 23)
+    assert (writer.meta.snapshot_seq, writer.meta.trim_mark, writer.log_end.last) == (13, 8, 23)
     assert writer.alive_at == BEGIN + 22_000_029
     writer.close()
 
@@ -87,7 +88,7 @@ def test_a_lot_of_places_that_was_put_in_by_half_in_format_2_hides_no_entry(tmp_
     path = Path(shutil.copy(GOLDEN / "format-2" / "journal.sqlite3", tmp_path))
     writer = Writer(path, Retention(), print)
     writer.open(BEGIN)
-    assert (writer.meta.placed, writer.meta.lot, writer.meta.part.hex(), writer.head.last) == (14, 18, "30", 23)
+    assert (writer.meta.placed, writer.meta.lot, writer.meta.part.hex(), writer.log_end.last) == (14, 18, "30", 23)
     writer.abandon()
     entries = list(entries_after(path, 0))
     for stream in {entry.stream for entry in entries}:

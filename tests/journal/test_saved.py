@@ -14,8 +14,8 @@ from pingmon.core.world.fold import fold
 from pingmon.core.world.snapshot import Saver
 from pingmon.core.world.world import World
 from pingmon.journal import Retention
+from pingmon.journal.sqlite.commit_chain import replayed
 from pingmon.journal.sqlite.offline import entries_after
-from pingmon.journal.sqlite.queries import replayed
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer
 from tests.core.worlds import state

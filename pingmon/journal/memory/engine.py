@@ -15,9 +15,10 @@ from pingmon.core.units import Id
 from pingmon.core.world.events import Draft, Entry, Event
 from pingmon.core.world.parts import Block, Outdated
 from pingmon.journal.codec import Row, decoded, encoded
+from pingmon.journal.entry_delivery import NOBODY, Waiter, deliver_one, refuse_one
 from pingmon.journal.errors import JournalFull, JournalUnavailable
 from pingmon.journal.group_commit import HANGS
-from pingmon.journal.sqlite.condition import Condition
+from pingmon.journal.health import HealthTracker
 from pingmon.journal.values import (
     DEFAULT_RETENTION,
     MEASUREMENTS,
@@ -29,7 +30,6 @@ from pingmon.journal.values import (
     Window,
     newest_seq,
 )
-from pingmon.journal.waiters import NOBODY, Waiter, deliver_one, refuse_one
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ class MemoryJournal(Generic[T]):
         self._flushing = False
         self._failures: deque[tuple[str | None, bool]] = deque()
         self._kept: list[int] = []
-        self.condition = Condition()
+        self.tracker = HealthTracker()
         self.hangs_s = 0
         self._now = 0
 
@@ -180,7 +180,7 @@ class MemoryJournal(Generic[T]):
             for _, _, waiter in batch:
                 refuse_one(waiter, JournalUnavailable(cause, cause))
             return
-        self.condition.committed(self._now, 0.0)
+        self.tracker.committed(self._now, 0.0)
         assert self._deliver is not None
         for seq, (draft, _, waiter) in enumerate(batch, first):
             deliver_one(self._deliver, Entry(seq, draft.at, draft.stream, draft.event, draft.payload), waiter)
@@ -189,7 +189,7 @@ class MemoryJournal(Generic[T]):
         """Take the waiting flips into the memory; or the cause, if this write is to fail."""
         cause, _ = self._failures.popleft() if self._failures else (None, False)
         if cause is not None:
-            self.condition.failed(now, cause, cause)
+            self.tracker.failed(now, cause, cause)
             return cause
         found, self._kept = self._kept, []
         for seq in found:
@@ -199,7 +199,7 @@ class MemoryJournal(Generic[T]):
             if flip.anew or key not in self.memory.flips:
                 self.memory.flips[key] = flip
         self._flips.clear()
-        self.condition.wrote(now)
+        self.tracker.wrote(now)
         return None
 
     def decided(self) -> Deferred[None]:
@@ -270,7 +270,7 @@ class MemoryJournal(Generic[T]):
 
     def health(self) -> JournalHealth:
         """As in `SqliteJournal.health`; times are those of the drafts."""
-        return self.condition.health(buffered=len(self._buffer), entries_total=self.last_seq, hangs_s=self.hangs_s)
+        return self.tracker.health(buffered=len(self._buffer), entries_total=self.last_seq, hangs_s=self.hangs_s)
 
     def stop(self) -> Deferred[None]:
         """Commit what is buffered; take nothing any more."""

@@ -16,13 +16,16 @@ from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import Draft, Entry, Event
 from pingmon.core.world.parts import Block, Outdated
 from pingmon.journal.codec import Row
+from pingmon.journal.entry_delivery import NOBODY, Waiter, deliver_one, refuse_one
 from pingmon.journal.errors import JournalDamaged, JournalUnavailable, translated
 from pingmon.journal.group_commit import HANGS, GroupCommit
-from pingmon.journal.sqlite.condition import Condition
-from pingmon.journal.sqlite.disk_patience import Patience
-from pingmon.journal.sqlite.queries import Head, read_entries, read_events, read_flips, read_flips_at, replayed
-from pingmon.journal.sqlite.readers import JournalThreads, Reactor, Readers
+from pingmon.journal.health import HealthTracker
+from pingmon.journal.sqlite.commit_chain import LogEnd, replayed
+from pingmon.journal.sqlite.disk_timeout import DiskTimeout
+from pingmon.journal.sqlite.history_queries import read_entries, read_events, read_flips, read_flips_at
+from pingmon.journal.sqlite.readers import Readers
 from pingmon.journal.sqlite.stream_index import PART
+from pingmon.journal.sqlite.threads import JournalThreads, Reactor
 from pingmon.journal.sqlite.writer import Writer
 from pingmon.journal.values import (
     DEFAULT_RETENTION,
@@ -34,7 +37,6 @@ from pingmon.journal.values import (
     Window,
     newest_seq,
 )
-from pingmon.journal.waiters import NOBODY, Waiter, deliver_one, refuse_one
 
 log = Logger()
 
@@ -103,7 +105,7 @@ class SqliteJournal(Generic[T]):
         self._writer = Writer(path, retention, self._found)
         self._thread = JournalThreads(reactor, 1, "pingmon-journal-write")
         self._readers = Readers(path, reactor, lambda: self._writer.renewals)
-        self._condition = Condition()
+        self._health = HealthTracker()
         self._group: GroupCommit[T] | None = None
         self._deliver: Callable[[Entry], T] | None = None
         self._refused: Callable[[int], object] = lambda at: None
@@ -111,7 +113,7 @@ class SqliteJournal(Generic[T]):
         self._stopping: Deferred[None] | None = None
         self._placed = 0
         self._commit_began = 0.0
-        self._patience = Patience(reactor, self._given_up)
+        self._timeout = DiskTimeout(reactor, self._given_up)
 
     # --- before the first write -----------------------------------------------------------------------------------
 
@@ -125,7 +127,7 @@ class SqliteJournal(Generic[T]):
         """
         self._writer.open(now, begun=self._begun)
         self.snapshot_seq = self._writer.meta.snapshot_seq
-        self.last_seq = self._writer.head.last
+        self.last_seq = self._writer.log_end.last
         self.alive_at = self._writer.alive_at
 
     def load(self) -> Iterator[Block]:
@@ -173,7 +175,7 @@ class SqliteJournal(Generic[T]):
         )
         self._thread.start()
         self._readers.start()
-        self._patience.start()
+        self._timeout.start()
 
     # --- writing --------------------------------------------------------------------------------------------------
 
@@ -188,7 +190,7 @@ class SqliteJournal(Generic[T]):
         """
         if self._group is None or self._stopping is not None:
             self._refuse(draft, waiter, JournalUnavailable(STOPPED))
-        elif self._patience.hangs_s:
+        elif self._timeout.hangs_s:
             self._refuse(draft, waiter, JournalUnavailable(HANGS, HANGS))
         else:
             self._group.append_for(draft, waiter)
@@ -247,8 +249,8 @@ class SqliteJournal(Generic[T]):
     def health(self) -> JournalHealth:
         """How the journal is, as known on the reactor's thread."""
         buffered = self._group.buffered if self._group is not None else 0
-        hangs_s = self._patience.hangs_s
-        return self._condition.health(buffered=buffered, entries_total=self.last_seq, hangs_s=hangs_s)
+        hangs_s = self._timeout.hangs_s
+        return self._health.health(buffered=buffered, entries_total=self.last_seq, hangs_s=hangs_s)
 
     def stop(self) -> Deferred[None]:
         """Write what is buffered, close the file, end the threads. Fires when that is true; it does not fail.
@@ -330,19 +332,19 @@ class SqliteJournal(Generic[T]):
         """The result of `query`; its end is kept in mind."""
 
         def well(result: R) -> R:
-            self._condition.read(None)
+            self._health.read(None)
             return result
 
         def badly(failure: Failure) -> Failure:
             if failure.check(JournalUnavailable):
-                self._condition.read(failure.getErrorMessage())
+                self._health.read(failure.getErrorMessage())
             return self._damaged(failure)
 
         return self._readers.run(query).addCallbacks(well, badly) if self._running else self._readers.run(query)
 
     def _damaged(self, failure: Failure) -> Failure:
         if isinstance(failure.value, JournalDamaged):
-            self._condition.damaged(failure.value.damage)
+            self._health.damaged(failure.value.damage)
         return failure
 
     # --- the writer's thread ----------------------------------------------------------------------------------------
@@ -363,7 +365,7 @@ class SqliteJournal(Generic[T]):
     ) -> None:
         """Hand one write, with the flips that wait, to the writer's thread; tell of its end once the journal knows."""
         flips = tuple(self._flips.values())
-        self._patience.begun()
+        self._timeout.begun()
         self._thread.run_for(_Write(self, flips, well, badly), work, flips, *args)
 
     def _write(self, work: Callable[[tuple[FlipRow, ...], *A], R], *args: *A) -> Deferred[R]:
@@ -373,27 +375,27 @@ class SqliteJournal(Generic[T]):
 
     def _wrote(self, flips: tuple[FlipRow, ...]) -> None:
         """A write has ended well, and with it these flips are on disk."""
-        self._patience.ended()
+        self._timeout.ended()
         for flip in flips:
             key = (flip.seq, flip.stream)
             if self._flips.get(key) is flip:  # not if it was derived anew meanwhile
                 del self._flips[key]
-        self._condition.wrote(self._now())
+        self._health.wrote(self._now())
 
     def _not_written(self, error: Exception) -> None:
         """A write has failed."""
-        self._patience.ended()
+        self._timeout.ended()
         gist = error.gist if isinstance(error, JournalUnavailable) else ""
-        self._condition.failed(self._now(), str(error), gist)
+        self._health.failed(self._now(), str(error), gist)
         if isinstance(error, JournalDamaged):
-            self._condition.damaged(error.damage)
+            self._health.damaged(error.damage)
 
     def _awaited(self, write: Callable[[], Deferred[None]]) -> Deferred[None]:
         if not self._running:
             return fail(JournalUnavailable(STOPPED))
-        if self._patience.hangs_s:
+        if self._timeout.hangs_s:
             return fail(JournalUnavailable(HANGS, HANGS))
-        return self._patience.awaited(write())
+        return self._timeout.awaited(write())
 
     def _given_up(self) -> None:
         if self._group is not None:
@@ -406,13 +408,13 @@ class SqliteJournal(Generic[T]):
         self._commit_began = self._reactor.seconds()
         self._write_for(self._committed, self._group.failed, self._writer.commit, rows)
 
-    def _committed(self, head: Head) -> None:
+    def _committed(self, end: LogEnd) -> None:
         assert self._group is not None
-        self._condition.committed(self._now(), self._reactor.seconds() - self._commit_began)
-        self.last_seq, self.alive_at = head.last, head.at
-        if head.last - self._placed >= PART:
-            self._place(head.last)
-        self._group.durable(head.last)
+        self._health.committed(self._now(), self._reactor.seconds() - self._commit_began)
+        self.last_seq, self.alive_at = end.last, end.at
+        if end.last - self._placed >= PART:
+            self._place(end.last)
+        self._group.durable(end.last)
 
     def _place(self, last: int) -> None:
         """Have entries given their place; what fails is tried again when as many more have come."""
@@ -434,11 +436,11 @@ class SqliteJournal(Generic[T]):
 
     def _close(self, _: None, stopping: Deferred[None]) -> None:
         flips = tuple(self._flips.values())
-        self._patience.begun()
+        self._timeout.begun()
         self._thread.run(self._writer.close, flips).addBoth(self._closed, stopping)
 
     def _closed(self, result: Failure | None, stopping: Deferred[None]) -> None:
-        self._patience.ended()
+        self._timeout.ended()
         self._ended(result, stopping)
 
     def _ended(self, result: Failure | None, stopping: Deferred[None]) -> None:
@@ -446,8 +448,8 @@ class SqliteJournal(Generic[T]):
             return  # the disk has answered in the end
         if result is not None:
             log.warn("the journal was not closed in full: {error}", error=result.getErrorMessage())
-        if not self._patience.is_over:
+        if not self._timeout.is_over:
             self._thread.stop()
             self._readers.stop()
-        self._patience.stop()
+        self._timeout.stop()
         stopping.callback(None)

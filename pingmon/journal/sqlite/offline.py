@@ -11,9 +11,10 @@ from typing import Final
 from pingmon.core.world.events import Entry, Id
 from pingmon.journal.errors import translated
 from pingmon.journal.sqlite import schema
-from pingmon.journal.sqlite.meta import Meta
+from pingmon.journal.sqlite.commit_chain import read_log_end
+from pingmon.journal.sqlite.history_queries import read_entries, read_newest
+from pingmon.journal.sqlite.meta_table import Meta
 from pingmon.journal.sqlite.open_files import is_copy
-from pingmon.journal.sqlite.queries import read_entries, read_head, read_newest
 from pingmon.journal.sqlite.stream_index import show_format_1
 
 PAGE: Final = 500
@@ -23,7 +24,7 @@ PAGE: Final = 500
 def last_seq(path: Path) -> int:
     """The seq of the newest entry. Raises JournalDamaged, JournalFormatError, JournalUnavailable; so do the others."""
     with _opened(path) as (db, meta):
-        return read_head(db, meta).last
+        return read_log_end(db, meta).last
 
 
 def entries_after(path: Path, after: int, stream: Id | None = None) -> Iterator[Entry]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from pingmon.journal.errors import JournalDamaged, JournalFormatError, JournalUnavailable, translated
-from pingmon.journal.sqlite.meta import FORMAT, WIDTHS, Meta, insert_meta, read_meta
+from pingmon.journal.sqlite.meta_table import FORMAT, WIDTHS, Meta, insert_meta, read_meta
 from pingmon.journal.sqlite.open_files import check_length
 
 APPLICATION_ID: Final = 0x50696E67  # "Ping"

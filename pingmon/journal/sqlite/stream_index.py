@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from pingmon.journal.sqlite.meta import Meta, update_meta
+from pingmon.journal.sqlite.meta_table import Meta, update_meta
 
 LOT: Final = 8_192
 """Entries without a place from which on a lot is made of them."""

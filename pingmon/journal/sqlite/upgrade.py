@@ -16,9 +16,9 @@ from zlib import crc32
 import msgspec
 from twisted.logger import Logger
 
-from pingmon.journal.sqlite.derived import read_state_1
-from pingmon.journal.sqlite.meta import FORMAT, Meta, insert_meta
+from pingmon.journal.sqlite.meta_table import FORMAT, Meta, insert_meta
 from pingmon.journal.sqlite.schema import check_schema, objects_of, transaction
+from pingmon.journal.sqlite.snapshot_table import read_state_1
 
 log = Logger()
 

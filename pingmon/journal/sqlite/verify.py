@@ -17,10 +17,11 @@ from msgspec import Struct
 from pingmon.journal.codec import decoded
 from pingmon.journal.errors import JournalDamaged, translated
 from pingmon.journal.sqlite import schema
-from pingmon.journal.sqlite.derived import check_flips, read_state
-from pingmon.journal.sqlite.meta import Meta
+from pingmon.journal.sqlite.commit_chain import EventRow, commit_fault, commits, kept_fault, kept_rows, read_log_end
+from pingmon.journal.sqlite.flip_table import check_flips
+from pingmon.journal.sqlite.meta_table import Meta
 from pingmon.journal.sqlite.open_files import is_copy
-from pingmon.journal.sqlite.queries import EventRow, commit_fault, commits, kept_fault, kept_rows, read_head
+from pingmon.journal.sqlite.snapshot_table import read_state
 from pingmon.journal.sqlite.stream_index import place_fault
 
 Progress: TypeAlias = Callable[[int, int], object]
@@ -97,7 +98,7 @@ class _Examination:
     def _end(self, db: sqlite3.Connection, meta: Meta) -> None:
         self._last = meta.trim_mark
         self._trimmed = meta.trim_mark - meta.kept_count
-        self._last = read_head(db, meta).last
+        self._last = read_log_end(db, meta).last
 
     def _kept(self, db: sqlite3.Connection, meta: Meta) -> None:
         if fault := kept_fault(meta, self._counted(kept_rows(db, 0, meta.trim_mark))):

@@ -30,14 +30,15 @@ from pingmon.journal.errors import (
 )
 from pingmon.journal.hash_chain import content_digest, link
 from pingmon.journal.sqlite import schema
-from pingmon.journal.sqlite.derived import drop_state, read_state, write_flips, write_state
-from pingmon.journal.sqlite.lock import Lock
-from pingmon.journal.sqlite.meta import FORMAT, Meta, read_meta, update_meta
+from pingmon.journal.sqlite.commit_chain import LogEnd, commit_fault, commits, read_log_end
+from pingmon.journal.sqlite.flip_table import write_flips
+from pingmon.journal.sqlite.lock_file import LockFile
+from pingmon.journal.sqlite.meta_table import FORMAT, Meta, read_meta, update_meta
 from pingmon.journal.sqlite.open_files import OpenFiles, log_of, write_anew
-from pingmon.journal.sqlite.queries import Head, commit_fault, commits, read_head
-from pingmon.journal.sqlite.retention import Sweep
 from pingmon.journal.sqlite.schema import transaction
+from pingmon.journal.sqlite.snapshot_table import drop_state, read_state, write_state
 from pingmon.journal.sqlite.stream_index import LOT, PART, all_placed, next_part, put_in
+from pingmon.journal.sqlite.trimming import TrimSweep
 from pingmon.journal.sqlite.upgrade import upgraded
 from pingmon.journal.values import FlipRow, Retention, Trimmed
 
@@ -60,9 +61,9 @@ class Writer:
 
     def __init__(self, path: Path, retention: Retention, found: Callable[[list[Entry]], None]) -> None:
         self.path = path
-        self._sweep = Sweep(retention)
+        self._sweep = TrimSweep(retention)
         self._found = found
-        self._lock = Lock(path)
+        self._lock_file = LockFile(path)
         self._reading: sqlite3.Connection | None = None
         self._db: sqlite3.Connection | None = None
         self._index = path.with_name(path.name + "-shm")
@@ -70,7 +71,7 @@ class Writer:
         self._unsound: Exception | None = None
         self.renewals = 0
         self.meta = Meta(FORMAT, 0)
-        self.head = Head(0, None, b"")
+        self.log_end = LogEnd(0, None, b"")
 
     # --- before the first write -----------------------------------------------------------------------------------
 
@@ -79,7 +80,7 @@ class Writer:
 
         Raises all but JournalFull; every file is then as it was.
         """
-        self._lock.acquire()
+        self._lock_file.acquire()
         try:
             with translated(self.path):
                 self._makes_index = not self._index.exists()
@@ -90,15 +91,15 @@ class Writer:
 
     def _open(self, now: int, begun: bool) -> None:
         if not self.path.exists():
-            self._lock.check_new()
+            self._lock_file.check_new()
             schema.check_new(self.path, begun=begun)
             schema.create(self.path, now)
         schema.check_file(self.path)
         # A connection that may write copies the log into the database when it is closed, also after a refusal.
         self._reading = schema.connect(self.path, write=False, alone=not log_of(self.path).exists())
         self.meta = schema.check_schema(self.path, self._reading)
-        self.head = read_head(self._reading, self.meta)
-        self._lock.check(self.head.last)
+        self.log_end = read_log_end(self._reading, self.meta)
+        self._lock_file.check(self.log_end.last)
 
     def state(self) -> Iterator[Block]:
         """The snapshot's blocks, each once it was checked; an error says at the first that is not what was written.
@@ -169,7 +170,7 @@ class Writer:
         """See whether a shorter log lost its end: another program may have copied it into the file. JournalDamaged."""
         try:
             with closing(schema.connect(self.path, write=False)) as db:
-                whole = read_head(db, read_meta(db)) == self.head
+                whole = read_log_end(db, read_meta(db)) == self.log_end
         except (sqlite3.Error, ValueError, TypeError):
             whole = False
         if not whole:
@@ -188,23 +189,23 @@ class Writer:
                 write_anew(self.path)
             meta = self._without_snapshot(db, meta) if self._unsound is not None else meta
             meta = upgraded(self.path, db, meta)
-            head = read_head(db, meta)
-            surplus = self._surplus(db, head)
+            end = read_log_end(db, meta)
+            surplus = self._surplus(db, end)
         except BaseException:
             db.close()
             raise
-        self._db, self.meta, self.head = db, meta, head
+        self._db, self.meta, self.log_end = db, meta, end
         self.renewals += 1
         if surplus:
             log.warn("{count} entries of a failed commit are in the log", count=len(surplus))
             self._found(surplus)
 
-    def _surplus(self, db: sqlite3.Connection, head: Head) -> list[Entry]:
+    def _surplus(self, db: sqlite3.Connection, end: LogEnd) -> list[Entry]:
         """The entries that are in the log although their commit was called failed. JournalDamaged, ValueError."""
-        if head.last < self.head.last:
-            raise JournalDamaged(self.path, f"the log ends at entry {head.last}, but {self.head.last} was durable")
+        if end.last < self.log_end.last:
+            raise JournalDamaged(self.path, f"the log ends at entry {end.last}, but {self.log_end.last} was durable")
         surplus: list[Entry] = []
-        previous, chain = self.head.last, self.head.chain
+        previous, chain = self.log_end.last, self.log_end.chain
         for batch, rows in commits(db, previous):
             if fault := commit_fault(previous, chain, batch, rows):
                 raise JournalDamaged(self.path, fault)
@@ -236,24 +237,24 @@ class Writer:
     @property
     def alive_at(self) -> int | None:
         """The last sign of life on disk, in microseconds since the epoch: a heartbeat, a snapshot or a commit."""
-        return self.head.at if self.head.last > self.meta.alive_seq and self.head.at else self.meta.alive_at
+        return self.log_end.at if self.log_end.last > self.meta.alive_seq and self.log_end.at else self.meta.alive_at
 
-    def commit(self, flips: Sequence[FlipRow], rows: Sequence[Row]) -> Head:
+    def commit(self, flips: Sequence[FlipRow], rows: Sequence[Row]) -> LogEnd:
         """Add these entries to the log, durably; the log's new end. JournalUnavailable: nothing was added."""
         with self._writing() as db:
-            first, meta = self.head.last + 1, self.meta
-            last, at = self.head.last + len(rows), max(row.at for row in rows)
+            first, meta = self.log_end.last + 1, self.meta
+            last, at = self.log_end.last + len(rows), max(row.at for row in rows)
             digest = content_digest([row.canon for row in rows])
-            head = Head(last, at, link(self.head.chain, first, last, at, digest))
+            end = LogEnd(last, at, link(self.log_end.chain, first, last, at, digest))
             with transaction(db):
                 _insert_events(db, first, rows)
-                db.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?)", (last, len(rows), at, digest, head.chain))
+                db.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?)", (last, len(rows), at, digest, end.chain))
                 if flips:
                     meta = write_flips(db, meta, flips)
                     update_meta(db, meta)
-            self.meta, self.head = meta, head
-        self._lock.note(last)
-        return head
+            self.meta, self.log_end = meta, end
+        self._lock_file.note(last)
+        return end
 
     def snapshot(
         self,
@@ -264,12 +265,12 @@ class Writer:
         outdated: Iterable[Outdated] = (),
     ) -> None:
         """Save the state as it is after entry `seq`. ValueError if the log has no such entry, or it is older."""
-        if not self.meta.snapshot_seq <= seq <= self.head.last:
-            raise ValueError(f"a snapshot at {seq} in a log that ends at {self.head.last}")
+        if not self.meta.snapshot_seq <= seq <= self.log_end.last:
+            raise ValueError(f"a snapshot at {seq} in a log that ends at {self.log_end.last}")
         with self._writing() as db:
             with transaction(db):
                 meta = write_state(db, write_flips(db, self.meta, flips), blocks, outdated)
-                meta = msgspec.structs.replace(meta, snapshot_seq=seq, alive_at=alive, alive_seq=self.head.last)
+                meta = msgspec.structs.replace(meta, snapshot_seq=seq, alive_at=alive, alive_seq=self.log_end.last)
                 update_meta(db, meta)
             self.meta = meta
 
@@ -278,14 +279,14 @@ class Writer:
         with self._writing() as db:
             with transaction(db):
                 meta = write_flips(db, self.meta, flips)
-                meta = msgspec.structs.replace(meta, alive_at=now, alive_seq=self.head.last)
+                meta = msgspec.structs.replace(meta, alive_at=now, alive_seq=self.log_end.last)
                 update_meta(db, meta)
             self.meta = meta
 
     def place(self, lot: int = LOT) -> None:
         """Put in the next part of a lot of places, if there is one or it is time for one."""
         with self._writing() as db:
-            self._place(db, next_part(self.meta, self.head.last, lot))
+            self._place(db, next_part(self.meta, self.log_end.last, lot))
 
     def _place(self, db: sqlite3.Connection, after: Meta) -> None:
         if after != self.meta:
@@ -296,14 +297,14 @@ class Writer:
     def trim(self, now: int, budget_rows: int) -> Trimmed:
         """One step of the retention. JournalDamaged if what should go is not what was written; it then stays."""
         with translated(self.path), self._writing() as db:
-            if self._sweep.begins(self.meta) and self.head.last - self.meta.placed <= PART:
-                self._place(db, all_placed(self.meta, self.head.last))  # of a busy daemon, lots come by themselves
+            if self._sweep.begins(self.meta) and self.log_end.last - self.meta.placed <= PART:
+                self._place(db, all_placed(self.meta, self.log_end.last))  # of a busy daemon, lots come by themselves
             self.meta, trimmed = self._sweep.step(db, self.meta, now, budget_rows)
         return trimmed
 
     def close(self, flips: Sequence[FlipRow] = ()) -> None:
         """Write what is left, bring the log wholly into the database file, let go. JournalUnavailable still closes."""
-        if not self._lock.held:
+        if not self._lock_file.held:
             return
         try:
             if flips:
@@ -316,7 +317,7 @@ class Writer:
             self.abandon()
             raise
         self.forget_connection()
-        self._lock.release()
+        self._lock_file.release()
 
     def abandon(self) -> None:
         """Let go, and leave the files as they are: nothing is copied from a log that may be damaged.
@@ -334,7 +335,7 @@ class Writer:
             self.forget_connection()
         elif self._makes_index and not self.renewals:
             self._index.unlink(missing_ok=True)
-        self._lock.release(unused=not self.renewals)
+        self._lock_file.release(unused=not self.renewals)
 
 
 @lru_cache(maxsize=CHUNK)

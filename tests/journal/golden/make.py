@@ -72,7 +72,7 @@ from pingmon.core.world.world import World
 from pingmon.journal import FlipRow, Retention
 from pingmon.journal.codec import encoded
 from pingmon.journal.json_lines import line
-from pingmon.journal.sqlite.meta import FORMAT
+from pingmon.journal.sqlite.meta_table import FORMAT
 from pingmon.journal.sqlite.offline import entries_after
 from pingmon.journal.sqlite.writer import Writer
 from pingmon.monitor import derived

@@ -21,9 +21,9 @@ from twisted.internet.defer import gatherResults
 from pingmon.core.world.events import KINDS, CheckPaused, Draft, Id, PingReceived
 from pingmon.journal import FlipRow, Retention
 from pingmon.journal.codec import encoded, packed_id
-from pingmon.journal.sqlite.meta import read_meta
+from pingmon.journal.sqlite.history_queries import read_entries, read_events
+from pingmon.journal.sqlite.meta_table import read_meta
 from pingmon.journal.sqlite.offline import entries_after, newest_entries
-from pingmon.journal.sqlite.queries import read_entries, read_events
 from pingmon.journal.sqlite.schema import connect
 from pingmon.journal.sqlite.stream_index import LOT, PART
 from pingmon.journal.sqlite.verify import verify
@@ -59,7 +59,7 @@ class Book:
         elif step == "place":
             writer.place(3)
         elif step == "save":
-            writer.snapshot((), writer.head.last, [], BEGIN)
+            writer.snapshot((), writer.log_end.last, [], BEGIN)
         elif step == "trim":
             writer.trim(BEGIN, 5)
         else:
@@ -146,9 +146,9 @@ def test_places_are_put_in_for_what_is_found_when_the_file_is_opened_anew(pen: C
     """Entries and flips of a commit that was called failed, but was kept."""
     book = pen()
     book.write(*[Draft(BEGIN, STREAMS[0], PingReceived())] * 3)
-    before = book.writer.head, book.writer.meta
+    before = book.writer.log_end, book.writer.meta
     book.writer.commit([FlipRow(4, STREAMS[1], BEGIN, b"{}")], [encoded(Draft(BEGIN, STREAMS[1], PingReceived()))])
-    book.writer.head, book.writer.meta = before
+    book.writer.log_end, book.writer.meta = before
     book.writer.forget_connection()
     if write == "trim":
         book.writer.trim(BEGIN, 500)

@@ -26,11 +26,12 @@ from pingmon.core.world.parts import Outcome
 from pingmon.journal import JournalDamaged, JournalUnavailable, Retention, SnapshotDamaged, SqliteJournal
 from pingmon.journal.codec import id_text
 from pingmon.journal.errors import translated
-from pingmon.journal.sqlite.derived import read_state
-from pingmon.journal.sqlite.meta import FORMAT
+from pingmon.journal.sqlite.commit_chain import replayed
+from pingmon.journal.sqlite.history_queries import read_events
+from pingmon.journal.sqlite.meta_table import FORMAT
 from pingmon.journal.sqlite.offline import entries_after, newest_entries
-from pingmon.journal.sqlite.queries import read_events, replayed
 from pingmon.journal.sqlite.schema import connect
+from pingmon.journal.sqlite.snapshot_table import read_state
 from pingmon.journal.sqlite.upgrade import REPORT, Progress, upgraded
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer
@@ -59,7 +60,15 @@ def content(path: Path) -> list[Any]:
     try:
         db = writer.reader()
         meta = writer.meta
-        marks = (meta.snapshot_seq, meta.trim_mark, meta.anchor, meta.kept, meta.cursor, writer.alive_at, writer.head)
+        marks = (
+            meta.snapshot_seq,
+            meta.trim_mark,
+            meta.anchor,
+            meta.kept,
+            meta.cursor,
+            writer.alive_at,
+            writer.log_end,
+        )
         commits = db.execute("SELECT * FROM batch ORDER BY last").fetchall()
         return [
             list(entries_after(path, 0)), commits, list(read_state(db, meta)), db.execute(FLIPS).fetchall(), marks,
@@ -115,7 +124,7 @@ def test_an_upgraded_journal_is_written_on_and_trimmed(old: Path) -> None:
     """The first write upgrades, if nobody has."""
     writer = Writer(old, Retention(pings_per_check=1, probes_per_site=1), print)
     writer.open(BEGIN)
-    writer.snapshot((), writer.head.last, [], BEGIN)
+    writer.snapshot((), writer.log_end.last, [], BEGIN)
     while not writer.trim(BEGIN, 100).wrapped:
         pass
     writer.close()

@@ -1,23 +1,21 @@
-"""Queries of the log on an open connection, as plain functions for any thread.
+"""The log as it lies in the file, commit by commit, each checked against its hash before it is believed.
 
-They raise sqlite3.Error, ValueError and TypeError for what cannot be read; the callers wrap them in
-`errors.translated`. A connection here reads text as bytes (`schema.connect`).
+Plain functions on an open connection, for any thread. They raise sqlite3.Error, ValueError and TypeError for what
+cannot be read; the callers wrap them in `errors.translated`. A connection here reads text as bytes (`schema.connect`).
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from pingmon.core.world.events import KINDS, Entry, Event, Id
-from pingmon.journal.codec import canonical, decoded, packed_id
+from pingmon.core.world.events import Entry
+from pingmon.journal.codec import canonical, decoded
 from pingmon.journal.hash_chain import Tally, content_digest, link
-from pingmon.journal.sqlite.derived import flip_of
-from pingmon.journal.sqlite.meta import Meta
-from pingmon.journal.values import FlipRow, Window
+from pingmon.journal.sqlite.meta_table import Meta
 
 EVENT: Final = "seq, at, stream, kind, body, payload"
 EventRow: TypeAlias = tuple[int, int, bytes, bytes, bytes, bytes | None]
@@ -25,11 +23,9 @@ BatchRow: TypeAlias = tuple[int, int, int, bytes, bytes]
 """(last, count, at, digest, chain)"""
 
 PAGE: Final = 200
-FLIPS: Final = 50_000
-"""Flips of a stream that one query looks through for those of a time."""
 
 
-class Head(Struct, frozen=True):
+class LogEnd(Struct, frozen=True):
     """The newest link of the chain: the last entry's seq, the time of its commit (None: no commit), its hash."""
 
     last: int
@@ -37,18 +33,18 @@ class Head(Struct, frozen=True):
     chain: bytes
 
 
-def read_head(db: sqlite3.Connection, meta: Meta) -> Head:
+def read_log_end(db: sqlite3.Connection, meta: Meta) -> LogEnd:
     """Where the log ends. ValueError if its entries and its commits do not end together."""
     row = db.execute("SELECT last, at, chain FROM batch ORDER BY last DESC LIMIT 1").fetchone()
-    head = Head(*row) if row else Head(meta.trim_mark, None, meta.anchor)
+    end = LogEnd(*row) if row else LogEnd(meta.trim_mark, None, meta.anchor)
     newest = db.execute("SELECT max(seq) FROM event").fetchone()[0] or 0
-    if head.last > meta.trim_mark and newest != head.last:
-        raise ValueError(f"the last commit ends with entry {head.last}, but the last entry is {newest}")
-    if newest > head.last:
+    if end.last > meta.trim_mark and newest != end.last:
+        raise ValueError(f"the last commit ends with entry {end.last}, but the last entry is {newest}")
+    if newest > end.last:
         raise ValueError(f"entry {newest} belongs to no commit")
-    if head.last < meta.snapshot_seq:
-        raise ValueError(f"the log ends at entry {head.last}, before its snapshot at {meta.snapshot_seq}")
-    return head
+    if end.last < meta.snapshot_seq:
+        raise ValueError(f"the log ends at entry {end.last}, before its snapshot at {meta.snapshot_seq}")
+    return end
 
 
 def kept_rows(db: sqlite3.Connection, after: int, upto: int) -> Iterator[EventRow]:
@@ -115,62 +111,3 @@ def replayed(db: sqlite3.Connection, meta: Meta) -> Iterator[Entry]:
             raise ValueError(fault)
         yield from (decoded(*row) for row in rows if row[0] > after)
         previous, chain = batch[0], batch[4]
-
-
-def read_events(
-    db: sqlite3.Connection, stream: Id, kind: type[Event], upto: int, limit: int, skip: int = 0
-) -> list[Entry]:
-    """A stream's entries of one kind up to entry `upto`, newest first, without the `skip` newest; at most `limit`.
-
-    They are found by their places alone: only what is given out is read.
-    """
-    seqs = "SELECT seq FROM event_of WHERE stream = ? AND seq <= ? AND kind = ? ORDER BY seq DESC LIMIT ? OFFSET ?"
-    rows = db.execute(
-        f"SELECT {EVENT} FROM event WHERE seq IN ({seqs}) ORDER BY seq DESC",
-        (packed_id(stream), upto, KINDS[kind], limit, skip),
-    )
-    return [decoded(*row) for row in rows.fetchall()]
-
-
-def read_flips(db: sqlite3.Connection, window: Window, limit: int | None) -> list[FlipRow]:
-    """At most `limit` flips within `window`, newest first, among the newest `FLIPS` of the stream up to its `upto`."""
-    sql = "SELECT seq, stream, at, body, crc FROM flip WHERE stream = ? AND seq <= ?"
-    values: list[object] = [packed_id(window.stream), window.upto]
-    if window.start is not None or window.end is not None:
-        within = "SELECT seq FROM flip WHERE stream = ? AND seq <= ? ORDER BY seq DESC LIMIT ?"
-        sql += f" AND seq >= ifnull((SELECT min(seq) FROM ({within})), 0)"
-        values += [*values, FLIPS]
-    if window.start is not None:
-        sql += " AND at >= ?"
-        values.append(window.start)
-    if window.end is not None:
-        sql += " AND at < ?"
-        values.append(window.end)
-    values.append(-1 if limit is None else limit)
-    return [flip_of(*row) for row in db.execute(f"{sql} ORDER BY seq DESC LIMIT ?", values).fetchall()]
-
-
-def read_flips_at(db: sqlite3.Connection, seqs: Collection[int]) -> list[FlipRow]:
-    """All that was derived under these entries."""
-    places = ",".join("?" * len(seqs))
-    sql = f"SELECT seq, stream, at, body, crc FROM flip WHERE seq IN ({places})"
-    return [flip_of(*row) for row in db.execute(sql, tuple(seqs)).fetchall()]
-
-
-def read_entries(db: sqlite3.Connection, stream: Id | None, after: int, limit: int) -> list[Entry]:
-    """Up to `limit` entries with seq > `after`, in order: of one stream, or all (None)."""
-    values: tuple[object, ...]
-    if stream is None:
-        where, values = "seq > ? ORDER BY seq LIMIT ?", (after, limit)
-    else:
-        seqs = "SELECT seq FROM event_of WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?"
-        where, values = f"seq IN ({seqs}) ORDER BY seq", (packed_id(stream), after, limit)
-    return [decoded(*row) for row in db.execute(f"SELECT {EVENT} FROM event WHERE {where}", values).fetchall()]
-
-
-def read_newest(db: sqlite3.Connection, stream: Id | None, count: int) -> list[Entry]:
-    """The `count` newest entries, of one stream or all (None), oldest first."""
-    of, values = ("event", ()) if stream is None else ("event_of WHERE stream = ?", (packed_id(stream),))
-    seqs = f"SELECT seq FROM {of} ORDER BY seq DESC LIMIT ?"
-    sql = f"SELECT {EVENT} FROM event WHERE seq IN ({seqs}) ORDER BY seq"
-    return [decoded(*row) for row in db.execute(sql, (*values, count)).fetchall()]

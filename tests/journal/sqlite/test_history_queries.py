@@ -11,7 +11,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import gatherResults
 
 from pingmon.core.world.events import Draft, Entry, Id, PingReceived, SiteProbed
-from pingmon.journal.sqlite.queries import read_entries, read_events, read_newest
+from pingmon.journal.sqlite.history_queries import read_entries, read_events, read_newest
 
 BEGIN = 1_700_000_000_000_000
 

@@ -1,15 +1,12 @@
-"""What the fold derived from the log and the journal keeps beside it: the snapshot's blocks and the flips.
-
-Among the flips of checks and sites lies what became of messages about them: by the same `seq`, under the channel's id.
+"""The table `state`: the snapshot's blocks.
 
 Each row carries its own checksum; `meta` carries how many there are and the sum of their checksums, so that a lost
-row is seen too.
+row is seen too. The table `flip` (`flip_table`) is kept in the same way.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from binascii import hexlify
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
@@ -19,9 +16,7 @@ from zlib import crc32
 import msgspec
 
 from pingmon.core.world.parts import Block, Outdated
-from pingmon.journal.codec import id_text, packed_id
-from pingmon.journal.sqlite.meta import Meta
-from pingmon.journal.values import FlipRow
+from pingmon.journal.sqlite.meta_table import Meta
 
 STATE: Final = "number, kind, round, upto, crc, gone, parts"
 PAGE: Final = 8
@@ -35,26 +30,6 @@ def block_crc(block: Block) -> int:
     marks = ("" if mark is None else mark for mark in (block.round, block.upto))
     head = "{}\n{}\n{}\n{}\n".format(block.number, block.kind, *marks)
     return crc32(block.parts, crc32(block.gone + b"\n", crc32(head.encode())))
-
-
-def flip_crc(seq: int, stream: bytes, at: int, body: bytes) -> int:
-    """The checksum of a flip row."""
-    return crc32(b"%d\n%b\n%d\n" % (seq, hexlify(stream), at) + body)
-
-
-def write_flips(db: sqlite3.Connection, meta: Meta, flips: Iterable[FlipRow]) -> Meta:
-    """Keep flips, unless their keys are taken, see `FlipRow`; the meta that counts them. Belongs into a transaction."""
-    count, total = meta.flip_count, meta.flip_sum
-    for flip in flips:
-        stream = packed_id(flip.stream)
-        old = db.execute("SELECT crc FROM flip WHERE seq = ? AND stream = ?", (flip.seq, stream)).fetchone()
-        if old and not flip.anew:
-            continue
-        crc = flip_crc(flip.seq, stream, flip.at, flip.body)
-        count, total = count + (old is None), total + crc - (old[0] if old else 0)
-        row = (flip.seq, stream, flip.at, flip.body.decode(), crc)
-        db.execute("INSERT OR REPLACE INTO flip (seq, stream, at, body, crc) VALUES (?, ?, ?, ?, ?)", row)
-    return msgspec.structs.replace(meta, flip_count=count, flip_sum=total)
 
 
 def write_state(db: sqlite3.Connection, meta: Meta, blocks: Iterable[Block], outdated: Iterable[Outdated]) -> Meta:
@@ -124,21 +99,3 @@ def read_state_1(db: sqlite3.Connection, meta: Meta, table: str = "state") -> It
 def _check_sum(meta: Meta, what: str, count: int, total: int) -> None:
     if (count, total) != (meta.state_count, meta.state_sum):
         raise ValueError(f"the snapshot has {count} {what}, not the {meta.state_count} that were written")
-
-
-def flip_of(seq: int, stream: bytes, at: int, body: bytes, crc: int) -> FlipRow:
-    """A flip as it was read. ValueError if it is not what was written."""
-    if flip_crc(seq, stream, at, body) != crc:
-        raise ValueError(f"the flip at entry {seq} is altered")
-    return FlipRow(seq, id_text(stream), at, body)
-
-
-def check_flips(db: sqlite3.Connection, meta: Meta) -> int:
-    """The number of flips, all of them checked. ValueError if one is altered or missing."""
-    count = total = 0
-    for row in db.execute("SELECT seq, stream, at, body, crc FROM flip ORDER BY seq"):
-        flip_of(*row)
-        count, total = count + 1, total + row[4]
-    if (count, total) != (meta.flip_count, meta.flip_sum):
-        raise ValueError(f"there are {count} flips, not the {meta.flip_count} that were written")
-    return count

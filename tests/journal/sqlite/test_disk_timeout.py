@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pingmon.journal import JournalUnavailable
-from pingmon.journal.sqlite.disk_patience import GIVE_UP_BEATS, HANGS_BEATS, Patience
+from pingmon.journal.sqlite.disk_timeout import GIVE_UP_BEATS, HANGS_BEATS, DiskTimeout
 from pingmon.testing import result
 
 
@@ -20,7 +20,7 @@ class Waiting:
         self.clock = Clock()
         self.given_up = 0
         reactor: Any = self.clock
-        self.patience = Patience(reactor, self.give_up)
+        self.patience = DiskTimeout(reactor, self.give_up)
         self.patience.start()
 
     def give_up(self) -> None:

@@ -22,7 +22,7 @@ _MAGIC: Final = b"pingmon1"
 _CRC: Final = Layout(">I")
 
 
-class Lock:
+class LockFile:
     """Holds the lock from `acquire` to `release`; the system releases it if the process dies."""
 
     def __init__(self, path: Path) -> None:

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from pingmon.journal.errors import JournalUnavailable
 from pingmon.journal.group_commit import HANGS
-from pingmon.journal.sqlite.readers import Reactor
+from pingmon.journal.sqlite.threads import Reactor
 
 BEAT_S: Final = 1.0
 HANGS_BEATS: Final = 5
@@ -24,7 +24,7 @@ GIVE_UP_BEATS: Final = 10
 """Beats from which nobody waits for it any more."""
 
 
-class Patience:
+class DiskTimeout:
     """Counts beats, and not seconds, since the last write ended while others are under way: a process that was stopped
     blames no disk. `given_up` is called at each beat from which nobody waits any more.
     """

@@ -29,11 +29,11 @@ from pingmon.core.world.parts import Block
 from pingmon.journal import JournalDamaged, MemoryJournal, Retention, SnapshotDamaged
 from pingmon.journal.codec import encoded
 from pingmon.journal.memory.engine import Memory
-from pingmon.journal.sqlite.derived import read_state
-from pingmon.journal.sqlite.meta import FORMAT, Meta, insert_meta
+from pingmon.journal.sqlite.commit_chain import replayed
+from pingmon.journal.sqlite.meta_table import FORMAT, Meta, insert_meta
 from pingmon.journal.sqlite.offline import entries_after
-from pingmon.journal.sqlite.queries import replayed
 from pingmon.journal.sqlite.schema import schema_text
+from pingmon.journal.sqlite.snapshot_table import read_state
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer
 from pingmon.journal.values import MEASUREMENTS
@@ -220,7 +220,7 @@ def test_positions_stay_right_after_trimming_and_a_restart(pen: Callable[..., An
         book.writer.trim(BEGIN, 500)
     book.close()
     again = pen(Retention(pings_per_check=4))
-    assert again.writer.head.last == 20
+    assert again.writer.log_end.last == 20
     again.write(ping(BEGIN + 21, 1))
     again.writer.snapshot((), 21, [], BEGIN)
     for _ in range(6):

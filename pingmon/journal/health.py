@@ -15,7 +15,7 @@ log = Logger()
 LATENCIES: Final = 32
 
 
-class Condition:
+class HealthTracker:
     """Told of the end of every write and read, on the reactor's thread. Times are microseconds since the epoch.
 
     `damage`: what was found to be wrong with what is on disk; it stays. `unreadable`: why the last read failed.

@@ -15,8 +15,8 @@ import msgspec
 from pingmon.core.world.events import KINDS, Event
 from pingmon.journal.codec import canonical
 from pingmon.journal.hash_chain import Tally
-from pingmon.journal.sqlite.meta import Meta, update_meta
-from pingmon.journal.sqlite.queries import EVENT, commit_fault, commits
+from pingmon.journal.sqlite.commit_chain import EVENT, commit_fault, commits
+from pingmon.journal.sqlite.meta_table import Meta, update_meta
 from pingmon.journal.sqlite.schema import transaction
 from pingmon.journal.values import MEASUREMENTS, Retention, Trimmed
 
@@ -32,7 +32,7 @@ STEP_BYTES: Final = 1_000_000
 _MEASURED: Final[dict[bytes, type[Event]]] = {KINDS[kind].encode(): kind for kind in MEASUREMENTS}
 
 
-class Sweep:
+class TrimSweep:
     """The retention's memory between steps: for each series, the newest seq that its count lets go.
 
     A series' bound only grows, so a remembered one is never wrong, only late; it is forgotten after a round. `_stays`
