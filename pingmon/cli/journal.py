@@ -125,8 +125,7 @@ def _interrupted() -> Callable[[], bool]:
 
 
 def _show(entries: list[Entry], out: TextIO) -> None:
-    for entry in entries:
-        out.write(line(entry) + "\n")
+    out.writelines(line(entry) + "\n" for entry in entries)
     out.flush()
 
 

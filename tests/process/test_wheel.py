@@ -36,6 +36,7 @@ def test_it_holds_all_of_pingmon_and_the_plugin_and_nothing_else(wheel: Path) ->
         if path.is_file() and "__pycache__" not in path.parts
     }
     packed = {name for name in names if ".dist-info/" not in name}
+    assert {name.partition(".dist-info/")[2] for name in names} >= {"licenses/LICENSE"}
     assert packed == sources | {"twisted/plugins/pingmon_plugin.py"}
 
 

@@ -229,7 +229,7 @@ async def test_reading_10_an_instant_for_one_site_says_nothing_of_the_others(ser
 class Unresolving(Clock):
     """A reactor on which no name is ever resolved."""
 
-    class nameResolver:
+    class nameResolver:  # noqa: N801 - as Twisted calls it
         @staticmethod
         def resolveHostName(*args: object) -> None:
             pass

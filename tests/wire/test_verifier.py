@@ -101,7 +101,7 @@ def test_what_was_seen_comes_out_as_it_went_in_under_the_name_that_we_gave(
 
 def test_the_classes_are_the_faults_and_ok_and_stand_in_the_table() -> None:
     assert {"ok" if fault == "" else fault for fault in get_args(Fault)} == set(get_args(Class))
-    (row,) = re.findall(r"class {6}(.*?):", verify.__doc__ or "", re.S)
+    (row,) = re.findall(r"class {6}(.*?):", verify.__doc__ or "", re.DOTALL)
     assert row.replace(" or", "").split(", ") == list(get_args(Class))
 
 
