@@ -24,7 +24,7 @@ PARTS = (
     ("fold: world and check", ("pingmon/core/world/world.py", "pingmon/core/check/check.py")),
     ("alarms", ("pingmon/alarms.py",)),
     ("journal, on the reactor's thread", ("pingmon/journal/",)),
-    ("writing the answer", ("pingmon/door/plain.py", "in answer")),
+    ("writing the answer", ("pingmon/door/plain_answer.py", "in answer")),
     ("ping resource: URL, check, meaning, event", ("pingmon/pings/", "pingmon/wire/", "check/ping.py")),
     ("door and request", ("pingmon/door/",)),
     ("parsing HTTP (Twisted)", ("twisted/web/http.py", "twisted/protocols/basic.py", "twisted/web/http_headers.py")),

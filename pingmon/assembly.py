@@ -50,10 +50,10 @@ from pingmon.delivery.webhook import Webhook
 from pingmon.dns.resolver import Resolver
 from pingmon.dns.results import LookupFailed
 from pingmon.door.access_log import AccessLog
-from pingmon.door.dates import Dates
+from pingmon.door.connection_places import RESERVE
 from pingmon.door.door import Door
+from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
-from pingmon.door.places import RESERVE
 from pingmon.door.public_url import ShownUrl
 from pingmon.journal import Retention, SqliteJournal
 from pingmon.monitor import Monitor

@@ -193,8 +193,8 @@ def _looker(clock: Any, policy: AddressPolicy, now: Callable[[], int], probes: i
 
 
 def _door(verifier: Verifier, clock: Any) -> Door:
-    from pingmon.door.dates import Dates
     from pingmon.door.door import Door
+    from pingmon.door.http_dates import Dates
     from pingmon.door.limits import DoorSettings
     from pingmon.timing.clock import wall_seconds
     from pingmon.wire.verifier import BODY_MAX

@@ -8,7 +8,7 @@ from time import process_time
 import pytest
 
 from pingmon.daemon.redaction import redacted
-from pingmon.door.sanity import host_is_sane, is_path, taken_apart
+from pingmon.door.request_syntax import host_is_sane, is_path, taken_apart
 from pingmon.wire.ping_url import canonical_uuid, first_segment, ping_query, ping_url
 
 LONG = 16_000

@@ -24,7 +24,7 @@ from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
 from pingmon import __version__
-from pingmon.api.api_answer import TEXT, Answer, ApiError, cors, json_answer, not_found, try_again, written
+from pingmon.api.api_answer import TEXT, ApiAnswer, ApiError, cors, json_answer, not_found, try_again, written
 from pingmon.api.call import ApiSettings, Call, History, Probes, Tests
 from pingmon.api.credentials import RandomBytes, find_key
 from pingmon.api.routes import MAY, ROUTES, VERSIONS, Operation, Route
@@ -102,12 +102,12 @@ class Api:
 
     def serve(self, route: Route, request: IRequest, version: str, names: Mapping[str, object]) -> Deferred[bytes]:
         """Answer a request to `route`; `names` are the parts of its path. Cancelling ends the waiting, nothing else."""
-        answered: Deferred[Answer] = Deferred()
+        answered: Deferred[ApiAnswer] = Deferred()
         answering = Deferred.fromCoroutine(self._answer(route, request, int(version.removeprefix("v")), names))
         answering.addBoth(answered.callback)
         return answered.addCallback(lambda answer: written(request, answer, cors(route.methods)))
 
-    async def _answer(self, route: Route, request: IRequest, version: int, names: Mapping[str, object]) -> Answer:
+    async def _answer(self, route: Route, request: IRequest, version: int, names: Mapping[str, object]) -> ApiAnswer:
         """The answer, whatever happens."""
         try:
             return await self._asked(route, request, version, names)
@@ -125,10 +125,10 @@ class Api:
             self.log.failure("while answering {method} on {route}", method=request.method, route=route.name)
             return _internal_error()
 
-    async def _asked(self, route: Route, request: IRequest, version: int, names: Mapping[str, object]) -> Answer:
+    async def _asked(self, route: Route, request: IRequest, version: int, names: Mapping[str, object]) -> ApiAnswer:
         method = request.method.decode("ascii")
         if method == "OPTIONS":
-            return Answer(204)
+            return ApiAnswer(204)
         operation = route.operation(method)
         if operation is None:
             raise _wrong_method(route.methods)
@@ -207,12 +207,12 @@ class Api:
         try:
             if method not in STATUS_METHODS:
                 raise _wrong_method(STATUS_METHODS)
-            answer = Answer(204) if method == "OPTIONS" else self._health_report(request)
+            answer = ApiAnswer(204) if method == "OPTIONS" else self._health_report(request)
         except ApiError as error:
             answer = error.answer()
         return written(request, answer, cors(STATUS_METHODS))
 
-    def _health_report(self, request: IRequest) -> Answer:
+    def _health_report(self, request: IRequest) -> ApiAnswer:
         key = OWNER if self._keyless else None
         if shown := request.getHeader(b"x-api-key"):
             key = self._known(shown.decode("latin-1"))
@@ -222,7 +222,7 @@ class Api:
         if key is not None:
             warnings = untold(self._monitor.world, self._monitor.now(), key.project)
             return json_answer(for_keys(found, warnings, __version__), code)
-        return json_answer(for_anybody(found), code) if found else Answer(code, b"OK", TEXT)
+        return json_answer(for_anybody(found), code) if found else ApiAnswer(code, b"OK", TEXT)
 
     @app.handle_errors(HTTPException)
     def no_route(self, request: IRequest, failure: Failure) -> bytes:
@@ -253,5 +253,5 @@ def _wrong_method(allowed: tuple[str, ...]) -> ApiError:
     return ApiError(405, "method not allowed", (("Allow", ", ".join(allowed)),))
 
 
-def _internal_error() -> Answer:
+def _internal_error() -> ApiAnswer:
     return json_answer({"error": "internal error"}, 500)

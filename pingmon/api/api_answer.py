@@ -22,7 +22,7 @@ CORS_MAX_AGE_S: Final = 600
 Headers = tuple[tuple[str, str], ...]
 
 
-class Answer(Struct, frozen=True):
+class ApiAnswer(Struct, frozen=True):
     """What a request is answered with."""
 
     status: int
@@ -40,14 +40,14 @@ class ApiError(Exception):
         self.message = message
         self.headers = headers
 
-    def answer(self) -> Answer:
+    def answer(self) -> ApiAnswer:
         """The answer that tells it."""
         return json_answer({"error": self.message}, self.status, self.headers)
 
 
-def json_answer(value: object, status: int = 200, headers: Headers = ()) -> Answer:
+def json_answer(value: object, status: int = 200, headers: Headers = ()) -> ApiAnswer:
     """`value` as JSON."""
-    return Answer(status, msgspec.json.encode(value), JSON, headers)
+    return ApiAnswer(status, msgspec.json.encode(value), JSON, headers)
 
 
 def not_found() -> ApiError:
@@ -69,7 +69,7 @@ def cors(methods: Iterable[str]) -> Headers:
     )
 
 
-def written(request: IRequest, answer: Answer, extra: Headers = ()) -> bytes:
+def written(request: IRequest, answer: ApiAnswer, extra: Headers = ()) -> bytes:
     """Set the status and headers of `request`; the body, which the caller writes (Twisted drops it for HEAD)."""
     request.setResponseCode(answer.status)
     if answer.status != 204:  # RFC 9110 §8.6: no length there

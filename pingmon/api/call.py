@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from pingmon.api.api_answer import Answer, ApiError, not_found
+from pingmon.api.api_answer import ApiAnswer, ApiError, not_found
 from pingmon.api.credentials import RandomBytes
 from pingmon.core.address_policy import AddressPolicy
 from pingmon.core.check.check import Check
@@ -148,7 +148,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
     async def listed(
         self, name: str, items: Sequence[_Item], shown: Callable[[_Item], Json], wanted: Callable[[_Item], bool]
-    ) -> Answer:
+    ) -> ApiAnswer:
         """The JSON of those of `items` that are `wanted`, under `name`; a slice a turn, so the loop is not held up.
 
         What is listed are values that do not change, so the list is that of the moment in which it was asked for.
@@ -160,7 +160,7 @@ class Call(Struct, frozen=True, kw_only=True):
             found = [msgspec.json.encode(shown(item)) for item in items[start : start + SLICE] if wanted(item)]
             if found:
                 slices.append(b",".join(found))
-        return Answer(200, b'{"%s":[%s]}' % (name.encode("ascii"), b",".join(slices)))
+        return ApiAnswer(200, b'{"%s":[%s]}' % (name.encode("ascii"), b",".join(slices)))
 
     # --- what is the project's own --------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from pingmon.api.api_answer import Answer, ApiError, json_answer, not_found, try_again
+from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer, not_found, try_again
 from pingmon.api.call import NUMBER_MAX, PAGE, PAGE_MAX, Call
 from pingmon.api.credentials import new_id, new_secret
 from pingmon.core.address_policy import AddressPolicy
@@ -54,12 +54,12 @@ _place: Final = attrgetter("place")
 TEST_FIELDS: Final[dict[str, FieldRule]] = {"event": FieldRule(type="string", values=("down", "up"))}
 
 
-async def list_channels(call: Call) -> Answer:
+async def list_channels(call: Call) -> ApiAnswer:
     """The project's channels."""
     return json_answer({"channels": [{"id": it.id, "name": it.name, "kind": it.kind} for it in call.channels()]})
 
 
-async def create_channel(call: Call) -> Answer:
+async def create_channel(call: Call) -> ApiAnswer:
     """A new channel. Its secret, with which its messages are signed, is shown in this answer."""
     given = judged({"kind": None} | dict(call.body), FIELDS)
     kind, name = given["kind"], given.get("name", "")
@@ -78,12 +78,12 @@ async def create_channel(call: Call) -> Answer:
     return json_answer(_shown(call, call.channel(id)) | {"secret": secret}, 201)
 
 
-async def read_channel(call: Call, id: Id) -> Answer:
+async def read_channel(call: Call, id: Id) -> ApiAnswer:
     """One channel, with how it stands with it; its secret is masked."""
     return json_answer(_shown(call, call.channel(id)))
 
 
-async def update_channel(call: Call, id: Id) -> Answer:
+async def update_channel(call: Call, id: Id) -> ApiAnswer:
     """Set the name, and the settings that were sent; the others stay. What waits for the channel is tried at once."""
     channel = call.channel(id)
     given = judged(call.body, FIELDS)
@@ -98,7 +98,7 @@ async def update_channel(call: Call, id: Id) -> Answer:
     return json_answer(_shown(call, call.channel(id)))
 
 
-async def delete_channel(call: Call, id: Id) -> Answer:
+async def delete_channel(call: Call, id: Id) -> ApiAnswer:
     """Delete a channel for ever, and what is owed to it; checks and sites lose it. Its last state is the answer."""
     gone = _shown(call, call.channel(id))
     await call.submit(id, ChannelDeleted())
@@ -108,7 +108,7 @@ async def delete_channel(call: Call, id: Id) -> Answer:
     return json_answer(gone | {"waiting": 0, "warnings": [now] if bare else []})
 
 
-async def renew_secret(call: Call, id: Id) -> Answer:
+async def renew_secret(call: Call, id: Id) -> ApiAnswer:
     """A new secret, shown in this answer; for `overlap` seconds (a day) the old one signs as well."""
     call.channel(id)
     overlap = judged(call.body, SECRET_FIELDS).get("overlap", DAY_S)
@@ -118,7 +118,7 @@ async def renew_secret(call: Call, id: Id) -> Answer:
     return json_answer(_shown(call, call.channel(id)) | {"secret": secret})
 
 
-async def test_channel(call: Call, id: Id) -> Answer:
+async def test_channel(call: Call, id: Id) -> ApiAnswer:
     """Send a test message now, as if something went `down` (or `up`: `event`), and say what became of it.
 
     Of what the receiver answered only the status is told.
@@ -134,7 +134,7 @@ async def test_channel(call: Call, id: Id) -> Answer:
     return json_answer({"delivered": not attempt.error} | attempt_json(attempt))
 
 
-async def list_deliveries(call: Call, id: Id) -> Answer:
+async def list_deliveries(call: Call, id: Id) -> ApiAnswer:
     """The channel's messages, newest first, and what became of them; `before` (a message's `seq`) and `limit` page."""
     channel = call.channel(id)
     limit = call.asked_number("limit", 1, PAGE_MAX) or PAGE

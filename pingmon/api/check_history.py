@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pingmon.api.api_answer import TEXT, Answer, ApiError, json_answer, not_found
+from pingmon.api.api_answer import TEXT, ApiAnswer, ApiError, json_answer, not_found
 from pingmon.api.call import NUMBER_MAX, PAGE, PAGE_MAX, Call
 from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import Delivery
@@ -36,7 +36,7 @@ SIGNALS: Final = frozenset(get_args(Signal))
 _MARK: Final = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,18}))?")
 
 
-async def list_pings(call: Call, id: Id) -> Answer:
+async def list_pings(call: Call, id: Id) -> ApiAnswer:
     """A check's pings, newest first; `type`, `before` (a ping's `n`, or `next`) and `limit` page through all of them.
 
     However few are of a wanted type, a request looks at `SCAN_MAX` pings and some more; then `next` leads on.
@@ -98,7 +98,7 @@ async def _searched(
     return page, around, last
 
 
-async def read_body(call: Call, id: Id, n: str) -> Answer:
+async def read_body(call: Call, id: Id, n: str) -> ApiAnswer:
     """The body that came with a ping, byte for byte."""
     check = call.check(id)
     position = check.n_pings - int(n) if n.isascii() and n.isdigit() else -1
@@ -107,16 +107,16 @@ async def read_body(call: Call, id: Id, n: str) -> Answer:
     found = await call.history.events(id, PingReceived, upto=call.world.seq, skip=position, limit=1)
     if not found or not found[0].payload:
         raise not_found()
-    return Answer(200, found[0].payload, TEXT, (("X-Content-Type-Options", "nosniff"),))
+    return ApiAnswer(200, found[0].payload, TEXT, (("X-Content-Type-Options", "nosniff"),))
 
 
-async def list_flips(call: Call, id: Id) -> Answer:
+async def list_flips(call: Call, id: Id) -> ApiAnswer:
     """A check's flips, newest first; `seconds`, `start`, `end`, `before` (a flip's `seq`), `limit` narrow the list."""
     check = call.check(id)
     return json_answer({"flips": await flips_of(call, check, await asked_flips(call, id, PAGE_MAX))})
 
 
-async def list_flips_by_unique_key(call: Call, key: str) -> Answer:
+async def list_flips_by_unique_key(call: Call, key: str) -> ApiAnswer:
     """The same, by the name that read-only keys see."""
     check = call.check_by_unique_key(key)
     return json_answer({"flips": await flips_of(call, check, await asked_flips(call, check.id, PAGE_MAX))})

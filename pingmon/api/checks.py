@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pingmon.api.api_answer import Answer, ApiError, json_answer, not_found
+from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer, not_found
 from pingmon.api.call import Call
 from pingmon.api.credentials import new_id
 from pingmon.core.check.check import Check
@@ -18,7 +18,7 @@ from pingmon.wire.api.check_fields import FIELDS, Given, changes, channel_ids, i
 from pingmon.wire.api.checks import check_json, tagged
 
 
-async def list_checks(call: Call) -> Answer:
+async def list_checks(call: Call) -> ApiAnswer:
     """The project's checks; `tag` (several: all of them) and `slug` narrow the list."""
     tags = frozenset(call.asked("tag"))
     slug = (call.asked("slug") or [""])[-1]
@@ -30,7 +30,7 @@ async def list_checks(call: Call) -> Answer:
     return await call.listed("checks", call.checks(), lambda check: check_json(check, view), wanted)
 
 
-async def create_check(call: Call) -> Answer:
+async def create_check(call: Call) -> ApiAnswer:
     """A new check, or, with `unique`, changes to the one that is already there.
 
     A new one has all channels of the project if the request says nothing of them: an alert too many is better than one
@@ -52,30 +52,30 @@ async def create_check(call: Call) -> Answer:
     return await _changed(call, twin, given)
 
 
-async def read_check(call: Call, id: Id) -> Answer:
+async def read_check(call: Call, id: Id) -> ApiAnswer:
     """One check."""
     return _shown(call, call.check(id))
 
 
-async def read_check_by_unique_key(call: Call, key: str) -> Answer:
+async def read_check_by_unique_key(call: Call, key: str) -> ApiAnswer:
     """One check, by the name that read-only keys see."""
     return _shown(call, call.check_by_unique_key(key))
 
 
-async def update_check(call: Call, id: Id) -> Answer:
+async def update_check(call: Call, id: Id) -> ApiAnswer:
     """Set the fields that were sent; the others stay."""
     check = call.check(id)
     return await _changed(call, check, judged(call.body))
 
 
-async def delete_check(call: Call, id: Id) -> Answer:
+async def delete_check(call: Call, id: Id) -> ApiAnswer:
     """Delete a check for ever; its last state is the answer."""
     call.check(id)
     gone = _known(await call.submit(id, CheckDeleted()))
     return _shown(call, replace(gone, spec=replace(gone.spec, channels=())))
 
 
-async def pause_check(call: Call, id: Id) -> Answer:
+async def pause_check(call: Call, id: Id) -> ApiAnswer:
     """Watch a check no more until it is resumed or pinged."""
     check = call.check(id)
     if check.status != "paused":
@@ -83,7 +83,7 @@ async def pause_check(call: Call, id: Id) -> Answer:
     return _shown(call, check)
 
 
-async def resume_check(call: Call, id: Id) -> Answer:
+async def resume_check(call: Call, id: Id) -> ApiAnswer:
     """Let a paused check wait for its first ping again; 409 if it is not paused."""
     if call.check(id).status != "paused":
         raise _not_paused()
@@ -94,7 +94,7 @@ async def resume_check(call: Call, id: Id) -> Answer:
     return _shown(call, check)
 
 
-async def _changed(call: Call, check: Check, given: Given) -> Answer:
+async def _changed(call: Call, check: Check, given: Given) -> ApiAnswer:
     wanted = changes(given, check.spec, call.version, call.channels(), call.monitor.now())
     if wanted.applied_to(check.spec) != check.spec:
         check = _known(await call.submit(check.id, CheckChanged(wanted)))
@@ -108,11 +108,11 @@ def _known(outcome: Outcome) -> Check:
     return outcome.check
 
 
-def _shown(call: Call, check: Check) -> Answer:
+def _shown(call: Call, check: Check) -> ApiAnswer:
     return json_answer(check_json(check, call.view()))
 
 
-def _taken(call: Call, check: Check, status: int = 200) -> Answer:
+def _taken(call: Call, check: Check, status: int = 200) -> ApiAnswer:
     """The check as the request has made it, with a warning of what was not understood."""
     shown = check_json(check, call.view())
     shown["warnings"] += ignored(call.body, FIELDS, shown)

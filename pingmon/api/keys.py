@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pingmon.api.api_answer import Answer, ApiError, json_answer, not_found
+from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer, not_found
 from pingmon.api.call import Call
 from pingmon.api.credentials import key_created, new_key
 from pingmon.core.world.events import DAEMON, Id, KeyRevoked, Role
@@ -18,18 +18,18 @@ from pingmon.wire.api.projects import KEY_FIELDS, PROJECT_KEY_FIELDS, key_json
 MAX_KEYS: Final = 10_000
 
 
-async def list_keys(call: Call) -> Answer:
+async def list_keys(call: Call) -> ApiAnswer:
     """All keys there are, the operator's and those of all projects."""
     return json_answer({"keys": [key_json(key) for key in call.world.keys.values()]})
 
 
-async def create_operator_key(call: Call) -> Answer:
+async def create_operator_key(call: Call) -> ApiAnswer:
     """A new operator's key, shown in this answer."""
     given = judged(call.body, KEY_FIELDS)
     return await _created(call, DAEMON, "operator", given.get("name", ""))
 
 
-async def revoke_key(call: Call, id: Id) -> Answer:
+async def revoke_key(call: Call, id: Id) -> ApiAnswer:
     """Revoke a key of any kind for ever; its last state is the answer."""
     key = call.world.keys.get(id)
     if key is None:
@@ -37,20 +37,20 @@ async def revoke_key(call: Call, id: Id) -> Answer:
     return json_answer(key_json(_known(await call.submit(key.project or DAEMON, KeyRevoked(id)))))
 
 
-async def list_project_keys(call: Call, id: Id) -> Answer:
+async def list_project_keys(call: Call, id: Id) -> ApiAnswer:
     """The keys of one project."""
     call.any_project(id)
     return json_answer({"keys": [key_json(key) for key in call.world.keys.values() if key.project == id]})
 
 
-async def create_project_key(call: Call, id: Id) -> Answer:
+async def create_project_key(call: Call, id: Id) -> ApiAnswer:
     """A new key of a project, shown in this answer."""
     call.any_project(id)
     given = judged(call.body, PROJECT_KEY_FIELDS)
     return await _created(call, id, given.get("role", "rw"), given.get("name", ""))
 
 
-async def _created(call: Call, stream: Id, role: Role, name: str) -> Answer:
+async def _created(call: Call, stream: Id, role: Role, name: str) -> ApiAnswer:
     # Two requests at once may pass here and make one too many; that harms nobody.
     if len(call.world.keys) >= MAX_KEYS:
         raise ApiError(403, f"too many keys: there may be {MAX_KEYS}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pingmon.api.api_answer import Answer, ApiError, json_answer, not_found
+from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer, not_found
 from pingmon.api.call import Call
 from pingmon.api.credentials import new_id, new_secret
 from pingmon.core.partner.partner import Partner
@@ -16,12 +16,12 @@ from pingmon.wire.partner import changes, created, partner_json, settings
 MAX_PARTNERS: Final = 1000
 
 
-async def list_partners(call: Call) -> Answer:
+async def list_partners(call: Call) -> ApiAnswer:
     """All partners."""
     return json_answer({"partners": [partner_json(partner) for partner in call.world.partners.values()]})
 
 
-async def create_partner(call: Call) -> Answer:
+async def create_partner(call: Call) -> ApiAnswer:
     """A new partner. Its secret, with which its questions are signed, is shown in this answer."""
     partners = call.world.partners
     spec = created(settings(call.body), partners.values(), secret=new_secret(call.random_bytes))
@@ -34,12 +34,12 @@ async def create_partner(call: Call) -> Answer:
     return json_answer(partner_json(_known(outcome), with_secret=True), 201)
 
 
-async def read_partner(call: Call, id: Id) -> Answer:
+async def read_partner(call: Call, id: Id) -> ApiAnswer:
     """One partner."""
     return json_answer(partner_json(call.partner(id)))
 
 
-async def update_partner(call: Call, id: Id) -> Answer:
+async def update_partner(call: Call, id: Id) -> ApiAnswer:
     """Set the fields that were sent; the others stay, and the slug always does."""
     partner = call.partner(id)
     wanted = changes(partner, settings(call.body), call.world.partners.values())
@@ -48,7 +48,7 @@ async def update_partner(call: Call, id: Id) -> Answer:
     return json_answer(partner_json(partner))
 
 
-async def delete_partner(call: Call, id: Id) -> Answer:
+async def delete_partner(call: Call, id: Id) -> ApiAnswer:
     """Delete a partner for ever; its last state is the answer. Nobody is asked about its sites any more."""
     call.partner(id)
     return json_answer(partner_json(_known(await call.submit(id, PartnerDeleted()))))

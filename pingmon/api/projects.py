@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pingmon.api.api_answer import Answer, ApiError, json_answer, not_found
+from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer, not_found
 from pingmon.api.call import Call
 from pingmon.api.credentials import new_id, new_ping_key
 from pingmon.core.world.events import Id, PingKeyRotated, ProjectCreated, ProjectRenamed
@@ -14,13 +14,13 @@ from pingmon.wire.api.projects import project_json, project_settings
 MAX_PROJECTS: Final = 1000
 
 
-async def list_projects(call: Call) -> Answer:
+async def list_projects(call: Call) -> ApiAnswer:
     """All projects."""
     shown = [project_json(project, call.world.members[project.id]) for project in call.world.projects.values()]
     return json_answer({"projects": shown})
 
 
-async def create_project(call: Call) -> Answer:
+async def create_project(call: Call) -> ApiAnswer:
     """A new project, with a ping key and no API keys."""
     name = project_settings(call.body, new=True)["name"]
     # Two requests at once may pass here and make one too many; that harms nobody.
@@ -30,12 +30,12 @@ async def create_project(call: Call) -> Answer:
     return _shown(call, _known(await call.submit(new_id(call.random_bytes), event)), 201)
 
 
-async def read_project(call: Call, id: Id) -> Answer:
+async def read_project(call: Call, id: Id) -> ApiAnswer:
     """One project."""
     return _shown(call, call.any_project(id))
 
 
-async def update_project(call: Call, id: Id) -> Answer:
+async def update_project(call: Call, id: Id) -> ApiAnswer:
     """Give a project another name."""
     project = call.any_project(id)
     name = project_settings(call.body, new=False).get("name", project.name)
@@ -44,7 +44,7 @@ async def update_project(call: Call, id: Id) -> Answer:
     return _shown(call, project)
 
 
-async def rotate_ping_key(call: Call, id: Id) -> Answer:
+async def rotate_ping_key(call: Call, id: Id) -> ApiAnswer:
     """Give a project a new ping key. URLs with the one before name nothing from then on; those with a UUID stay."""
     call.any_project(id)
     return _shown(call, _known(await call.submit(id, PingKeyRotated(new_ping_key(call.random_bytes)))))
@@ -57,5 +57,5 @@ def _known(outcome: Outcome) -> Project:
     return outcome.project
 
 
-def _shown(call: Call, project: Project, status: int = 200) -> Answer:
+def _shown(call: Call, project: Project, status: int = 200) -> ApiAnswer:
     return json_answer(project_json(project, call.world.members[project.id]), status)

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from pingmon.api import channels, checks, keys, partners, projects, site_history, sites
 from pingmon.api import check_history as history
-from pingmon.api.api_answer import Answer
+from pingmon.api.api_answer import ApiAnswer
 from pingmon.core.world.events import Role
 
 VERSIONS: Final = (1, 2, 3)
@@ -26,7 +26,7 @@ class Operation(Struct, frozen=True):
     """What one method does. `needs`: the least key that may (see `MAY`)."""
 
     needs: Role
-    run: Callable[..., Awaitable[Answer]]
+    run: Callable[..., Awaitable[ApiAnswer]]
 
     @property
     def summary(self) -> str:

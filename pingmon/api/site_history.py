@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from pingmon.api.api_answer import Answer, json_answer
+from pingmon.api.api_answer import ApiAnswer, json_answer
 from pingmon.api.call import NUMBER_MAX, PAGE, PAGE_MAX, Call
 from pingmon.api.check_history import asked_flips, flips_of
 from pingmon.core.flip import Flip
@@ -31,7 +31,7 @@ DAYS, DAYS_MAX = 30, 366
 MONTHS, MONTHS_MAX = 12, 36
 
 
-async def list_flips(call: Call, id: Id) -> Answer:
+async def list_flips(call: Call, id: Id) -> ApiAnswer:
     """A site's flips, newest first; `seconds`, `start`, `end`, `before` (a flip's `seq`), `limit` narrow the list."""
     site = call.site(id)
     flips = await asked_flips(call, id, PAGE)
@@ -39,14 +39,14 @@ async def list_flips(call: Call, id: Id) -> Answer:
     return json_answer({"flips": [each | decision_json(flip) for each, flip in zip(shown, flips, strict=True)]})
 
 
-async def list_probes(call: Call, id: Id) -> Answer:
+async def list_probes(call: Call, id: Id) -> ApiAnswer:
     """The rounds of probes that were logged, newest first: who saw what; `before` and `limit` page through them."""
     call.site(id)
     page, next = await _probed(call, id, lambda event: bool(event.looks), PAGE)
     return json_answer({"probes": [round_json(entry) for entry, _ in page], "next": next})
 
 
-async def list_hours(call: Call, id: Id) -> Answer:
+async def list_hours(call: Call, id: Id) -> ApiAnswer:
     """Response times of the hours that have ended, newest first; `before` and `limit` page through them."""
     call.site(id)
     page, next = await _probed(call, id, lambda event: event.hour is not None, HOURS_PAGE, _of_one_hour)
@@ -58,7 +58,7 @@ def _of_one_hour(newer: SiteProbed, older: SiteProbed) -> bool:
     return newer.hour is not None and older.hour is not None and newer.hour.start == older.hour.start
 
 
-async def read_uptime(call: Call, id: Id) -> Answer:
+async def read_uptime(call: Call, id: Id) -> ApiAnswer:
     """For how long the site was up and down in each of the last `days` (30) and `months` (12), in UTC."""
     site, now = call.site(id), call.monitor.now()
     by_day = days(now, _count(call, "days", DAYS, DAYS_MAX))

@@ -11,7 +11,7 @@ from typing import Final, get_args
 
 from msgspec.structs import replace
 
-from pingmon.api.api_answer import Answer, ApiError, json_answer, not_found, try_again
+from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer, not_found, try_again
 from pingmon.api.call import Call
 from pingmon.api.credentials import new_id
 from pingmon.core.partner.partner import AUTO, Partner, host_of
@@ -27,7 +27,7 @@ from pingmon.wire.api.sites import SiteView, site_json
 STATUSES: Final[tuple[SiteStatus, ...]] = get_args(SiteStatus)
 
 
-async def list_sites(call: Call) -> Answer:
+async def list_sites(call: Call) -> ApiAnswer:
     """The project's sites; `tag` (several: all of them) and `status` (several: any of them) narrow the list."""
     tags, statuses = frozenset(call.asked("tag")), frozenset(call.asked("status"))
     if not statuses <= frozenset(STATUSES):
@@ -39,7 +39,7 @@ async def list_sites(call: Call) -> Answer:
     return await call.listed("sites", call.sites(), _showing(call), wanted)
 
 
-async def create_site(call: Call) -> Answer:
+async def create_site(call: Call) -> ApiAnswer:
     """A new site to watch."""
     spec = created(judged(call.body, FIELDS), call.channels(), _hosts(call))
     _refuse(call, spec.url)
@@ -50,12 +50,12 @@ async def create_site(call: Call) -> Answer:
     return _taken(call, _known(outcome), 201)
 
 
-async def read_site(call: Call, id: Id) -> Answer:
+async def read_site(call: Call, id: Id) -> ApiAnswer:
     """One site."""
     return _shown(call, call.site(id))
 
 
-async def update_site(call: Call, id: Id) -> Answer:
+async def update_site(call: Call, id: Id) -> ApiAnswer:
     """Set the fields that were sent; the others stay."""
     site = call.site(id)
     wanted = changes(judged(call.body, FIELDS), site.spec, call.channels(), _hosts(call))
@@ -66,14 +66,14 @@ async def update_site(call: Call, id: Id) -> Answer:
     return _taken(call, site)
 
 
-async def delete_site(call: Call, id: Id) -> Answer:
+async def delete_site(call: Call, id: Id) -> ApiAnswer:
     """Delete a site for ever; its last state is the answer."""
     call.site(id)
     gone = _known(await call.submit(id, SiteDeleted()))
     return _shown(call, replace(gone, spec=replace(gone.spec, channels=())))
 
 
-async def pause_site(call: Call, id: Id) -> Answer:
+async def pause_site(call: Call, id: Id) -> ApiAnswer:
     """Probe a site no more until it is resumed."""
     site = call.site(id)
     if site.status != "paused":
@@ -81,7 +81,7 @@ async def pause_site(call: Call, id: Id) -> Answer:
     return _shown(call, site)
 
 
-async def resume_site(call: Call, id: Id) -> Answer:
+async def resume_site(call: Call, id: Id) -> ApiAnswer:
     """Probe a paused site again; 409 if it is not paused."""
     if call.site(id).status != "paused":
         raise _not_paused()
@@ -92,7 +92,7 @@ async def resume_site(call: Call, id: Id) -> Answer:
     return _shown(call, site)
 
 
-async def probe_site(call: Call, id: Id) -> Answer:
+async def probe_site(call: Call, id: Id) -> ApiAnswer:
     """Probe a site now; answers with what was seen, and the site once that is logged. 409 if it is paused."""
     if call.site(id).status == "paused":
         raise ApiError(409, "site is paused")
@@ -122,11 +122,11 @@ def _known(outcome: Outcome) -> Site:
     return outcome.site
 
 
-def _shown(call: Call, site: Site) -> Answer:
+def _shown(call: Call, site: Site) -> ApiAnswer:
     return json_answer(_showing(call)(site))
 
 
-def _taken(call: Call, site: Site, status: int = 200) -> Answer:
+def _taken(call: Call, site: Site, status: int = 200) -> ApiAnswer:
     """The site as the request has made it, with a warning of what was not understood."""
     shown = _showing(call)(site)
     shown["warnings"] += ignored(call.body, FIELDS, shown)

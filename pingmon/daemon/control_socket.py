@@ -27,8 +27,8 @@ from twisted.python.failure import Failure
 from pingmon.daemon.data_directory import short_name
 from pingmon.daemon.ports import maybe
 from pingmon.daemon.resource_tree import Root, voice
-from pingmon.door.dates import Dates
 from pingmon.door.door import Door
+from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
 from pingmon.timing.clock import wall_seconds
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 
-from pingmon.door.plain import NOT_FOUND, Answer
+from pingmon.door.plain_answer import NOT_FOUND, PlainAnswer
 
 API: Final = b"api"
 
@@ -39,6 +39,6 @@ class Root(Resource):
         return self._nothing
 
 
-def voice(path: bytes, refusal: Answer) -> Answer:
+def voice(path: bytes, refusal: PlainAnswer) -> PlainAnswer:
     """What the door refuses of the API's requests is answered in the API's words: every error is JSON."""
     return refusal.as_json() if path.split(b"/", 2)[1:2] == [API] else refusal

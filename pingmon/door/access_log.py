@@ -13,7 +13,7 @@ from typing import Final, Protocol, TextIO
 
 from twisted.logger import Logger
 
-from pingmon.door.dates import Dates
+from pingmon.door.http_dates import Dates
 from pingmon.door.peers import Caller
 
 _unprintable: Final = re.compile(r"[^ !#-\[\]-~]")

@@ -1,6 +1,6 @@
 """One connection, whatever is spoken on it: its transport, its channel, and its `lifetime`, whose verdicts it obeys.
 
-    bytes come ─▶ held ─▶ the quick way, as long as all requests were plain ─▶ the intake
+    bytes come ─▶ held ─▶ the fast path, as long as all requests were plain ─▶ the intake
                      └──▶ a channel, for HTTP/1 or HTTP/2, from the first one on that is not ─▶ requests
 
 Until there is a channel it costs next to nothing.
@@ -18,27 +18,27 @@ from twisted.web.server import Site
 from zope.interface import implementer
 
 from pingmon.door.access_log import Logged
-from pingmon.door.http1 import Channel
+from pingmon.door.connection_interface import Cuttable
+from pingmon.door.connection_io import ConnectionIO
+from pingmon.door.connection_lifetime import Lifetime, Verdict
+from pingmon.door.connection_places import ConnectionPlaces
+from pingmon.door.connection_watch import ConnectionWatch
+from pingmon.door.fast_path import FastPath
+from pingmon.door.http1 import Http1
 from pingmon.door.http2 import Http2
-from pingmon.door.lifetime import Lifetime, Verdict
-from pingmon.door.line import Cuttable, FarEnd
-from pingmon.door.outlet import Outlet
-from pingmon.door.peers import host_of
-from pingmon.door.places import Places
-from pingmon.door.quick import QuickWay
+from pingmon.door.peers import ConnectionPeer, host_of
 from pingmon.door.request import Request
-from pingmon.door.watch import Watch
 
 HTTP2: Final = b"h2"
 
 HANDSHAKE_S: Final = 0.002
 """What TLS takes of a turn to shake hands, about; nobody can interrupt it."""
 
-QUICK_S: Final = 0.0001
-"""What a request on the quick way takes of a turn, about; measuring would take a good part of it."""
+FAST_S: Final = 0.0001
+"""What a request on the fast path takes of a turn, about; measuring would take a good part of it."""
 
 
-class Refused(Protocol):
+class RefusedConnection(Protocol):
     """A connection for which there is no place. (None would be enough for TCP, but TLS cannot wrap it.)"""
 
     transport: Any
@@ -53,12 +53,12 @@ class Connection(Protocol):
 
     `held`: what has come and has to wait, for a turn, for the answer to the request before it, or for the client to
     read. `overflowing`: requests that have sent too much. `unmet`: TLS has not been let begin. `in_line`: see `turns`.
-    `lost`: it is gone. `_quick`: the quick way, until it is left. `_part`: a plain request whose body is not whole
+    `lost`: it is gone. `_quick`: the fast path, until it is left. `_part`: a plain request whose body is not whole
     before there are `_wanted` bytes of it.
     """
 
     transport: Any
-    peer: FarEnd
+    peer: ConnectionPeer
     in_line = False
     held = b""
     unmet = False
@@ -67,15 +67,17 @@ class Connection(Protocol):
     _wanted = 0
     _going_on = False
 
-    def __init__(self, site: Site, watch: Watch, places: Places, group: str, quick: QuickWay | None) -> None:
+    def __init__(
+        self, site: Site, watch: ConnectionWatch, places: ConnectionPlaces, group: str, fast: FastPath | None
+    ) -> None:
         self.site = site
         self.watch = watch
         self.life = Lifetime(watch.limits, watch.tick)
-        self.outlet = Outlet(cast(Any, self))
-        self.send = self.outlet.send
-        self.channel: Channel | Http2 | None = None
+        self.io = ConnectionIO(cast(Any, self))
+        self.send = self.io.send
+        self.channel: Http1 | Http2 | None = None
         self.overflowing: list[Cuttable] = []
-        self._quick = quick
+        self._fast = fast
         self._part = bytearray()
         self._places = places
         self._group = group
@@ -91,8 +93,8 @@ class Connection(Protocol):
 
     def connectionMade(self) -> None:
         self.watch.connections.add(self)
-        self.outlet.open(self.transport)
-        if self.outlet.secure:
+        self.io.open(self.transport)
+        if self.io.secure:
             self.unmet = True
             self.watch.turns.come(self)
             self._pace()
@@ -113,12 +115,12 @@ class Connection(Protocol):
         if not self._met:
             self._meet()
         turns = self.watch.turns
-        if self._quick is not None and self._may_go_on() and turns.has_time():
+        if self._fast is not None and self._may_go_on() and turns.has_time():
             self._going_on = True
-            taken = self._go_quickly(self._quick)
+            taken = self._take_fast_path(self._fast)
             self._going_on = False
             if taken:
-                turns.spend(QUICK_S)
+                turns.spend(FAST_S)
                 if not self.held:
                     return
         turns.come(self)
@@ -139,10 +141,10 @@ class Connection(Protocol):
             while self.held and self.go_on(-math.inf) and self.life.state() == "arriving":
                 pass  # the request that has come before the end counts, with all of its body; those behind it do not
             if self._part:
-                self._leave_quick_way()
+                self._leave_fast_path()
         self.life.gone(self)
         self.life.drops = True
-        self.outlet.forget()
+        self.io.forget()
         channel, self.channel = self.channel, None
         try:
             if channel is not None:
@@ -179,13 +181,13 @@ class Connection(Protocol):
         return not self.life.busy if self.channel is None else self.channel.ready
 
     def _feed(self) -> None:
-        if self.channel is None and self._quick is not None and self._go_quickly(self._quick):
+        if self.channel is None and self._fast is not None and self._take_fast_path(self._fast):
             return
         try:
             channel, piece, self.held = self.channel or self._choose(), self.held, b""
             if len(piece) > channel.bite:
                 piece, self.held = piece[: channel.bite], piece[channel.bite :]
-            if isinstance(channel, Channel):
+            if isinstance(channel, Http1):
                 self.life.opens(self, self.watch.tick)
             rest = channel.feed(piece)
             if self.overflowing:
@@ -199,7 +201,7 @@ class Connection(Protocol):
 
     def _pace(self) -> None:
         """Read from the client while nothing that it has sent has to wait and it reads its answers."""
-        self.outlet.read(self.life.drops or not (self.life.stalled or self.held or self.unmet))
+        self.io.read(self.life.drops or not (self.life.stalled or self.held or self.unmet))
 
     def stall(self) -> None:
         """The client does not read its answers."""
@@ -218,10 +220,10 @@ class Connection(Protocol):
         self._met = True
         address = self.transport.getPeer()
         addr = host_of(address)
-        scheme = "https" if self.outlet.secure else "http"
-        self.peer = FarEnd(address, (addr, scheme), self.watch.trusted.trusts(addr))
+        scheme = "https" if self.io.secure else "http"
+        self.peer = ConnectionPeer(address, (addr, scheme), self.watch.trusted.trusts(addr))
         if self._speaks_http2():
-            self._quick = None
+            self._fast = None
 
     def _speaks_http2(self) -> bool:
         return getattr(self.transport, "negotiatedProtocol", None) == HTTP2
@@ -231,15 +233,15 @@ class Connection(Protocol):
         host: IAddress = self.peer.address if self.lost else self.transport.getHost()
         return host
 
-    def _choose(self) -> Channel | Http2:
+    def _choose(self) -> Http1 | Http2:
         """The channel for what is spoken, which from now on gets all that comes."""
-        self._quick = None
-        self.outlet.take_buffer()
+        self._fast = None
+        self.io.take_buffer()
         if self._speaks_http2():
             channel: Any = Http2(self)
             channel.requestFactory = self._stream_request
         else:
-            channel = Channel(self)
+            channel = Http1(self)
             channel.requestFactory = self._request
         channel.site = channel.factory = self.site
         channel.callLater = self.watch.reactor.callLater
@@ -247,17 +249,17 @@ class Connection(Protocol):
         channel.makeConnection(self.transport)
         if isinstance(channel, Http2):
             self.transport.registerProducer(channel, True)
-        self.outlet.taken_over()
-        chosen: Channel | Http2 = channel
+        self.io.taken_over()
+        chosen: Http1 | Http2 = channel
         return chosen
 
-    # --- the quick way ----------------------------------------------------------------------------------------------
+    # --- the fast path ----------------------------------------------------------------------------------------------
 
-    def _go_quickly(self, quick: QuickWay) -> bool:
+    def _take_fast_path(self, fast: FastPath) -> bool:
         """Whether what is held begins with a plain request: then it is taken, or kept until its body is whole."""
         data = self.held
         try:
-            head = quick.head(data)
+            head = fast.head(data)
             if head is None:
                 return False
             self._wanted = head.size + head.length
@@ -267,14 +269,14 @@ class Connection(Protocol):
             else:
                 self.held = data[self._wanted :]
                 self.life.whole(self)
-                quick.take(self, head, data)
+                fast.take(self, head, data)
         except Exception:  # noqa: BLE001 - the outer guard of what comes in
             self.fail()
         return True
 
-    def _leave_quick_way(self) -> None:
+    def _leave_fast_path(self) -> None:
         """What has come of a request is not plain after all, as no more of it will come."""
-        self.held, self._part, self._quick = bytes(self._part), bytearray(), None
+        self.held, self._part, self._fast = bytes(self._part), bytearray(), None
         self._feed()
 
     def log(self, request: Logged) -> None:
@@ -349,15 +351,15 @@ class Connection(Protocol):
                 self._finish()
             case Verdict.CLOSE:
                 self.life.closes(tick)
-                self.outlet.close(consent=self.life.stalled)
+                self.io.close(consent=self.life.stalled)
             case Verdict.ABORT:
                 self.transport.abortConnection()
 
     def break_off(self) -> None:
         """No more of a request over HTTP/1 comes in time."""
         if self._part:
-            self._leave_quick_way()
-        if isinstance(self.channel, Channel):
+            self._leave_fast_path()
+        if isinstance(self.channel, Http1):
             self.channel.break_off()
 
     def _finish(self) -> None:
@@ -368,7 +370,7 @@ class Connection(Protocol):
     def close(self) -> None:
         """Close when all is sent. (TLS would wait for as long as somebody may still want to write.)"""
         self.life.closes(self.watch.tick)
-        self.outlet.close()
+        self.io.close()
 
     def turn_out(self) -> None:
         """Listen to this client no more, and give it the time until the next tick to read why.

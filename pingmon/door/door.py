@@ -16,16 +16,16 @@ from twisted.web import server
 from twisted.web.resource import IResource
 
 from pingmon.door.access_log import AccessLog
-from pingmon.door.connections import Connection, Refused
-from pingmon.door.dates import Dates
+from pingmon.door.connection_places import ConnectionPlaces, affordable
+from pingmon.door.connection_watch import ConnectionWatch, Voice
+from pingmon.door.connections import Connection, RefusedConnection
+from pingmon.door.fast_path import FastPath
 from pingmon.door.front import Front
+from pingmon.door.http_dates import Dates
 from pingmon.door.intake import Intake
 from pingmon.door.limits import DoorSettings
 from pingmon.door.peers import group_of, host_of
-from pingmon.door.places import Places, affordable
-from pingmon.door.proxied import Proxied
-from pingmon.door.quick import QuickWay
-from pingmon.door.watch import Voice, Watch
+from pingmon.door.proxy_protocol import ProxiedDoor
 
 
 class DoorHealth(Struct, frozen=True):
@@ -57,10 +57,10 @@ class Door(server.Site):
     ) -> None:
         super().__init__(root, timeout=None, reactor=reactor, parsePOSTFormSubmission=False)
         self.settings = settings
-        self.watch = Watch(settings, reactor, dates, intake, voice)
-        self.places = Places(settings.max_connections)
+        self.watch = ConnectionWatch(settings, reactor, dates, intake, voice)
+        self.places = ConnectionPlaces(settings.max_connections)
         self._front = Front(reactor, self) if intake is not None and settings.front else None
-        self._quick = None if intake is None else QuickWay(intake, settings.body_cap)
+        self._fast = None if intake is None else FastPath(intake, settings.body_cap)
         self._access_log = access_log
 
     def startFactory(self) -> None:
@@ -84,8 +84,8 @@ class Door(server.Site):
         """A connection, or one that closes at once. (Twisted's own would build its channel before it is needed.)"""
         group = self.group(addr)
         if not self.places.take(group):
-            return Refused()
-        connection = Connection(self, self.watch, self.places, group, self._quick)
+            return RefusedConnection()
+        connection = Connection(self, self.watch, self.places, group, self._fast)
         connection.factory = self
         return connection
 
@@ -96,7 +96,7 @@ class Door(server.Site):
 
     def behind_proxy(self) -> IProtocolFactory:
         """The factory to give to an endpoint that only proxies connect to, which speak the PROXY protocol."""
-        return Proxied(self)
+        return ProxiedDoor(self)
 
     def group(self, addr: IAddress | None) -> str:
         """For whom a connection's place is counted."""

@@ -1,6 +1,6 @@
 """The front: plain TCP callers are met before Twisted makes a transport for them.
 
-    port of Twisted's ─▶ `Front` accepts ─▶ `Bare`, a socket and nothing else ─▶ the connection, on its quick way
+    port of Twisted's ─▶ `Front` accepts ─▶ `BareSocket`, a socket and nothing else ─▶ the connection, on its fast path
                                               └─▶ Twisted's transport, as soon as somebody needs more of it
 
 Cron jobs open a connection for each ping, and to accept, poll and close one costs Twisted more than the ping. The front
@@ -42,8 +42,8 @@ class Front:
         self.reactor = reactor
         self._factory = factory
         self._epoll: Any = None
-        self.there: dict[int, _Entrance | Bare] = {}
-        self._ending: list[tuple[Bare, Failure]] = []
+        self.there: dict[int, _Entrance | BareSocket] = {}
+        self._ending: list[tuple[BareSocket, Failure]] = []
 
     def take(self, port: Any) -> None:
         """Accept from now on in the stead of `port`, which Twisted listens on and closes, where that is possible."""
@@ -62,7 +62,7 @@ class Front:
             self._epoll = None
             self.there.clear()
 
-    def poll(self, number: int, who: _Entrance | Bare) -> None:
+    def poll(self, number: int, who: _Entrance | BareSocket) -> None:
         """Tell `who` whenever something can be read from the descriptor `number`."""
         self.there[number] = who
         self._epoll.register(number, select.EPOLLIN)
@@ -85,7 +85,7 @@ class Front:
                 with _guard:
                     who.ready()
 
-    def end(self, who: Bare, why: Failure) -> None:
+    def end(self, who: BareSocket, why: Failure) -> None:
         """Have `who` told that it has ended, in the next turn, when nobody is in the middle of something."""
         self._ending.append((who, why))
         if len(self._ending) == 1:
@@ -131,7 +131,7 @@ class _Entrance:
     def _meet(self, accepted: socket.socket, name: tuple[Any, ...]) -> None:
         accepted.setblocking(False)
         connection = self._factory.buildProtocol(peer := address_of(name))
-        bare = Bare(self._front, accepted, peer, connection)
+        bare = BareSocket(self._front, accepted, peer, connection)
         try:
             self._front.poll(accepted.fileno(), bare)
             connection.makeConnection(bare)
@@ -140,8 +140,8 @@ class _Entrance:
             raise
 
 
-class Bare:
-    """One caller's socket, as far as a connection on its quick way needs a transport.
+class BareSocket:
+    """One caller's socket, as far as a connection on its fast path needs a transport.
 
     `detached`: it has ended, or Twisted has it, or could not take it.
     """

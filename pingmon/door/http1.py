@@ -23,9 +23,9 @@ from twisted.web.http import (
     _MalformedChunkedDataError,
 )
 
+from pingmon.door.connection_interface import Connection
 from pingmon.door.limits import HEAD_BYTES_MAX, HEADERS_MAX
-from pingmon.door.line import Line
-from pingmon.door.plain import BAD_REQUEST, HEAD_TOO_LARGE, URL_TOO_LONG, Answer
+from pingmon.door.plain_answer import BAD_REQUEST, HEAD_TOO_LARGE, URL_TOO_LONG, PlainAnswer
 
 BITE: Final = 1024
 """Chunks of one byte each cost most: 4 µs, and a sixth as many are in so many bytes."""
@@ -72,16 +72,16 @@ class Chunks(_ChunkedTransferDecoder):
             raise _MalformedChunkedDataError("a line that does not end in CRLF")
 
 
-class Channel(HTTPChannel):
+class Http1(HTTPChannel):
     """Parses requests. `timeOut` stays None: the watch does what its timers would do."""
 
     maxHeaders = HEADERS_MAX
     totalHeadersSize = HEAD_BYTES_MAX
     requests: list[Any]
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, connection: Connection) -> None:
         super().__init__()
-        self.line = line
+        self.connection = connection
         self.timeOut = None
         self._bare = self._careful = False
         self._rest = b""
@@ -126,10 +126,10 @@ class Channel(HTTPChannel):
         return path
 
     def getPeer(self) -> IAddress:
-        return self.line.peer.address
+        return self.connection.peer.address
 
     def getHost(self) -> IAddress:
-        return self.line.host()
+        return self.connection.host()
 
     # --- what the transport and the parser tell ---------------------------------------------------------------------
 
@@ -204,21 +204,21 @@ class Channel(HTTPChannel):
         too_large = self._receivedHeaderSize > HEAD_BYTES_MAX or self._receivedHeaderCount > HEADERS_MAX
         self.refuse(HEAD_TOO_LARGE if too_large else BAD_REQUEST)
 
-    def refuse(self, answer: Answer) -> None:
+    def refuse(self, answer: PlainAnswer) -> None:
         """Answer a request that cannot be read, and close; nothing of it counts."""
         for request in self.requests:
             request.void = True
         self.clearLineBuffer()  # or the parser would go on with the next line
-        watch = self.line.watch
-        self.line.life.refused(watch.tick)
-        self.line.life.gone(self.line)
+        watch = self.connection.watch
+        self.connection.life.refused(watch.tick)
+        self.connection.life.gone(self.connection)
         self.write(answer.http1(b"HTTP/1.1", watch.dates.header(), close=True, head=False))
 
     # --- ended before it is whole -----------------------------------------------------------------------------------
 
     def end_early(self) -> None:
         """Treat the request that is arriving as if its body ended here; the connection ends with its answer."""
-        self.line.life.cuts_short()
+        self.connection.life.cuts_short()
         self.persistent = 0
         self.allContentReceived()
 
@@ -227,20 +227,20 @@ class Channel(HTTPChannel):
         if self.requests:
             self.requests[-1].break_off()
         else:
-            self.line.life.gone(self.line)
-            self.line.close()
+            self.connection.life.gone(self.connection)
+            self.connection.close()
 
     def loseConnection(self) -> None:
         """Close after what is written is sent; with a client that still sends, only after a while."""
-        if self.line.life.drops:
-            self.line.life.refused(self.line.watch.tick)
+        if self.connection.life.drops:
+            self.connection.life.refused(self.connection.watch.tick)
         else:
-            self.line.close()
+            self.connection.close()
 
     def pauseProducing(self) -> None:
         super().pauseProducing()
-        self.line.stall()
+        self.connection.stall()
 
     def resumeProducing(self) -> None:
         super().resumeProducing()
-        self.line.flow()
+        self.connection.flow()

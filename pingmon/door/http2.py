@@ -27,11 +27,10 @@ from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 from twisted.web._http2 import _END_STREAM_SENTINEL, H2Connection
 
-from pingmon.door.allowance import Allowance
-from pingmon.door.frames import REQUEST_EARNS, Frames, cost
+from pingmon.door.connection_interface import Connection
+from pingmon.door.http2_frames import REQUEST_EARNS, Allowance, Frames, cost
 from pingmon.door.limits import HEAD_BYTES_MAX, HEAD_DECODED_MAX, HEADERS_MAX
-from pingmon.door.line import Line
-from pingmon.door.plain import HEAD_TOO_LARGE, URL_TOO_LONG, Answer
+from pingmon.door.plain_answer import HEAD_TOO_LARGE, URL_TOO_LONG, PlainAnswer
 
 ALLOWED: Final = 500
 """Frames that bring nothing which a client may send at once. Browsers begin a connection with about ten."""
@@ -65,12 +64,12 @@ class Http2(H2Connection):
     ready = True
     bite = sys.maxsize
 
-    def __init__(self, line: Line) -> None:
-        reactor = line.watch.reactor
+    def __init__(self, connection: Connection) -> None:
+        reactor = connection.watch.reactor
         self._sending = True  # Twisted's constructor calls for the first time
         super().__init__(reactor)
         self.conn: Any = H2(self.conn.config)
-        self.line = line
+        self.connection = connection
         self._maxBufferedControlFrameBytes = CONTROL_MAX
         self._frames = Frames()
         self._allowance = Allowance(ALLOWED, ALLOWED_PER_S, reactor.seconds())
@@ -87,7 +86,7 @@ class Http2(H2Connection):
         else:
             self.dataReceived(piece if end == len(piece) else piece[:end])
         if self.transport.disconnecting:
-            self.line.turn_out()  # also after an error: h2 would go on, and keep all that comes
+            self.connection.turn_out()  # also after an error: h2 would go on, and keep all that comes
         elif self._unsent:
             self._send_soon()
         return piece[end:]
@@ -123,10 +122,10 @@ class Http2(H2Connection):
         else:
             self._allowance.give(REQUEST_EARNS)
 
-    def _refuse(self, stream: int, refusal: Answer) -> None:
+    def _refuse(self, stream: int, refusal: PlainAnswer) -> None:
         """Answer a request that nobody else sees."""
         fields = [(name.lower(), value) for name, value in refusal.headers]
-        fields = [(b":status", b"%d" % refusal.status), *fields, (b"date", self.line.watch.dates.header())]
+        fields = [(b":status", b"%d" % refusal.status), *fields, (b"date", self.connection.watch.dates.header())]
         try:
             self.conn.send_headers(stream, fields)
             self.conn.send_data(stream, refusal.body, end_stream=True)
@@ -160,11 +159,11 @@ class Http2(H2Connection):
 
     def pauseProducing(self) -> None:
         super().pauseProducing()
-        self.line.stall()
+        self.connection.stall()
 
     def resumeProducing(self) -> None:
         super().resumeProducing()
-        self.line.flow()
+        self.connection.flow()
         self._send_soon()
 
     def writeHeaders(self, *args: Any) -> None:
@@ -204,7 +203,7 @@ class Http2(H2Connection):
                 while self._stillProducing and self._consumerBlocked is None and self._send(stream):
                     pass
         except Exception:  # noqa: BLE001 - the outer guard of what goes out
-            self.line.fail()
+            self.connection.fail()
 
     def _send(self, stream: int) -> bool:
         """Send the next frame of an answer; whether there may be another one."""
@@ -223,14 +222,14 @@ class Http2(H2Connection):
             if len(piece) > room:
                 queue.appendleft(piece[room:])
             self.conn.send_data(stream, piece[:room])
-        self.line.life.moves(self.line.watch.tick)
+        self.connection.life.moves(self.connection.watch.tick)
         self.transport.write(self.conn.data_to_send())
         if piece is _END_STREAM_SENTINEL:
             self._requestDone(stream)
         return stream in self._unsent
 
 
-def _refusal(head: Sequence[tuple[bytes, bytes]]) -> Answer | None:
+def _refusal(head: Sequence[tuple[bytes, bytes]]) -> PlainAnswer | None:
     """What HTTP/1 answers to a head of this size."""
     if any(name == b":path" and len(value) > HEAD_BYTES_MAX for name, value in head):
         return URL_TOO_LONG

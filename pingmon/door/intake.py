@@ -10,10 +10,10 @@ from typing import Protocol
 from twisted.python.failure import Failure
 
 from pingmon.door.peers import Caller
-from pingmon.door.plain import Answer
+from pingmon.door.plain_answer import PlainAnswer
 
 
-class Taken(Protocol):
+class IntakeRequest(Protocol):
     """A request that an intake takes, over whichever way it came.
 
     `came` counts the bytes of its body that have come, also those that were not kept. `path` is percent-encoded,
@@ -38,7 +38,7 @@ class Taken(Protocol):
     def field(self, name: bytes) -> bytes:
         """The value of the first header field `name` (lower case); empty if there is none."""
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: PlainAnswer) -> None:
         """Answer, now or later, once. Nothing happens if the client is gone."""
 
     def failed(self, failure: Failure) -> object:
@@ -58,5 +58,5 @@ class Intake(Protocol):
     def wants(self, path: bytes) -> bool:
         """Whether requests for `path` (percent-encoded, without a query) are the intake's."""
 
-    def take(self, request: Taken) -> bool:
+    def take(self, request: IntakeRequest) -> bool:
         """Take a request; whether it names something that is there. If it raises, the client gets a 500."""

@@ -14,6 +14,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Final, TypeAlias
 
+from msgspec import Struct
 from twisted.internet.address import IPv4Address as TwistedIPv4
 from twisted.internet.address import IPv6Address as TwistedIPv6
 from twisted.internet.interfaces import IAddress
@@ -29,6 +30,14 @@ HOPS_MAX: Final = 32
 """Hops that are looked at; no chain of proxies is as long."""
 
 _pair: Final = re.compile(r'\s*(for|proto|host)\s*=\s*(?:"([^"]*)"|([^\s",;]*))\s*', re.IGNORECASE)
+
+
+class ConnectionPeer(Struct, frozen=True):
+    """The other end of a connection. `trusted`: it is a proxy whose reports count."""
+
+    address: IAddress
+    caller: Caller
+    trusted: bool
 
 
 def host_of(peer: IAddress) -> str:
@@ -70,8 +79,11 @@ class TrustedProxies:
         self.named = bool(named)
         self.trusts = lru_cache(maxsize=1024)(self._trusts)
 
-    def caller(self, host: str, scheme: str, headers: Headers) -> Caller:
-        """Who called the trusted proxy at `host`, and how, as far as its headers say; else `host` and `scheme`."""
+    def caller(self, peer: ConnectionPeer, headers: Headers) -> Caller:
+        """Who asks: the peer itself, or, if that is a trusted proxy, whoever called it, as far as its headers say."""
+        host, scheme = peer.caller
+        if not peer.trusted:
+            return host, scheme
         for hop in _hops(headers):
             address = _address(hop)
             if address is None:
@@ -86,6 +98,11 @@ class TrustedProxies:
             return self._unix
         address = _address(host)
         return address is not None and any(address in network for network in self._networks)
+
+
+def forwarded(peer: ConnectionPeer, headers: Headers) -> tuple[str, str]:
+    """The scheme and the host that a trusted proxy was asked with; "" without one, and for what it does not say."""
+    return asked(headers) if peer.trusted else ("", "")
 
 
 def asked(headers: Headers) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 
-from pingmon.door.sanity import is_host
+from pingmon.door.request_syntax import is_host
 
 PORTS: Final = {"http": 80, "https": 443}
 

@@ -18,10 +18,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http, server
 
-from pingmon.door.line import Line, caller, forwarded
-from pingmon.door.peers import Caller
-from pingmon.door.plain import BAD_HOST, BAD_METHOD, BAD_TARGET, NO_CONTENT, OUR_FAULT, SERVER, Answer
-from pingmon.door.sanity import authority, host_is_sane, is_method, is_path, taken_apart
+from pingmon.door.connection_interface import Connection
+from pingmon.door.peers import Caller, forwarded
+from pingmon.door.plain_answer import BAD_HOST, BAD_METHOD, BAD_TARGET, NO_CONTENT, OUR_FAULT, SERVER, PlainAnswer
+from pingmon.door.request_syntax import authority, host_is_sane, is_method, is_path, taken_apart
 
 log = Logger()
 
@@ -39,8 +39,8 @@ class Request(server.Request):
 
     `came` counts the bytes of the body that have come, also those that were not kept. `query` is the part of the target
     after `?`. `gone`: the client is, and nothing can be answered any more. `void`: the parser has refused the request,
-    and it must have no effect. `_name`: what the connection's lifetime calls it; on HTTP/1 that is the line, because a
-    request begins with its first byte, before there is an object for it.
+    and it must have no effect. `_name`: what the connection's lifetime calls it; on HTTP/1 that is the connection,
+    because a request begins with its first byte, before there is an object for it.
     """
 
     channel: Any
@@ -57,11 +57,11 @@ class Request(server.Request):
     _cap = 0
     too_large = False
 
-    def __init__(self, channel: Any, line: Line) -> None:
+    def __init__(self, channel: Any, connection: Connection) -> None:
         super().__init__(channel, False, parsePOSTFormSubmission=False)
-        self.line = line
+        self.connection = connection
         self._is_stream = hasattr(channel, "requestComplete")
-        self._name: object = self if self._is_stream else line
+        self._name: object = self if self._is_stream else connection
 
     # --- arriving ---------------------------------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ class Request(server.Request):
         self.method = self.channel.command
         self._aim(self.channel.path)
         self._head_known = True
-        watch = self.line.watch
+        watch = self.connection.watch
         self._taken = watch.intake is not None and watch.intake.wants(self.path)
         if watch.intake is not None and self._taken:
             self._keep = watch.intake.keeps
@@ -101,7 +101,7 @@ class Request(server.Request):
     def _overflow(self) -> None:
         """More than is taken: the connection ends the request as soon as the parser has returned."""
         self.too_large = True
-        self.line.too_much(self)
+        self.connection.too_much(self)
 
     def end_early(self) -> None:
         """Go on as if the body ended here, if the head is complete; the rest is dropped, the connection soon closed."""
@@ -109,7 +109,7 @@ class Request(server.Request):
             return
         if self._is_stream:
             self.channel.requestComplete()
-            self.line.life.hurries()
+            self.connection.life.hurries()
         else:
             self.channel.end_early()
 
@@ -127,7 +127,7 @@ class Request(server.Request):
         self._begin()
         self.method, self.clientproto = command, version
         self._aim(path)
-        intake = self.line.watch.intake
+        intake = self.connection.watch.intake
         try:
             if intake is not None and intake.wants(self.path):
                 intake.take(self)
@@ -138,7 +138,7 @@ class Request(server.Request):
 
     def _begin(self) -> None:
         self._state = State.HANDLED
-        self.line.life.whole(self._name)
+        self.connection.life.whole(self._name)
 
     def _aim(self, target: bytes | None) -> None:
         """Take the target apart: `/path?query`, the same after `http://host`, or something that names nothing."""
@@ -150,14 +150,14 @@ class Request(server.Request):
     def _receive_other(self) -> None:
         refusal = self._refusal()
         if refusal is not None:
-            self.answer(self.line.watch.voice(self.path, refusal))
+            self.answer(self.connection.watch.voice(self.path, refusal))
             return
         self.requestHeaders.setRawHeaders(b"Host", [self._host()])
         self.args = http.parse_qs(self.query, 1)
         self.content.seek(0)
         self.process()
 
-    def _refusal(self) -> Answer | None:
+    def _refusal(self) -> PlainAnswer | None:
         """Why this request, which is not a ping, is not looked at any further."""
         if self.too_large:
             return _too_large(self._cap)
@@ -175,13 +175,15 @@ class Request(server.Request):
 
     def _host(self) -> bytes:
         """Whom the client asked: the target says it, else the Host header (RFC 9112 3.2.2), else its connection."""
-        return self._authority or self.requestHeaders.getRawHeaders(b"Host", [b""])[0] or authority(self.line.host())
+        return (
+            self._authority or self.requestHeaders.getRawHeaders(b"Host", [b""])[0] or authority(self.connection.host())
+        )
 
     def process(self) -> None:
         """As Twisted's, but with our own Server header and without content encoders."""
         self.site = self.channel.site
         self.setHeader(b"Server", SERVER)
-        self.setHeader(b"Date", self.line.watch.dates.header())
+        self.setHeader(b"Date", self.connection.watch.dates.header())
         self.prepath = []
         self.postpath = [unquote_to_bytes(part) for part in self.path[1:].split(b"/")]
         self.render(self.site.getResourceFor(self))
@@ -199,25 +201,25 @@ class Request(server.Request):
 
     def caller(self) -> Caller:
         """The client's address and scheme, as a trusted proxy reports them if it is one that called."""
-        return caller(self.line.peer, self.line.watch, self.requestHeaders)
+        return self.connection.watch.trusted.caller(self.connection.peer, self.requestHeaders)
 
     def forwarded(self) -> tuple[str, str]:
         """The scheme and the host that a trusted proxy was asked with; "" without one, and for what it does not say."""
-        return forwarded(self.line.peer, self.requestHeaders)
+        return forwarded(self.connection.peer, self.requestHeaders)
 
     def isSecure(self) -> bool:
         """Whether the connection itself is encrypted."""
-        return self.line.peer.caller[1] == "https"
+        return self.connection.peer.caller[1] == "https"
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:
         """As Twisted's, which has no words for codes that are younger than it, 429 among them."""
         super().setResponseCode(code, message or PHRASES.get(code))
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: PlainAnswer) -> None:
         """Send `answer` and be done; nothing happens if the client is gone."""
         if self.gone:
             return
-        watch = self.line.watch
+        watch = self.connection.watch
         self.code = answer.status
         date = watch.dates.header()
         if self.clientproto == b"HTTP/2":
@@ -240,7 +242,7 @@ class Request(server.Request):
     def connectionLost(self, reason: Failure) -> None:
         """The client has hung up. A ping whose head has come counts, whatever became of its body."""
         self.gone = True
-        intake = self.line.watch.intake
+        intake = self.connection.watch.intake
         if self._state is State.ARRIVING and intake is not None and self._taken and not self.void:
             self._begin()
             try:
@@ -253,9 +255,9 @@ class Request(server.Request):
     def _end(self) -> None:
         before, self._state = self._state, State.DONE
         if before is State.HANDLED:
-            self.line.answered()
+            self.connection.answered()
         elif before is State.ARRIVING:
-            self.line.life.gone(self._name)
+            self.connection.life.gone(self._name)
 
     def failed(self, reason: Failure) -> None:
         """An errback for what is done on behalf of this request."""
@@ -277,9 +279,9 @@ class Request(server.Request):
         if self._is_stream:
             self.channel.abortConnection()
         else:
-            self.line.close()
+            self.connection.close()
         self._end()
 
 
-def _too_large(limit: int) -> Answer:
-    return Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the request body is longer than {limit} bytes")
+def _too_large(limit: int) -> PlainAnswer:
+    return PlainAnswer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the request body is longer than {limit} bytes")

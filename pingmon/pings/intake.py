@@ -23,8 +23,8 @@ from pingmon.core.check.check import Check
 from pingmon.core.check.ping import USER_AGENT_MAX, is_text, meaning
 from pingmon.core.world.events import CheckSpec, Id, NewCheck, PingReceived, Signal
 from pingmon.core.world.parts import Outcome
-from pingmon.door.intake import Taken
-from pingmon.door.plain import NOT_FOUND, Answer
+from pingmon.door.intake import IntakeRequest
+from pingmon.door.plain_answer import NOT_FOUND, PlainAnswer
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 from pingmon.timing.rate_limit import RateLimit
@@ -44,12 +44,12 @@ TRY_AGAIN_S: Final = 10
 METHODS: Final = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")}
 _ALLOWED: Final = b", ".join((*METHODS, b"OPTIONS"))
 
-BAD_URL: Final = Answer(HTTPStatus.BAD_REQUEST, "invalid url format")
-BAD_RID: Final = Answer(HTTPStatus.BAD_REQUEST, "invalid uuid format")
-AMBIGUOUS: Final = Answer(HTTPStatus.CONFLICT, "ambiguous slug")
-NOT_ALLOWED: Final = Answer(HTTPStatus.METHOD_NOT_ALLOWED, "method not allowed", (b"Allow", _ALLOWED))
-TRY_AGAIN: Final = Answer(HTTPStatus.SERVICE_UNAVAILABLE, "try again", (b"Retry-After", b"%d" % TRY_AGAIN_S))
-PREFLIGHT: Final = Answer(
+BAD_URL: Final = PlainAnswer(HTTPStatus.BAD_REQUEST, "invalid url format")
+BAD_RID: Final = PlainAnswer(HTTPStatus.BAD_REQUEST, "invalid uuid format")
+AMBIGUOUS: Final = PlainAnswer(HTTPStatus.CONFLICT, "ambiguous slug")
+NOT_ALLOWED: Final = PlainAnswer(HTTPStatus.METHOD_NOT_ALLOWED, "method not allowed", (b"Allow", _ALLOWED))
+TRY_AGAIN: Final = PlainAnswer(HTTPStatus.SERVICE_UNAVAILABLE, "try again", (b"Retry-After", b"%d" % TRY_AGAIN_S))
+PREFLIGHT: Final = PlainAnswer(
     HTTPStatus.NO_CONTENT,
     "",
     (b"Access-Control-Allow-Methods", _ALLOWED),
@@ -80,7 +80,7 @@ class _Waiter:
 
     __slots__ = ("_decided", "_request")
 
-    def __init__(self, request: Taken, decided: Callable[[Outcome, Taken], None]) -> None:
+    def __init__(self, request: IntakeRequest, decided: Callable[[Outcome, IntakeRequest], None]) -> None:
         self._request = request
         self._decided = decided
 
@@ -109,9 +109,9 @@ class PingIntake:
         self._new_id = new_id
         self._rates = RateLimit(settings.per_minute / 60, settings.per_minute, monitor.time.steady)
         limit = (b"Ping-Body-Limit", b"%d" % settings.body_limit)
-        self._answers: dict[str, Answer] = {
-            "done": Answer(HTTPStatus.OK, "OK", limit),
-            "created": Answer(HTTPStatus.CREATED, "Created", limit),
+        self._answers: dict[str, PlainAnswer] = {
+            "done": PlainAnswer(HTTPStatus.OK, "OK", limit),
+            "created": PlainAnswer(HTTPStatus.CREATED, "Created", limit),
             "ambiguous": AMBIGUOUS,
         }
 
@@ -126,7 +126,7 @@ class PingIntake:
         first = first_segment(path)
         return first == "ping" or canonical_uuid(first) is not None or first in self._monitor.world.ping_keys
 
-    def take(self, request: Taken) -> bool:
+    def take(self, request: IntakeRequest) -> bool:
         """Answers now if the request is refused, else when the log has the ping."""
         method = METHODS.get(request.method)
         if method is None:
@@ -139,7 +139,7 @@ class PingIntake:
 
     # --- judging ----------------------------------------------------------------------------------------------------
 
-    def _take(self, request: Taken, method: str) -> Answer | None:
+    def _take(self, request: IntakeRequest, method: str) -> PlainAnswer | None:
         """Submit the ping; or the answer that says why not. The order of judgement is the pinging API's."""
         url = ping_url(request.path)
         if url is None:
@@ -148,7 +148,7 @@ class PingIntake:
         check = self._monitor.world.checks.get(url.check) if url.check else self._by_slug(url, query)
         if check is None:
             return NOT_FOUND
-        if isinstance(check, Answer):
+        if isinstance(check, PlainAnswer):
             return check
         if url.exitstatus is not None and url.exitstatus > EXIT_STATUS_MAX:
             return BAD_URL
@@ -158,11 +158,11 @@ class PingIntake:
             self._create(request, method, url, query.rid, check)
             return None
         if wait := self._rates.wait_s(check.id):
-            return Answer(HTTPStatus.TOO_MANY_REQUESTS, "rate limited", (b"Retry-After", b"%d" % wait))
+            return PlainAnswer(HTTPStatus.TOO_MANY_REQUESTS, "rate limited", (b"Retry-After", b"%d" % wait))
         self._record(request, method, url, query.rid, check)
         return None
 
-    def _by_slug(self, url: PingUrl, query: PingQuery) -> Check | NewCheck | Answer | None:
+    def _by_slug(self, url: PingUrl, query: PingQuery) -> Check | NewCheck | PlainAnswer | None:
         world = self._monitor.world
         project = world.ping_keys.get(url.key)
         if project is None:
@@ -177,18 +177,18 @@ class PingIntake:
 
     # --- recording --------------------------------------------------------------------------------------------------
 
-    def _record(self, request: Taken, method: str, url: PingUrl, rid: Id | None, check: Check) -> None:
+    def _record(self, request: IntakeRequest, method: str, url: PingUrl, rid: Id | None, check: Check) -> None:
         kept = request.kept()
         signal = meaning(check.spec, check.status, url.action, url.exitstatus, method, kept)
         event, payload = self._heard(request, signal, method, url.exitstatus, rid, kept)
         self._submit(request, check.id, event, payload)
 
-    def _create(self, request: Taken, method: str, url: PingUrl, rid: Id | None, new: NewCheck) -> None:
+    def _create(self, request: IntakeRequest, method: str, url: PingUrl, rid: Id | None, new: NewCheck) -> None:
         kept = request.kept()
         signal = meaning(_NEW, "new", url.action, url.exitstatus, method, kept)
         event, payload = self._heard(request, signal, method, url.exitstatus, rid, kept)
 
-        def decided(outcome: Outcome, request: Taken) -> None:
+        def decided(outcome: Outcome, request: IntakeRequest) -> None:
             there = self._monitor.world.checks.get(outcome.id) if outcome.result == "exists" else None
             if there is None:
                 self._recorded(outcome, request)
@@ -199,7 +199,7 @@ class PingIntake:
         self._monitor.submit_for(self._new_id(), replace(event, create=new), payload, _Waiter(request, decided))
 
     def _heard(
-        self, request: Taken, signal: Signal, method: str, exitstatus: int | None, rid: Id | None, kept: bytes
+        self, request: IntakeRequest, signal: Signal, method: str, exitstatus: int | None, rid: Id | None, kept: bytes
     ) -> tuple[PingReceived, bytes | None]:
         """The event and its payload: the kept part of the body, unless it is binary and such is not wanted."""
         addr, scheme = request.caller()
@@ -210,8 +210,8 @@ class PingIntake:
             return PingReceived(signal, method, scheme, addr, ua, exitstatus, rid), kept
         return PingReceived(signal, method, scheme, addr, ua, exitstatus, rid, left_out=request.came), None
 
-    def _submit(self, request: Taken, check: Id, event: PingReceived, payload: bytes | None) -> None:
+    def _submit(self, request: IntakeRequest, check: Id, event: PingReceived, payload: bytes | None) -> None:
         self._monitor.submit_for(check, event, payload, _Waiter(request, self._recorded))
 
-    def _recorded(self, outcome: Outcome, request: Taken) -> None:
+    def _recorded(self, outcome: Outcome, request: IntakeRequest) -> None:
         request.answer(self._answers.get(outcome.result, NOT_FOUND))

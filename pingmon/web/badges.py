@@ -12,7 +12,7 @@ from typing import Final
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from pingmon.door.plain import JSON, Answer
+from pingmon.door.plain_answer import JSON, PlainAnswer
 from pingmon.door.request import Request
 
 WORDS: Final = "this pingmon makes no badges"
@@ -24,11 +24,11 @@ PICTURE: Final = (
     f"{WORDS}</text></svg>"
 )
 NONE: Final = {
-    b".svg": Answer(HTTPStatus.NOT_FOUND, PICTURE, kind=b"image/svg+xml"),
-    b".json": Answer(HTTPStatus.NOT_FOUND, f'{{"error": "{WORDS}"}}', kind=JSON),
-    b".shields": Answer(HTTPStatus.NOT_FOUND, f'{{"error": "{WORDS}"}}', kind=JSON),
+    b".svg": PlainAnswer(HTTPStatus.NOT_FOUND, PICTURE, kind=b"image/svg+xml"),
+    b".json": PlainAnswer(HTTPStatus.NOT_FOUND, f'{{"error": "{WORDS}"}}', kind=JSON),
+    b".shields": PlainAnswer(HTTPStatus.NOT_FOUND, f'{{"error": "{WORDS}"}}', kind=JSON),
 }
-IN_TEXT: Final = Answer(HTTPStatus.NOT_FOUND, WORDS)
+IN_TEXT: Final = PlainAnswer(HTTPStatus.NOT_FOUND, WORDS)
 
 
 class Badges(Resource):

@@ -13,7 +13,7 @@ from typing import Final
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from pingmon.door.plain import NOT_FOUND, Answer
+from pingmon.door.plain_answer import NOT_FOUND, PlainAnswer
 from pingmon.door.public_url import ShownUrl
 from pingmon.door.request import Request
 from pingmon.wire.api.status import Problem
@@ -22,8 +22,8 @@ ALLOWED: Final = b"GET, HEAD, OPTIONS"
 DOCUMENTATION: Final = "README.md and the folder docs/ in pingmon's source"
 WHAT: Final = "It takes pings from jobs, looks at sites, and tells people when one fails, hangs or stays silent."
 
-NOT_ALLOWED: Final = Answer(HTTPStatus.METHOD_NOT_ALLOWED, "method not allowed", (b"Allow", ALLOWED))
-OPTIONS: Final = Answer(HTTPStatus.NO_CONTENT, "", (b"Allow", ALLOWED))
+NOT_ALLOWED: Final = PlainAnswer(HTTPStatus.METHOD_NOT_ALLOWED, "method not allowed", (b"Allow", ALLOWED))
+OPTIONS: Final = PlainAnswer(HTTPStatus.NO_CONTENT, "", (b"Allow", ALLOWED))
 VARY: Final = (b"Vary", b"Accept")
 ALONE: Final = (b"Content-Security-Policy", b"default-src 'none'; img-src data:; style-src 'unsafe-inline'")
 
@@ -81,7 +81,7 @@ class Home(Resource):
             request.answer(OPTIONS if request.method == b"OPTIONS" else NOT_ALLOWED)
         return NOT_DONE_YET
 
-    def _page(self, request: Request) -> Answer:
+    def _page(self, request: Request) -> PlainAnswer:
         html = b"text/html" in (request.getHeader(b"accept") or b"")
         said = {
             "version": self._version,
@@ -91,9 +91,9 @@ class Home(Resource):
             "documentation": DOCUMENTATION,
         }
         if not html:
-            return Answer(HTTPStatus.OK, TEXT.format_map(said), VARY)
+            return PlainAnswer(HTTPStatus.OK, TEXT.format_map(said), VARY)
         page = PAGE.format_map({name: escape(text) for name, text in said.items()})
-        return Answer(HTTPStatus.OK, page, VARY, ALONE, kind=b"text/html; charset=utf-8")
+        return PlainAnswer(HTTPStatus.OK, page, VARY, ALONE, kind=b"text/html; charset=utf-8")
 
 
 def _sentence(problems: Sequence[Problem]) -> str:

@@ -23,8 +23,8 @@ from pingmon.core.units import SECOND
 from pingmon.core.world.events import DAEMON, Event, PingReceived, ProjectCreated, Signal, SiteProbed
 from pingmon.core.world.parts import Outcome
 from pingmon.daemon.resource_tree import Root, voice
-from pingmon.door.dates import Dates
 from pingmon.door.door import Door
+from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
 from pingmon.journal import MemoryJournal
 from pingmon.monitor import Monitor

@@ -24,9 +24,9 @@ from pingmon.core.world.parts import Outcome
 from pingmon.daemon.redaction import redacted
 from pingmon.daemon.resource_tree import Root, voice
 from pingmon.door.access_log import AccessLog
-from pingmon.door.dates import Dates
 from pingmon.door.door import Door
-from pingmon.door.front import Bare
+from pingmon.door.front import BareSocket
+from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
 from pingmon.door.public_url import ShownUrl
 from pingmon.journal import MemoryJournal
@@ -145,11 +145,11 @@ class InMemoryFront:
 
     def __init__(self, clock: Loop, called: Called) -> None:
         self.reactor = self
-        self.there: dict[int, Bare] = {}
+        self.there: dict[int, BareSocket] = {}
         self.callLater = clock.callLater
         self._called = called
 
-    def poll(self, number: int, who: Bare) -> None:
+    def poll(self, number: int, who: BareSocket) -> None:
         self._called.polled = True
         self._called.wire.producerState = "producing"
         self.callLater(0, self._called.deliver)
@@ -158,7 +158,7 @@ class InMemoryFront:
         self._called.polled = False
         self._called.wire.producerState = "paused"
 
-    def end(self, who: Bare, why: Failure) -> None:
+    def end(self, who: BareSocket, why: Failure) -> None:
         self.callLater(0, who.lose, why)
 
     def adoptStreamConnection(self, number: int, family: int, factory: Any) -> None:
@@ -181,7 +181,7 @@ class Called:
         self.ends: bytes | OSError | None = None
         front: Any = InMemoryFront(clock, self)
         socket: Any = self
-        self.bare = Bare(front, socket, wire.getPeer(), wire.protocol)
+        self.bare = BareSocket(front, socket, wire.getPeer(), wire.protocol)
         front.poll(0, self.bare)
         wire.protocol.makeConnection(self.bare)
 

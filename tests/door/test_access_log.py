@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pingmon.api.credentials import PING_KEY_LENGTH
 from pingmon.daemon.redaction import redacted
 from pingmon.door.access_log import AccessLog
-from pingmon.door.dates import Dates
+from pingmon.door.http_dates import Dates
 from tests.door.door_house import CHECK, KEY, RID, House
 
 

@@ -10,10 +10,10 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from pingmon.daemon.resource_tree import Root
+from pingmon.door.connection_watch import GONE_S
 from pingmon.door.connections import Connection
-from pingmon.door.http1 import Channel
+from pingmon.door.http1 import Http1
 from pingmon.door.limits import DoorSettings
-from pingmon.door.watch import GONE_S
 from pingmon.pings.intake import PingSettings
 from tests.door.door_house import CHECK, Broken, House
 
@@ -342,7 +342,7 @@ def test_bodies_stay_in_memory() -> None:
             line.send(b"x" * 10_000)
         (connection,) = house.door.watch.connections
         assert isinstance(connection, Connection)
-        assert isinstance(connection.channel, Channel)
+        assert isinstance(connection.channel, Http1)
         assert len(connection.channel.requests[-1].content.getvalue()) == 10_000
         line.hang_up()
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import LogLevel, capturedLogs
 
-from pingmon.door.places import RESERVE, Places, affordable
+from pingmon.door.connection_places import RESERVE, ConnectionPlaces, affordable
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_limit_of_this_process() -> None:
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(["", "a", "b", "c"])), max_size=200))
 def test_places_never_run_over(moves: list[tuple[bool, str]]) -> None:
     """Whatever comes and goes: never more than the limit, nobody over the free places, and counts come back to 0."""
-    places = Places(7)
+    places = ConnectionPlaces(7)
     held: list[str] = []
     for come, group in moves:
         if come:

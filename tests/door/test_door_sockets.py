@@ -32,8 +32,8 @@ from twisted.python.failure import Failure
 from pingmon.core.world.events import CheckCreated, CheckSpec, Entry, ProjectCreated
 from pingmon.core.world.parts import Outcome
 from pingmon.daemon.resource_tree import Root
-from pingmon.door.dates import Dates
 from pingmon.door.door import Door
+from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
 from pingmon.journal import MemoryJournal
 from pingmon.monitor import Monitor

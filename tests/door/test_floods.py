@@ -10,9 +10,9 @@ from floods import FLOODS, PREFACE, Flood, asking, frame, open_ended, opened
 from h2.errors import ErrorCodes
 from h2.events import StreamReset
 
+from pingmon.door.connection_watch import LINGER_S
 from pingmon.door.http2 import ALLOWED
 from pingmon.door.limits import DoorSettings
-from pingmon.door.watch import LINGER_S
 from tests.door.door_house import CHECK, House, Line
 from tests.door.test_door_http2 import PING, Client
 

@@ -21,9 +21,9 @@ from twisted.logger import LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
-from pingmon.door.dates import Dates
 from pingmon.door.door import Door
 from pingmon.door.front import Front
+from pingmon.door.http_dates import Dates
 from pingmon.door.limits import ACCEPTS, DoorSettings
 from pingmon.door.peers import address_of
 from tests.door.door_house import House

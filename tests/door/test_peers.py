@@ -9,7 +9,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.web.http_headers import Headers
 
 from pingmon.door.limits import DoorSettings
-from pingmon.door.peers import TrustedProxies, asked, group_of, host_of
+from pingmon.door.peers import ConnectionPeer, TrustedProxies, asked, group_of, host_of
 from tests.door.door_house import CHECK, House
 
 OURS = TrustedProxies(("192.0.2.0/24", "2001:db8::/32"))
@@ -17,11 +17,16 @@ PROXY = "192.0.2.1"
 CLIENT = "198.51.100.9"
 
 
+def proxy(host: str = PROXY) -> ConnectionPeer:
+    """A trusted proxy that has called."""
+    return ConnectionPeer(UNIXAddress(None), (host, "http"), trusted=True)
+
+
 def caller(*fields: tuple[str, str], host: str = PROXY) -> tuple[str, str]:
     headers = Headers()
     for name, value in fields:
         headers.addRawHeader(name, value)
-    return OURS.caller(host, "http", headers)
+    return OURS.caller(proxy(host), headers)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +115,7 @@ def test_garbage_is_never_an_error(name: str, value: bytes) -> None:
     """Whatever a header says, somebody has called."""
     headers = Headers()
     headers.addRawHeader(name.encode(), value)
-    addr, scheme = OURS.caller(PROXY, "http", headers)
+    addr, scheme = OURS.caller(proxy(), headers)
     assert addr
     assert scheme in ("http", "https")
 
@@ -129,7 +134,7 @@ def test_proxies_that_come_over_a_unix_socket() -> None:
     headers = Headers()
     headers.addRawHeader("X-Forwarded-For", CLIENT)
     headers.addRawHeader("X-Forwarded-Proto", "https")
-    assert TrustedProxies(("unix", "192.0.2.0/24")).caller("", "http", headers) == (CLIENT, "https")
+    assert TrustedProxies(("unix", "192.0.2.0/24")).caller(proxy(""), headers) == (CLIENT, "https")
     assert TrustedProxies(("unix",)).trusts("")
     assert not TrustedProxies(("unix",)).trusts(PROXY)
     assert not OURS.trusts("")

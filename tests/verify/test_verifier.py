@@ -16,8 +16,8 @@ from twisted.logger import LogLevel, globalLogPublisher
 
 from pingmon.core.site.probe_result import ASKED, Methods, ProbeResult
 from pingmon.core.units import SECOND
-from pingmon.door.dates import Dates
 from pingmon.door.door import Door
+from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
 from pingmon.verify.replay import Taken
 from pingmon.verify.verifier import OVERRUN_S, Verifier

@@ -1,4 +1,4 @@
-"""The quick way: what is plain, that it means what the general way means, and what it does without."""
+"""The fast path: what is plain, that it means what the general path means, and what it does without."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pingmon.door import quick
+from pingmon.door import fast_path
 from pingmon.door.access_log import AccessLog
 from pingmon.door.connections import Connection
-from pingmon.door.dates import Dates
+from pingmon.door.fast_path import BODY_MAX, FIELDS_MAX, HEAD_MAX, PlainHead, plain_head
+from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
-from pingmon.door.quick import BODY_MAX, FIELDS_MAX, HEAD_MAX, PlainHead, plain_head
 from pingmon.pings.intake import PingSettings
 from tests.door.door_house import CHECK, KEY, RID, UNKNOWN, House, Housed, InMemoryFront, Line
 
@@ -27,8 +27,8 @@ POST = f"POST /ping/{CHECK}/log HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\
 
 
 def generally(house: House) -> House:
-    """The same house, without the quick way."""
-    house.door._quick = None
+    """The same house, without the fast path."""
+    house.door._fast = None
     return house
 
 
@@ -92,7 +92,7 @@ def test_what_a_plain_head_says() -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_plain(old: str, new: str) -> None:
-    """It goes the general way, which knows all of HTTP."""
+    """It goes the general path, which knows all of HTTP."""
     assert plain_head(PING) is not None
     assert plain_head(PING.decode().replace(old, new, 1).encode("latin-1")) is None
 
@@ -190,11 +190,11 @@ def test_both_ways_write_the_same_access_log(tmp_path: Path) -> None:
     """Line by line."""
     sent = PING + PING.replace(b"GET", b"HEAD") + (POST % 3).encode() + b"abc" + PING.replace(b"ping", b"pong")
     logs = []
-    for way in ("quick", "general"):
+    for way in ("fast", "general"):
         path = tmp_path / f"{way}.log"
         log = AccessLog(path, str, Dates(lambda: 0))
         house = House(access_log=lambda _, log=log: log)  # type: ignore[misc]
-        with house if way == "quick" else generally(house):
+        with house if way == "fast" else generally(house):
             house.line().send(sent)
         logs.append(path.read_text())
     assert logs[0] == logs[1]
@@ -220,7 +220,7 @@ def test_a_plain_ping_makes_no_channel() -> None:
 
 @pytest.mark.parametrize("end", ["hang up", "half", "wait"])
 def test_a_plain_ping_counts_whose_body_does_not_come_whole(end: str) -> None:
-    """As on the general way, from its head on, however the client fails it."""
+    """As on the general path, from its head on, however the client fails it."""
     with House(door=DoorSettings(request_deadline_s=2)) as house:
         line = house.line()
         line.send((POST % 5).encode() + b"12")
@@ -232,9 +232,9 @@ def test_a_plain_ping_counts_whose_body_does_not_come_whole(end: str) -> None:
 
 def test_only_heads_that_name_a_check_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Strangers push nobody's out, however many they send; and there are never more than a number of them."""
-    monkeypatch.setattr(quick, "REMEMBERED", 3)
+    monkeypatch.setattr(fast_path, "REMEMBERED", 3)
     with House() as house:
-        way: Any = house.door._quick
+        way: Any = house.door._fast
         for number in range(5):
             for _ in range(2):
                 house.ask(f"/ping/{UNKNOWN}", "GET", b"", f"X-N: {number}")
@@ -251,9 +251,9 @@ def test_only_heads_that_name_a_check_are_remembered(monkeypatch: pytest.MonkeyP
 
 def test_a_head_that_never_comes_again_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that names its runs leaves nothing behind: what is kept of heads that came once is bounded as well."""
-    monkeypatch.setattr(quick, "REMEMBERED", 3)
+    monkeypatch.setattr(fast_path, "REMEMBERED", 3)
     with House() as house:
-        way: Any = house.door._quick
+        way: Any = house.door._fast
         for number in range(5):
             assert house.ask(f"/ping/{CHECK}", "GET", b"", f"X-N: {number}").status == 200
             assert len(way._seen_once) <= 3
@@ -308,7 +308,7 @@ def test_what_comes_while_a_ping_waits_for_the_log_waits_too() -> None:
 def test_a_body_that_drips_is_looked_at_once_more_when_it_is_whole() -> None:
     """And not at each byte, which would take time in proportion to the square of their number."""
     with House() as house:
-        way: Any = house.door._quick
+        way: Any = house.door._fast
         looked: list[int] = []
         head = way.head
         way.head = lambda data: (looked.append(len(data)), head(data))[1]  # type: ignore[func-returns-value]
@@ -321,11 +321,11 @@ def test_a_body_that_drips_is_looked_at_once_more_when_it_is_whole() -> None:
 
 
 @pytest.mark.parametrize("where", ["head", "log"])
-def test_a_fault_of_the_quick_way_ends_its_connection_only(where: str) -> None:
+def test_a_fault_of_the_fast_path_ends_its_connection_only(where: str) -> None:
     """Nobody is answered twice, and all others go on."""
     with House() as house:
         line, other = house.line(), house.line()
-        broken: Any = house.door._quick if where == "head" else house.door
+        broken: Any = house.door._fast if where == "head" else house.door
         setattr(broken, where, lambda _: 1 / 0)
         line.send(PING)
         delattr(broken, where)

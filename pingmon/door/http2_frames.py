@@ -91,3 +91,26 @@ class Frames:
         header, self._header = self._header, b""
         self._skip = int.from_bytes(header[:3], "big")
         return Frame(header[3], header[4], self._skip)
+
+
+class Allowance:
+    """How many frames that bring nothing one client may send.
+
+    It starts full, with `most`, and gains `per_s` a second, up to `most`. All times are seconds on one clock."""
+
+    def __init__(self, most: float, per_s: float, now: float) -> None:
+        self._most = most
+        self._per_s = per_s
+        self._left = most
+        self._at = now
+
+    def take(self, cost: float, now: float) -> bool:
+        """Take `cost`; False if there is not as much."""
+        self.give((now - self._at) * self._per_s)
+        self._at = now
+        self._left -= cost
+        return self._left >= 0
+
+    def give(self, earned: float) -> None:
+        """Add what was earned."""
+        self._left = min(self._most, self._left + earned)

@@ -10,7 +10,7 @@ from twisted.internet.address import IPv4Address
 from twisted.logger import LogLevel
 
 from pingmon.door.limits import DoorSettings
-from pingmon.door.proxied import HEADER_S, Proxied
+from pingmon.door.proxy_protocol import HEADER_S, ProxiedDoor
 from tests.door.door_house import CHECK, House, Wire
 
 PROXY = "192.0.2.7"
@@ -86,7 +86,7 @@ def test_only_trusted_proxies_are_believed(trusted: tuple[str, ...]) -> None:
 def test_over_a_unix_socket_whoever_may_connect_is_believed() -> None:
     """Its file says who may."""
     with House(door=DoorSettings(trusted_proxies=("203.0.113.1",))) as house:
-        assert Proxied(house.door).believes("")
+        assert ProxiedDoor(house.door).believes("")
 
 
 def test_what_the_client_may_hold_is_counted_for_the_client() -> None:

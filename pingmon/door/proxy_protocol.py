@@ -1,6 +1,6 @@
 """Connections that come through a proxy that speaks the PROXY protocol, as an endpoint `haproxy:…` takes them.
 
-    accepted ─▶ `Awaiting` reads the header ─▶ the door's own protocol, for the client that the header names
+    accepted ─▶ `AwaitingHeader` reads the header ─▶ the door's own protocol, for the client that the header names
 
 Until its header is whole a connection costs a few bytes and a place. Then it is handed over: the transport gets the
 addresses of the header and another protocol, so nothing stands in the way of what follows. The header counts only from
@@ -20,10 +20,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pingmon.door.connections import Refused
+from pingmon.door.connection_places import ConnectionPlaces
+from pingmon.door.connection_watch import ConnectionWatch
+from pingmon.door.connections import RefusedConnection
 from pingmon.door.peers import host_of
-from pingmon.door.places import Places
-from pingmon.door.watch import Watch
 from pingmon.wire.proxy_header import BadProxyHeader, Endpoint, Header, proxy_header
 
 HEADER_S: Final = 5.0
@@ -34,9 +34,9 @@ class Behind(Shape):
     """A door, seen from an entrance in front of it."""
 
     @property
-    def watch(self) -> Watch: ...
+    def watch(self) -> ConnectionWatch: ...
     @property
-    def places(self) -> Places: ...
+    def places(self) -> ConnectionPlaces: ...
     def group(self, addr: IAddress | None) -> str: ...
     def doStart(self) -> None: ...
     def doStop(self) -> None: ...
@@ -44,7 +44,7 @@ class Behind(Shape):
 
 
 @implementer(IProtocolFactory)
-class Proxied:
+class ProxiedDoor:
     """The factory for an endpoint that proxies connect to."""
 
     log = Logger()
@@ -66,8 +66,8 @@ class Proxied:
         """As `IProtocolFactory`."""
         group = self.door.group(addr)
         if not self.door.places.take(group):
-            return Refused()
-        return Awaiting(self, group)
+            return RefusedConnection()
+        return AwaitingHeader(self, group)
 
     def believes(self, host: str) -> bool:
         """Whether the header of who calls from `host` ("": over a UNIX socket) counts."""
@@ -81,13 +81,13 @@ class Proxied:
             self.log.warn(message, **words)
 
 
-class Awaiting(Protocol):
+class AwaitingHeader(Protocol):
     """A connection whose header is not whole yet. The watch looks after it, as after all others."""
 
     transport: Any
     busy = 0
 
-    def __init__(self, proxied: Proxied, group: str) -> None:
+    def __init__(self, proxied: ProxiedDoor, group: str) -> None:
         self._proxied = proxied
         self._door = proxied.door
         self._group = group

@@ -1,4 +1,4 @@
-"""HTTP/2 frames, found in whatever pieces they come, and what each costs."""
+"""HTTP/2 frames, found in whatever pieces they come, what each costs, and what a client may spend."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.door.frames import PREFACE, REQUEST_EARNS, RESET_COST, Frame, FrameKind, Frames, cost
+from pingmon.door.http2_frames import PREFACE, REQUEST_EARNS, RESET_COST, Allowance, Frame, FrameKind, Frames, cost
 
 HEADS = st.builds(Frame, st.integers(0, 255), st.integers(0, 255), st.integers(0, 40))
 
@@ -71,3 +71,28 @@ def test_a_request_that_is_reset_at_once_costs_more_than_it_earns() -> None:
     """Or rapid resets would go on for ever; a request alone earns."""
     head, reset = cost(Frame(FrameKind.HEADERS, 5, 20)), cost(Frame(FrameKind.RST_STREAM, 0, 4))
     assert head < REQUEST_EARNS < head + reset
+
+
+def test_an_allowance_is_full_at_first_fills_with_time_and_with_what_is_earned() -> None:
+    """Never beyond its size."""
+    allowance = Allowance(10, 2.0, 100.0)
+    assert allowance.take(10, 100.0)
+    assert not allowance.take(1, 100.0)
+    assert allowance.take(1, 101.0)  # two came, and one was owed
+    assert not allowance.take(1, 101.0)
+    allowance.give(4)
+    assert allowance.take(3, 101.0)
+    assert allowance.take(10, 1000.0)
+    assert not allowance.take(1, 1000.0)
+
+
+@given(st.lists(st.tuples(st.floats(0, 5), st.integers(1, 20)), max_size=60))
+def test_nobody_gets_more_than_what_there_was_and_came_since(wishes: list[tuple[float, int]]) -> None:
+    """As long as it has not been refused once: then the connection is closed."""
+    allowance, now, taken = Allowance(50, 3.0, 0.0), 0.0, 0
+    for after, price in wishes:
+        now += after
+        if not allowance.take(price, now):
+            break
+        taken += price
+        assert taken <= 50 + 3.0 * now + 1e-6

@@ -22,7 +22,7 @@ JSON: Final = b"application/json"
 _NO_BODY: Final = frozenset({HTTPStatus.NO_CONTENT})
 
 
-class Answer:
+class PlainAnswer:
     """A status, its headers and a text body. Compared by identity."""
 
     __slots__ = ("_ready", "body", "headers", "status", "text")
@@ -37,9 +37,9 @@ class Answer:
         self.headers = ((b"Server", SERVER), *own, *ANYWHERE, *more)
         self._ready: dict[tuple[bytes, bool, bool], tuple[bytes, bytes]] = {}
 
-    def as_json(self) -> Answer:
+    def as_json(self) -> PlainAnswer:
         """The same refusal as JSON, for clients that read nothing else."""
-        return Answer(self.status, f'{{"error": "{self.text}"}}', kind=JSON)
+        return PlainAnswer(self.status, f'{{"error": "{self.text}"}}', kind=JSON)
 
     def http1(self, version: bytes, date: bytes, *, close: bool, head: bool) -> bytes:
         """The whole answer for HTTP/1: `date` as the header wants it, without a body if `head`."""
@@ -64,12 +64,12 @@ class Answer:
         return b"\r\n".join(lines) + b"\r\nDate: ", b"\r\n\r\n" + (b"" if head else self.body)
 
 
-NO_CONTENT: Final = Answer(HTTPStatus.NO_CONTENT, "")
-BAD_REQUEST: Final = Answer(HTTPStatus.BAD_REQUEST, "bad request")
-BAD_METHOD: Final = Answer(HTTPStatus.BAD_REQUEST, "invalid method")
-BAD_TARGET: Final = Answer(HTTPStatus.BAD_REQUEST, "invalid url format")
-BAD_HOST: Final = Answer(HTTPStatus.BAD_REQUEST, "invalid host")
-NOT_FOUND: Final = Answer(HTTPStatus.NOT_FOUND, "not found")
-HEAD_TOO_LARGE: Final = Answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "request header fields too large")
-URL_TOO_LONG: Final = Answer(HTTPStatus.REQUEST_URI_TOO_LONG, "url too long")
-OUR_FAULT: Final = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error")
+NO_CONTENT: Final = PlainAnswer(HTTPStatus.NO_CONTENT, "")
+BAD_REQUEST: Final = PlainAnswer(HTTPStatus.BAD_REQUEST, "bad request")
+BAD_METHOD: Final = PlainAnswer(HTTPStatus.BAD_REQUEST, "invalid method")
+BAD_TARGET: Final = PlainAnswer(HTTPStatus.BAD_REQUEST, "invalid url format")
+BAD_HOST: Final = PlainAnswer(HTTPStatus.BAD_REQUEST, "invalid host")
+NOT_FOUND: Final = PlainAnswer(HTTPStatus.NOT_FOUND, "not found")
+HEAD_TOO_LARGE: Final = PlainAnswer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "request header fields too large")
+URL_TOO_LONG: Final = PlainAnswer(HTTPStatus.REQUEST_URI_TOO_LONG, "url too long")
+OUR_FAULT: Final = PlainAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error")

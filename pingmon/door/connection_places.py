@@ -37,7 +37,7 @@ def affordable(wanted: int, descriptors: int | None = None, others: int = 0) -> 
     return possible
 
 
-class Places:
+class ConnectionPlaces:
     """Counts places taken, in all and by group of callers; `limit` is the number there are."""
 
     def __init__(self, limit: int) -> None:

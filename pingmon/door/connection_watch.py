@@ -17,13 +17,13 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from pingmon.door.dates import Dates
+from pingmon.door.connection_lifetime import Ticks
+from pingmon.door.http_dates import Dates
 from pingmon.door.intake import Intake
-from pingmon.door.lifetime import Ticks
 from pingmon.door.limits import DoorSettings
+from pingmon.door.loop_turns import LoopTurns
 from pingmon.door.peers import TrustedProxies
-from pingmon.door.plain import Answer
-from pingmon.door.turns import Turns
+from pingmon.door.plain_answer import PlainAnswer
 
 LOOKS: Final = 8
 """Looks within the shorter of the two time limits, unless that is more often than each second."""
@@ -61,10 +61,10 @@ class Watched(Protocol):
 class Voice(Protocol):
     """How an application words what the door refuses of requests for `path` (percent-encoded)."""
 
-    def __call__(self, path: bytes, refusal: Answer) -> Answer: ...
+    def __call__(self, path: bytes, refusal: PlainAnswer) -> PlainAnswer: ...
 
 
-class Watch:
+class ConnectionWatch:
     """What all connections of a door share: who is there, the limits in ticks, the tick, the dates and the intake."""
 
     log = Logger()
@@ -84,7 +84,7 @@ class Watch:
         self.voice = voice
         self.trusted = TrustedProxies(settings.trusted_proxies)
         self.connections: set[Watched] = set()
-        self.turns = Turns(reactor)
+        self.turns = LoopTurns(reactor)
         self.draining = False
         self.failures = self._tell_at = 0
         self.tick = 1

@@ -1,7 +1,7 @@
-"""The quick way: requests for the intake that are proven plain are taken without Twisted's objects for a request.
+"""The fast path: requests for the intake that are proven plain are taken without Twisted's objects for a request.
 
 A strict pattern says what is plain: HTTP/1.1, GET, HEAD or POST, ordinary header fields each given once, and no body,
-or a small one whose length is declared. All else goes the general way, with all of its bytes, and so may whatever is
+or a small one whose length is declared. All else goes the general path, with all of its bytes, and so may whatever is
 plain: both ways mean the same. So two parsers cannot disagree, and there is nothing to smuggle between them.
 
 A job sends the same head each time, so heads are remembered: those that the intake found something for, from the second
@@ -19,16 +19,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
+from pingmon.door.connection_interface import Connection
 from pingmon.door.intake import Intake
-from pingmon.door.line import Line, caller
 from pingmon.door.peers import Caller
-from pingmon.door.plain import OUR_FAULT, Answer
+from pingmon.door.plain_answer import OUR_FAULT, PlainAnswer
 
 HEAD_MAX: Final = 2048
 """Bytes of a head that may be plain."""
 
 FIELDS_MAX: Final = 24
-"""Header fields of a head that may be plain. The general way takes more (`limits.HEADERS_MAX`); curl sends three."""
+"""Header fields of a head that may be plain. The general path takes more (`limits.HEADERS_MAX`); curl sends three."""
 
 REMEMBERED: Final = 16_384
 REMEMBERED_BYTES: Final = 512
@@ -85,8 +85,8 @@ def plain_head(head: bytes) -> PlainHead | None:
     return PlainHead(method, target, path, query or b"", fields, int(length), closes, len(head))
 
 
-class QuickWay:
-    """Finds plain requests that the intake wants. `cap`: bytes after which a body is cut short, on the general way."""
+class FastPath:
+    """Finds plain requests that the intake wants. `cap`: bytes after which a body is cut short, on the general path."""
 
     def __init__(self, intake: Intake, cap: int) -> None:
         self._intake = intake
@@ -109,10 +109,10 @@ class QuickWay:
         head = plain_head(raw)
         return head if head is not None and head.length <= self._cap and self._intake.wants(head.path) else None
 
-    def take(self, line: Line, head: PlainHead, data: bytes) -> None:
+    def take(self, connection: Connection, head: PlainHead, data: bytes) -> None:
         """Hand the request with this head that `data` begins with to the intake."""
         kept = min(head.length, self._intake.keeps)
-        request = QuickRequest(line, head, data[head.size : head.size + kept] if kept else b"")
+        request = FastRequest(connection, head, data[head.size : head.size + kept] if kept else b"")
         try:
             known = self._intake.take(request)
         except Exception:  # noqa: BLE001 - the outer guard of a request
@@ -134,14 +134,14 @@ class QuickWay:
         self._remembered[raw] = head
 
 
-class QuickRequest:
-    """A request on the quick way: what `intake.Taken` and `access_log.Logged` ask for, and nothing else."""
+class FastRequest:
+    """A request on the fast path: what `intake.Taken` and `access_log.Logged` ask for, and nothing else."""
 
-    __slots__ = ("_kept", "_line", "came", "code", "head", "method", "path", "query", "sentLength")
+    __slots__ = ("_connection", "_kept", "came", "code", "head", "method", "path", "query", "sentLength")
 
     clientproto = b"HTTP/1.1"
 
-    def __init__(self, line: Line, head: PlainHead, kept: bytes) -> None:
+    def __init__(self, connection: Connection, head: PlainHead, kept: bytes) -> None:
         self.head = head
         self.method = head.method
         self.path = head.path
@@ -149,7 +149,7 @@ class QuickRequest:
         self.came = head.length
         self.code = 0
         self._kept = kept
-        self._line = line
+        self._connection = connection
 
     @property
     def uri(self) -> bytes:
@@ -161,34 +161,35 @@ class QuickRequest:
 
     def caller(self) -> Caller:
         """The client's address and scheme, as a trusted proxy reports them if it is one that called."""
-        peer = self._line.peer
+        peer = self._connection.peer
         if not peer.trusted:
             return peer.caller
-        return caller(peer, self._line.watch, Headers({name: [value] for name, value in self.head.fields.items()}))
+        headers = Headers({name: [value] for name, value in self.head.fields.items()})
+        return self._connection.watch.trusted.caller(peer, headers)
 
     def field(self, name: bytes) -> bytes:
         """The value of a header field; empty if there is none."""
         return self.head.fields.get(name, b"")
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: PlainAnswer) -> None:
         """Send `answer`; nothing is sent if the client is gone."""
-        line, head = self._line, self.head
-        if line.lost:
+        connection, head = self._connection, self.head
+        if connection.lost:
             return
-        watch = line.watch
+        watch = connection.watch
         closes, bodiless = head.closes or watch.draining, head.method == b"HEAD"
         self.code = answer.status
         self.sentLength = 0 if bodiless else len(answer.body)
-        line.send(answer.http1(b"HTTP/1.1", watch.dates.header(), close=closes, head=bodiless))
-        line.log(self)
+        connection.send(answer.http1(b"HTTP/1.1", watch.dates.header(), close=closes, head=bodiless))
+        connection.log(self)
         if closes:
-            line.close()
-        line.answered()
+            connection.close()
+        connection.answered()
 
     def failed(self, failure: Failure) -> None:
         """Our fault: logged with its traceback, and answered without if that has not begun."""
         log.failure("while answering a request", failure)
         if self.code:
-            self._line.fail()
+            self._connection.fail()
         else:
             self.answer(OUR_FAULT)

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from msgspec import Struct
 from twisted.internet.interfaces import IAddress
-from twisted.web.http_headers import Headers
 
 from pingmon.door.access_log import Logged
-from pingmon.door.lifetime import Lifetime
-from pingmon.door.peers import Caller, asked
-from pingmon.door.watch import Watch
-
-
-class FarEnd(Struct, frozen=True):
-    """The other end of a connection. `trusted`: it is a proxy whose reports count."""
-
-    address: IAddress
-    caller: Caller
-    trusted: bool
+from pingmon.door.connection_lifetime import Lifetime
+from pingmon.door.connection_watch import ConnectionWatch
+from pingmon.door.peers import ConnectionPeer
 
 
 class Cuttable(Protocol):
@@ -32,15 +22,15 @@ class Cuttable(Protocol):
         """No more of it comes in time."""
 
 
-class Line(Protocol):
+class Connection(Protocol):
     """A connection, seen from what is spoken on it."""
 
     @property
-    def watch(self) -> Watch: ...
+    def watch(self) -> ConnectionWatch: ...
     @property
     def life(self) -> Lifetime: ...
     @property
-    def peer(self) -> FarEnd: ...
+    def peer(self) -> ConnectionPeer: ...
     @property
     def lost(self) -> bool: ...
 
@@ -73,13 +63,3 @@ class Line(Protocol):
 
     def fail(self) -> None:
         """Something went wrong that nobody expected."""
-
-
-def caller(peer: FarEnd, watch: Watch, headers: Headers) -> Caller:
-    """Who asks, as a trusted proxy reports it if it is one that called."""
-    return watch.trusted.caller(*peer.caller, headers) if peer.trusted else peer.caller
-
-
-def forwarded(peer: FarEnd, headers: Headers) -> tuple[str, str]:
-    """The scheme and the host that a trusted proxy was asked with; "" without one, and for what it does not say."""
-    return asked(headers) if peer.trusted else ("", "")

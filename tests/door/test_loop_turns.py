@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pingmon.door.turns import SHARE_S, TURN_S, Turns
+from pingmon.door.loop_turns import SHARE_S, TURN_S, LoopTurns
 from tests.door.door_house import Loop
 
 STEP_S = SHARE_S / 2
@@ -31,7 +31,7 @@ class Guest:
 def test_who_has_little_is_served_at_once() -> None:
     """No timer is needed for it."""
     clock = Loop()
-    turns = Turns(clock)
+    turns = LoopTurns(clock)
     guest = Guest(clock, 1)
     turns.come(guest)
     assert guest.steps == 0
@@ -41,7 +41,7 @@ def test_who_has_little_is_served_at_once() -> None:
 def test_who_has_much_gets_a_share_of_each_turn() -> None:
     """And others who come meanwhile are served before it is done."""
     clock = Loop()
-    turns = Turns(clock)
+    turns = LoopTurns(clock)
     greedy = Guest(clock, 100)
     turns.come(greedy)
     assert greedy.steps == 98
@@ -59,7 +59,7 @@ def test_who_has_much_gets_a_share_of_each_turn() -> None:
 def test_a_turn_ends_however_many_wait() -> None:
     """The line is taken up in the next one where it was left, so all get the same."""
     clock = Loop()
-    turns = Turns(clock)
+    turns = LoopTurns(clock)
     crowd = [Guest(clock, 10) for _ in range(100)]
     for guest in crowd:
         turns.wait(guest)
@@ -76,7 +76,7 @@ def test_a_turn_ends_however_many_wait() -> None:
 def test_so_many_that_come_at_once_do_not_fit_into_one_turn() -> None:
     """Those who come too late wait for the next, and then all is as before."""
     clock = Loop()
-    turns = Turns(clock)
+    turns = LoopTurns(clock)
     crowd = [Guest(clock, 1) for _ in range(100)]
     for guest in crowd:
         turns.come(guest)
@@ -94,7 +94,7 @@ def test_so_many_that_come_at_once_do_not_fit_into_one_turn() -> None:
 def test_a_turn_that_was_used_up_by_those_who_were_served_ends_too() -> None:
     """Who comes in the next one is served at once."""
     clock = Loop()
-    turns = Turns(clock)
+    turns = LoopTurns(clock)
     slow = Guest(clock, 1, TURN_S)
     turns.come(slow)
     waiting = Guest(clock, 1)
@@ -108,7 +108,7 @@ def test_a_turn_that_was_used_up_by_those_who_were_served_ends_too() -> None:
 def test_who_comes_goes_before_those_who_want_another_share() -> None:
     """But not so that the others never get one."""
     clock = Loop()
-    turns = Turns(clock)
+    turns = LoopTurns(clock)
     greedy = [Guest(clock, 1000) for _ in range(50)]
     for guest in greedy:
         turns.wait(guest)
@@ -127,7 +127,7 @@ def test_who_comes_goes_before_those_who_want_another_share() -> None:
 def test_it_ends() -> None:
     """Nothing is left in the reactor."""
     clock = Loop()
-    turns = Turns(clock)
+    turns = LoopTurns(clock)
     turns.wait(Guest(clock, 10))
     turns.stop()
     turns.stop()
@@ -137,7 +137,7 @@ def test_it_ends() -> None:
 def test_a_guest_that_fails_keeps_nobody_waiting() -> None:
     """The others have their turn all the same, though nobody else has come."""
     clock = Loop()
-    turns = Turns(clock)
+    turns = LoopTurns(clock)
     failing, waiting = Guest(clock, 1), Guest(clock, 1)
     failing.go_on = lambda until: 1 / 0  # type: ignore[method-assign,assignment,return-value]
     turns.wait(failing)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.door import lifetime
-from pingmon.door.lifetime import Lifetime, Ticks, Verdict
+from pingmon.door import connection_lifetime
+from pingmon.door.connection_lifetime import Lifetime, Ticks, Verdict
 
 LIMITS = Ticks(deadline=30, idle=60, linger=2, flush=10)
 NOW = 1000
@@ -61,7 +61,7 @@ IN_STATE: dict[str, tuple[str, ...]] = {
 
 def table() -> list[tuple[str, str, str]]:
     """The second table of the module's docstring as (event, state, what the cell says)."""
-    lines = [line.split() for line in (lifetime.__doc__ or "").splitlines()]
+    lines = [line.split() for line in (connection_lifetime.__doc__ or "").splitlines()]
     head = next(index for index, words in enumerate(lines) if words[:2] == ["event", "quiet"])
     rows = []
     for words in lines[head + 1 :]:
@@ -195,5 +195,7 @@ def test_what_is_dropped_stays_dropped(events: list[tuple[str, int, bool]]) -> N
 
 def test_states_and_verdicts_are_those_of_the_first_table() -> None:
     """No state without a row, no row without a state, in the same order."""
-    rows = re.findall(r"^    (\w+) +.*(?:STAY|CUT|FINISH|CLOSE|ABORT)\b", lifetime.__doc__ or "", re.MULTILINE)
-    assert rows == list(get_args(lifetime.State))
+    rows = re.findall(
+        r"^    (\w+) +.*(?:STAY|CUT|FINISH|CLOSE|ABORT)\b", connection_lifetime.__doc__ or "", re.MULTILINE
+    )
+    assert rows == list(get_args(connection_lifetime.State))

@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 
-from pingmon.door.sanity import authority, is_host
+from pingmon.door.request_syntax import authority, is_host
 
 
 @pytest.mark.parametrize("text", [b"h", b"h.example:80", b"[2001:db8::1]:80", b"1.2.3.4"])

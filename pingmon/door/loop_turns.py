@@ -28,7 +28,7 @@ class Guest(Protocol):
     def go_on(self, until: float) -> bool: ...
 
 
-class Turns:
+class LoopTurns:
     """Gives turns. A guest goes on until nothing is left, or a moment (by the reactor's clock) has come.
 
     `go_on` tells whether something is left that could be handled at once. Who has not had a share goes before those who

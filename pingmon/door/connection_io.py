@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from twisted.internet.interfaces import IPushProducer, ISSLTransport
 
-from pingmon.door.front import Bare
+from pingmon.door.front import BareSocket
 from pingmon.door.limits import READ_MAX
 
 READ_SECURE_MAX: Final = 4096
 """Bytes that are read at a time through TLS. Nobody can interrupt it, and in records of one byte they take it 1 ms."""
 
 
-class Outlet:
+class ConnectionIO:
     """`producer` is told when the client does not read what was sent.
 
     `secure`: through TLS.
@@ -35,7 +35,7 @@ class Outlet:
         self.transport = self._socket = transport
         if not self._reads:
             transport.pauseProducing()
-        if isinstance(transport, Bare):
+        if isinstance(transport, BareSocket):
             self._at_once = transport.writeSomeData
             return
         while (inner := getattr(self._socket, "transport", None)) is not None:
@@ -47,7 +47,7 @@ class Outlet:
 
     def take_buffer(self) -> None:
         """More will be written than a socket takes at once: that needs a transport with a buffer."""
-        if isinstance(self.transport, Bare):
+        if isinstance(self.transport, BareSocket):
             self.transport.give_up()
         self._at_once = None
         self.produce(False)
