@@ -1,6 +1,7 @@
-"""Reads coverage's JSON report and fails if a part of pingmon is covered by less than its floor, in percent.
+"""Reads coverage's JSON report and fails if a part of pingmon is covered by less than its floor.
 
-A floor is what was measured, less one point. `core` and `wire` must be covered to every branch.
+A floor is the percentage of lines and branches that was measured, less one point. What only runs in processes that
+tests start is not measured.
 """
 
 from __future__ import annotations
@@ -9,21 +10,27 @@ import json
 import sys
 from collections import Counter
 
-FLOORS = {"core": 100, "wire": 100}
+FLOORS = {
+    "core": 100, "wire": 100,
+    "alarms": 92, "api": 98, "assembly": 45, "cli": 61, "daemon": 75, "delivery": 97, "dns": 97, "door": 98,
+    "journal": 94, "monitor": 98, "outgoing": 98, "pings": 99, "probe": 98, "sites": 97, "testing": 98, "timing": 98,
+    "verify": 98, "web": 99,
+}  # fmt: skip
+NOT_MEASURED = {"__init__", "__main__", "tap", "verifier_tap"}
 
 hit: Counter[str] = Counter()
 there: Counter[str] = Counter()
 for path, report in json.load(sys.stdin)["files"].items():
-    part = path.removeprefix("pingmon/").partition("/")[0]
+    part = path.removeprefix("pingmon/").partition("/")[0].removesuffix(".py")
     totals = report["summary"]
     hit[part] += totals["covered_lines"] + totals["covered_branches"]
     there[part] += totals["num_statements"] + totals["num_branches"]
 
-failed = False
-for part in sorted(there):
-    covered = 100 * hit[part] / max(there[part], 1)
-    floor = FLOORS.get(part, FLOORS.get("", 0))
-    low = covered < floor
-    failed |= low
-    print(f"{part:20} {covered:6.1f} %, at least {floor} %{' <-- too little' if low else ''}")
-sys.exit(failed)
+low = []
+for part in sorted(there.keys() - NOT_MEASURED):
+    percent, floor = 100 * hit[part] / max(there[part], 1), FLOORS.get(part)
+    print(f"{part:10} {percent:6.2f} %, {'and has no floor' if floor is None else f'at least {floor} %'}")
+    if floor is None or percent < floor:
+        low.append(part)
+if low:
+    sys.exit(f"covered too little, or without a floor in .ci/floors.py: {', '.join(low)}")
