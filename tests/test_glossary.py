@@ -1,0 +1,74 @@
+"""The words of `docs/glossary.md`, held against the code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "pingmon"
+ROWS = re.findall(r"^\| ([a-z ,]+) \| (`.+?`) \| .+ \|$", (ROOT / "docs/glossary.md").read_text("utf-8"), re.MULTILINE)
+
+NOT_IN: dict[str, set[str]] = {
+    "deaf": {"api", "cli", "delivery", "dns", "door", "outgoing", "pings", "probe", "sites", "verify"},
+    "patience": {"api", "cli", "dns", "journal", "pings", "timing"},
+    "silence": {"cli", "delivery", "dns", "door", "journal", "outgoing", "pings", "verify"},
+    "manager": {""},
+    "handler": {""},
+    "helper": {""},
+    "utils": {""},
+}
+"""Words that no identifier of these rooms has in it ("": of none), because they mean something else there."""
+
+
+def modules(room: str = "") -> list[Path]:
+    found = PACKAGE / room
+    return sorted(found.rglob("*.py")) if found.is_dir() else [found.with_suffix(".py")]
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+def classes(path: Path) -> Iterator[ast.ClassDef]:
+    return (node for node in parsed(path).body if isinstance(node, ast.ClassDef))
+
+
+def identifiers(path: Path) -> Iterator[str]:
+    """Names that this module gives: of classes, functions, parameters, and of what it assigns to."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.id if isinstance(node, ast.Name) else node.attr
+
+
+@pytest.mark.parametrize(("word", "place"), ROWS, ids=[word for word, _ in ROWS])
+def test_a_word_is_where_the_glossary_says(word: str, place: str) -> None:
+    """A class of that room, defined once there, or a module."""
+    room, _, name = place.strip("`").partition(": ")
+    if name:
+        found = [path for path in modules(room) for node in classes(path) if node.name == name]
+        assert len(found) == 1, f"{word}: {name} is defined in {found}"
+    else:
+        assert (PACKAGE / f"{room}.py").is_file(), word
+
+
+def test_each_word_stands_there_once() -> None:
+    words = [part for word, _ in ROWS for part in word.split(", ")]
+    assert len(words) > 40
+    assert len(words) == len(set(words))
+
+
+@pytest.mark.parametrize("word", NOT_IN)
+def test_a_word_means_one_thing(word: str) -> None:
+    for room in NOT_IN[word]:
+        for path in modules(room):
+            found = [name for name in identifiers(path) if word in name.lower().split("_")]
+            assert not found, f"{path.relative_to(ROOT)}: {found}"
