@@ -44,6 +44,7 @@ from pingmon.daemon.redaction import redacted
 from pingmon.daemon.resource_tree import Root, voice
 from pingmon.daemon.service import Daemon
 from pingmon.daemon.startup_errors import StartupRefused
+from pingmon.delivery.attempt import Deliver
 from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.test_messages import ChannelTester
 from pingmon.delivery.webhook import Webhook
@@ -192,7 +193,8 @@ def _parts(
         quorum=config.quorum,
         address_seen=hosts.address_seen,
     )
-    outbox, tester = _outbox(reactor, config, monitor, journal, egress, base_url)
+    kinds = channel_kinds(config, monitor, journal, egress, base_url)
+    outbox = Outbox(monitor, kinds, reactor, random.random, max_parallel=config.outgoing.parallel)
 
     def take(new: Config) -> None:
         nonlocal config
@@ -206,7 +208,7 @@ def _parts(
         alarms=Alarms(monitor, reactor),
         housekeeping=Housekeeping(monitor, journal, reactor),
         outbox=outbox,
-        tester=tester,
+        tester=ChannelTester(monitor, kinds, reactor),
         inquiries=Inquiries(monitor, Partners(egress, monitor.now), reactor),
         hosts=hosts,
         rounds=rounds,
@@ -219,14 +221,11 @@ def _policy(config: Config) -> AddressPolicy:
     return AddressPolicy(tuple(map(ip_network, config.outgoing.allow)))
 
 
-def _outbox(
-    reactor: Any,
-    config: Config,
-    monitor: Monitor,
-    journal: SqliteJournal[Outcome],
-    egress: Egress,
-    base_url: BaseUrl,
-) -> tuple[Outbox, ChannelTester]:
+def channel_kinds(
+    config: Config, monitor: Monitor, journal: SqliteJournal[Outcome], egress: Egress, base_url: BaseUrl
+) -> dict[str, Deliver]:
+    """How a message gets to a channel of each kind."""
+
     async def last_body(check: str, upto: int) -> bytes:
         newest = await journal.events(check, PingReceived, upto=upto, limit=1)
         return (newest[0].payload or b"") if newest else b""
@@ -237,9 +236,7 @@ def _outbox(
             return site_json(subject, SiteView(f"{base}/api/v3/sites/{subject.id}", now, world.host_of(subject)))
         return check_json(subject, View(3, False, base, base + config.http.ping_url, now))
 
-    kinds = {"webhook": Webhook(egress, shown, last_body)}
-    tester = ChannelTester(monitor, kinds, reactor)
-    return Outbox(monitor, kinds, reactor, random.random, max_parallel=config.outgoing.parallel), tester
+    return {"webhook": Webhook(egress, shown, last_body)}
 
 
 def _verifiers(config: Config, caller: Caller, now: Callable[[], int]) -> Verifiers | None:

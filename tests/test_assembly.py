@@ -1,13 +1,25 @@
-"""Tests of `pingmon.assembly`: the address that a client on this machine can use."""
+"""Tests of `pingmon.assembly`: what has to be told twice, and the address that a client on this machine can use."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from pingmon.assembly import base_url_of, only_by_socket
+from pingmon.api.channels import KINDS
+from pingmon.assembly import base_url_of, channel_kinds, only_by_socket
+from pingmon.core.address_policy import AddressPolicy
+from pingmon.daemon.config import Config
+from pingmon.outgoing.passage import Egress
+from pingmon.testing import Rig
+
+
+def test_whoever_can_be_made_a_channel_can_be_told() -> None:
+    """The kinds of channels that the API makes are those that messages can be delivered to."""
+    rig, anything = Rig(), cast(Any, None)
+    egress = Egress(anything, AddressPolicy(()), addresses=anything)
+    assert channel_kinds(Config(), rig.monitor, anything, egress, str).keys() == KINDS.keys()
 
 
 def bound(description: str, host: str | None, port: int = 8000) -> Any:
