@@ -17,7 +17,8 @@ from pingmon.wire.api import check_fields, site_fields
 from pingmon.wire.api.checks import View, check_json
 from pingmon.wire.api.sites import SiteView, site_json
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
 MANUAL = (DOCS / "http-api.md").read_text("utf-8")
 ID = "11111111-0000-4000-8000-000000000001"
 
@@ -68,3 +69,18 @@ def _plain(path: str) -> str:
 
 def _parameter(found: re.Match[str]) -> str:
     return "<key>" if "key" in found[1] else "<>"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [str(path.relative_to(ROOT)) for path in sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])],
+)
+def test_what_a_document_points_to_is_there(document: str) -> None:
+    """Files, modules and pages, by the path from the root, from `pingmon/`, or from the document."""
+    text = (ROOT / document).read_text("utf-8")
+    rooms = "|".join(sorted(path.stem for path in (ROOT / "pingmon").iterdir() if path.is_dir()))
+    named = re.findall(rf"`((?:pingmon|tests|docs|{rooms})/[\w/.-]*)`", text)
+    linked = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    bases = [ROOT, ROOT / "pingmon", (ROOT / document).parent]
+    for name in [*named, *linked]:
+        assert any((base / f"{name}{end}").exists() for base in bases for end in ("", ".py")), name
