@@ -11,7 +11,7 @@ from pingmon.core.partner.partner import Partner
 from pingmon.core.world.events import Id, PartnerChanged, PartnerCreated, PartnerDeleted, applied
 from pingmon.core.world.parts import Outcome
 from pingmon.wire.api.check_fields import Invalid
-from pingmon.wire.partner import changes, created, partner_json, settings
+from pingmon.wire.api.partners import changes, created, partner_json, settings
 
 MAX_PARTNERS: Final = 1000
 

@@ -9,8 +9,9 @@ import idna
 
 NAME_MAX: Final = 253
 """Characters of a domain name (RFC 1035)."""
+is_name: Final = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*").fullmatch
+"""Whether a text is a name in its written form, but for its length. Underscores are no host's, but they are found."""
 
-_NAME: Final = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _NUMBER: Final = re.compile(r"[0-9]+")
 
 
@@ -26,7 +27,7 @@ def domain(text: str) -> str:
         raise ValueError("too long for a domain name")
     name = name.lower() if name.isascii() else idna.encode(name, uts46=True).decode("ascii")
     labels = name.split(".")
-    if len(name) > NAME_MAX or not _NAME.fullmatch(name) or len(labels) < 2 or _NUMBER.fullmatch(labels[-1]):
+    if len(name) > NAME_MAX or not is_name(name) or len(labels) < 2 or _NUMBER.fullmatch(labels[-1]):
         raise ValueError("not a domain name of two labels or more")
     return name
 

@@ -5,10 +5,8 @@ Nothing here is needed to start; each key has a default that suits a small serve
 
 from __future__ import annotations
 
-import binascii
 import re
 import tomllib
-from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
@@ -19,8 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import fields
 
-SECRET_MIN: Final = 24
-"""Bytes of a secret (Standard Webhooks: 24 to 64)."""
+from pingmon.wire.message.signatures import secret
 
 PORTS: Final = {"http": 80, "https": 443}
 
@@ -66,7 +63,7 @@ class PeerUrl(str):
 
 
 class SecretSetting(str):
-    """`whsec_` and at least `SECRET_MIN` bytes in base64. It shows itself nowhere."""
+    """`whsec_` and base64, as `wire.message.signatures.secret` reads it. It shows itself nowhere."""
 
     __slots__ = ()
 
@@ -383,16 +380,10 @@ def _secrets(value: Any) -> Secrets:
 
 
 def _secret(value: Any) -> SecretSetting:
-    """As `wire.message.signatures.secret` reads it. The text of an error never quotes it."""
-    encoded = value.removeprefix("whsec_") if isinstance(value, str) else value
-    if not isinstance(value, str) or encoded == value:
+    """The text of an error never quotes it."""
+    if not isinstance(value, str) or not value.startswith("whsec_"):
         raise ValueError("expected a secret that begins with whsec_")
-    try:
-        key = b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("is not base64 after whsec_") from None
-    if len(key) < SECRET_MIN:
-        raise ValueError(f"has {len(key)} bytes, at least {SECRET_MIN} are needed")
+    secret(value)
     return SecretSetting(value)
 
 

@@ -116,7 +116,7 @@ class Daemon(Listening):
         self._reload()
 
     def _waited_for(self, work: Deferred[T]) -> T:
-        """The result of `work`, waited for although the reactor does not run yet. Raises `StartupRefused` after a minute."""
+        """The result of `work`, waited for before the reactor runs. Raises `StartupRefused` after a minute."""
         results: list[T | Failure] = []
         work.addBoth(results.append)
         end = self._reactor.seconds() + DISK_WAIT_S

@@ -19,7 +19,8 @@ from pingmon.delivery.attempt import Delivered, NotDelivered, Result
 from pingmon.outgoing.exchange import NoReply, exchange
 from pingmon.outgoing.passage import Egress
 from pingmon.wire.message.message import Letter
-from pingmon.wire.message.webhook import Unsendable, request, retry_after_s, wants_body
+from pingmon.wire.message.webhook import request, retry_after_s, wants_body
+from pingmon.wire.outgoing_request import Unsendable
 
 BODY_MAX: Final = 4096
 """Bytes of an answer's body that are waited for."""

@@ -23,6 +23,7 @@ from twisted.logger import Logger
 from twisted.names import dns
 from twisted.python.failure import Failure
 
+from pingmon.core.domain_names import NAME_MAX
 from pingmon.core.site.failures import CNAME_CHAIN, CNAME_CIRCLE, DANGLING, DNS_SILENT, NO_ADDRESS, NO_SUCH_NAME
 from pingmon.dns import host_files
 from pingmon.dns.cache import CACHE_MAX, NEGATIVE_S, TTL_S, DnsCache, clamped
@@ -33,7 +34,7 @@ from pingmon.dns.servers import NameServers
 from pingmon.dns.shared_lookup import Shared
 from pingmon.timing.bounded_wait import within
 from pingmon.timing.expiry import expiry_clock
-from pingmon.wire.probe.target import HOST_MAX, in_ascii, is_literal
+from pingmon.wire.probe.target import in_ascii, is_literal
 
 DEADLINE_S: Final = 8.0
 """Seconds for a lookup in all."""
@@ -270,6 +271,6 @@ def plain(name: str) -> str:
     if not name.isascii():
         name = in_ascii(name)
     name = name.lower().rstrip(".")
-    if len(name) > HOST_MAX or not _NAME.fullmatch(name):
+    if len(name) > NAME_MAX or not _NAME.fullmatch(name):
         raise ValueError("not a name")
     return name

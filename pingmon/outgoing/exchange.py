@@ -28,7 +28,7 @@ from twisted.web.http_headers import Headers
 from pingmon.outgoing.body import WholeBody
 from pingmon.outgoing.passage import RECEIVED_MAX, Egress, EgressError, Passage
 from pingmon.outgoing.tls_trust import Untrusted
-from pingmon.wire.message.webhook import OutgoingRequest
+from pingmon.wire.outgoing_request import OutgoingRequest
 
 log = Logger()
 

@@ -29,7 +29,7 @@ from pingmon.core.world.parts import Outcome
 from pingmon.delivery.resubmit import insist
 from pingmon.monitor import Monitor
 from pingmon.sites.partner_webhook import BUDGET_S
-from pingmon.wire.api.checks import seconds_text
+from pingmon.wire.time_texts import seconds_text
 
 STOP_S: Final = 1.25
 """Seconds that answers get on their way into the log when pingmon stops."""

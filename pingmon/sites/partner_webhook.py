@@ -22,8 +22,8 @@ from pingmon.core.units import Id
 from pingmon.outgoing.exchange import NoReply, exchange
 from pingmon.outgoing.passage import Egress
 from pingmon.timing.expiry import Expiry
-from pingmon.wire.message.webhook import Unsendable
-from pingmon.wire.partner import request
+from pingmon.wire.outgoing_request import Unsendable
+from pingmon.wire.partner_webhook import request
 
 BUDGET_S: Final = 10.0
 """Seconds from the question to the end of the answer."""

@@ -25,7 +25,7 @@ from pingmon.verify.call import Caller, CallFailed, Reply
 from pingmon.verify.poll import Poll
 from pingmon.verify.verifier_health import Heard, PeerHealth, Standing, trouble
 from pingmon.wire.message.signatures import Secret, Unauthorized, signature, signed
-from pingmon.wire.message.webhook import USER_AGENT
+from pingmon.wire.outgoing_request import USER_AGENT
 from pingmon.wire.verifier import (
     BODY_MAX,
     REASONS,
@@ -150,7 +150,7 @@ class Verifiers:
     async def _asked(self, peer: Peer, question: VerifierQuestion) -> Heard:
         body = encode(question)
         headers = signature(peer.secrets[0], question.id, self._now(), body)
-        headers |= {"content-type": b"application/json", "user-agent": USER_AGENT.encode()}
+        headers |= {"content-type": b"application/json", "user-agent": USER_AGENT}
         try:
             reply = await self._caller.post(peer.target, headers, body, BODY_MAX)
             return self._seen(peer, question, reply)

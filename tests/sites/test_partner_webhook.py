@@ -20,7 +20,7 @@ from pingmon.core.units import SECOND
 from pingmon.outgoing.passage import Egress
 from pingmon.sites.partner_webhook import PARALLEL, WAITING_MAX, Partners
 from pingmon.testing import result
-from pingmon.wire.partner import payload
+from pingmon.wire.partner_webhook import payload
 from tests.delivery.letters import NOW, SECRET
 from tests.delivery.receiver import Server, Stalling, seconds, until
 

@@ -11,8 +11,9 @@ from typing import Final
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Attempted, Delivery, Notification
 from pingmon.core.world.parts import Subject
-from pingmon.wire.api.checks import Json, seconds_text
+from pingmon.wire.api.checks import Json
 from pingmon.wire.message.message import event_of, kind, message_id, name
+from pingmon.wire.time_texts import seconds_text
 
 SHOWN_OF_SECRET: Final = len("whsec_") + 4
 """Characters of a secret that are shown."""

@@ -12,8 +12,9 @@ from typing import Final, TypeAlias
 from pingmon.core.flip import Flip
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import Entry, PingReceived
-from pingmon.wire.api.checks import Json, exact_text, seconds_text
+from pingmon.wire.api.checks import Json
 from pingmon.wire.message.message import why_of
+from pingmon.wire.time_texts import exact_text, seconds_text
 
 Placed: TypeAlias = tuple[int, Entry]
 """A ping and its position, counted back from the newest one (0)."""

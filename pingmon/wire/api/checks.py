@@ -7,7 +7,6 @@ of everything that names the check's id. After the known keys come pingmon's own
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha1, sha256
 from typing import Any, Final, TypeAlias
@@ -19,13 +18,12 @@ from pingmon.core.check.check import Check, next_ping, shown_status, watched_sin
 from pingmon.core.notify.owed_messages import told
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.parts import Subject
+from pingmon.wire.time_texts import seconds_text
 
 Json: TypeAlias = dict[str, Any]
 
 STARTED_STATUS: Final = (1,)
 """Versions of the API in which `started` is a status."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class View(Struct, frozen=True):
@@ -142,18 +140,3 @@ def unique_key(id: Id) -> str:
 def badge_key(id: Id) -> Id:
     """The name of a check in its badge's address. It follows from the id, and the id cannot be had from it."""
     return str(UUID(bytes=sha256(f"badge {id}".encode()).digest()[:16], version=4))
-
-
-@lru_cache(maxsize=65_536)
-def _second_text(second: int) -> str:
-    return (_EPOCH + timedelta(seconds=second)).isoformat()
-
-
-def seconds_text(at: int | None) -> str | None:
-    """An instant (microseconds since the epoch) as ISO 8601, in UTC, cut to whole seconds."""
-    return None if at is None else _second_text(at // SECOND)
-
-
-def exact_text(at: int) -> str:
-    """An instant (microseconds since the epoch) as ISO 8601, in UTC, to the microsecond."""
-    return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds")

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from pingmon.core.site.probe_result import Fault, ProbeResult
-from pingmon.wire.api.checks import Json, exact_text
+from pingmon.wire.api.checks import Json
+from pingmon.wire.time_texts import exact_text
 
 HERE: Final = "here"
 """What the daemon's own place is called among those of the verifiers."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pingmon.core.world.parts import Key, Members, Project
 from pingmon.wire.api.check_fields import FieldRule, Given, Invalid, judged
-from pingmon.wire.api.checks import seconds_text
+from pingmon.wire.time_texts import seconds_text
 
 
 def _blank(name: str) -> str | None:

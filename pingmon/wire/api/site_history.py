@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from pingmon.core.flip import Flip
 from pingmon.core.world.events import Entry, Hour, SiteProbed
-from pingmon.wire.api.checks import Json, exact_text, seconds_text
+from pingmon.wire.api.checks import Json
 from pingmon.wire.api.probe_results import look_json, witnesses
+from pingmon.wire.time_texts import exact_text, seconds_text
 
 
 def decision_json(flip: Flip) -> Json:

@@ -9,7 +9,8 @@ from pingmon.core.partner.partner import Partner
 from pingmon.core.site.escalation import silent_until
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.site import Site
-from pingmon.wire.api.checks import Json, seconds_text, warnings
+from pingmon.wire.api.checks import Json, warnings
+from pingmon.wire.time_texts import seconds_text
 
 
 class SiteView(Struct, frozen=True):

@@ -37,8 +37,8 @@ from pingmon.core.site.verdict import Place
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import DAEMON, CheckSpec, SiteSpec
 from pingmon.core.world.parts import Subject
-from pingmon.wire.api.checks import seconds_text
 from pingmon.wire.api.probe_results import look_json, witnesses
+from pingmon.wire.time_texts import seconds_text
 
 REASONS: Final[dict[Cause, str]] = {
     "": "",

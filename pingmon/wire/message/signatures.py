@@ -5,8 +5,8 @@
     webhook-signature   `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`; several, with a space between
 
 Several secrets may be valid at a time, so that one can take another's place without a moment in which none fits.
-`standardwebhooks` makes the same signatures, and a test compares them; to check one it would read the system's clock,
-and it raises whatever it likes at headers that it cannot read.
+The library `standardwebhooks` makes the same signatures, and a test compares them. It is not used, because to check
+one it would read the system's clock, and it raises whatever it likes at headers that it cannot read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from pingmon.core.units import SECOND
 WINDOW_S: Final = 300
 """Seconds by which a timestamp may differ from the clock of whoever reads it."""
 SECRET_MIN: Final = 24
-"""Bytes of a secret (Standard Webhooks: 24 to 64)."""
+SECRET_MAX: Final = 64
+"""Bytes of a secret in Standard Webhooks. A longer one signs as well, but partners are not given any."""
 SIGNATURES_MAX: Final = 8
 """Signatures of one message that are looked at."""
 HEADERS: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")

@@ -15,28 +15,22 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import IPv6Address
 from typing import Final
-from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
-from standardwebhooks import Webhook
-from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from pingmon import __version__
 from pingmon.core.check.check import Check
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import CheckSpec
-from pingmon.wire.api.checks import seconds_text
 from pingmon.wire.message.message import Letter, object_of, text
-from pingmon.wire.probe.target import in_ascii
+from pingmon.wire.outgoing_request import USER_AGENT, OutgoingRequest, Unsendable, signature_headers, target
+from pingmon.wire.time_texts import seconds_text
 
-USER_AGENT: Final = f"pingmon/{__version__}"
 BODY_METHODS: Final = frozenset({"POST", "PUT"})
 METHODS: Final = BODY_METHODS | {"GET"}
 RETRY_AFTER_MAX_S: Final = 86_400.0
@@ -51,7 +45,6 @@ _PLACEHOLDER: Final = re.compile(
 )
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]+")
-_KEPT_IN_URL: Final = "!$%&'()*+,;=:@/?[]~"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -67,19 +60,6 @@ def in_body_only(text: str) -> bool:
     """Whether the placeholder at the begin of `text` is replaced in bodies only."""
     found = _PLACEHOLDER.match(text)
     return found is not None and found[1] in _IN_BODY_ONLY
-
-
-class Unsendable(ValueError):
-    """The channel's settings do not make a request. The message says why in words that may be shown to its user."""
-
-
-class OutgoingRequest(Struct, frozen=True, gc=False):
-    """A request as it goes on the wire. `url` is ASCII without user name and fragment; an empty `body` is none."""
-
-    method: str
-    url: str
-    headers: tuple[tuple[str, bytes], ...]
-    body: bytes
 
 
 class _Template(Struct, frozen=True):
@@ -121,31 +101,11 @@ def request(letter: Letter, shown: Mapping[str, object], last_body: bytes) -> Ou
         else:
             body = msgspec.json.encode(object_of(letter, shown, last_body))
             _default(headers, "Content-Type", b"application/json")
-    _default(headers, "User-Agent", USER_AGENT.encode())
+    _default(headers, "User-Agent", USER_AGENT)
     if credentials is not None:
-        _default(headers, "Authorization", b"Basic " + b64encode(credentials))
-    headers |= signature(letter.channel.secrets(letter.now), letter.id, letter.now, body)
+        _default(headers, "Authorization", credentials)
+    headers |= signature_headers(letter.channel.secrets(letter.now), letter.id, letter.now, body)
     return OutgoingRequest(template.method, url, tuple(headers.items()), body)
-
-
-def signature(secrets: tuple[str, ...], id: str, now: int, body: bytes) -> dict[str, bytes]:
-    """The Standard Webhooks headers for `body`, which is UTF-8; none if there are no `secrets`. Raises `Unsendable`.
-
-    `now`: microseconds since the epoch, of this attempt. Each of the secrets signs: receivers take any that they know.
-    """
-    if not secrets:
-        return {}
-    # `sign` takes the fields of the datetime for UTC whatever its zone, and cuts it to the second.
-    at, text = _EPOCH + timedelta(seconds=now // SECOND), body.decode()
-    try:
-        signed = " ".join(Webhook(secret).sign(id, at, text) for secret in secrets)
-    except (ValueError, EmptyWebhookSecretError) as error:
-        raise Unsendable("the channel's secret cannot sign") from error
-    return {
-        "webhook-id": id.encode(),
-        "webhook-timestamp": b"%d" % (now // SECOND),
-        "webhook-signature": signed.encode(),
-    }
 
 
 def retry_after_s(header: bytes | None, now: int) -> float | None:
@@ -224,37 +184,3 @@ def _headers(templates: Mapping[str, str], values: Mapping[str, str]) -> Iterato
 def _default(headers: dict[str, bytes], name: str, value: bytes) -> None:
     if name.lower() not in map(str.lower, headers):
         headers[name] = value
-
-
-def target(url: str) -> tuple[str, bytes | None]:
-    """The URL in ASCII, without user name, password and fragment; and these credentials, if it has any."""
-    try:
-        parts = urlsplit(url)
-        host, port = _host(parts.hostname or "", bracketed="[" in parts.netloc), parts.port
-    except ValueError as error:
-        raise Unsendable("the URL has no valid host and port") from error
-    if parts.scheme not in ("http", "https"):
-        raise Unsendable("the URL is neither http nor https")
-    if port == 0:
-        raise Unsendable("the URL has no valid host and port")
-    authority = host if port is None else f"{host}:{port}"
-    path = quote(parts.path, safe=_KEPT_IN_URL, errors="replace") or "/"
-    query = quote(parts.query, safe=_KEPT_IN_URL, errors="replace")
-    whole = f"{parts.scheme}://{authority}{path}" + (f"?{query}" if query else "")
-    return whole, _credentials(parts)
-
-
-def _host(host: str, *, bracketed: bool) -> str:
-    """The host in ASCII, an IPv6 address in brackets. ValueError if it is neither a name nor an address.
-
-    A scope (`fe80::1%eth0`) is this machine's business and not part of a receiver's address.
-    """
-    if bracketed and "%" not in host:
-        return f"[{IPv6Address(host)}]"
-    return in_ascii(host)
-
-
-def _credentials(parts: SplitResult) -> bytes | None:
-    if parts.username is None and parts.password is None:
-        return None
-    return unquote_to_bytes(parts.username or "") + b":" + unquote_to_bytes(parts.password or "")

@@ -16,15 +16,14 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 import idna
 from msgspec import Struct
 
+from pingmon.core.domain_names import NAME_MAX, is_name
+
 URL_MAX: Final = 8192
 """Characters of a URL that is followed."""
-HOST_MAX: Final = 253
-"""Characters of a host name (RFC 1035)."""
 SHOWN_MAX: Final = 60
 """Characters of a URL that are shown beside a failure."""
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_HOST: Final = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 _KEPT: Final = "!$%&'()*+,;=:@/?[]~"
 _THREE_SLASHES: Final = re.compile(r"\A([a-z]*:)?///(?=[^/\\])", re.IGNORECASE)
 
@@ -103,7 +102,7 @@ def in_ascii(host: str) -> str:
     By IDNA 2008, or, where that has no place for a character, as browsers and curl do (UTS 46): there are names with
     emoji, and they are found so.
     """
-    if len(host) > HOST_MAX:
+    if len(host) > NAME_MAX:
         raise ValueError("longer than a host name")
     if not host.isascii():
         try:
@@ -114,7 +113,7 @@ def in_ascii(host: str) -> str:
                 label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels
             )
     host = host.lower()
-    if len(host) > HOST_MAX or not _HOST.fullmatch(host):
+    if len(host) > NAME_MAX or not is_name(host.removesuffix(".")):
         raise ValueError("not a host name")
     return host
 

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from pingmon.core.check.check import Check, Run
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import CheckSpec
-from pingmon.wire.api.checks import View, badge_key, check_json, exact_text, status, tagged, unique_key
+from pingmon.wire.api.checks import View, badge_key, check_json, status, tagged, unique_key
+from pingmon.wire.time_texts import exact_text
 
 ID = "11111111-1111-4111-8111-111111111111"
 NOW = 1_700_000_000 * SECOND

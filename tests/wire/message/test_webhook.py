@@ -22,15 +22,8 @@ from pingmon.core.units import SECOND
 from pingmon.core.world.events import CheckSpec, SiteSpec
 from pingmon.testing import PROJECT, bad, uuid
 from pingmon.wire.message.message import Letter, object_of
-from pingmon.wire.message.webhook import (
-    USER_AGENT,
-    OutgoingRequest,
-    Unsendable,
-    request,
-    retry_after_s,
-    signature,
-    wants_body,
-)
+from pingmon.wire.message.webhook import request, retry_after_s, wants_body
+from pingmon.wire.outgoing_request import USER_AGENT, OutgoingRequest, Unsendable, signature_headers
 
 T0 = 1_700_000_000 * SECOND
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
@@ -340,8 +333,8 @@ def test_whatever_a_check_is_called_the_url_is_ascii_and_asks_the_same_host(name
 
 
 def test_requests_say_which_program_sends_them_unless_the_user_says_otherwise() -> None:
-    assert headers({})["User-Agent"] == USER_AGENT.encode()
-    assert USER_AGENT.startswith("pingmon/")
+    assert headers({})["User-Agent"] == USER_AGENT
+    assert USER_AGENT.startswith(b"pingmon/")
     mine = headers({"user-agent": "mine"})
     assert mine["user-agent"] == b"mine"
     assert "User-Agent" not in mine
@@ -388,7 +381,7 @@ def test_every_request_is_signed_for_the_bytes_that_are_sent(name: str, template
 
 def test_the_receivers_library_verifies_a_request_made_now() -> None:
     now = int(datetime.now(UTC).timestamp() * SECOND)  # noqa: TID251 -- `verify` compares with the real clock
-    signed = signature((SECRET,), "id_1", now, b'{"a": 1}')
+    signed = signature_headers((SECRET,), "id_1", now, b'{"a": 1}')
     found = Webhook(SECRET).verify(b'{"a": 1}', {name: value.decode() for name, value in signed.items()})
     assert found == {"a": 1}
 
@@ -396,7 +389,7 @@ def test_the_receivers_library_verifies_a_request_made_now() -> None:
 def test_while_a_secret_is_being_replaced_receivers_with_either_verify() -> None:
     now = int(datetime.now(UTC).timestamp() * SECOND)  # noqa: TID251 -- `verify` compares with the real clock
     old = "whsec_" + "b2xk" * 8
-    signed = signature((SECRET, old), "id_1", now, b"{}")
+    signed = signature_headers((SECRET, old), "id_1", now, b"{}")
     for known in (SECRET, old):
         assert Webhook(known).verify(b"{}", {name: value.decode() for name, value in signed.items()}) == {}
 
@@ -416,13 +409,13 @@ def test_the_id_in_the_signature_is_the_messages_and_has_no_full_stop() -> None:
 
 
 def test_a_channel_without_a_secret_signs_nothing() -> None:
-    assert signature((), "id", T0, b"") == {}
+    assert signature_headers((), "id", T0, b"") == {}
 
 
 @pytest.mark.parametrize("secret", ["whsec_", "whsec_a", "whsec_ü", "="])
 def test_a_secret_that_cannot_sign_is_refused_without_being_quoted(secret: str) -> None:
     with pytest.raises(Unsendable) as refused:
-        signature((secret,), "id", T0, b"")
+        signature_headers((secret,), "id", T0, b"")
     assert "secret cannot sign" in str(refused.value)
 
 

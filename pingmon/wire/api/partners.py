@@ -1,23 +1,12 @@
-r"""The partner webhook as bytes, and partners as the API shows and takes them.
-
-The payload is what PHP's `json_encode` makes of it, to the byte:
-
-    {"ts":1385139152,"url":"http:\/\/example.com","code":403,"host":"example","type":"http"}
-
-It is posted as `application/json` with `webhook-id`, by which a question that is asked twice can be told, and, if the
-partner has a secret, `webhook-timestamp` and `webhook-signature` (Standard Webhooks 1.0). Extra headers disturb no
-receiver; the body stays as the partners know it.
-"""
+"""Partners as the management API shows and takes them: the JSON object, the rules of its fields, and their errors."""
 
 from __future__ import annotations
 
-import json
 import re
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from pingmon.core.partner.inquiry import COUNTED, PartnerQuestion
+from pingmon.core.partner.inquiry import COUNTED
 from pingmon.core.partner.partner import (
     AUTO,
     MAX_SUPPRESSION_S,
@@ -28,46 +17,16 @@ from pingmon.core.partner.partner import (
     PartnerSpec,
     rule,
 )
-from pingmon.core.units import SECOND
 from pingmon.core.world.events import applied
 from pingmon.wire.api.check_fields import FieldRule, Given, Invalid, judged
-from pingmon.wire.api.checks import seconds_text
-from pingmon.wire.message.webhook import USER_AGENT, OutgoingRequest, Unsendable, signature, target
+from pingmon.wire.message.signatures import SECRET_MAX, BadSecret, secret
+from pingmon.wire.outgoing_request import Unsendable, target
+from pingmon.wire.time_texts import seconds_text
 
 RULES_MAX: Final = 1000
 """Rules of one partner."""
 
 _NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7f]")
-_SECRET: Final = re.compile(r"whsec_([A-Za-z0-9+/]+={0,2})")
-
-
-# --- what is asked ------------------------------------------------------------------------------------------------
-
-
-def payload(question: PartnerQuestion) -> bytes:
-    """The webhook's body. `ts` is when the last check ended, in whole seconds; never when the webhook is sent."""
-    ts, url, host = question.at // SECOND, _php_string(question.url), _php_string(question.host)
-    return f'{{"ts":{ts},"url":{url},"code":{question.code},"host":{host},"type":"http"}}'.encode("ascii")
-
-
-def request(partner: Partner, question: PartnerQuestion, now: int) -> OutgoingRequest:
-    """The request that asks `partner`, for an attempt at `now` (microseconds since the epoch). Raises `Unsendable`."""
-    url, credentials = target(partner.spec.webhook)
-    body = payload(question)
-    headers = {
-        "Content-Type": b"application/json",
-        "User-Agent": USER_AGENT.encode(),
-        "webhook-id": question.id.encode(),
-    }
-    if credentials is not None:
-        headers["Authorization"] = b"Basic " + b64encode(credentials)
-    headers |= signature(tuple(filter(None, [partner.spec.secret])), question.id, now, body)
-    return OutgoingRequest("POST", url, tuple(headers.items()), body)
-
-
-def _php_string(text: str) -> str:
-    # Beside the slash, DEL is the one character that PHP leaves as it is and Python escapes.
-    return '"' + "\x7f".join(json.dumps(part)[1:-1] for part in text.split("\x7f")).replace("/", "\\/") + '"'
 
 
 # --- what the API shows -------------------------------------------------------------------------------------------
@@ -112,11 +71,11 @@ def _wrong_webhook(url: str) -> str | None:
     return None if fits else "is not an http or https URL"
 
 
-def _wrong_secret(secret: str) -> str | None:
-    found = _SECRET.fullmatch(secret)
+def _wrong_secret(text: str) -> str | None:
     try:
-        fits = secret == "" or (found is not None and 24 <= len(b64decode(found[1], validate=True)) <= 64)
-    except ValueError:  # characters that do not come in fours
+        # Not every receiver's library takes base64 without its padding.
+        fits = text == "" or (len(secret(text).key) <= SECRET_MAX and len(text.removeprefix("whsec_")) % 4 == 0)
+    except BadSecret:
         fits = False
     return None if fits else "is not whsec_ and then 24 to 64 bytes in base64"
 
