@@ -22,7 +22,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 
-from pingmon.core.site.probe_result import Method, Methods
+from pingmon.core.site.probe_result import Method, Methods, is_up
 from pingmon.probe.connect import Dial
 from pingmon.probe.network_faults import ProbeFailed
 from pingmon.wire.probe.response_head import ResponseHead
@@ -129,7 +129,7 @@ class Exchange:
 
 def _settles(head: ResponseHead) -> bool:
     """Whether nothing more needs to be asked."""
-    return 200 <= head.status < 300 or head.status in REDIRECTS
+    return is_up(head.status) or head.status in REDIRECTS
 
 
 def _phrase(status: int) -> str:

@@ -32,7 +32,7 @@ from twisted.python.failure import Failure
 
 from pingmon.core.address_policy import AddressPolicy
 from pingmon.core.site import failures as kinds
-from pingmon.core.site.probe_result import ASKED, Fault, Method, Methods, ProbeResult
+from pingmon.core.site.probe_result import ASKED, Fault, Method, Methods, ProbeResult, is_up
 from pingmon.dns.resolver import Resolver
 from pingmon.dns.results import CannotAsk, LookupFailed, NoAnswer
 from pingmon.outgoing.tls_trust import Trust
@@ -281,7 +281,7 @@ class _Visit:
     # --- the end --------------------------------------------------------------------------------------------------
 
     def _judged(self, answered: Answered) -> ProbeResult:
-        if 200 <= answered.head.status < 300:
+        if is_up(answered.head.status):
             return self._seen("", "; ".join(self._notes))
         return self._seen("status", answered.status)
 

@@ -16,14 +16,14 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.partner.inquiry import BODY_MAX, PartnerAnswer, PartnerQuestion, judged
+from pingmon.core.partner.inquiry import PartnerAnswer, PartnerQuestion, judged
 from pingmon.core.partner.partner import Partner
 from pingmon.core.units import Id
 from pingmon.outgoing.exchange import NoReply, exchange
 from pingmon.outgoing.passage import Egress
 from pingmon.timing.expiry import Expiry
 from pingmon.wire.outgoing_request import Unsendable
-from pingmon.wire.partner_webhook import request
+from pingmon.wire.partner_webhook import BODY_MAX, read_reply, request
 
 BUDGET_S: Final = 10.0
 """Seconds from the question to the end of the answer."""
@@ -70,7 +70,7 @@ class Partners:
             reply = await exchange(self.egress, request(partner, question, self.now()), BODY_MAX)
         except (NoReply, Unsendable) as error:
             return PartnerAnswer("no answer", detail=str(error))
-        return judged(reply.status, reply.body, self.now(), partner.spec.max_suppression)
+        return judged(read_reply(reply.status, reply.body), self.now(), partner.spec.max_suppression)
 
 
 class _Line:

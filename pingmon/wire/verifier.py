@@ -38,7 +38,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct, field
 
-from pingmon.core.site.probe_result import Fault, Method, Methods, ProbeResult, methods
+from pingmon.core.site.probe_result import Fault, Method, Methods, ProbeResult, is_up, methods
 from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED
 
 BODY_MAX: Final = 8192
@@ -135,7 +135,7 @@ def decode_answer(body: bytes) -> VerifierAnswer:
             ip_address(answer.address)
         except ValueError:
             raise BadVerifierMessage("address: neither IPv4 nor IPv6") from None
-    if (answer.class_ == "ok") != (200 <= answer.code < 300):
+    if (answer.class_ == "ok") != is_up(answer.code):
         raise BadVerifierMessage(f"class: {answer.class_}, but the code is {answer.code}")
     if answer.class_ == "status" and answer.code == 0:
         raise BadVerifierMessage("class: status, but there is no code")
