@@ -16,7 +16,6 @@ back silence of that time. A loop that was busy itself is no such thing: whoever
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heapify, heappop, heappush
 from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -29,6 +28,7 @@ from pingmon.core.world.events import CheckEvent, CheckExpired, ClockStepped, En
 from pingmon.core.world.parts import Outcome
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
+from pingmon.timing.deadline_heap import DeadlineHeap
 from pingmon.timing.ticker import Ticker
 
 TICK_S: Final = 1.0
@@ -58,8 +58,7 @@ class Alarms:
 
     def __init__(self, monitor: Monitor, clock: IReactorTime) -> None:
         self._monitor = monitor
-        self._heap: list[tuple[int, Id]] = []
-        self._armed: dict[Id, int] = {}
+        self._deadlines = DeadlineHeap()
         self._expiring: set[Id] = set()
         self._run_out: set[Id] = set()
         self._busy = False
@@ -101,46 +100,34 @@ class Alarms:
         if outcome.everything:
             self._rearm_all()
         elif check is not None and check.id not in self._monitor.world.checks:
-            self._armed.pop(check.id, None)
+            self._deadlines.drop(check.id)
         elif check is not None:
             self._follow(check)
 
     def _follow(self, check: Check) -> None:
         if check.deadline is not None:
-            self._arm(check.id, check.deadline)
+            self._deadlines.put_earlier(check.id, check.deadline)
         if has_run_out(check) and not check.ended:
             self._run_out.add(check.id)
 
-    def _arm(self, check: Id, deadline: int) -> None:
-        armed = self._armed.get(check)
-        if armed is None or deadline < armed:
-            self._armed[check] = deadline
-            heappush(self._heap, (deadline, check))
-            if len(self._heap) > 2 * len(self._armed) + 64:
-                self._sweep()
-
-    def _sweep(self) -> None:
-        """Drop the places that earlier deadlines have superseded."""
-        self._heap = list(zip(self._armed.values(), self._armed, strict=True))
-        heapify(self._heap)
-
     def _rearm_all(self) -> None:
-        self._armed, self._run_out = {}, set()
+        deadlines, self._run_out = {}, set()
         for check in self._monitor.world.checks.values():
             if check.deadline is not None:
-                self._armed[check.id] = check.deadline
+                deadlines[check.id] = check.deadline
             if check.expected is None and has_run_out(check) and not check.ended:
                 self._run_out.add(check.id)
-        self._sweep()
+        self._deadlines.refill(deadlines)
 
     @property
     def watched(self) -> int:
-        """How many checks have a place in the heap."""
-        return len(self._armed)
+        """How many checks have a deadline."""
+        return len(self._deadlines)
 
     def overdue(self, now: int) -> int:
-        """By how many microseconds the telling of the next silence is late; 0 if it is not."""
-        check = self._monitor.world.checks.get(self._heap[0][1]) if self._heap else None
+        """By how many microseconds the telling of the next missed ping is late; 0 if it is not."""
+        first = self._deadlines.first()
+        check = None if first is None else self._monitor.world.checks.get(first)
         fires = None if check is None else fires_at(check, self._monitor.world.daemon.deaf)
         return 0 if fires is None else max(0, now - fires)
 
@@ -201,18 +188,16 @@ class Alarms:
     def _expire_due(self, now: int) -> None:
         world = self._monitor.world
         while self._monitor.deaf_since is None and len(self._expiring) < MAX_EXPIRING:
-            if not self._heap or self._heap[0][0] > now:
+            due = self._deadlines.pop(now)
+            if due is None:
                 break
-            place, id = heappop(self._heap)
-            if self._armed.get(id) != place:
-                continue
-            del self._armed[id]
+            id = due[0]
             check = world.checks.get(id)
             fires = None if check is None else fires_at(check, world.daemon.deaf)
             if check is None or check.deadline is None or fires is None:
                 continue
             if fires > now:
-                self._arm(id, fires)
+                self._deadlines.put_earlier(id, fires)
             elif id not in self._expiring:
                 self._expiring.add(id)
                 self._submit(id, check.deadline, check.armed_by)
@@ -227,7 +212,7 @@ class Alarms:
         self._expiring.discard(id)
         check = self._monitor.world.checks.get(id)
         if check is not None and check.deadline is not None:
-            self._arm(id, check.deadline)
+            self._deadlines.put_earlier(id, check.deadline)
         if isinstance(result, Failure):
             result.trap(JournalFull, JournalUnavailable)
         elif not self._expiring and not self._busy and self._ticker.running:

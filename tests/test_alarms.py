@@ -98,7 +98,7 @@ def test_the_heap_does_not_grow_with_starts_that_come_and_go(rig: Rig) -> None:
         rig.ping(check, "start")
         rig.ping(check)
         rig.advance(70)
-    assert len(rig.alarms._heap) <= 2 * 1 + 64
+    assert len(rig.alarms._deadlines._heap) <= 2 * 1 + 64
     assert downs(rig) == []
 
 
@@ -137,11 +137,11 @@ def test_a_tick_that_fails_is_logged_and_does_not_end_the_ticking(rig: Rig) -> N
     """A monitor that silently stops monitoring is the worst failure."""
     check = rig.check(timeout=60, grace=60)
     rig.ping(check)
-    rig.alarms._heap.insert(0, "nonsense")  # type: ignore[arg-type]
+    rig.alarms._deadlines._heap.insert(0, "nonsense")  # type: ignore[arg-type]
     rig.advance(1)
     age = rig.keeper.steady() - rig.alarms.last_tick
     assert age >= 1
-    rig.alarms._heap.pop(0)
+    rig.alarms._deadlines._heap.pop(0)
     rig.advance(125)
     assert len(downs(rig)) == 1
     assert rig.keeper.steady() - rig.alarms.last_tick < 1

@@ -21,6 +21,7 @@ from pingmon.core.notify.channel import NEWS_S
 from pingmon.core.notify.notification import Notification
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.world import World
+from pingmon.timing.deadline_heap import DeadlineHeap
 
 
 class Turns:
@@ -33,9 +34,8 @@ class Turns:
         self._flying = {False: 0, True: 0}
         self._queues: dict[Id, list[tuple[int, int, str]]] = {}
         self._planned: dict[str, int] = {}
-        self._closed: dict[Id, int] = {}
+        self._closed = DeadlineHeap()
         """Channels that are not to be tried before an instant."""
-        self._openings: list[tuple[int, Id]] = []
         self._lines: dict[bool, deque[Id]] = {False: deque(), True: deque()}
         self._lined: set[Id] = set()
         self._busy: dict[Id, bool | None] = {}
@@ -45,10 +45,10 @@ class Turns:
 
     def take_up(self) -> None:
         """Plan everything anew: at the start, and when all times have moved."""
-        known, self._closed = set(self._closed), {}
+        known = set(self._closed)
+        self._closed.refill({})
         self._queues.clear()
         self._planned.clear()
-        self._openings.clear()
         for channel in self._world.outbox:
             failing = self._world.channels[channel].failing
             if failing is not None and (failing.held or channel in known):
@@ -63,7 +63,7 @@ class Turns:
         """
         failing = self._world.channels[channel].failing
         if channel in self._closed and failing is not None and not failing.held:
-            self.close(channel, min(self._closed[channel], max(now, failing.tried_at + NEWS_S * SECOND)))
+            self._closed.put_earlier(channel, max(now, failing.tried_at + NEWS_S * SECOND))
         for owed in reversed(self._world.outbox.get(channel, {}).values()):
             if self._planned.get(owed.id) == owed.attempts:
                 break
@@ -77,21 +77,17 @@ class Turns:
 
     def close(self, channel: Id, until: int) -> None:
         """Try `channel` no more until an instant."""
-        if self._closed.get(channel) != until:
-            self._closed[channel] = until
-            heappush(self._openings, (until, channel))
+        self._closed.put(channel, until)
 
     def open(self, channel: Id) -> None:
         """Try `channel` as soon as it is its turn."""
-        self._closed.pop(channel, None)
+        self._closed.drop(channel)
         self._line_up(channel)
 
     def ripen(self, now: int) -> None:
         """Let the channels whose next attempt is due by now take their turn."""
-        while self._openings and self._openings[0][0] <= now:
-            at, channel = heappop(self._openings)
-            if self._closed.get(channel) == at:
-                self.open(channel)
+        for channel, _ in self._closed.due(now):
+            self._line_up(channel)
 
     def forget(self, id: str) -> None:
         """A message has been settled."""

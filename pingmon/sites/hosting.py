@@ -61,7 +61,7 @@ class Hosts:
         self._lookup = lookup
         self._rules = Rules()
         self._known: dict[Id, _Known] = {}
-        self._agenda = DeadlineHeap()  # in microseconds of the clock that is never set
+        self._due = DeadlineHeap()  # in microseconds of the clock that is never set
         self._looking: dict[Id, Deferred[None]] = {}
         self._ticker = Ticker(
             "looking for sites whose host is to be looked up", self._begin_due, TICK_S, clock, monitor.time.steady
@@ -136,7 +136,7 @@ class Hosts:
         if site is None or site.spec.host != AUTO:
             if known is not None:
                 del self._known[id]
-                self._agenda.drop(id)
+                self._due.drop(id)
         elif known is None or known.url != site.spec.url:
             self._plan_anew(site, 0)
         elif known.parked and site.status == "up":
@@ -164,7 +164,7 @@ class Hosts:
         if sooner and known.due <= due:
             return
         known.due, known.parked = due, False
-        self._agenda.put(id, due)
+        self._due.put(id, due)
 
     def _steady(self) -> int:
         return round(self._monitor.time.steady() * SECOND)
@@ -175,7 +175,7 @@ class Hosts:
         places = PARALLEL - len(self._looking)
         if places <= 0:
             return
-        for id, _ in self._agenda.due(self._steady()):
+        for id, _ in self._due.due(self._steady()):
             if not self._begin(id):
                 continue
             places -= 1

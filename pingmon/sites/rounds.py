@@ -127,7 +127,7 @@ class Rounds:
         self.verifiers = verifiers
         self.quorum = quorum
         self._address_seen = address_seen
-        self._agenda = DeadlineHeap()
+        self._due = DeadlineHeap()
         self._hours = Hours(self._write_hour)
         self._places = DeferredSemaphore(ROUNDS)
         self._looking: dict[Id, _UnderWay] = {}
@@ -165,7 +165,7 @@ class Rounds:
     def health(self) -> RoundsHealth:
         """How it does."""
         return RoundsHealth(
-            sites=len(self._agenda) + len(self._looking),
+            sites=len(self._due) + len(self._looking),
             looking=len(self._looking),
             rounds=self._places.limit - self._places.tokens,
             waiting=len(self._places.waiting),
@@ -195,7 +195,7 @@ class Rounds:
         if under_way is not None:
             under_way.waiting.append(waiting)
         else:
-            self._agenda.drop(site)
+            self._due.drop(site)
             self._begin(known, self._monitor.now(), [waiting])
         return waiting
 
@@ -219,10 +219,10 @@ class Rounds:
             self._drop(site.id)
             self._hours.close(site.id)
         elif isinstance(entry.event, SiteCreated | SiteResumed | SiteChanged) and site.id not in self._looking:
-            self._agenda.put(site.id, entry.at)
+            self._due.put(site.id, entry.at)
 
     def _drop(self, site: Id) -> None:
-        self._agenda.drop(site)
+        self._due.drop(site)
         self._latest.pop(site, None)
         self._stand_ins.forget(site)
         self._blind.pop(site, None)
@@ -232,10 +232,9 @@ class Rounds:
 
     def _plan_all(self) -> None:
         now = self._monitor.now()
-        self._agenda.clear()
-        for site in self._monitor.world.sites.values():
-            if site.status != "paused" and site.id not in self._looking:
-                self._agenda.put(site.id, first_probe(site, now))
+        sites = self._monitor.world.sites.values()
+        planned = (site for site in sites if site.status != "paused" and site.id not in self._looking)
+        self._due.refill({site.id: first_probe(site, now) for site in planned})
 
     def _plan(self, id: Id, planned: int, look: _UnderWay, *, again: bool) -> None:
         """Plan the look after `look`, which was planned for `planned`. `again`: nothing came of it."""
@@ -250,7 +249,7 @@ class Rounds:
         else:
             silence = silent_until(site, self._monitor.world.host_of(site))
             due = max(now, next_probe(site, min(planned, now), silence))
-        self._agenda.put(id, min(due, now + AGAIN_S * SECOND) if again else due)
+        self._due.put(id, min(due, now + AGAIN_S * SECOND) if again else due)
 
     # --- the tick -------------------------------------------------------------------------------------------------
 
@@ -260,7 +259,7 @@ class Rounds:
         if steady - self._ticker.last > SUSPENDED_S:
             self._plan_all()
         self._health.tick()
-        for id, planned in self._agenda.due(now):
+        for id, planned in self._due.due(now):
             site = self._monitor.world.sites.get(id)
             if site is not None:
                 self._late.note(steady, (now - planned) / SECOND)

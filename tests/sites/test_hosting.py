@@ -539,7 +539,7 @@ def test_a_lookup_that_breaks_is_reported_and_repeated_and_holds_up_no_other(sur
 
 
 def test_a_tick_that_breaks_is_not_the_last_one(survey: Survey) -> None:
-    agenda = survey.hosts._agenda
+    agenda = survey.hosts._due
     due, agenda.due = agenda.due, lambda now: 1 // 0  # type: ignore[method-assign, assignment, return-value]
     ticked = survey.hosts.last_tick
     with capturedLogs():
