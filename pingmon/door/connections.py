@@ -277,7 +277,8 @@ class Connection(Protocol):
     def _leave_fast_path(self) -> None:
         """What has come of a request is not plain after all, as no more of it will come."""
         self.held, self._part, self._fast = bytes(self._part), bytearray(), None
-        self._feed()
+        while self.held and self._may_go_on():  # a channel takes a bite at a time, and all that has come counts
+            self._feed()
 
     def log(self, request: Logged) -> None:
         """A request has been answered."""

@@ -130,7 +130,7 @@ FIELDS = st.lists(
     ),
     max_size=4,
 )  # fmt: skip
-BODIES = st.sampled_from(["", "abc", "a\n\x00c", "x" * 40, "3\r\nabc\r\n0\r\n\r\n", "é" * 9])
+BODIES = st.sampled_from(["", "abc", "a\n\x00c", "x" * 40, "3\r\nabc\r\n0\r\n\r\n", "é" * 9, "x" * 3000])
 REQUESTS = st.tuples(METHODS, PATHS, st.sampled_from(["1.1", "1.1", "1.1", "1.0"]), FIELDS, BODIES, st.booleans())
 
 
@@ -167,17 +167,18 @@ def told(house: House, pieces: list[bytes], end: str) -> tuple[object, ...]:
 @settings(max_examples=400, deadline=None)
 @given(
     st.lists(REQUESTS, min_size=1, max_size=3).map(lambda requests: b"".join(map(as_bytes, requests))),
-    st.lists(st.integers(0, 400), max_size=3),
+    st.lists(st.integers(0, 400) | st.integers(0, 4000), max_size=3),
     st.sampled_from(["", "ping", "hang up", "half", "wait"]),
+    st.sampled_from([30, 4000]),
     st.booleans(),
     st.booleans(),
 )
-def test_both_ways_mean_the_same(sent: bytes, cuts: list[int], end: str, trusted: bool, front: bool) -> None:
+def test_both_ways_mean_the_same(sent: bytes, cuts: list[int], end: str, cap: int, trusted: bool, front: bool) -> None:
     """Whatever is sent, in whatever pieces: the same answers, the same events, and the same is left of it."""
     edges = [0, *sorted(cuts), len(sent)]
     pieces = [piece for start, stop in pairwise(edges) if (piece := sent[start:stop])]
-    door = DoorSettings(body_cap=30, trusted_proxies=("192.0.2.0/24",) if trusted else ())
-    pings = PingSettings(body_limit=20)
+    door = DoorSettings(body_cap=cap, trusted_proxies=("192.0.2.0/24",) if trusted else ())
+    pings = PingSettings(body_limit=min(cap - 10, 2500))
     generally_told = told(generally(House(pings, door)), pieces, end)
     Line.FRONT = front
     try:
@@ -228,6 +229,17 @@ def test_a_plain_ping_counts_whose_body_does_not_come_whole(end: str) -> None:
         {"hang up": line.hang_up, "half": line.end, "wait": lambda: house.wait(5)}[end]()
         assert [entry.payload for entry in house.entries] == [b"12"]
         assert end == "hang up" or line.reply().status == 200
+
+
+@pytest.mark.parametrize("end", ["hang up", "half", "wait"])
+def test_all_of_a_body_counts_that_has_come(end: str) -> None:
+    """And not only as much as the general path takes in one bite."""
+    with House(door=DoorSettings(request_deadline_s=2)) as house:
+        line = house.line()
+        line.send((POST % 9000).encode() + b"1" * 3000)
+        line.send(b"2" * 3000)
+        {"hang up": line.hang_up, "half": line.end, "wait": lambda: house.wait(5)}[end]()
+        assert [entry.payload for entry in house.entries] == [b"1" * 3000 + b"2" * 3000]
 
 
 def test_only_heads_that_name_a_check_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
