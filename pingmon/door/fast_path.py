@@ -97,17 +97,15 @@ class FastPath:
     def head(self, data: bytes) -> PlainHead | None:
         """The head that `data` begins with, if it is whole and plain and the intake wants it."""
         head = self._remembered.get(data)
-        if head is not None:
-            return head
-        end = data.find(b"\r\n\r\n", 0, HEAD_MAX) + 4
-        if end < 4:
-            return None
-        raw = data[:end]
-        head = self._remembered.get(raw)
-        if head is not None:
-            return head
-        head = plain_head(raw)
-        return head if head is not None and head.length <= self._cap and self._intake.wants(head.path) else None
+        if head is None:
+            end = data.find(b"\r\n\r\n", 0, HEAD_MAX) + 4
+            if end < 4:
+                return None
+            raw = data[:end]
+            head = self._remembered.get(raw) or plain_head(raw)
+            if head is None or head.length > self._cap:
+                return None
+        return head if self._intake.wants(head.path) else None
 
     def take(self, connection: Connection, head: PlainHead, data: bytes) -> None:
         """Hand the request with this head that `data` begins with to the intake."""

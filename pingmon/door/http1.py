@@ -108,7 +108,8 @@ class Http1(HTTPChannel):
         return rest
 
     def connectionMade(self) -> None:
-        super().connectionMade()
+        if not self.connection.lost:  # Twisted's asks for a socket, and what came before the end counts without one
+            super().connectionMade()
         self._networkProducer: Any = Unpaced()
 
     # --- what a request asks its channel ----------------------------------------------------------------------------

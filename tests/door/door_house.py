@@ -11,12 +11,13 @@ from typing import Any, Protocol, cast
 from msgspec import Struct
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, ITCPTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import EventLoggingObserver, StringTransport
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
+from zope.interface import alsoProvides
 
 from pingmon.core.check.check import Check
 from pingmon.core.world.events import CheckCreated, CheckSpec, Entry, Event, Id, PingReceived, ProjectCreated
@@ -94,6 +95,7 @@ class Wire(StringTransport):
         self.protocol: Any = None
         self.reads = True
         self.aborted = self.closed = self.silent = False
+        alsoProvides(self, ITCPTransport)
 
     def getHost(self) -> IAddress:
         """As Twisted's, which has no socket any more to ask when it is lost."""
@@ -101,6 +103,11 @@ class Wire(StringTransport):
             raise AttributeError("socket")
         host: IAddress = super().getHost()
         return host
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """As Twisted's, likewise."""
+        if self.closed:
+            raise AttributeError("socket")
 
     def writeSomeData(self, data: bytes) -> int:
         """Write as much as the socket takes."""

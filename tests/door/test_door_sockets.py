@@ -278,6 +278,30 @@ async def test_clients_that_do_not_agree_to_the_end_of_tls(tls: str) -> None:
         client.close()
 
 
+@pytest.mark.parametrize("secure", [False, True])
+@pytest_twisted.ensureDeferred
+async def test_a_ping_counts_whose_client_hangs_up_in_its_body(tls: str, secure: bool) -> None:
+    """With all that has come of it, though there is no socket any more when its end is told."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def ping(number: int) -> None:
+        with socket.create_connection(("127.0.0.1", number), timeout=WAIT_S) as plain:
+            client = context.wrap_socket(plain) if secure else plain
+            client.sendall(f"POST /ping/{CHECK} HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n".encode())
+            client.sendall(b"x" * 3000)
+            client.close()
+
+    async with serving(tls if secure else "tcp:0:interface=127.0.0.1") as served:
+        await deferToThread(ping, served.number)
+        for _ in range(round(WAIT_S * 100)):
+            if served.entries:
+                break
+            await deferLater(reactor, 0.01)
+        await served.empty()
+        assert [len(entry.payload or b"") for entry in served.entries] == [3000]
+
+
 @pytest_twisted.ensureDeferred
 async def test_no_places_over_tls(tls: str) -> None:
     """A connection without a place is closed before any handshake."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pingmon.core.world.events import PingKeyRotated
 from pingmon.door import fast_path
 from pingmon.door.access_log import AccessLog
 from pingmon.door.connections import Connection
@@ -18,7 +19,7 @@ from pingmon.door.fast_path import BODY_MAX, FIELDS_MAX, HEAD_MAX, PlainHead, pl
 from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
 from pingmon.pings.intake import PingSettings
-from tests.door.door_house import CHECK, KEY, RID, UNKNOWN, House, Housed, InMemoryFront, Line
+from tests.door.door_house import CHECK, KEY, PROJECT, RID, UNKNOWN, House, Housed, InMemoryFront, Line
 
 pytestmark = pytest.mark.usefixtures("met_by")
 
@@ -279,6 +280,21 @@ def test_a_remembered_head_names_what_is_there_now() -> None:
             assert house.ask(f"/ping/{CHECK}").status == 200
         house.monitor.world.checks.pop(CHECK)
         assert house.ask(f"/ping/{CHECK}").status == 404
+
+
+def test_a_remembered_head_that_is_nothing_for_the_intake_any_more() -> None:
+    """Its ping key was replaced: it is now judged as all else is, its Host included."""
+    with House() as house:
+        for host in ("x", "a..b"):
+            sent = f"GET /{KEY}/backup HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+            line = house.line()
+            for _ in range(3):
+                line.send(sent)
+        assert [reply.status for reply in line.replies()] == [200] * 3
+        house.submit(PROJECT, PingKeyRotated("k" * 22))
+        house.clock.advance(0)
+        line.send(sent)
+        assert [reply.status for reply in line.replies()] == [200] * 3 + [400]
 
 
 def test_answers_are_sent_at_once_as_far_as_the_socket_takes_them() -> None:
