@@ -13,6 +13,7 @@ from pingmon.core.check.check import Check
 from pingmon.core.partner.partner import PartnerChanges, PartnerSpec
 from pingmon.core.site.site import Site
 from pingmon.core.world.events import CheckChanges, CheckSpec, SiteChanges, SiteSpec
+from pingmon.daemon.config_reload import TAKEN
 from pingmon.wire.api import check_fields, site_fields
 from pingmon.wire.api.checks import View, check_json
 from pingmon.wire.api.sites import SiteView, site_json
@@ -84,3 +85,10 @@ def test_what_a_document_points_to_is_there(document: str) -> None:
     bases = [ROOT, ROOT / "pingmon", (ROOT / document).parent]
     for name in [*named, *linked]:
         assert any((base / f"{name}{end}").exists() for base in bases for end in ("", ".py")), name
+
+
+@pytest.mark.parametrize("key", sorted(TAKEN))
+def test_the_manual_knows_what_needs_no_restart(key: str) -> None:
+    """In the section about SIGHUP."""
+    section = (DOCS / "operations.md").read_text("utf-8").partition("## Reading again")[2].partition("\n## ")[0]
+    assert re.search(rf"`[^`]*\b{key.rpartition('.')[2]}\b[^`]*`", section)
