@@ -6,3 +6,4 @@ commands.
 """
 
 __version__ = "0.1.0"
+"""The version stands here alone: `pyproject.toml` reads it from here."""

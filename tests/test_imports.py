@@ -26,7 +26,7 @@ LAYERS: dict[str, set[str]] = {
     "alarms": {"core", "timing", "journal", "monitor"},
     "delivery": {"core", "wire", "timing", "outgoing", "journal", "monitor"},
     "sites": {"core", "wire", "timing", "dns", "outgoing", "journal", "monitor", "delivery"},
-    "door": {"wire"},
+    "door": {"wire", "timing"},
     "pings": {"core", "wire", "timing", "journal", "monitor", "door"},
     "api": {"core", "wire", "timing", "journal", "monitor", "door"},
     "web": {"wire", "door"},

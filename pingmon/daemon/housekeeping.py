@@ -6,12 +6,11 @@ from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pingmon.journal import JournalDamaged, JournalUnavailable, Trimmed
 from pingmon.monitor import Monitor
+from pingmon.timing.ticker import Ticker
 
 EVERY_S: Final = 1.0
 SAVE_EVERY_S: Final = 600.0
@@ -38,13 +37,10 @@ class Housekeeping:
     Nothing is trimmed from a log that was found to be damaged.
     """
 
-    log = Logger()
-
     def __init__(self, monitor: Monitor, journal: Trimming, clock: IReactorTime) -> None:
         self._monitor = monitor
         self._journal = journal
-        self._loop = LoopingCall(self._guarded)
-        self._loop.clock = clock
+        self._ticker = Ticker("keeping house", self._tick, EVERY_S, clock, monitor.time.steady)
         self._saved_at = self._rested_at = monitor.time.steady()
         self._resting = True
         self._rested_seq = 0
@@ -53,15 +49,14 @@ class Housekeeping:
     def start(self) -> None:
         """Begin the rounds, one a second."""
         self._rested_seq = self._monitor.world.seq
-        self._loop.start(EVERY_S, now=False)
+        self._ticker.start()
 
     def stop(self) -> None:
         """Begin no further round."""
-        if self._loop.running:
-            self._loop.stop()
+        self._ticker.stop()
 
-    def _guarded(self) -> Deferred[None]:
-        return self._round().addErrback(self._failed)
+    def _tick(self) -> Deferred[None]:
+        return self._round().addErrback(self._reported)
 
     def _round(self) -> Deferred[None]:
         now = self._monitor.time.steady()
@@ -87,9 +82,8 @@ class Housekeeping:
             now = self._monitor.time.steady()
             if step.wrapped:
                 self._found, self._rested_at, self._rested_seq = 0, now, self._monitor.world.seq
-            if step.wrapped or now - began >= SHARE_S or not self._loop.running:
+            if step.wrapped or now - began >= SHARE_S or not self._ticker.running:
                 return
 
-    def _failed(self, failure: Failure) -> None:
-        if not failure.check(JournalDamaged, JournalUnavailable):  # which the journal itself reports
-            self.log.failure("while keeping house", failure)
+    def _reported(self, failure: Failure) -> None:
+        failure.trap(JournalDamaged, JournalUnavailable)  # the journal itself reports them

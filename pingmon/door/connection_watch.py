@@ -14,7 +14,6 @@ from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from pingmon.door.connection_lifetime import Ticks
@@ -24,6 +23,7 @@ from pingmon.door.limits import DoorSettings
 from pingmon.door.loop_turns import LoopTurns
 from pingmon.door.peers import TrustedProxies
 from pingmon.door.plain_answer import PlainAnswer
+from pingmon.timing.ticker import Ticker
 
 LOOKS: Final = 8
 """Looks within the shorter of the two time limits, unless that is more often than each second."""
@@ -98,23 +98,21 @@ class ConnectionWatch:
         self._drained: Deferred[None] | None = None
         self._patience: IDelayedCall | None = None
         self._ending = False
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = reactor
+        self._ticker = Ticker("looking after connections", self._look, self.interval_s, reactor, reactor.seconds)
         self.looked_at = reactor.seconds()
 
     def start(self) -> None:
         """Begin to look; does nothing if it has begun."""
         self._ending = False
-        if not self._loop.running:
+        if not self._ticker.running:
             self.looked_at = self.reactor.seconds()
-            looking = self._loop.start(self.interval_s, now=False)
-            looking.addErrback(lambda failure: self.log.failure("nobody looks after connections any more", failure))
+            self._ticker.start()
 
     def stop(self) -> None:
         """Look no more, once nobody is there."""
         self._ending = True
-        if self._loop.running and not self.connections:
-            self._loop.stop()
+        if not self.connections:
+            self._ticker.stop()
 
     def drain(self, timeout_s: float) -> Deferred[None]:
         """Close each connection as soon as nothing is owed on it; abort the rest after `timeout_s`.
@@ -174,7 +172,7 @@ class ConnectionWatch:
         return max(1, math.ceil(seconds / self.interval_s))
 
     def _look(self) -> None:
-        """A LoopingCall dies of its first exception, so no connection's trouble may get out."""
+        """Whatever trouble one connection has, the others are looked at."""
         self.tick += 1
         self.looked_at = self.reactor.seconds()
         for connection in tuple(self.connections):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 
 class Ticker:
     """Calls `body` every `every_s` seconds, from `start` to `stop`; `steady`: seconds on a clock that is never set.
+
+    Where `body` returns a Deferred, it is not called again before that has fired.
 
     A LoopingCall ends at its first exception, and a monitor that silently stops to monitor is the worst failure there
     is: what `body` raises is logged, with `doing` in it, and the loop goes on.
@@ -46,10 +50,11 @@ class Ticker:
         if self._loop.running:
             self._loop.stop()
 
-    def _tick(self) -> None:
-        try:
-            self._body()
-        except Exception:  # noqa: BLE001
-            self.log.failure("while {doing}", doing=self._doing)
-        else:
-            self.last = self._steady()
+    def _tick(self) -> Deferred[None]:
+        return maybeDeferred(self._body).addCallbacks(self._went_well, self._failed)
+
+    def _went_well(self, _: object) -> None:
+        self.last = self._steady()
+
+    def _failed(self, failure: Failure) -> None:
+        self.log.failure("while {doing}", failure, doing=self._doing)

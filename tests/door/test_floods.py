@@ -190,7 +190,7 @@ def test_a_client_whose_window_is_shut_costs_nothing_and_is_let_go() -> None:
             client = Client(house)
             client.h2.update_settings({4: 0})
             stream = client.ask(PING)
-            assert house.clock.getDelayedCalls() == [house.door.watch._loop.call]
+            assert house.clock.getDelayedCalls() == [house.door.watch._ticker._loop.call]
             house.wait(3)
             if opens:
                 client.h2.update_settings({4: 1000})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
@@ -35,6 +36,27 @@ def test_it_goes_on_after_a_failure_which_is_logged_and_shows_in_its_age() -> No
     body.fails = False
     clock.advance(2)
     assert (body.calls, ticker.last) == (3, 6.0)
+
+
+def test_a_slow_body_is_not_called_again_until_it_is_done_and_may_fail_late() -> None:
+    clock, bodies = Clock(), list[Deferred[None]]()
+
+    def body() -> Deferred[None]:
+        bodies.append(Deferred())
+        return bodies[-1]
+
+    ticker = Ticker("waiting", body, 2.0, clock, clock.seconds)
+    ticker.start()
+    clock.pump([2, 2, 2])
+    assert (len(bodies), ticker.last) == (1, 0.0)
+    bodies[0].callback(None)
+    assert ticker.last == 6.0
+    clock.advance(2)
+    with capturedLogs() as events:
+        bodies[1].errback(ZeroDivisionError())
+    assert [event["doing"] for event in events] == ["waiting"]
+    clock.advance(2)
+    assert (len(bodies), ticker.last) == (3, 6.0)
 
 
 def test_a_stopped_one_leaves_nothing_in_the_reactor() -> None:
