@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import select
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from base64 import b64encode
@@ -23,7 +23,8 @@ from typing import Any
 
 import pytest
 
-BIN = Path(sys.executable).parent
+from tests.process.forked import BIN, Forked, Process
+
 PATIENCE_S = 30.0
 
 
@@ -74,7 +75,7 @@ class Running:
 
     data: Path
     port: int
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
 
     @property
@@ -133,7 +134,7 @@ class Verifying:
     name: str
     port: int
     secret: str
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
 
     @property
@@ -160,6 +161,8 @@ class Starter:
     running: list[Running] = field(default_factory=list)
     verifying: list[Verifying] = field(default_factory=list)
     receiving: list[Receiver] = field(default_factory=list)
+    forks: bool = True
+    """Whether daemons are forked from a process that has imported them; else `twistd` is started as a user does it."""
     places: list[Path] = field(default_factory=list)
     """Directories outside of `tmp_path`, which others may not enter; they go with the test."""
 
@@ -178,7 +181,7 @@ class Starter:
         data = data or self.tmp_path / "data"
         port = port or free_port()
         number = len(self.running)
-        arguments = [str(BIN / command[0]), *command[1:], "--data", str(data)]
+        arguments = [*command, "--data", str(data)]
         if config:
             path = self.tmp_path / f"config-{number}.toml"
             path.touch(0o600)
@@ -187,10 +190,7 @@ class Starter:
         for endpoint in listen or (f"tcp:{port}:interface=127.0.0.1", rf"tcp:{port}:interface=\:\:1"):
             arguments += ["--listen", endpoint]
         log = self.tmp_path / f"daemon-{number}.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                arguments, stdout=out, stderr=subprocess.STDOUT, cwd=self.tmp_path, preexec_fn=preexec
-            )
+        process = self._process(log, arguments, preexec)
         daemon = Running(data, port, process, log)
         self.running.append(daemon)
         if wait:
@@ -209,13 +209,18 @@ class Starter:
         file, log = self.tmp_path / f"{name}.secret", self.tmp_path / f"{name}.log"
         file.touch(0o600)
         file.write_text(secret)
-        arguments = [str(BIN / "twistd"), "-n", "--pidfile=", "pingmon-verifier", "--name", name]
+        arguments = ["twistd", "-n", "--pidfile=", "pingmon-verifier", "--name", name]
         arguments += ["--secret-file", str(file), "--allow", "127.0.0.0/8"]
         arguments += ["--listen", f"tcp:{port}:interface=127.0.0.1"]
-        with log.open("wb") as out:
-            process = subprocess.Popen(arguments, stdout=out, stderr=subprocess.STDOUT, cwd=self.tmp_path)
-        self.verifying.append(Verifying(name, port, secret, process, log))
+        self.verifying.append(Verifying(name, port, secret, self._process(log, arguments), log))
         return self.verifying[-1]
+
+    def _process(self, log: Path, arguments: list[str], preexec: Callable[[], None] | None = None) -> Process:
+        with log.open("wb") as out:
+            if self.forks and arguments[0] == "twistd" and preexec is None and "LD_PRELOAD" not in os.environ:
+                return Forked(arguments, out.fileno(), out.fileno(), self.tmp_path)
+            command = [str(BIN / arguments[0]), *arguments[1:]]
+            return subprocess.Popen(command, stdout=out, stderr=out, cwd=self.tmp_path, preexec_fn=preexec)
 
     def receiver(self) -> Receiver:
         """A receiver that listens."""

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.journal.old_formats import aged, format_of
-from tests.process.daemons import BIN, PATIENCE_S, Answer, Running, Starter, until
+from tests.process.daemons import PATIENCE_S, Answer, Running, Starter, until
+from tests.process.forked import ran
 
 pytestmark = [
     pytest.mark.process,
@@ -81,8 +82,7 @@ def check_after_power_failure(
     (check,) = again.api("GET", "checks/").json["checks"]
     assert check["n_pings"] >= answered
     again.stop()
-    command = [str(BIN / "pingmon"), "journal", "verify", "--data", str(daemon.data)]
-    assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+    assert ran("pingmon", "journal", "verify", "--data", daemon.data).returncode == 0
 
 
 def test_what_a_failed_sync_forgot_is_written_anew_before_anything_is_answered(

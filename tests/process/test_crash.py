@@ -10,7 +10,6 @@ import random
 import re
 import shutil
 import sqlite3
-import subprocess
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,7 +24,8 @@ from pingmon.core.world.fold import fold
 from pingmon.core.world.snapshot import Saver
 from pingmon.core.world.world import World
 from pingmon.journal import SqliteJournal
-from tests.process.daemons import BIN, Receiver, Running, Starter, until
+from tests.process.daemons import Receiver, Running, Starter, until
+from tests.process.forked import ran
 
 pytestmark = pytest.mark.process
 
@@ -71,9 +71,8 @@ class Pinger(threading.Thread):
 
 def verified(daemon: Running) -> None:
     """The journal's own proof that no record was altered or lost."""
-    command = [str(BIN / "pingmon"), "journal", "verify", "--data", str(daemon.data)]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    said = ran("pingmon", "journal", "verify", "--data", daemon.data)
+    assert said.returncode == 0, said
 
 
 def test_killed_at_random_moments_under_load_it_loses_nothing_and_repeats_nothing(
@@ -117,8 +116,7 @@ def test_killed_at_random_moments_under_load_it_loses_nothing_and_repeats_nothin
 
 def same_world(daemon: Running) -> None:
     """The fold of all entries, as exported, is the world that the next daemon will load: snapshot plus tail."""
-    command = [str(BIN / "pingmon"), "journal", "export", "--data", str(daemon.data)]
-    exported = subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
+    exported = ran("pingmon", "journal", "export", "--data", daemon.data).stdout
     folded = World()
     for line in exported.splitlines():
         fold(folded, entry_of(json.loads(line)))

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.process.daemons import BIN, Answer, Receiver, Running, Starter, free_port
+from tests.process.daemons import Answer, Receiver, Running, Starter, free_port
+from tests.process.forked import ran
 from tests.process.test_https import certificate
 
 pytestmark = pytest.mark.process
@@ -68,8 +69,7 @@ def test_answers_of_a_daemon(start: Starter, receiver: Receiver) -> None:
     check = daemon.api("GET", "checks/").json["checks"][0]["uuid"]
     paths = ("checks/", f"checks/{check}", f"checks/{check}/pings/", f"checks/{check}/flips/")
     texts = [told.body.decode(), *(daemon.api("GET", path).body.decode() for path in paths)]
-    tail = [str(BIN / "pingmon"), "journal", "tail", "--data", str(daemon.data)]
-    texts.append(subprocess.run(tail, capture_output=True, text=True, timeout=30, check=True).stdout)
+    texts.append(ran("pingmon", "journal", "tail", "--data", daemon.data).stdout)
     for text in texts:
         assert instants(text)
         assert max(map(apart, instants(text))) < NEAR_S

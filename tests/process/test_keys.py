@@ -21,7 +21,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pingmon.cli import main
-from tests.process.daemons import BIN, PATIENCE_S, Answer, Running, Starter, until
+from tests.process.daemons import PATIENCE_S, Answer, Running, Starter, until
+from tests.process.forked import BIN, ran
 
 pytestmark = pytest.mark.process
 
@@ -31,9 +32,10 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebod
 
 def run(data: Path, *args: str, user: int | None = None, preexec: Callable[[], None] | None = None) -> Any:
     """`pingmon ARGS --data DATA` as a process of its own, perhaps as another user."""
-    command = (
-        [str(BIN / "pingmon")] if user is None else as_user(user, "from pingmon.cli import main as run", "pingmon")
-    )
+    if user is None and preexec is None:
+        return ran("pingmon", *args, "--data", data)
+    pingmon = [str(BIN / "pingmon")]
+    command = pingmon if user is None else as_user(user, "from pingmon.cli import main as run", "pingmon")
     return subprocess.run(
         [*command, *args, "--data", str(data)],
         capture_output=True,
@@ -199,7 +201,7 @@ def test_commands_at_the_same_time_all_do_their_work(start: Starter, stopped: bo
 HOLDING = """
 import sys, threading
 from pathlib import Path
-from pingmon.datadir import DataDir
+from pingmon.daemon.data_directory import DataDir
 data = DataDir(Path(sys.argv[1]), command=True)
 print("locked", flush=True)
 threading.Event().wait(float(sys.argv[2]))

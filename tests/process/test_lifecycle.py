@@ -17,9 +17,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.daemons import BIN, Running, Starter, free_port, until
+from tests.process.daemons import Running, Starter, free_port, until
+from tests.process.forked import BIN
 
 pytestmark = pytest.mark.process
+
+
+@pytest.fixture(autouse=True)
+def as_a_user_does(start: Starter) -> None:
+    """Nothing is forked from what has been imported."""
+    start.forks = False
+
 
 COMMANDS = [
     ("twistd", "-n", "--pidfile=", "pingmon"),

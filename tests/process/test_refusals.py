@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.daemons import BIN, Starter, free_port, until
+from tests.process.daemons import Starter, free_port, until
+from tests.process.forked import BIN, ran
 
 pytestmark = pytest.mark.process
 
@@ -153,7 +154,7 @@ def contents(place: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in files}
 
 
-def ran(place: Path, *arguments: str, preexec: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
+def twistd(place: Path, *arguments: str, preexec: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
     """`twistd`, until whoever typed it has his prompt again."""
     command = [str(BIN / "twistd"), *arguments]
     return subprocess.run(
@@ -167,7 +168,7 @@ def test_it_says_why_it_will_not_start_and_leaves_nothing(tmp_path: Path, taken:
     """The words are on standard error, the status is 1, no traceback, no pidfile, and no file that was not there."""
     arguments, said = spoil(tmp_path, taken)
     before = contents(tmp_path)
-    done = ran(tmp_path, *(["-n"] if mode == "foreground" else []), *arguments)
+    done = ran("twistd", *(["-n"] if mode == "foreground" else []), *arguments, cwd=tmp_path)
     assert done.returncode == 1, done
     assert said in done.stderr
     assert done.stderr.count(said.partition(" ")[0]) == len(done.stderr.splitlines()), "each line names the program"
@@ -183,14 +184,14 @@ def test_it_says_why_it_will_not_start_and_leaves_nothing(tmp_path: Path, taken:
 def test_the_log_that_the_background_has_if_none_is_named_is_looked_at_too(tmp_path: Path) -> None:
     """In the foreground there is none."""
     (tmp_path / "twistd.log").mkdir()
-    done = ran(tmp_path, *daemon(tmp_path))
+    done = twistd(tmp_path, *daemon(tmp_path))
     assert (done.returncode, done.stderr) == (1, "pingmon: --logfile twistd.log: it is a directory\n")
 
 
 def test_a_directory_in_use_is_refused_in_the_background_too(start: Starter, tmp_path: Path) -> None:
     """And whoever has it goes on."""
     first = start()
-    done = ran(tmp_path, "--pidfile=x.pid", "pingmon", "--data", str(first.data))
+    done = twistd(tmp_path, "--pidfile=x.pid", "pingmon", "--data", str(first.data))
     assert done.returncode == 1
     assert f"is in use by another pingmon (process {first.process.pid})" in done.stderr
     assert not (tmp_path / "x.pid").exists()
@@ -203,7 +204,7 @@ def test_a_disk_without_room_for_the_first_start_ends_it(tmp_path: Path) -> None
     def small() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 
-    done = ran(tmp_path, *daemon(tmp_path), preexec=small)
+    done = twistd(tmp_path, *daemon(tmp_path), preexec=small)
     assert done.returncode == 1
     assert done.stderr.startswith(f"pingmon: {tmp_path / 'data' / 'journal.sqlite3'}: ")
     assert not (tmp_path / "twistd.pid").exists()
@@ -232,7 +233,7 @@ def test_a_daemon_that_is_killed_while_it_starts_leaves_nobody_waiting(tmp_path:
 def test_a_start_in_the_background_ends_when_the_daemon_serves(start: Starter, tmp_path: Path) -> None:
     """With status 0, the port open and the keys there; SIGTERM ends the daemon, and its pidfile goes."""
     port, data = free_port(), tmp_path / "data"
-    done = ran(tmp_path, "pingmon", "--data", str(data), "--listen", f"tcp:{port}:interface=127.0.0.1")
+    done = twistd(tmp_path, "pingmon", "--data", str(data), "--listen", f"tcp:{port}:interface=127.0.0.1")
     assert (done.returncode, done.stderr) == (0, "")
     pid = int((tmp_path / "twistd.pid").read_text())
     try:
@@ -252,7 +253,7 @@ def test_a_tac_file_is_refused_in_the_same_words(tmp_path: Path, taken: int, mod
     for endpoint, said in ((f"tcp:{taken}:interface=127.0.0.1", "address already in use"), ("tcp:x", "is no port")):
         options = f'["--data", "{tmp_path / "data"}", "--listen", "{endpoint}"]'
         (tmp_path / "pingmon.tac").write_text(source.replace("parseOptions([])", f"parseOptions({options})"))
-        done = ran(tmp_path, *flags, "--pidfile=tac.pid", "-y", "pingmon.tac")
+        done = ran("twistd", *flags, "--pidfile=tac.pid", "-y", "pingmon.tac", cwd=tmp_path)
         assert done.returncode == 1, done
         assert done.stderr.startswith(f"pingmon: cannot listen on {endpoint}: ")
         assert said in done.stderr

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from pingmon import __version__
-from tests.process.daemons import BIN, Running, Starter, until
+from tests.process.daemons import Running, Starter, until
+from tests.process.forked import ran
 
 pytestmark = pytest.mark.process
 
@@ -148,8 +149,7 @@ def test_the_command_line_is_answered_in_a_line(tmp_path: Path, program: str) ->
         (["word"], 1, f"{program}: 'word' is no option; see twistd {program} --help"),
         (["--log-level", "x"], 1, f"{program}: --log-level: one of debug, info, warn, error is needed; see twistd"),
     ):
-        command = [str(BIN / "twistd"), "-n", program, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
+        done = ran("twistd", "-n", program, *arguments, cwd=tmp_path)
         assert done.returncode == status
         (line,) = (done.stdout + done.stderr).splitlines()
         assert line.startswith(said)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.daemons import BIN, Running, Starter, until
+from tests.process.daemons import Running, Starter, until
+from tests.process.forked import BIN
 
 pytestmark = pytest.mark.process
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 
 import pytest
 
 from tests.journal.old_formats import aged, format_of
-from tests.process.daemons import BIN, PATIENCE_S, Running, Starter
+from tests.process.daemons import PATIENCE_S, Running, Starter
+from tests.process.forked import ran
 
 pytestmark = pytest.mark.process
 MORE = 60_000
@@ -46,6 +46,5 @@ def test_a_daemon_that_is_killed_in_the_middle_of_an_upgrade_does_it_at_the_next
     assert [ping["n"] for ping in pings] == list(range(11 + MORE, 11 + MORE - len(pings), -1))
     daemon.stop()
     for journal in (path, first.data / "old"):
-        command = [str(BIN / "pingmon"), "journal", "verify", str(journal)]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert ran.returncode == 0, ran.stderr
+        said = ran("pingmon", "journal", "verify", journal)
+        assert said.returncode == 0, said

@@ -8,7 +8,6 @@ import os
 import secrets as randomness
 import signal
 import socket
-import subprocess
 import threading
 import time
 from base64 import b64encode
@@ -31,7 +30,8 @@ from pingmon.verify.call import Caller
 from pingmon.verify.verifiers import SLACK_S, Peer, Verifiers
 from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED, Secret, secret, signature
 from pingmon.wire.verifier import BODY_MAX, REPLAYED
-from tests.process.daemons import BIN, PATIENCE_S, Answer, free_port, until
+from tests.process.daemons import PATIENCE_S, Answer, free_port, until
+from tests.process.forked import Forked, Process, ran
 from tests.process.test_https import certificate
 
 pytestmark = pytest.mark.process
@@ -55,7 +55,7 @@ class Verifier:
     """A verifier's process; `log` is all that it has said."""
 
     port: int
-    process: subprocess.Popen[bytes]
+    process: Process
     file: Path
     out: Path
 
@@ -103,10 +103,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
         file, out = tmp_path / f"secrets-{number}", tmp_path / f"verifier-{number}.log"
         file.write_text("\n".join(secrets))
         file.chmod(mode)
-        arguments = [str(BIN / "twistd"), "-n", "--pidfile=", "pingmon-verifier", "--secret-file", str(file)]
+        arguments = ["twistd", "-n", "--pidfile=", "pingmon-verifier", "--secret-file", str(file)]
         arguments += ["--listen", f"tcp:{port}:interface=127.0.0.1", "--name", f"node-{number}", *options]
         with out.open("wb") as log:
-            process = subprocess.Popen(arguments, stdout=log, stderr=subprocess.STDOUT, cwd=tmp_path)
+            process = Forked(arguments, log.fileno(), log.fileno(), tmp_path)
         running.append(Verifier(port, process, file, out))
         if mode == 0o600:
             until(running[-1].listening, "the verifier to listen")
@@ -369,27 +369,29 @@ def test_what_it_cannot_work_with_ends_it_with_one_line(
     file = tmp_path / "secrets"
     file.write_text("\n".join(lines))
     file.chmod(mode)
-    command: list[Any] = [BIN / "twistd", "-n", "--pidfile=", "pingmon-verifier", "--secret-file", file]
+    command: list[Any] = ["-n", "--pidfile=", "pingmon-verifier", "--secret-file", file]
     command += ["--listen", f"tcp:{free_port()}:interface=127.0.0.1", *options]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, cwd=tmp_path, check=False)
-    assert ran.returncode == 1
-    assert why in (ran.stdout + ran.stderr).splitlines()[-1]
-    assert "Traceback" not in ran.stdout + ran.stderr
-    assert not any(line.removeprefix("whsec_") in ran.stdout + ran.stderr for line in lines if line.startswith("whsec"))
+    said = ran("twistd", *command, cwd=tmp_path)
+    assert said.returncode == 1
+    assert why in (said.stdout + said.stderr).splitlines()[-1]
+    assert "Traceback" not in said.stdout + said.stderr
+    assert not any(
+        line.removeprefix("whsec_") in said.stdout + said.stderr for line in lines if line.startswith("whsec")
+    )
 
 
 @pytest.mark.parametrize(("given", "missing"), [("--listen=tcp:1", "--secret-file"), ("--secret-file=/x", "--listen")])
 def test_without_a_secret_or_an_endpoint_it_does_not_start(tmp_path: Path, given: str, missing: str) -> None:
-    command: list[Any] = [BIN / "twistd", "-n", "--pidfile=", "pingmon-verifier", given]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, cwd=tmp_path, check=False)
-    assert ran.returncode == 1
-    assert (ran.stdout + ran.stderr).splitlines()[-1] == f"pingmon-verifier: {missing} is needed"
+    command: list[Any] = ["-n", "--pidfile=", "pingmon-verifier", given]
+    said = ran("twistd", *command, cwd=tmp_path)
+    assert said.returncode == 1
+    assert (said.stdout + said.stderr).splitlines()[-1] == f"pingmon-verifier: {missing} is needed"
 
 
 def test_a_port_that_is_taken_ends_it_with_one_line(start: Start, tmp_path: Path) -> None:
     first = start(new_secret())
-    command: list[Any] = [BIN / "twistd", "-n", "--pidfile=", "pingmon-verifier", "--secret-file", first.file]
+    command: list[Any] = ["-n", "--pidfile=", "pingmon-verifier", "--secret-file", first.file]
     command += ["--listen", f"tcp:{first.port}:interface=127.0.0.1"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, cwd=tmp_path, check=False)
-    assert ran.returncode == 1
-    assert "address already in use" in (ran.stdout + ran.stderr).splitlines()[-1].lower()
+    said = ran("twistd", *command, cwd=tmp_path)
+    assert said.returncode == 1
+    assert "address already in use" in (said.stdout + said.stderr).splitlines()[-1].lower()
