@@ -1,16 +1,16 @@
-"""Partners for tests, and whom rules name if each is held against a site one by one: slow, and plainly right."""
+"""Partners for tests, and whom rules name if each is held against a site one by one: slow, and plainly right.
+
+What kinds of rules there are is told here once more, so that a wrong row of the code's table is found.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from pingmon.core.domain_names import folded, within
 from pingmon.core.partner.cdn import Fronts
 from pingmon.core.partner.partner import (
     AUTO,
-    BEHIND_FRONTS,
-    KINDS,
     Attribution,
     HostRule,
     Kind,
@@ -22,6 +22,14 @@ from pingmon.core.partner.partner import (
 from pingmon.core.partner.rules import front
 
 NO_FRONTS = Fronts()
+EXPECTED: tuple[tuple[Kind, bool, Callable[[Signals], tuple[str, ...]]], ...] = (
+    ("cname", True, lambda signals: signals.cnames),
+    ("prefix", False, lambda signals: signals.addresses),
+    ("asn", False, lambda signals: tuple(str(number) for number in signals.asns)),
+    ("ptr", False, lambda signals: signals.ptrs),
+    ("ns", True, lambda signals: signals.nameservers),
+)
+"""The kinds of rules from the strongest, whether each counts behind a CDN, and with what it is compared."""
 
 
 def partner(slug: str, *rules: tuple[str, object], created: int = 1) -> Partner:
@@ -37,17 +45,10 @@ def tried(host: str, signals: Signals, partners: Iterable[Partner], fronts: Fron
         named = (Attribution(host, "explicit", host, "set for the site") for p in partners if p.spec.slug == host)
         return next(named, None)
     hidden = front(signals, fronts) != ""
-    for kind in KINDS:
-        if hidden and kind in BEHIND_FRONTS:
+    for kind, told_behind_fronts, things in EXPECTED:
+        if hidden and not told_behind_fronts:
             continue
-        things = {
-            "cname": signals.cnames,
-            "prefix": signals.addresses,
-            "asn": tuple(map(str, signals.asns)),
-            "ptr": signals.ptrs,
-            "ns": signals.nameservers,
-        }[kind]
-        matches = [match for thing in things if (match := _best(kind, thing, partners))]
+        matches = [match for thing in things(signals) if (match := _best(kind, thing, partners))]
         if matches:
             agreed = len({found.slug for _, found in matches}) == 1
             return max(matches, key=lambda match: match[0])[1] if agreed else None
@@ -72,4 +73,4 @@ def _rank(rule: HostRule, thing: str) -> int | None:
         if isinstance(address, IPv6Address):
             address = address.ipv4_mapped or address
         return network.prefixlen if address.version == network.version and address in network else None
-    return rule.value.count(".") if within(folded(thing), rule.value) else None
+    return rule.value.count(".") if f".{thing.lower().rstrip('.')}".endswith(f".{rule.value}") else None
