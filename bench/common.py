@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pingmon.core.world.events import Event
+    from pingmon.core.world.events import AnyEvent
 
 BIN = Path(sys.executable).parent
 HERE = Path(__file__).resolve().parent
@@ -107,7 +107,7 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def write_log(data: Path, story: Iterable[tuple[str, Event]]) -> None:
+def write_log(data: Path, story: Iterable[tuple[str, AnyEvent]]) -> None:
     """A log in `data` as a daemon that folded `story` would have left it, saved state included.
 
     Takes the reactor of this process and does not give it back: to be called in a process of its own, and last.

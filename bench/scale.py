@@ -130,9 +130,9 @@ def check_id(number: int) -> str:
 
 def fill(data: Path, size: int) -> None:
     """A journal as a daemon with `size` up checks would have left it, snapshot included."""
-    from pingmon.core.world.events import CheckCreated, CheckSpec, Event, PingReceived, ProjectCreated
+    from pingmon.core.world.events import AnyEvent, CheckCreated, CheckSpec, PingReceived, ProjectCreated
 
-    def story() -> Iterator[tuple[str, Event]]:
+    def story() -> Iterator[tuple[str, AnyEvent]]:
         yield PROJECT, ProjectCreated("bench", "pingkey000000000000000")
         for number in range(size):
             name = f"nightly-backup-{number}"

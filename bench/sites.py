@@ -25,7 +25,7 @@ from common import cpu_seconds, daemon_command, free_port, machine, pause, proce
 from scale import PROJECT, healthy
 
 if TYPE_CHECKING:
-    from pingmon.core.world.events import Event
+    from pingmon.core.world.events import AnyEvent
 
 INTERVAL = 60
 ASKED_PER_S = 20
@@ -112,7 +112,7 @@ def site_id(number: int) -> str:
     return str(uuid.UUID(int=(number * 0x9E3779B97F4A7C15 << 64 | number) % (1 << 128), version=4))
 
 
-def story(sites: int, port: int) -> Iterator[tuple[str, Event]]:
+def story(sites: int, port: int) -> Iterator[tuple[str, AnyEvent]]:
     """Sites that are up, spread over many addresses, for a daemon's own pace is bounded for each."""
     from pingmon.core.site.probe_result import ProbeResult
     from pingmon.core.world.events import ProjectCreated, SiteCreated, SiteProbed, SiteSpec

@@ -21,6 +21,7 @@ from pingmon.core.units import SECOND
 from pingmon.core.world.events import (
     ALL,
     DAEMON,
+    AnyEvent,
     ClockStepped,
     Draft,
     Entry,
@@ -200,7 +201,7 @@ class Monitor:
 
     # --- events ---------------------------------------------------------------------------------------------------
 
-    def submit(self, stream: Id, event: Event, payload: bytes | None = None) -> Deferred[Outcome]:
+    def submit(self, stream: Id, event: AnyEvent, payload: bytes | None = None) -> Deferred[Outcome]:
         """Put `event` into the log; fires with what it did, when it is durable.
 
         Errback: `JournalFull`, and nothing has happened; `JournalUnavailable`, and nothing has happened so far: a disk
@@ -210,7 +211,7 @@ class Monitor:
         self.submit_for(stream, event, payload, done)
         return done
 
-    def submit_for(self, stream: Id, event: Event, payload: bytes | None, waiter: Waiter[Outcome]) -> None:
+    def submit_for(self, stream: Id, event: AnyEvent, payload: bytes | None, waiter: Waiter[Outcome]) -> None:
         """As `submit`, for one who waits without a Deferred, which costs 1 µs; perhaps told before this returns.
 
         When `waiter` hears that it was refused, the monitor is deaf already. What `waiter` raises is logged.

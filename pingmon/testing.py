@@ -30,10 +30,10 @@ from pingmon.core.partner.partner import PartnerSpec
 from pingmon.core.site.probe_result import Fault, ProbeResult
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import (
+    AnyEvent,
     ChannelCreated,
     CheckCreated,
     CheckSpec,
-    Event,
     Id,
     PartnerAnswered,
     PartnerCreated,
@@ -147,7 +147,7 @@ class Rig:
         """Let time pass, tick by tick."""
         self.time.advance(seconds)
 
-    def submit(self, stream: Id, event: Event, payload: bytes | None = None) -> Outcome:
+    def submit(self, stream: Id, event: AnyEvent, payload: bytes | None = None) -> Outcome:
         """Log `event`; its outcome, at once. Raises what the submission failed with."""
         return result(self.monitor.submit(stream, event, payload))
 

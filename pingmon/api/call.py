@@ -24,7 +24,7 @@ from pingmon.core.notify.notification import Attempted
 from pingmon.core.partner.partner import Partner
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.site import Site
-from pingmon.core.world.events import Entry, Event, Id
+from pingmon.core.world.events import AnyEvent, Entry, Event, Id
 from pingmon.core.world.parts import Outcome, Project
 from pingmon.core.world.world import World
 from pingmon.journal import FlipRow
@@ -142,7 +142,7 @@ class Call(Struct, frozen=True, kw_only=True):
         ping_base = self.base + self.settings.ping_path
         return View(self.version, self.readonly, self.base, ping_base, self.monitor.now())
 
-    def submit(self, stream: Id, event: Event) -> Deferred[Outcome]:
+    def submit(self, stream: Id, event: AnyEvent) -> Deferred[Outcome]:
         """Have `event` logged; fires when it is durable."""
         return self.monitor.submit(stream, event)
 

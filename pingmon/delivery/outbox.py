@@ -22,13 +22,13 @@ from pingmon.core.notify.channel import Channel, retry_at
 from pingmon.core.notify.notification import GIVE_UP_AFTER, Delivery, Notification
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import (
+    AnyEvent,
     ChannelChanged,
     ChannelDeleted,
     ChannelEvent,
     ChannelTested,
     ClockStepped,
     Entry,
-    Event,
     Id,
     NotificationAbandoned,
     NotificationDelivered,
@@ -218,7 +218,7 @@ class Outbox:
         letter = Letter(owed, subject, channel, self._monitor.now(), "" if lost is None else lost.name)
         return await attempt(deliver, letter, self._clock, self._attempt_s)
 
-    def _event(self, owed: Notification, channel: Channel, result: Result, took_ms: int) -> Event:
+    def _event(self, owed: Notification, channel: Channel, result: Result, took_ms: int) -> AnyEvent:
         """What to log of an attempt at `owed`; the operator is told once for each attempt, and of nothing else."""
         channel = self._monitor.world.channels.get(channel.id, channel)  # its times have moved if the clock was set
         waiting = self._monitor.world.outbox.get(channel.id, {})

@@ -20,7 +20,7 @@ from pingmon.api.credentials import key_created, new_key
 from pingmon.core.check.check import Check
 from pingmon.core.site.probe_result import Fault, ProbeResult
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import DAEMON, Event, PingReceived, ProjectCreated, Signal, SiteProbed
+from pingmon.core.world.events import DAEMON, AnyEvent, PingReceived, ProjectCreated, Signal, SiteProbed
 from pingmon.core.world.parts import Outcome
 from pingmon.daemon.resource_tree import Root, voice
 from pingmon.door.door import Door
@@ -107,7 +107,7 @@ class House:
         self.submit(stream, key_created(key, role, self.random_bytes))
         return key
 
-    def submit(self, stream: str, event: Event, payload: bytes | None = None) -> Outcome:
+    def submit(self, stream: str, event: AnyEvent, payload: bytes | None = None) -> Outcome:
         outcomes: list[Outcome] = []
         self.monitor.submit(stream, event, payload).addCallback(outcomes.append)
         return outcomes[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from pingmon.core.check.check import Check
 from pingmon.core.notify.notification import Notification
@@ -50,7 +50,7 @@ class Log:
         self.add(P, e.ProjectCreated("first", "pingkey"))
 
     def add(self, stream: str, event: e.Event, at: int | None = None) -> Outcome:
-        entry = e.Entry(len(self.entries) + 1, self.now if at is None else at, stream, event)
+        entry = e.Entry(len(self.entries) + 1, self.now if at is None else at, stream, cast(e.AnyEvent, event))
         self.entries.append(entry)
         outcome = fold(self.world, entry)
         self.outcomes.append(outcome)

@@ -12,11 +12,11 @@ from pingmon.core.notify.channel import NEWS_S, RETRY_AFTER_S
 from pingmon.core.notify.notification import GIVE_UP_AFTER
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import (
+    AnyEvent,
     ChannelChanged,
     ChannelDeleted,
     ChannelTested,
     CheckDeleted,
-    Event,
     NotificationAbandoned,
     NotificationDelivered,
     NotificationFailed,
@@ -404,7 +404,7 @@ def test_what_has_waited_for_a_day_is_given_up_also_if_another_message_was_tried
 
 
 @pytest.mark.parametrize("event", [ChannelChanged(name="ops"), ChannelTested(5, 200)])
-def test_a_changed_or_well_tested_channel_is_tried_at_once(post: Post, event: Event) -> None:
+def test_a_changed_or_well_tested_channel_is_tried_at_once(post: Post, event: AnyEvent) -> None:
     channel = stormed(post, 3)
     post.rig.advance(36)
     post.receivers.at_once[channel] = Delivered(200)

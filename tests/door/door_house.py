@@ -20,7 +20,7 @@ from twisted.web.resource import Resource
 from zope.interface import alsoProvides
 
 from pingmon.core.check.check import Check
-from pingmon.core.world.events import CheckCreated, CheckSpec, Entry, Event, Id, PingReceived, ProjectCreated
+from pingmon.core.world.events import AnyEvent, CheckCreated, CheckSpec, Entry, Id, PingReceived, ProjectCreated
 from pingmon.core.world.parts import Outcome
 from pingmon.daemon.redaction import redacted
 from pingmon.daemon.resource_tree import Root, voice
@@ -406,7 +406,7 @@ class House:
         self.made += 1
         return f"44444444-0000-4000-8000-{self.made:012d}"
 
-    def submit(self, stream: Id, event: Event) -> None:
+    def submit(self, stream: Id, event: AnyEvent) -> None:
         self.monitor.submit(stream, event)
 
     def wait(self, seconds: float) -> None:

@@ -90,7 +90,7 @@ def test_an_id_in_another_spelling_is_refused(spelling: str) -> None:
 
 def test_what_is_no_event_of_the_log_or_has_no_place_in_64_bits_is_refused() -> None:
     with pytest.raises(KeyError):
-        encoded(Draft(0, STREAM, Event()))
+        encoded(Draft(0, STREAM, Event()))  # type: ignore[arg-type]
     with pytest.raises(struct.error):
         encoded(Draft(2**63, STREAM, CheckPaused()))
     with pytest.raises(UnicodeEncodeError):

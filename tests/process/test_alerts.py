@@ -18,11 +18,11 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from pingmon.core.world.events import (
+    AnyEvent,
     ChannelCreated,
     CheckCreated,
     CheckSpec,
     Draft,
-    Event,
     PingReceived,
     ProjectCreated,
 )
@@ -221,7 +221,7 @@ def test_a_dead_receiver_does_not_delay_another(start: Starter, receiver: Receiv
 # --- silence: the log is written as if the ping had come minutes ago ----------------------------------------------
 
 
-def past(data: Path, *entries: tuple[float, str, Event]) -> None:
+def past(data: Path, *entries: tuple[float, str, AnyEvent]) -> None:
     """Write a journal: (seconds since the epoch, stream, event) each, durable, as a daemon would have."""
     data.mkdir(mode=0o700)
     journal: SqliteJournal[None] = SqliteJournal(data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
@@ -236,7 +236,7 @@ def past(data: Path, *entries: tuple[float, str, Event]) -> None:
         reactor.iterate(0.01)
 
 
-def story(receiver: Receiver, pinged_at: float, now: float) -> list[tuple[float, str, Event]]:
+def story(receiver: Receiver, pinged_at: float, now: float) -> list[tuple[float, str, AnyEvent]]:
     """A project, a channel, a check with a minute's period and grace, its ping, and a sign of life at `now`."""
     value = hook(receiver)["value"]
     return [
@@ -248,7 +248,7 @@ def story(receiver: Receiver, pinged_at: float, now: float) -> list[tuple[float,
     ]
 
 
-def sign_of_life(now: float) -> tuple[float, str, Event]:
+def sign_of_life(now: float) -> tuple[float, str, AnyEvent]:
     """What shows that the daemon listened at `now`."""
     return now, uuid(99), CheckCreated(PROJECT, CheckSpec())
 

@@ -141,7 +141,8 @@ def entry_of(line: dict[str, Any]) -> Entry:
     kinds = {name: kind for kind, name in KINDS.items()}
     at = round((datetime.fromisoformat(line["at"]) - EPOCH) / timedelta(microseconds=1))
     fields = {name.removeprefix("event_"): value for name, value in line.items() if name != "kind"}
-    return Entry(line["seq"], at, line["stream"], msgspec.convert(fields, kinds[line["kind"]]))
+    event: Any = msgspec.convert(fields, kinds[line["kind"]])
+    return Entry(line["seq"], at, line["stream"], event)
 
 
 def last_told(receiver: Receiver, daemon: Running) -> dict[str, str]:

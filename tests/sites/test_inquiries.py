@@ -14,6 +14,7 @@ from pingmon.core.partner.partner import Partner, PartnerChanges, PartnerSpec
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import (
+    AnyEvent,
     ChannelCreated,
     PartnerAnswered,
     PartnerChanged,
@@ -236,7 +237,11 @@ def test_when_the_site_is_paused_or_it_or_its_partner_deleted_nobody_is_asked_an
     """And users of a site whose partner is gone are told."""
     partner, site = desk.partner(), desk.site()
     desk.down(site)
-    deeds = {"site": (site, SiteDeleted()), "pause": (site, SitePaused()), "partner": (partner, PartnerDeleted())}
+    deeds: dict[str, tuple[str, AnyEvent]] = {
+        "site": (site, SiteDeleted()),
+        "pause": (site, SitePaused()),
+        "partner": (partner, PartnerDeleted()),
+    }
     desk.rig.submit(*deeds[gone])
     desk.clock.advance(0)
     assert desk.partners.called_off == [desk.partners.asked[0].id]

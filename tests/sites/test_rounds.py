@@ -13,7 +13,15 @@ from pingmon.core.site.probe_result import Fault
 from pingmon.core.site.probe_schedule import phase
 from pingmon.core.site.site import Site
 from pingmon.core.units import HOUR, SECOND
-from pingmon.core.world.events import Event, SiteChanged, SiteChanges, SiteDeleted, SitePaused, SiteProbed, SiteResumed
+from pingmon.core.world.events import (
+    AnyEvent,
+    SiteChanged,
+    SiteChanges,
+    SiteDeleted,
+    SitePaused,
+    SiteProbed,
+    SiteResumed,
+)
 from pingmon.journal import JournalUnavailable
 from pingmon.sites.rounds import AGAIN_S
 from pingmon.testing import result, uuid
@@ -27,7 +35,7 @@ def rounds_of(place: Place, site: Site) -> list[SiteProbed]:
     return [event for event in events if isinstance(event, SiteProbed) and event.hour is None]
 
 
-def attempted(place: Place, site: Site, event: Event) -> None:
+def attempted(place: Place, site: Site, event: AnyEvent) -> None:
     """Submit `event`, if the disk takes it."""
     place.rig.monitor.submit(site.id, event).addErrback(lambda failure: failure.trap(JournalUnavailable))
 
@@ -112,7 +120,8 @@ def test_a_paused_site_is_not_looked_at_until_it_is_resumed() -> None:
 
 def test_pausing_or_deleting_a_site_ends_the_look_at_it() -> None:
     place = Place()
-    for number, event in enumerate((SitePaused(), SiteDeleted()), 1):
+    ends: tuple[AnyEvent, ...] = (SitePaused(), SiteDeleted())
+    for number, event in enumerate(ends, 1):
         site = place.site(number)
         place.fail(number)
         place.prober.holds = True

@@ -6,8 +6,7 @@ entries in the same order make the same world, on every machine and after every 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final, assert_never
 
 from msgspec.structs import replace
 
@@ -33,20 +32,61 @@ MAX_DEAF_SPANS: Final = 32
 def fold(world: World, entry: Entry) -> Outcome:
     """Take the next entry of the log into `world`, and say what it did."""
     world.seq = entry.seq
-    outcome = FOLDS[type(entry.event)](world, entry, entry.event)
+    outcome = _folded(world, entry)
     if world.ended:
         outcome, world.ended = replace(outcome, ended=tuple(world.ended)), []
     return outcome
 
 
-def _about_check(body: Callable[[World, Entry, Any, Check], Outcome]) -> Callable[[World, Entry, Any], Outcome]:
-    """What an entry does to the check that it is about: nothing, if there is none."""
+def _folded(world: World, entry: Entry) -> Outcome:
+    match event := entry.event:
+        case events.PingReceived():  # first, because nearly all are
+            return _ping_received(world, entry, event)
+        case events.CheckEvent():
+            return _check_event(world, entry, event)
+        case events.SiteEvent():
+            return fold_sites.site_event(world, entry, event)
+        case events.PartnerEvent():
+            return fold_sites.partner_event(world, entry, event)
+        case events.ChannelEvent():
+            return _channel_event(world, entry, event)
+        case events.ProjectEvent():
+            return fold_projects.project_event(world, entry, event)
+        case events.DaemonEvent():
+            return _daemon_event(world, entry, event)
+        case _:
+            assert_never(event)
 
-    def folded(world: World, entry: Entry, event: events.Event) -> Outcome:
-        check = world.checks.get(entry.stream)
-        return Outcome("unknown", entry.stream) if check is None else body(world, entry, event, check)
 
-    return folded
+# --- checks -------------------------------------------------------------------------------------------------------
+
+
+def _check_event(world: World, entry: Entry, event: events.AnyCheckEvent) -> Outcome:
+    if isinstance(event, events.CheckCreated):
+        return _check_created(world, entry, event)
+    check = world.checks.get(entry.stream)
+    if check is None:
+        return Outcome("unknown", entry.stream)
+    match event:
+        case events.PingReceived():
+            return _changed(world, entry, *checks.pinged(check, entry.seq, entry.at, event))
+        case events.CheckChanged():
+            after = checks.respecified(check, entry.seq, event.changes.applied_to(check.spec))
+            owing.unowe(world, entry.at, check, after)
+            return _changed(world, entry, after, None)
+        case events.CheckDeleted():
+            world.drop_check(check, entry.at)
+            return Outcome("done", check.id, check)
+        case events.CheckPaused():
+            return _changed(world, entry, *checks.paused(check, entry.seq, entry.at))
+        case events.CheckResumed():
+            return _changed(world, entry, *checks.resumed(check, entry.seq, entry.at))
+        case events.CheckExpired():
+            return _check_expired(world, entry, event, check)
+        case events.ScheduleEnded():
+            return _schedule_ended(world, entry, check)
+        case _:
+            assert_never(event)
 
 
 def _ping_received(world: World, entry: Entry, event: events.PingReceived) -> Outcome:
@@ -86,25 +126,6 @@ def _check_created(world: World, entry: Entry, event: events.CheckCreated) -> Ou
     return Outcome("created", fresh.id, fresh)
 
 
-def _check_changed(world: World, entry: Entry, event: events.CheckChanged, check: Check) -> Outcome:
-    after = checks.respecified(check, entry.seq, event.changes.applied_to(check.spec))
-    owing.unowe(world, entry.at, check, after)
-    return _changed(world, entry, after, None)
-
-
-def _check_deleted(world: World, entry: Entry, event: events.CheckDeleted, check: Check) -> Outcome:
-    world.drop_check(check, entry.at)
-    return Outcome("done", check.id, check)
-
-
-def _check_paused(world: World, entry: Entry, event: events.CheckPaused, check: Check) -> Outcome:
-    return _changed(world, entry, *checks.paused(check, entry.seq, entry.at))
-
-
-def _check_resumed(world: World, entry: Entry, event: events.CheckResumed, check: Check) -> Outcome:
-    return _changed(world, entry, *checks.resumed(check, entry.seq, entry.at))
-
-
 def _check_expired(world: World, entry: Entry, event: events.CheckExpired, check: Check) -> Outcome:
     after, flip = checks.expired(check, entry.seq, event.deadline, event.armed_by)
     if flip is not None:
@@ -113,10 +134,49 @@ def _check_expired(world: World, entry: Entry, event: events.CheckExpired, check
     return _changed(world, entry, after, flip)
 
 
-def _schedule_ended(world: World, entry: Entry, event: events.ScheduleEnded, check: Check) -> Outcome:
+def _schedule_ended(world: World, entry: Entry, check: Check) -> Outcome:
     after, news = checks.schedule_ended(check, entry.seq, entry.at)
     world.keep_check(after)
     return Outcome("done", check.id, after, channels=owing.owe_beside(world, entry.at, after, news) if news else ())
+
+
+def _changed(world: World, entry: Entry, after: Check, flip: Flip | None) -> Outcome:
+    """Keep the check as it is now; owe what its flip makes due."""
+    world.keep_check(after)
+    if flip is None:
+        return Outcome("done", after.id, after)
+    told = owing.owe(world, entry.at, after, flip)
+    return Outcome("done", after.id, world.checks[after.id], flip=flip, channels=told)
+
+
+# --- channels -----------------------------------------------------------------------------------------------------
+
+
+def _channel_event(world: World, entry: Entry, event: events.AnyChannelEvent) -> Outcome:
+    if isinstance(event, events.ChannelCreated):
+        return _channel_created(world, entry, event)
+    channel = world.channels.get(entry.stream)
+    if channel is None:
+        return Outcome("unknown", entry.stream)
+    match event:
+        case events.ChannelChanged():
+            world.put_channel(channels.answers(events.applied(event, channel)))
+        case events.ChannelSecretRenewed():
+            world.put_channel(channels.renewed(channel, event.secret, event.old_until))
+        case events.ChannelDeleted():
+            world.drop_channel(channel, entry.at)
+        case events.ChannelTested():
+            if not event.error:  # one that fails says no more than itself: what is owed is tried when it is due
+                world.put_channel(channels.answers(channel))
+        case events.NotificationDelivered():
+            return _delivered(world, entry, event, channel)
+        case events.NotificationFailed():
+            return _failed(world, entry, event, channel)
+        case events.NotificationAbandoned():
+            return _abandoned(world, entry, event, channel)
+        case _:
+            assert_never(event)
+    return Outcome("done", channel.id)
 
 
 def _channel_created(world: World, entry: Entry, event: events.ChannelCreated) -> Outcome:
@@ -128,40 +188,6 @@ def _channel_created(world: World, entry: Entry, event: events.ChannelCreated) -
     kept = (event.project, event.kind, event.name, event.value, event.secret)
     world.put_channel(Channel(entry.stream, *kept, entry.seq, entry.at))
     return Outcome("created", entry.stream)
-
-
-def _about_channel(body: Callable[[World, Entry, Any, Channel], Outcome]) -> Callable[[World, Entry, Any], Outcome]:
-    """What an entry does to the channel that it is about: nothing, if there is none."""
-
-    def folded(world: World, entry: Entry, event: events.Event) -> Outcome:
-        channel = world.channels.get(entry.stream)
-        return Outcome("unknown", entry.stream) if channel is None else body(world, entry, event, channel)
-
-    return folded
-
-
-def _channel_changed(world: World, entry: Entry, event: events.ChannelChanged, channel: Channel) -> Outcome:
-    world.put_channel(channels.answers(events.applied(event, channel)))
-    return Outcome("done", channel.id)
-
-
-def _channel_secret_renewed(
-    world: World, entry: Entry, event: events.ChannelSecretRenewed, channel: Channel
-) -> Outcome:
-    world.put_channel(channels.renewed(channel, event.secret, event.old_until))
-    return Outcome("done", channel.id)
-
-
-def _channel_deleted(world: World, entry: Entry, event: events.ChannelDeleted, channel: Channel) -> Outcome:
-    world.drop_channel(channel, entry.at)
-    return Outcome("done", channel.id)
-
-
-def _channel_tested(world: World, entry: Entry, event: events.ChannelTested, channel: Channel) -> Outcome:
-    """A test that fails says no more than itself: what is owed is tried when it is due."""
-    if not event.error:
-        world.put_channel(channels.answers(channel))
-    return Outcome("done", channel.id)
 
 
 def _delivered(world: World, entry: Entry, event: events.NotificationDelivered, channel: Channel) -> Outcome:
@@ -197,14 +223,20 @@ def _abandoned(world: World, entry: Entry, event: events.NotificationAbandoned, 
     return Outcome("done", channel.id, channels=owing.given_up(world, lost, event.error, entry.at))
 
 
-def _listening_resumed(world: World, entry: Entry, event: events.ListeningResumed) -> Outcome:
-    span = Deaf(event.since, entry.at, event.hold_until, event.cause)
-    world.put_daemon(DaemonState(deaf=(*world.daemon.deaf, span)[-MAX_DEAF_SPANS:]))
-    return Outcome()
+# --- the daemon ---------------------------------------------------------------------------------------------------
 
 
-def _listening_ended(world: World, entry: Entry, event: events.ListeningEnded) -> Outcome:
-    world.put_daemon(replace(world.daemon, ended=entry.at if event.since is None else event.since))
+def _daemon_event(world: World, entry: Entry, event: events.AnyDaemonEvent) -> Outcome:
+    match event:
+        case events.ListeningEnded():
+            world.put_daemon(replace(world.daemon, ended=entry.at if event.since is None else event.since))
+        case events.ListeningResumed():
+            span = Deaf(event.since, entry.at, event.hold_until, event.cause)
+            world.put_daemon(DaemonState(deaf=(*world.daemon.deaf, span)[-MAX_DEAF_SPANS:]))
+        case events.ClockStepped():
+            return _clock_stepped(world, entry, event)
+        case _:
+            assert_never(event)
     return Outcome()
 
 
@@ -225,37 +257,3 @@ def _clock_stepped(world: World, entry: Entry, event: events.ClockStepped) -> Ou
     ended = None if world.daemon.ended is None else world.daemon.ended + by
     world.put_daemon(DaemonState(spans, ended))
     return Outcome(everything=True)
-
-
-def _changed(world: World, entry: Entry, after: Check, flip: Flip | None) -> Outcome:
-    """Keep the check as it is now; owe what its flip makes due."""
-    world.keep_check(after)
-    if flip is None:
-        return Outcome("done", after.id, after)
-    told = owing.owe(world, entry.at, after, flip)
-    return Outcome("done", after.id, world.checks[after.id], flip=flip, channels=told)
-
-
-FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] = {
-    events.CheckCreated: _check_created,
-    events.CheckChanged: _about_check(_check_changed),
-    events.CheckDeleted: _about_check(_check_deleted),
-    events.CheckPaused: _about_check(_check_paused),
-    events.CheckResumed: _about_check(_check_resumed),
-    events.PingReceived: _ping_received,
-    events.CheckExpired: _about_check(_check_expired),
-    events.ScheduleEnded: _about_check(_schedule_ended),
-    events.ChannelCreated: _channel_created,
-    events.ChannelChanged: _about_channel(_channel_changed),
-    events.ChannelSecretRenewed: _about_channel(_channel_secret_renewed),
-    events.ChannelDeleted: _about_channel(_channel_deleted),
-    events.ChannelTested: _about_channel(_channel_tested),
-    events.NotificationDelivered: _about_channel(_delivered),
-    events.NotificationFailed: _about_channel(_failed),
-    events.NotificationAbandoned: _about_channel(_abandoned),
-    events.ListeningEnded: _listening_ended,
-    events.ListeningResumed: _listening_resumed,
-    events.ClockStepped: _clock_stepped,
-    **fold_projects.FOLDS,
-    **fold_sites.FOLDS,
-}

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
-
-from msgspec.structs import replace
+from typing import assert_never
 
 from pingmon.core.world import events
 from pingmon.core.world.events import Entry
@@ -13,14 +10,19 @@ from pingmon.core.world.parts import Key, Outcome, Project, Result
 from pingmon.core.world.world import World
 
 
-def _about_project(body: Callable[[World, Entry, Any, Project], Outcome]) -> Callable[[World, Entry, Any], Outcome]:
-    """What an entry does to the project that it is about: nothing, if there is none."""
-
-    def folded(world: World, entry: Entry, event: events.Event) -> Outcome:
-        project = world.projects.get(entry.stream)
-        return Outcome("unknown", entry.stream) if project is None else body(world, entry, event, project)
-
-    return folded
+def project_event(world: World, entry: Entry, event: events.AnyProjectEvent) -> Outcome:
+    """What an entry about a project or a key does."""
+    match event:
+        case events.ProjectCreated():
+            return _project_created(world, entry, event)
+        case events.ProjectRenamed() | events.PingKeyRotated():
+            return _changed(world, entry, event)
+        case events.KeyCreated():
+            return _key_created(world, entry, event)
+        case events.KeyRevoked():
+            return _key_revoked(world, entry, event)
+        case _:
+            assert_never(event)
 
 
 def _project_created(world: World, entry: Entry, event: events.ProjectCreated) -> Outcome:
@@ -30,12 +32,9 @@ def _project_created(world: World, entry: Entry, event: events.ProjectCreated) -
     return _kept(world, Project(entry.stream, event.name, event.ping_key, entry.seq, entry.at), "created")
 
 
-def _project_renamed(world: World, entry: Entry, event: events.ProjectRenamed, project: Project) -> Outcome:
-    return _kept(world, replace(project, name=event.name))
-
-
-def _ping_key_rotated(world: World, entry: Entry, event: events.PingKeyRotated, project: Project) -> Outcome:
-    return _kept(world, replace(project, ping_key=event.ping_key))
+def _changed(world: World, entry: Entry, event: events.ProjectRenamed | events.PingKeyRotated) -> Outcome:
+    project = world.projects.get(entry.stream)
+    return Outcome("unknown", entry.stream) if project is None else _kept(world, events.applied(event, project))
 
 
 def _kept(world: World, project: Project, result: Result = "done") -> Outcome:
@@ -61,12 +60,3 @@ def _key_revoked(world: World, entry: Entry, event: events.KeyRevoked) -> Outcom
         return Outcome("unknown", event.key)
     world.drop_key(key)
     return Outcome("done", key.id, key=key)
-
-
-FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] = {
-    events.ProjectCreated: _project_created,
-    events.ProjectRenamed: _about_project(_project_renamed),
-    events.PingKeyRotated: _about_project(_ping_key_rotated),
-    events.KeyCreated: _key_created,
-    events.KeyRevoked: _key_revoked,
-}

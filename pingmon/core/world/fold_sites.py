@@ -5,8 +5,7 @@ The machine of a site (`site`) says what its status is, `escalation` who is to h
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final, assert_never
 
 from msgspec.structs import replace
 
@@ -30,17 +29,34 @@ from pingmon.core.world.world import World
 GONE: Final = PartnerAnswer("no answer", detail="the partner was deleted")
 
 
-def _about_site(body: Callable[[World, Entry, Any, Site], Outcome]) -> Callable[[World, Entry, Any], Outcome]:
-    """What an entry does to the site that it is about: nothing, if there is none."""
-
-    def folded(world: World, entry: Entry, event: events.Event) -> Outcome:
-        site = world.sites.get(entry.stream)
-        return Outcome("unknown", entry.stream) if site is None else body(world, entry, event, site)
-
-    return folded
-
-
 # --- sites --------------------------------------------------------------------------------------------------------
+
+
+def site_event(world: World, entry: Entry, event: events.AnySiteEvent) -> Outcome:
+    """What an entry about a site does."""
+    if isinstance(event, events.SiteCreated):
+        return _site_created(world, entry, event)
+    if isinstance(event, events.PartnerAnswered):
+        return _partner_answered(world, entry, event)
+    site = world.sites.get(entry.stream)
+    if site is None:
+        return Outcome("unknown", entry.stream)
+    match event:
+        case events.SiteProbed():
+            return _site_probed(world, entry, event, site)
+        case events.SiteHostSeen():
+            return _kept(world, replace(site, hosting=partner.seen(site.hosting, event.host, entry.at, event.failed)))
+        case events.SiteChanged():
+            return _site_changed(world, entry, event, site)
+        case events.SiteDeleted():
+            world.drop_site(site, entry.at)
+            return Outcome("done", site.id, site=site)
+        case events.SitePaused():
+            return _kept(world, *sites.paused(site, entry.seq, entry.at))
+        case events.SiteResumed():
+            return _kept(world, *sites.resumed(site, entry.seq, entry.at))
+        case _:
+            assert_never(event)
 
 
 def _site_created(world: World, entry: Entry, event: events.SiteCreated) -> Outcome:
@@ -61,19 +77,6 @@ def _site_changed(world: World, entry: Entry, event: events.SiteChanged, site: S
     unowe(world, entry.at, site, after)
     channels = _told(world, entry, *telling.called_off(site, after))
     return Outcome("done", site.id, site=world.sites[site.id], channels=channels)
-
-
-def _site_deleted(world: World, entry: Entry, event: events.SiteDeleted, site: Site) -> Outcome:
-    world.drop_site(site, entry.at)
-    return Outcome("done", site.id, site=site)
-
-
-def _site_paused(world: World, entry: Entry, event: events.SitePaused, site: Site) -> Outcome:
-    return _kept(world, *sites.paused(site, entry.seq, entry.at))
-
-
-def _site_resumed(world: World, entry: Entry, event: events.SiteResumed, site: Site) -> Outcome:
-    return _kept(world, *sites.resumed(site, entry.seq, entry.at))
 
 
 def _site_probed(world: World, entry: Entry, event: events.SiteProbed, site: Site) -> Outcome:
@@ -112,16 +115,25 @@ def _told(world: World, entry: Entry, site: Site, news: Flip | None) -> tuple[Id
     return () if news is None else owe(world, entry.at, site, news)
 
 
-def _site_host_seen(world: World, entry: Entry, event: events.SiteHostSeen, site: Site) -> Outcome:
-    return _kept(world, replace(site, hosting=partner.seen(site.hosting, event.host, entry.at, event.failed)))
-
-
 def _kept(world: World, site: Site, flip: Flip | None = None) -> Outcome:
     world.put_site(site)
     return Outcome("done", site.id, site=site, flip=flip)
 
 
 # --- partners -----------------------------------------------------------------------------------------------------
+
+
+def partner_event(world: World, entry: Entry, event: events.AnyPartnerEvent) -> Outcome:
+    """What an entry about a partner does."""
+    match event:
+        case events.PartnerCreated():
+            return _partner_created(world, entry, event)
+        case events.PartnerChanged():
+            return _partner_changed(world, entry, event)
+        case events.PartnerDeleted():
+            return _partner_deleted(world, entry)
+        case _:
+            assert_never(event)
 
 
 def _partner_created(world: World, entry: Entry, event: events.PartnerCreated) -> Outcome:
@@ -144,7 +156,7 @@ def _partner_changed(world: World, entry: Entry, event: events.PartnerChanged) -
     return Outcome("done", after.id, partner=after)
 
 
-def _partner_deleted(world: World, entry: Entry, event: events.PartnerDeleted) -> Outcome:
+def _partner_deleted(world: World, entry: Entry) -> Outcome:
     """Nobody waits for its answers any more, and its silences are over."""
     known = world.partners.get(entry.stream)
     if known is None:
@@ -179,18 +191,3 @@ def _answered(
 ) -> tuple[Id, ...]:
     """Keep what an answer makes of `site`; the channels that are owed something by it."""
     return _told(world, entry, *telling.answered(site, known, id, answer, entry.at))
-
-
-FOLDS: Final[dict[type[events.Event], Callable[[World, Entry, Any], Outcome]]] = {
-    events.SiteCreated: _site_created,
-    events.SiteChanged: _about_site(_site_changed),
-    events.SiteDeleted: _about_site(_site_deleted),
-    events.SitePaused: _about_site(_site_paused),
-    events.SiteResumed: _about_site(_site_resumed),
-    events.SiteProbed: _about_site(_site_probed),
-    events.SiteHostSeen: _about_site(_site_host_seen),
-    events.PartnerCreated: _partner_created,
-    events.PartnerChanged: _partner_changed,
-    events.PartnerDeleted: _partner_deleted,
-    events.PartnerAnswered: _partner_answered,
-}

@@ -20,6 +20,7 @@ from pingmon.core.partner.partner import Attribution, HostRule, PartnerChanges, 
 from pingmon.core.site.probe_result import Phases, ProbeResult
 from pingmon.core.world.events import (
     DAEMON,
+    AnyEvent,
     ChannelChanged,
     ChannelCreated,
     ChannelDeleted,
@@ -36,7 +37,6 @@ from pingmon.core.world.events import (
     ClockStepped,
     Draft,
     Entry,
-    Event,
     Hour,
     KeyCreated,
     KeyRevoked,
@@ -91,7 +91,7 @@ SPEC = CheckSpec(
 WEBHOOK: dict[str, object] = {"url": "https://ops.example/h", "n": [1, None]}
 CRON = CheckSpec(kind="cron", schedule="5 4 * * *", tz="Europe/Berlin", manual_resume=True, start_kw="START")
 
-EVENTS: list[list[tuple[str, Event, bytes | None]]] = [
+EVENTS: list[list[tuple[str, AnyEvent, bytes | None]]] = [
     [
         (PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1"), None),
         (PROJECT, KeyCreated(KEY, "rw", "abcdefgh", "73616c74", "64696765737400", "laptop"), None),
@@ -157,7 +157,7 @@ BACK_AT = BEGIN + 1_999_000_000
 
 NO_ANSWER = PartnerAnswer("no answer", detail="timed out after 10 s")
 
-SITE_EVENTS: list[list[tuple[int, str, Event]]] = [
+SITE_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
     [
         (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
         (1, CHANNEL, ChannelCreated(PROJECT, "webhook", "Ops", WEBHOOK, "whsec_AA==")),
@@ -194,7 +194,7 @@ SITE_EVENTS: list[list[tuple[int, str, Event]]] = [
         (2002, RIVAL, PartnerDeleted()),
     ],
 ]  # fmt: skip
-ENDED_EVENTS: list[list[tuple[int, str, Event]]] = [
+ENDED_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
     [
         (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
         (1, CHANNEL, ChannelCreated(PROJECT, "webhook", "Ops", WEBHOOK, "whsec_AA==")),
@@ -205,7 +205,7 @@ ENDED_EVENTS: list[list[tuple[int, str, Event]]] = [
 ]
 
 LOST = "cccccccc-cccc-4ccc-8ccc-cccccccccccc"
-KEY_EVENTS: list[list[tuple[int, str, Event]]] = [
+KEY_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
     [
         (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
         (1, PROJECT, KeyCreated(KEY, "rw", "hcw_abcd", "73616c74", "64696765737400", "laptop")),
@@ -218,7 +218,7 @@ KEY_EVENTS: list[list[tuple[int, str, Event]]] = [
 
 OTHER = "cccccccc-cccc-4ccc-8ccc-cccccccccccc"
 SPARE = "dddddddd-dddd-4ddd-8ddd-dddddddddddd"
-CHANNEL_EVENTS: list[list[tuple[int, str, Event]]] = [
+CHANNEL_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
     [
         (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
         (1, CHANNEL, ChannelCreated(PROJECT, "webhook", "Ops", WEBHOOK, "whsec_AA==")),
@@ -255,7 +255,7 @@ CHANNEL_EVENTS: list[list[tuple[int, str, Event]]] = [
 ]
 
 ALONE = [replace(HERE, fault="timeout", code=0), replace(BERLIN, fault="void"), TOKYO]
-ROUND_EVENTS: list[list[tuple[int, str, Event]]] = [
+ROUND_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
     [
         (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
         (1, CHANNEL, ChannelCreated(PROJECT, "webhook", "Ops", WEBHOOK, "whsec_AA==")),
@@ -274,7 +274,7 @@ ROUND_EVENTS: list[list[tuple[int, str, Event]]] = [
     ],
 ]
 
-METHOD_EVENTS: list[list[tuple[int, str, Event]]] = [
+METHOD_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
     [
         (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
         (1, SITE, SiteCreated(PROJECT, replace(SHOP, channels=(), method="GET"))),
@@ -323,7 +323,7 @@ def make(place: Path) -> None:
     exported(place)
 
 
-def make_folded(place: Path, events: list[list[tuple[int, str, Event]]], snapshot_after: int) -> None:
+def make_folded(place: Path, events: list[list[tuple[int, str, AnyEvent]]], snapshot_after: int) -> None:
     """A journal with the world and the flips that pingmon made of it: a snapshot and a tail."""
     place.mkdir(parents=True)
     writer = Writer(place / "journal.sqlite3", Retention(), lambda found: None)
