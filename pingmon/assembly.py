@@ -382,16 +382,7 @@ def only_by_socket(listeners: Sequence[Listener]) -> str:
 
 def base_url_of(listeners: Sequence[Listener]) -> str:
     """How a client on this machine reaches the first of `listeners` that has a port."""
-    for listener in listeners:
-        host = None if listener.port is None else listener.port.getHost()
-        port = getattr(host, "port", None)
-        if port is None:
-            continue
-        secure = listener.description.startswith(("ssl:", "tls:"))
-        address = getattr(host, "host", "")
-        name = "localhost" if address in ("0.0.0.0", "::", "") else f"[{address}]" if ":" in address else address
-        return f"{'https' if secure else 'http'}://{name}:{port}"
-    return "http://localhost"
+    return next((listener.url for listener in listeners if listener.url), "http://localhost")
 
 
 def _make_room_for(wanted: int) -> None:

@@ -169,6 +169,7 @@ class VerifierService(Listening):
         await self.close_ports()
         with self.log.failuresHandled("while finishing requests"):
             await self._door.drain(DRAIN_S)
+        self.log.info("{name} has stopped", name=PROGRAM)
 
 
 def _looker(clock: Any, policy: AddressPolicy, now: Callable[[], int], probes: int) -> Looker:

@@ -31,7 +31,9 @@ LAYERS: dict[str, set[str]] = {
     "api": {"core", "wire", "timing", "journal", "monitor", "door"},
     "web": {"wire", "door"},
     "cli": {"core", "journal", "api", "daemon"},
-    "daemon": {"*"},
+    "daemon": {
+        *("core", "wire", "timing", "journal", "monitor", "alarms", "probe", "delivery", "sites", "door", "api"),
+    },
     "testing": {"core", "timing", "journal", "monitor", "alarms"},
     "__main__": {"cli"},
     "assembly": {"*"},

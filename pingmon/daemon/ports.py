@@ -73,6 +73,18 @@ class Listener:
         except OSError as error:
             raise StartupRefused(cannot_listen(self.description, error)) from error
 
+    @property
+    def url(self) -> str:
+        """How a client on this machine reaches it; empty if it has no port, or is not bound."""
+        host = None if self.port is None else self.port.getHost()
+        port = getattr(host, "port", None)
+        if port is None:
+            return ""
+        secure = self.description.startswith(("ssl:", "tls:"))
+        address = getattr(host, "host", "")
+        name = "localhost" if address in ("0.0.0.0", "::", "") else f"[{address}]" if ":" in address else address
+        return f"{'https' if secure else 'http'}://{name}:{port}"
+
     async def stop(self) -> None:
         """Take no more connections."""
         port, self.port = self.port, None
@@ -199,7 +211,8 @@ class Listening(Service):
         self.begin()
         for each in self._listeners:
             each.open()
-            self.log.info("listening on {endpoint}", endpoint=each.description)
+            where = f"{each.url} ({each.description})" if each.url else each.description
+            self.log.info("listening on {where}", where=where)
         self._ticker.start()
         super().startService()
         self._started()
@@ -207,7 +220,7 @@ class Listening(Service):
     def stopService(self) -> Deferred[None] | None:
         """Heed no SIGHUP any more. Subclasses close the ports in their turn."""
         super().stopService()
-        self.log.info("{name} is stopping", name=self.name)
+        self.log.info("{name} is stopping: it finishes what is under way", name=self.name)
         self._ticker.stop()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end what is still being finished
         return None

@@ -150,6 +150,7 @@ class Daemon(Listening):
         with self.log.failuresHandled("while closing the journal"):
             await self._monitor.stop()
         self._data.release()
+        self.log.info("{name} has stopped", name=self.name)
 
     async def _stop_parts(self, parts: Sequence[Part]) -> None:
         """Tell each, in reverse order, and then wait for all: each bounds its own time, and times must not add up."""

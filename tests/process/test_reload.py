@@ -132,8 +132,8 @@ def test_a_log_has_the_version_a_line_for_each_port_and_nothing_of_libraries(sta
     port = quiet.port
     assert lines[:3] == [
         f"pingmon {__version__} is starting",
-        f"listening on tcp:{port}:interface=127.0.0.1",
-        rf"listening on tcp:{port}:interface=\:\:1",
+        f"listening on http://127.0.0.1:{port} (tcp:{port}:interface=127.0.0.1)",
+        rf"listening on http://[::1]:{port} (tcp:{port}:interface=\:\:1)",
     ]
     assert len(lines) == 5
     loud = start(start.tmp_path / "loud", command=("twistd", "-n", "--pidfile=", "pingmon", "--log-level", "debug"))
