@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,15 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "pingmon"
 ROWS = re.findall(r"^\| ([a-z ,]+) \| (`.+?`) \| .+ \|$", (ROOT / "docs/glossary.md").read_text("utf-8"), re.MULTILINE)
 
+TWINS = {"Connection", "Door", "Prober", "Resolver", "Verifiers"}
+"""Protocols bear the name of what implements them."""
+
+ALIKE = {"Reply"}
+"""What comes back: to a message, and to a question to a verifier."""
+
 NOT_IN: dict[str, set[str]] = {
     "deaf": {"api", "cli", "delivery", "dns", "door", "outgoing", "pings", "probe", "sites", "verify"},
-    "patience": {"api", "cli", "dns", "journal", "pings", "timing"},
+    "patience": {"api", "cli", "dns", "journal", "outgoing", "pings", "timing"},
     "silence": {"cli", "delivery", "dns", "door", "journal", "outgoing", "pings", "verify"},
     "manager": {""},
     "handler": {""},
@@ -36,6 +43,15 @@ def parsed(path: Path) -> ast.Module:
 
 def classes(path: Path) -> Iterator[ast.ClassDef]:
     return (node for node in parsed(path).body if isinstance(node, ast.ClassDef))
+
+
+def protocols(path: Path) -> set[str]:
+    """The classes of a module that are only the shape of others."""
+    tree = parsed(path)
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "typing"]
+    if not any(alias.name == "Protocol" for node in imports for alias in node.names):
+        return set()
+    return {node.name for node in classes(path) if any(ast.unparse(base).startswith("Protocol") for base in node.bases)}
 
 
 def identifiers(path: Path) -> Iterator[str]:
@@ -64,6 +80,20 @@ def test_each_word_stands_there_once() -> None:
     words = [part for word, _ in ROWS for part in word.split(", ")]
     assert len(words) > 40
     assert len(words) == len(set(words))
+
+
+def test_a_class_name_stands_once_in_the_house() -> None:
+    """But for a Protocol beside what implements it, and for what is private to its module."""
+    defined: dict[str, list[tuple[Path, bool]]] = defaultdict(list)
+    for path in modules():
+        shapes = protocols(path)
+        for node in classes(path):
+            if not node.name.startswith("_"):
+                defined[node.name].append((path, node.name in shapes))
+    twice = {name: found for name, found in defined.items() if len(found) > 1}
+    assert twice.keys() <= TWINS | ALIKE, {name: found for name, found in twice.items() if name not in TWINS}
+    for name in twice.keys() & TWINS:
+        assert sum(not protocol for _, protocol in twice[name]) <= 1, name
 
 
 @pytest.mark.parametrize("word", NOT_IN)
