@@ -10,7 +10,7 @@ from pingmon import __version__
 from pingmon.api.api import Api, ApiSettings
 from pingmon.api.routes import ROUTES
 from pingmon.wire.api.status import Problem
-from tests.api.api_house import OTHER_PROJECT, PROJECT, START, House, Logged
+from tests.api.stage import OTHER_PROJECT, PROJECT, START, ApiStage, Logged
 
 CHECKS = "/api/v3/checks/"
 MISSING = "22222222-0000-4000-8000-000000000000"
@@ -23,7 +23,7 @@ HOST = "Host: pingmon.example"
 
 def test_no_key() -> None:
     """Without a key it is missing; an empty header hides a key in the body."""
-    house = House()
+    house = ApiStage()
     body = json.dumps({"api_key": house.rw}).encode()
     asked = [
         house.ask("GET", CHECKS),
@@ -37,7 +37,7 @@ def test_no_key() -> None:
 
 def test_wrong_key() -> None:
     """An unknown key of any length, a read-only key where more is needed, and the operator's key are wrong."""
-    house = House()
+    house = ApiStage()
     operator = house.new_key(PROJECT, "operator")
     id = house.create()
     asked = [
@@ -57,13 +57,13 @@ def test_wrong_key() -> None:
 
 def test_a_key_in_the_body() -> None:
     """A POST may carry its key in the body."""
-    house = House()
+    house = ApiStage()
     assert house.ask("POST", CHECKS, json.dumps({"api_key": house.rw}).encode()).status == 201
 
 
 def test_order_of_judgement() -> None:
     """An unreadable body is told before the key, the key before the check, the check before its fields."""
-    house = House()
+    house = ApiStage()
     assert house.ask("POST", CHECKS + MISSING, b"{").status == 400
     assert house.post(CHECKS + MISSING, {"name": 1}, "x" * 32).status == 401
     assert house.post(CHECKS + MISSING, {"name": 1}).status == 404
@@ -72,7 +72,7 @@ def test_order_of_judgement() -> None:
 
 def test_another_projects_check_does_not_exist() -> None:
     """What belongs to another project is answered exactly as what does not exist."""
-    house = House()
+    house = ApiStage()
     id = house.create()
     key = house.new_project(OTHER_PROJECT)
     for method, end in [
@@ -88,7 +88,7 @@ def test_another_projects_check_does_not_exist() -> None:
 
 def test_too_many_requests() -> None:
     """Past its rate a key is told how long to wait; other keys are not affected."""
-    house = House(ApiSettings(keys_per_second=1, keys_at_once=3))
+    house = ApiStage(ApiSettings(keys_per_second=1, keys_at_once=3))
     statuses = [house.get(CHECKS, house.ro).status for _ in range(5)]
     assert statuses == [200, 200, 200, 429, 429]
     refused = house.get(CHECKS, house.ro)
@@ -101,7 +101,7 @@ def test_too_many_requests() -> None:
 
 def test_a_script_that_sets_up_a_project_meets_no_limit() -> None:
     """A thousand requests at once are taken by default; only then it is told to wait."""
-    house = House(ApiSettings())
+    house = ApiStage(ApiSettings())
     assert {house.get("/api/v3/status/").status for _ in range(1000)} == {200}
     refused = house.get("/api/v3/status/")
     assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
@@ -128,7 +128,7 @@ def test_a_script_that_sets_up_a_project_meets_no_limit() -> None:
 def test_unreadable_bodies(body: bytes) -> None:
     """What is not JSON is told so, and nothing is logged about it."""
     with Logged() as logged:
-        reply = House().ask("POST", CHECKS, body)
+        reply = ApiStage().ask("POST", CHECKS, body)
     assert (reply.status, reply.error) == (400, "could not parse request body")
     assert logged.troubles == []
 
@@ -136,20 +136,20 @@ def test_unreadable_bodies(body: bytes) -> None:
 @pytest.mark.parametrize("body", [b"[]", b"123", b'"x"', b"true"])
 def test_bodies_that_are_no_object(body: bytes) -> None:
     """JSON that is no object is told so."""
-    reply = House().ask("POST", CHECKS, body)
+    reply = ApiStage().ask("POST", CHECKS, body)
     assert (reply.status, reply.error) == (400, "json validation error: value is not an object")
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"{}"])
 def test_empty_bodies(body: bytes) -> None:
     """Nothing and null are an empty object, which makes a check with defaults."""
-    house = House()
+    house = ApiStage()
     assert house.ask("POST", CHECKS, body, key=house.rw).status == 201
 
 
 def test_long_bodies() -> None:
     """A body of the limit is read, one byte more is too much."""
-    house = House()
+    house = ApiStage()
     body = json.dumps({"desc": "x" * 50}).encode()
     assert house.ask_door("POST", CHECKS, HOST, body=body.ljust(65_536)).status == 201
     reply = house.ask_door("POST", CHECKS, HOST, body=body.ljust(65_537))
@@ -168,7 +168,7 @@ def test_every_route_has_its_own_endpoint() -> None:
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_slash_more_or_less(version: int) -> None:
     """Every path is served with and without its last slash, never redirected."""
-    house = House()
+    house = ApiStage()
     id = house.create()
     for end in ("checks", f"checks/{id}", f"checks/{id}/pings", f"checks/{id}/flips", "channels", "status"):
         for slash in ("", "/"):
@@ -188,14 +188,14 @@ def test_a_slash_more_or_less(version: int) -> None:
 def test_paths_that_lead_nowhere(path: str) -> None:
     """An unknown path or version is a 404 in JSON, not a redirect, and nothing is logged."""
     with Logged() as logged:
-        reply = House().ask("GET", path)
+        reply = ApiStage().ask("GET", path)
     assert (reply.status, reply.error) == (404, "not found")
     assert logged.troubles == []
 
 
 def test_upper_case_ids_are_the_same_check() -> None:
     """The hexadecimal digits of an id may be written in either case."""
-    house = House()
+    house = ApiStage()
     id = house.create()
     assert house.get(CHECKS + id.upper()).json["uuid"] == id
 
@@ -213,7 +213,7 @@ def test_upper_case_ids_are_the_same_check() -> None:
 )
 def test_wrong_methods(path: str, method: str, allowed: str) -> None:
     """A method that a path does not know is told with those that it knows."""
-    reply = House().ask(method, f"/api/v3/{path}")
+    reply = ApiStage().ask(method, f"/api/v3/{path}")
     assert reply.status == 405
     assert reply.headers["Allow"] == allowed
     assert method == "HEAD" or reply.error == "method not allowed"
@@ -221,17 +221,17 @@ def test_wrong_methods(path: str, method: str, allowed: str) -> None:
 
 def test_preflight() -> None:
     """OPTIONS needs no key and says what scripts of other origins may do, also where nothing exists."""
-    reply = House().ask("OPTIONS", CHECKS + MISSING)
+    reply = ApiStage().ask("OPTIONS", CHECKS + MISSING)
     assert (reply.status, reply.raw) == (204, b"")
     assert reply.headers["Access-Control-Allow-Origin"] == "*"
     assert reply.headers["Access-Control-Allow-Headers"] == "X-Api-Key, Content-Type"
     assert reply.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, DELETE, OPTIONS"
-    assert House().ask("OPTIONS", "/api/v3/status/").status == 204
+    assert ApiStage().ask("OPTIONS", "/api/v3/status/").status == 204
 
 
 def test_head_is_get_without_the_body() -> None:
     """HEAD gives the headers of GET, the length too, and no body."""
-    house = House()
+    house = ApiStage()
     id = house.create()
     for path in (CHECKS, CHECKS + id, "/api/v3/status/"):
         head = house.ask("HEAD", path, key=house.rw)
@@ -241,7 +241,7 @@ def test_head_is_get_without_the_body() -> None:
 
 def test_every_answer_may_be_read_by_scripts_and_is_not_kept() -> None:
     """Good or bad, an answer has the CORS headers and forbids caches."""
-    house = House()
+    house = ApiStage()
     for reply in (house.get(CHECKS), house.get(CHECKS, "x"), house.get("/api/v9/"), house.ask("PUT", CHECKS)):
         assert reply.headers["Access-Control-Allow-Origin"] == "*"
         assert reply.headers["Cache-Control"] == "no-store"
@@ -253,14 +253,14 @@ def test_every_answer_may_be_read_by_scripts_and_is_not_kept() -> None:
 def test_broken_hosts(host: str) -> None:
     """A Host header that can be no host is the client's error, in JSON, and nothing is logged."""
     with Logged() as logged:
-        reply = House().ask_door("GET", "/api/v3/status/", f"Host: {host}")
+        reply = ApiStage().ask_door("GET", "/api/v3/status/", f"Host: {host}")
     assert (reply.status, reply.error) == (400, "invalid host")
     assert logged.troubles == []
 
 
 def test_broken_paths_and_methods() -> None:
     """A path that is no UTF-8, and a method that is no word, are the client's errors, and nothing is logged."""
-    house = House()
+    house = ApiStage()
     with Logged() as logged:
         assert house.ask_door("GET", "/api/v3/%ff%fe", HOST).error == "invalid url format"
         assert house.ask_door("G" * 65, CHECKS, HOST).error == "invalid method"
@@ -283,7 +283,7 @@ def test_broken_paths_and_methods() -> None:
 )
 def test_addresses_follow_the_request(host: str, base: str) -> None:
     """Without a configured base URL, addresses start with what the client asked, or else was connected to."""
-    house = House()
+    house = ApiStage()
     fields, version = ([f"Host: {host}"], "1.1") if host else ([], "1.0")
     reply = house.ask_door("POST", CHECKS, *fields, version=version)
     assert reply.json["ping_url"] == f"{base}/ping/{reply.json['uuid']}"
@@ -291,7 +291,7 @@ def test_addresses_follow_the_request(host: str, base: str) -> None:
 
 def test_addresses_follow_the_settings() -> None:
     """With a base URL, addresses start with it; the ping URL has the configured path."""
-    house = House(ApiSettings(base_url="https://mon.example/sub", ping_path="/"))
+    house = ApiStage(ApiSettings(base_url="https://mon.example/sub", ping_path="/"))
     shown = house.post("/api/v2/checks/", {}).json
     assert shown["ping_url"] == f"https://mon.example/sub/{shown['uuid']}"
     assert shown["pause_url"] == f"https://mon.example/sub/api/v2/checks/{shown['uuid']}/pause"
@@ -305,7 +305,7 @@ FULL = Problem("the journal takes no events", "the disk is full; make room")
 
 def test_status_for_anybody() -> None:
     """The daemon says OK while it is well, and else what is wrong but not why; nobody needs a key for that."""
-    house = House()
+    house = ApiStage()
     reply = house.ask("GET", "/api/v3/status/")
     assert (reply.status, reply.raw, reply.headers["Content-Type"]) == (200, b"OK", "text/plain")
     house.health = lambda: [FULL]
@@ -316,7 +316,7 @@ def test_status_for_anybody() -> None:
 
 def test_status_for_those_who_have_a_key() -> None:
     """Whatever its role: the version, and of each problem why and what to do. A wrong key is told so."""
-    house = House()
+    house = ApiStage()
     for key in (house.ro, house.rw, house.operator):
         assert house.get("/api/v3/status/", key).json == {"version": __version__, "problems": [], "warnings": []}
     house.health = lambda: [FULL]
@@ -329,13 +329,13 @@ def test_status_for_those_who_have_a_key() -> None:
 
 def test_status_is_asked_at_the_rate_of_the_key() -> None:
     """As all else that a key is shown for."""
-    house = House(ApiSettings(keys_per_second=1, keys_at_once=1))
+    house = ApiStage(ApiSettings(keys_per_second=1, keys_at_once=1))
     assert [house.get("/api/v3/status/").status for _ in range(3)] == [200, 429, 429]
     assert house.ask("GET", "/api/v3/status/").status == 200
 
 
 def test_the_target_says_more_than_the_host_header() -> None:
     """An absolute target names whom the client asks, whatever the header says (RFC 9112 3.2.2)."""
-    house = House()
+    house = ApiStage()
     reply = house.ask_door("POST", f"http://good.example{CHECKS}", "Host: other.example")
     assert reply.json["ping_url"] == f"http://good.example/ping/{reply.json['uuid']}"

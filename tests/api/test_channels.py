@@ -28,7 +28,7 @@ from pingmon.core.world.events import (
 )
 from pingmon.testing import result
 from pingmon.wire.api.webhook_settings import webhook_value
-from tests.api.api_house import OTHER_PROJECT, PROJECT, START, House
+from tests.api.stage import OTHER_PROJECT, PROJECT, START, ApiStage
 
 CHANNELS = "/api/v3/channels/"
 VALUE = {"url_down": "https://hooks.example/$CODE", "method_down": "POST"}
@@ -36,7 +36,7 @@ VALUE = {"url_down": "https://hooks.example/$CODE", "method_down": "POST"}
 
 def test_a_webhook() -> None:
     """A new webhook is answered with its complete settings and the secret that signs its messages."""
-    house = House()
+    house = ApiStage()
     reply = house.post(CHANNELS, {"kind": "webhook", "name": "ops", "value": VALUE})
     assert reply.status == 201
     made = reply.json
@@ -50,7 +50,7 @@ def test_a_webhook() -> None:
 
 def test_settings_as_a_json_string() -> None:
     """The settings may come as a JSON string, and the name may be left out."""
-    house = House()
+    house = ApiStage()
     made = house.post(CHANNELS, {"kind": "webhook", "value": json.dumps(VALUE)}).json
     assert made["name"] == ""
     assert made["value"]["url_down"] == VALUE["url_down"]
@@ -58,7 +58,7 @@ def test_settings_as_a_json_string() -> None:
 
 def test_the_list_tells_no_secrets() -> None:
     """The list names each of the project's channels, and neither settings nor secrets nor other projects' channels."""
-    house = House()
+    house = ApiStage()
     first, second = house.channel("ops"), house.channel("dev")
     key = house.new_project(OTHER_PROJECT)
     assert house.get(CHANNELS).json == {
@@ -85,7 +85,7 @@ def test_the_list_tells_no_secrets() -> None:
 )
 def test_errors(body: dict[str, Any], text: str) -> None:
     """What cannot be used is told, and no channel is made."""
-    house = House()
+    house = ApiStage()
     reply = house.post(CHANNELS, body)
     assert (reply.status, reply.error) == (400, f"json validation error: {text}")
     assert house.monitor.world.channels == {}
@@ -93,7 +93,7 @@ def test_errors(body: dict[str, Any], text: str) -> None:
 
 def test_too_many_channels() -> None:
     """A full project takes no more channels."""
-    house = House(ApiSettings(max_channels=1, keys_per_second=0))
+    house = ApiStage(ApiSettings(max_channels=1, keys_per_second=0))
     house.channel()
     reply = house.post(CHANNELS, {"kind": "webhook", "value": VALUE})
     assert (reply.status, reply.error) == (403, "too many channels: a project may have 1")
@@ -101,13 +101,13 @@ def test_too_many_channels() -> None:
 
 def test_a_read_only_key_sees_no_channels() -> None:
     """Channels need a read-and-write key."""
-    house = House()
+    house = ApiStage()
     assert house.get(CHANNELS, house.ro).status == 401
 
 
 def test_each_project_has_its_own_names() -> None:
     """A check cannot be given another project's channel."""
-    house = House()
+    house = ApiStage()
     house.channel("ops")
     house.submit(OTHER_PROJECT, ProjectCreated("other", "k"))
     key = house.new_key(OTHER_PROJECT, "rw")
@@ -120,7 +120,7 @@ def test_each_project_has_its_own_names() -> None:
 
 def test_a_channel_is_shown_with_its_secret_masked() -> None:
     """And how it stands with it; another project has no such channel."""
-    house = House()
+    house = ApiStage()
     made = house.post(CHANNELS, {"kind": "webhook", "name": "ops", "value": VALUE}).json
     shown = house.get(CHANNELS + made["id"]).json
     assert shown == made | {"secret": made["secret"][:10] + "…"}
@@ -141,7 +141,7 @@ def test_a_channel_is_shown_with_its_secret_masked() -> None:
 
 def test_what_is_sent_is_changed_and_the_rest_stays() -> None:
     """A typo is mended without sending all settings again."""
-    house = House()
+    house = ApiStage()
     id = house.post(CHANNELS, {"kind": "webhook", "name": "ops", "value": VALUE}).json["id"]
     changed = house.post(CHANNELS + id, {"name": "on call", "value": {"url_up": "https://hooks.example/up"}}).json
     assert (changed["name"], changed["value"]["url_up"]) == ("on call", "https://hooks.example/up")
@@ -164,7 +164,7 @@ def test_what_is_sent_is_changed_and_the_rest_stays() -> None:
 )
 def test_a_change_that_cannot_be_used(body: dict[str, Any], text: str) -> None:
     """It is told, and nothing changes."""
-    house = House()
+    house = ApiStage()
     id = house.post(CHANNELS, {"kind": "webhook", "name": "ops", "value": VALUE}).json["id"]
     before = house.get(CHANNELS + id).json
     reply = house.post(CHANNELS + id, body)
@@ -174,7 +174,7 @@ def test_a_change_that_cannot_be_used(body: dict[str, Any], text: str) -> None:
 
 def test_a_kind_of_a_newer_pingmon() -> None:
     """It is shown, and its settings stay as they are."""
-    house = House()
+    house = ApiStage()
     id = "dddddddd-0000-4000-8000-000000000009"
     house.submit(id, ChannelCreated(PROJECT, "pigeon", "coo", {"loft": "roof"}, ""))
     assert (house.get(CHANNELS + id).json["value"], house.get(CHANNELS + id).json["secret"]) == ({"loft": "roof"}, "")
@@ -184,7 +184,7 @@ def test_a_kind_of_a_newer_pingmon() -> None:
 
 def test_a_receiver_that_may_not_be_reached_is_refused() -> None:
     """When it is made, and not at its first alert; the answer says how to allow it."""
-    house = House()
+    house = ApiStage()
     hook = {"kind": "webhook", "value": {"url_down": "http://127.0.0.1:9/x"}}
     told = (
         "json validation error: url_down cannot be reached: address 127.0.0.1 is private; "
@@ -193,13 +193,13 @@ def test_a_receiver_that_may_not_be_reached_is_refused() -> None:
     assert (house.post(CHANNELS, hook).status, house.post(CHANNELS, hook).error) == (400, told)
     id = house.channel()
     assert house.post(CHANNELS + id, {"value": hook["value"]}).error == told
-    allowed = House(ApiSettings(outgoing=allowing(["127.0.0.0/8"]), keys_per_second=0))
+    allowed = ApiStage(ApiSettings(outgoing=allowing(["127.0.0.0/8"]), keys_per_second=0))
     assert allowed.post(CHANNELS, hook).status == 201
 
 
 def test_a_receiver_that_may_not_be_reached_any_more_is_warned_of() -> None:
     """The operator has changed the configuration since."""
-    house = House()
+    house = ApiStage()
     id = "dddddddd-0000-4000-8000-000000000009"
     house.submit(id, ChannelCreated(PROJECT, "webhook", "", webhook_value({"url_down": "http://10.0.0.1/"}), ""))
     assert house.get(CHANNELS + id).json["warnings"][0].startswith("url_down cannot be reached: address 10.0.0.1")
@@ -208,7 +208,7 @@ def test_a_receiver_that_may_not_be_reached_any_more_is_warned_of() -> None:
 
 def test_what_may_not_be_meant_so_is_warned_of() -> None:
     """A body that is not sent, a placeholder that is none, a direction of which nobody hears."""
-    house = House()
+    house = ApiStage()
     value = {"url_down": "https://x.example/$FOO", "body_down": "$NAME is down"}
     assert house.post(CHANNELS, {"kind": "webhook", "value": value}).json["warnings"] == [
         "body_down is not sent with GET: set method_down to POST",
@@ -219,7 +219,7 @@ def test_what_may_not_be_meant_so_is_warned_of() -> None:
 
 def test_a_new_secret() -> None:
     """It is shown once, and the old one signs as well for a day; without overlap it does not."""
-    house = House()
+    house = ApiStage()
     id = house.channel()
     old = house.monitor.world.channels[id].secret
     renewed = house.post(f"{CHANNELS}{id}/secret").json
@@ -238,7 +238,7 @@ def test_a_new_secret() -> None:
 
 def test_a_channel_is_deleted_for_ever() -> None:
     """Checks and sites lose it, and what is owed to it; the answer says how many are left without any."""
-    house = House()
+    house = ApiStage()
     ops, dev = house.channel("ops"), house.channel("dev")
     check = house.create(channels="ops")
     house.create(channels="*")
@@ -260,7 +260,7 @@ def test_a_channel_is_deleted_for_ever() -> None:
 
 def test_a_channel_that_nothing_has() -> None:
     """There is nothing to warn of."""
-    house = House()
+    house = ApiStage()
     assert house.delete(CHANNELS + house.channel()).json["warnings"] == []
 
 
@@ -282,7 +282,7 @@ class Attempts:
 def test_a_test_message_is_sent_now() -> None:
     """The answer says whether it was delivered, with which status, in which time."""
     attempts = Attempts(Attempted(START * SECOND, 12, 204))
-    house = House(tests=attempts)
+    house = ApiStage(tests=attempts)
     id = house.channel()
     tested = house.post(f"{CHANNELS}{id}/test")
     assert tested.status == 200
@@ -301,7 +301,7 @@ def test_a_test_message_is_sent_now() -> None:
 
 def test_a_channel_is_tested_every_five_seconds_at_most() -> None:
     """Its receiver is somebody else's; other channels are not affected."""
-    house = House(tests=Attempts(Attempted(0, 12, 204)))
+    house = ApiStage(tests=Attempts(Attempted(0, 12, 204)))
     ops, dev = house.channel("ops"), house.channel("dev")
     assert [house.post(f"{CHANNELS}{id}/test").status for id in (ops, ops, dev)] == [200, 429, 200]
     assert house.post(f"{CHANNELS}{ops}/test").headers["Retry-After"] == "5"
@@ -309,13 +309,13 @@ def test_a_channel_is_tested_every_five_seconds_at_most() -> None:
 
 def test_where_nobody_delivers_nothing_is_tested() -> None:
     """The client is told to try again."""
-    house = House()
+    house = ApiStage()
     assert house.post(f"{CHANNELS}{house.channel()}/test").status == 503
 
 
 def test_who_changes_the_name_and_who_changes_the_settings_do_not_undo_each_other() -> None:
     """At the same time, too: what a request does not name is not written."""
-    house = House()
+    house = ApiStage()
     id = house.channel()
     for fields in ({"name": "night shift"}, {"value": {"method_down": "PUT"}}):
         assert house.post(CHANNELS + id, fields).status == 200
@@ -331,7 +331,7 @@ def test_who_changes_the_name_and_who_changes_the_settings_do_not_undo_each_othe
 # --- what became of messages --------------------------------------------------------------------------------------
 
 
-def failing(house: House, id: str) -> str:
+def failing(house: ApiStage, id: str) -> str:
     """A check that went down, and whose message to the channel failed once."""
     check = house.create(name="backup")
     house.ping(check, "fail")
@@ -342,7 +342,7 @@ def failing(house: House, id: str) -> str:
 
 def test_a_message_that_waits_is_shown() -> None:
     """When it fell due, how it was tried, and when it is tried again; and the channel says that it fails."""
-    house = House()
+    house = ApiStage()
     id = house.channel()
     check = failing(house, id)
     (waiting,) = house.get(f"{CHANNELS}{id}/deliveries/").json["deliveries"]
@@ -375,7 +375,7 @@ def test_a_message_that_waits_is_shown() -> None:
 
 def test_what_became_of_messages_is_shown_newest_first() -> None:
     """Replaced by which one, delivered when, and why it will never be; by pages."""
-    house = House()
+    house = ApiStage()
     id = house.channel()
     check = failing(house, id)
     house.ping(check)
@@ -404,7 +404,7 @@ def test_what_became_of_messages_is_shown_newest_first() -> None:
 
 def test_a_message_that_is_delivered_while_the_log_is_read_is_listed_once() -> None:
     """Before the read has begun, and when it is done."""
-    house = House()
+    house = ApiStage()
     id = house.channel()
     check = house.create()
     for read in (f"{CHANNELS}{id}/deliveries/", f"/api/v3/checks/{check}/flips/?limit=1"):
@@ -418,7 +418,7 @@ def test_a_message_that_is_delivered_while_the_log_is_read_is_listed_once() -> N
 
 
 @contextmanager
-def landing(house: House, channel: str, *, before: bool) -> Iterator[None]:
+def landing(house: ApiStage, channel: str, *, before: bool) -> Iterator[None]:
     """What waits for the channel arrives with the next read of what became of messages, `before` it or after it."""
     journal = house.journal
 
@@ -439,7 +439,7 @@ def landing(house: House, channel: str, *, before: bool) -> Iterator[None]:
 
 def test_waiting_and_ended_messages_stand_in_one_order() -> None:
     """By pages too."""
-    house = House()
+    house = ApiStage()
     id = house.channel()
     first, second = house.create(), house.create()
     house.ping(first, "fail")
@@ -455,7 +455,7 @@ def test_waiting_and_ended_messages_stand_in_one_order() -> None:
 
 def test_the_flips_of_a_check_say_who_was_told() -> None:
     """Told means delivered; a message that another channel got in the first one's stead says so."""
-    house = House()
+    house = ApiStage()
     ops = house.channel("ops")
     check = house.create()
     dev = house.channel("dev")
@@ -481,7 +481,7 @@ def test_the_flips_of_a_check_say_who_was_told() -> None:
 
 def test_the_flips_of_a_site_say_who_was_told() -> None:
     """As those of checks."""
-    house = House()
+    house = ApiStage()
     house.channel()
     site = house.new_site()
     house.probed(site, house.look())
@@ -496,7 +496,7 @@ def test_the_flips_of_a_site_say_who_was_told() -> None:
 
 def test_new_checks_and_sites_have_all_channels_unless_they_say_otherwise() -> None:
     """An alert too many is better than one that reaches nobody; whoever wants none says so, and is warned."""
-    house = House()
+    house = ApiStage()
     both = ",".join(sorted([house.channel("ops"), house.channel("dev")]))
     bare = "it has no channels: nobody is told when it goes down"
     for path, body in (("/api/v3/checks/", {}), ("/api/v3/sites/", {"url": "https://x.example/"})):
@@ -508,7 +508,7 @@ def test_new_checks_and_sites_have_all_channels_unless_they_say_otherwise() -> N
 
 def test_a_check_that_is_there_keeps_its_channels() -> None:
     """Only a new one gets all of them."""
-    house = House()
+    house = ApiStage()
     house.channel()
     id = house.create(name="db", channels="")
     assert house.post("/api/v3/checks/", {"name": "db", "unique": ["name"], "tags": "x"}).json["channels"] == ""
@@ -518,7 +518,7 @@ def test_a_check_that_is_there_keeps_its_channels() -> None:
 
 def test_who_gets_channels_when_it_is_down_is_warned_that_nobody_was_told() -> None:
     """Until it goes down again: a channel that came later does not hear of the outage."""
-    house = House()
+    house = ApiStage()
     id = house.create(name="db", channels="")
     house.ping(id, "fail")
     house.channel()
@@ -534,7 +534,7 @@ def test_who_gets_channels_when_it_is_down_is_warned_that_nobody_was_told() -> N
 
 def test_an_outage_that_is_told_late_is_told_under_the_flip_that_it_is_about() -> None:
     """Its host had asked for silence; the message came with a later look, and the flip shows it all the same."""
-    house = House()
+    house = ApiStage()
     channel = house.channel()
     partner = house.new_partner(webhook="https://hooks.example/")
     site = house.new_site(host="hosty")

@@ -10,18 +10,18 @@ from twisted.internet.defer import Deferred
 
 from pingmon.api.check_history import LOOK_BACK, SCAN_MAX
 from pingmon.core.world.events import Event
-from tests.api.api_house import START, House
+from tests.api.stage import START, ApiStage
 
 A = "aaaaaaaa-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
-def house() -> House:
+def house() -> ApiStage:
     """A house with time that goes on by itself, one second for each ping."""
-    return House()
+    return ApiStage()
 
 
-def with_pings(house: House, count: int, **fields: Any) -> str:
+def with_pings(house: ApiStage, count: int, **fields: Any) -> str:
     """The path of a check with so many pings, alternating start and success, a second apart."""
     id = house.create(**fields)
     for n in range(count):
@@ -30,14 +30,14 @@ def with_pings(house: House, count: int, **fields: Any) -> str:
     return f"/api/v3/checks/{id}"
 
 
-def numbers(house: House, path: str) -> list[int]:
+def numbers(house: ApiStage, path: str) -> list[int]:
     return [ping["n"] for ping in house.get(path).json["pings"]]
 
 
 # --- pings --------------------------------------------------------------------------------------------------------
 
 
-def test_pings_newest_first(house: House) -> None:
+def test_pings_newest_first(house: ApiStage) -> None:
     """Pings come newest first, each with its number, and successes with the time since their start."""
     path = with_pings(house, 4)
     pings = house.get(f"{path}/pings/").json["pings"]
@@ -50,13 +50,13 @@ def test_pings_newest_first(house: House) -> None:
     assert pings[3]["date"] == "2023-11-14T22:13:20.000000+00:00"
 
 
-def test_a_hundred_unless_asked_otherwise(house: House) -> None:
+def test_a_hundred_unless_asked_otherwise(house: ApiStage) -> None:
     """Without a limit, the newest hundred are told."""
     path = with_pings(house, 105)
     assert numbers(house, f"{path}/pings/") == list(range(105, 5, -1))
 
 
-def test_paging(house: House) -> None:
+def test_paging(house: ApiStage) -> None:
     """`before` and `limit` page through everything; a page that ends inside a run still tells its duration."""
     path = with_pings(house, 10)
     assert numbers(house, f"{path}/pings/?limit=3") == [10, 9, 8]
@@ -66,7 +66,7 @@ def test_paging(house: House) -> None:
     assert house.get(f"{path}/pings/?limit=1").json["pings"][0]["duration"] == 1.0
 
 
-def test_pages_by_type(house: House) -> None:
+def test_pages_by_type(house: ApiStage) -> None:
     """`type` picks signals, several of them if asked; numbers and durations stay what they are."""
     path = with_pings(house, 10)
     pings = house.get(f"{path}/pings/?type=success&limit=2&before=9").json["pings"]
@@ -75,7 +75,7 @@ def test_pages_by_type(house: House) -> None:
     assert numbers(house, f"{path}/pings/?type=log") == []
 
 
-def every(house: House, path: str, query: str) -> tuple[list[int], int]:
+def every(house: ApiStage, path: str, query: str) -> tuple[list[int], int]:
     """The numbers on all pages that `next` leads to, and how many pages there are."""
     found: list[int] = []
     pages, before = 0, ""
@@ -87,14 +87,14 @@ def every(house: House, path: str, query: str) -> tuple[list[int], int]:
 
 
 @pytest.mark.parametrize("limit", [1, 3, 5, 10, 11])
-def test_next_leads_through_all_pages(house: House, limit: int) -> None:
+def test_next_leads_through_all_pages(house: ApiStage, limit: int) -> None:
     """It is null at the end, also where that is the end of a page."""
     path = with_pings(house, 10)
     assert every(house, path, f"limit={limit}") == (list(range(10, 0, -1)), -(-10 // limit))
     assert every(house, path, f"limit={limit}&type=start")[0] == [9, 7, 5, 3, 1]
 
 
-def test_pings_that_come_between_two_pages_shift_nothing(house: House) -> None:
+def test_pings_that_come_between_two_pages_shift_nothing(house: ApiStage) -> None:
     """`next` names a ping, however many are newer by then."""
     path = with_pings(house, 10)
     next = house.get(f"{path}/pings/?limit=3").json["next"]
@@ -106,7 +106,7 @@ def test_pings_that_come_between_two_pages_shift_nothing(house: House) -> None:
 def test_a_search_looks_through_so_many_pings_and_leads_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """A type that does not occur costs no request more than another; each step reads a bounded part."""
     counted = Counted()
-    house = counted.house = House(history=counted)
+    house = counted.house = ApiStage(history=counted)
     path = with_pings(house, 7000)
     page = house.get(f"{path}/pings/?type=fail&limit=1").json
     assert page["pings"] == []
@@ -120,13 +120,13 @@ def test_a_search_looks_through_so_many_pings_and_leads_on(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=1001", "limit=x", "limit=", "limit=-1", "limit=1.5", "limit=%D9%A3"]
 )
-def test_bad_limits(house: House, query: str) -> None:
+def test_bad_limits(house: ApiStage, query: str) -> None:
     """A limit that is no number from 1 to 1000 is told so."""
     reply = house.get(f"{with_pings(house, 1)}/pings/?{query}")
     assert (reply.status, reply.error) == (400, "limit must be a number from 1 to 1000")
 
 
-def test_other_bad_queries(house: House) -> None:
+def test_other_bad_queries(house: ApiStage) -> None:
     """Unknown types and numbers out of range are told so."""
     path = with_pings(house, 1)
     assert house.get(f"{path}/pings/?type=bang").error == "type must be one of success, start, fail, log, ign"
@@ -136,7 +136,7 @@ def test_other_bad_queries(house: House) -> None:
 class Counted:
     """The history of `house`; `asked` are the limits of what was read."""
 
-    house: House
+    house: ApiStage
 
     def __init__(self) -> None:
         self.asked: list[int] = []
@@ -163,14 +163,14 @@ class Slow(Counted):
 def test_pings_that_arrive_meanwhile_do_not_shift_a_page() -> None:
     """A page is read as of the moment it was asked for."""
     slow = Slow()
-    house = slow.house = House(history=slow)
+    house = slow.house = ApiStage(history=slow)
     assert numbers(house, f"{with_pings(house, 3)}/pings/?limit=2") == [3, 2]
 
 
 # --- bodies -------------------------------------------------------------------------------------------------------
 
 
-def test_bodies_come_back_as_they_came(house: House) -> None:
+def test_bodies_come_back_as_they_came(house: ApiStage) -> None:
     """A body is given back byte for byte, as text that no browser will take for anything else."""
     id = house.create()
     body = b"caf\xc3\xa9 \xff\x00 <script>"
@@ -186,7 +186,7 @@ def test_bodies_come_back_as_they_came(house: House) -> None:
 
 
 @pytest.mark.parametrize("n", ["0", "2", "3", "999999999999999", "-1", "x", "%D9%A1", "1.0"])
-def test_bodies_that_are_not_there(house: House, n: str) -> None:
+def test_bodies_that_are_not_there(house: ApiStage, n: str) -> None:
     """No such ping, and no such body, are 404."""
     id = house.create()
     house.ping(id, "success", b"yes")
@@ -198,7 +198,7 @@ def test_bodies_that_are_not_there(house: House, n: str) -> None:
 # --- flips --------------------------------------------------------------------------------------------------------
 
 
-def flipping(house: House) -> str:
+def flipping(house: ApiStage) -> str:
     """The path of a check that went up, down and up again, an hour apart, and was paused then."""
     id = house.create()
     for signal in ("success", "fail", "success"):
@@ -208,14 +208,14 @@ def flipping(house: House) -> str:
     return f"/api/v3/checks/{id}/flips/"
 
 
-def test_flips_newest_first(house: House) -> None:
+def test_flips_newest_first(house: ApiStage) -> None:
     """Flips come newest first, with the reason of a down."""
     flips = house.get(flipping(house)).json["flips"]
     assert [(flip["up"], flip["reason"]) for flip in flips] == [(0, ""), (1, ""), (0, "signal"), (1, "")]
     assert flips[3]["timestamp"] == "2023-11-14T22:13:20+00:00"
 
 
-def test_flips_for_a_read_only_key(house: House) -> None:
+def test_flips_for_a_read_only_key(house: ApiStage) -> None:
     """A read-only key may ask for flips, by the key that it sees."""
     path = flipping(house)
     (listed,) = house.get("/api/v3/checks/", house.ro).json["checks"]
@@ -225,7 +225,7 @@ def test_flips_for_a_read_only_key(house: House) -> None:
     assert len(by_key.json["flips"]) == 4
 
 
-def test_flips_of_a_time(house: House) -> None:
+def test_flips_of_a_time(house: ApiStage) -> None:
     """`seconds`, `start` (inclusive) and `end` (exclusive) narrow the list, all together."""
     path = flipping(house)
     hour = START + 3600
@@ -241,7 +241,7 @@ def test_flips_of_a_time(house: House) -> None:
     assert count(f"start={START}&seconds=60") == 1
 
 
-def test_paging_through_flips(house: House) -> None:
+def test_paging_through_flips(house: ApiStage) -> None:
     """The `seq` of the last flip of a page leads to the next one."""
     path = flipping(house)
     every = house.get(path).json["flips"]
@@ -260,7 +260,7 @@ def test_paging_through_flips(house: House) -> None:
         ("limit=0", "limit must be a number from 1 to 1000"),
     ],
 )
-def test_bad_times(house: House, query: str, text: str) -> None:
+def test_bad_times(house: ApiStage, query: str, text: str) -> None:
     """A filter that cannot be understood is told so."""
     reply = house.get(f"/api/v3/checks/{house.create()}/flips/?{query}")
     assert (reply.status, reply.error) == (400, text)

@@ -11,7 +11,7 @@ from twisted.web.iweb import IResponse
 from pingmon.api.api import ApiSettings
 from pingmon.api.call import SLICE
 from pingmon.core.world.events import CheckCreated, CheckExpired, CheckSpec, PingReceived
-from tests.api.api_house import PROJECT, House
+from tests.api.stage import PROJECT, ApiStage
 
 CHECKS = "/api/v3/checks/"
 
@@ -21,7 +21,7 @@ CHECKS = "/api/v3/checks/"
 
 def test_create() -> None:
     """A new check has what was sent, defaults for the rest, and is the project's own."""
-    house = House()
+    house = ApiStage()
     reply = house.post(CHECKS, {"name": "Backup", "tags": "prod db", "timeout": 300, "unknown": None})
     assert reply.status == 201
     shown = reply.json
@@ -32,7 +32,7 @@ def test_create() -> None:
 
 def test_a_field_that_is_misspelt_is_ignored_and_warned_of() -> None:
     """On creating and changing, checks and sites; what was read may be sent back whole. None is repeated at length."""
-    house = House()
+    house = ApiStage()
     ignored = "ignored, because there are no such fields: "
     bare = "it has no channels: nobody is told when it goes down"
     for path, more in ((CHECKS, {"timeout": 300}), ("/api/v3/sites/", {"url": "https://x.example/"})):
@@ -49,7 +49,7 @@ def test_a_field_that_is_misspelt_is_ignored_and_warned_of() -> None:
 
 def test_versions_before_3_make_the_slug_from_the_name() -> None:
     """Version 1 and 2 give a named check its slug, on creation and on update."""
-    house = House()
+    house = ApiStage()
     shown = house.post("/api/v1/checks/", {"name": "Nightly Backup"}).json
     assert shown["slug"] == "nightly-backup"
     path = f"/api/v2/checks/{shown['uuid']}"
@@ -71,7 +71,7 @@ def test_versions_before_3_make_the_slug_from_the_name() -> None:
 )
 def test_errors(body: dict[str, Any], text: str) -> None:
     """Fields that cannot be used are told in the words of the API, and no check is made."""
-    house = House()
+    house = ApiStage()
     reply = house.post(CHECKS, body)
     assert (reply.status, reply.error) == (400, text)
     assert house.monitor.world.checks == {}
@@ -79,7 +79,7 @@ def test_errors(body: dict[str, Any], text: str) -> None:
 
 def test_channels() -> None:
     """Channels are assigned by name, id or `*`, and shown as sorted ids."""
-    house = House()
+    house = ApiStage()
     ids = sorted([house.channel("ops"), house.channel("dev")])
     id = house.create(channels="*")
     assert house.get(CHECKS + id).json["channels"] == ",".join(ids)
@@ -89,7 +89,7 @@ def test_channels() -> None:
 
 def test_unique() -> None:
     """With `unique`, an equal check is changed and answered 200; a missing field or none at all makes a new one."""
-    house = House()
+    house = ApiStage()
     id = house.create(name="db", tags="a")
     upsert = house.post(CHECKS, {"name": "db", "unique": ["name"], "tags": "b", "grace": 60})
     assert (upsert.status, upsert.json["uuid"], upsert.json["tags"]) == (200, id, "b")
@@ -100,14 +100,14 @@ def test_unique() -> None:
 
 def test_unique_by_timeout_works_with_a_schedule() -> None:
     """A timeout that a schedule overrides still counts for `unique`, so the same request twice makes one check."""
-    house = House()
+    house = ApiStage()
     body = {"schedule": "0 5 * * *", "timeout": 300, "unique": ["timeout"]}
     assert [house.post(CHECKS, body).status for _ in range(2)] == [201, 200]
 
 
 def test_upsert_does_not_unpause() -> None:
     """Changing a paused check leaves it paused."""
-    house = House()
+    house = ApiStage()
     id = house.create(name="db")
     house.post(f"{CHECKS}{id}/pause")
     assert house.post(CHECKS, {"name": "db", "unique": ["name"], "tags": "x"}).json["status"] == "paused"
@@ -115,7 +115,7 @@ def test_upsert_does_not_unpause() -> None:
 
 def test_too_many_checks() -> None:
     """A full project takes no more checks, but still changes those it has."""
-    house = House(ApiSettings(max_checks=1, keys_per_second=0))
+    house = ApiStage(ApiSettings(max_checks=1, keys_per_second=0))
     house.create(name="db")
     reply = house.post(CHECKS, {"name": "web"})
     assert (reply.status, reply.error) == (403, "too many checks: a project may have 1")
@@ -127,7 +127,7 @@ def test_too_many_checks() -> None:
 
 def test_list_and_its_filters() -> None:
     """The list is narrowed by tags, all of which must be there, and by slug, of which the last counts."""
-    house = House()
+    house = ApiStage()
     for slug, tags in [("a", "prod db"), ("b", "prod"), ("c", "db,prod")]:
         house.create(slug=slug, tags=tags)
 
@@ -146,7 +146,7 @@ def test_list_and_its_filters() -> None:
 
 def test_a_read_only_key_finds_checks_by_unique_key() -> None:
     """A read-only key sees no id, but may ask for a check by the key that it sees instead."""
-    house = House()
+    house = ApiStage()
     id = house.create(name="db")
     (listed,) = house.get(CHECKS, house.ro).json["checks"]
     assert "uuid" not in listed
@@ -160,7 +160,7 @@ def test_a_read_only_key_finds_checks_by_unique_key() -> None:
 
 def test_what_pings_do_is_shown() -> None:
     """Status, times and duration follow the pings, in each version's words."""
-    house = House()
+    house = ApiStage()
     id = house.create(timeout=60, grace=60)
     house.ping(id, "start")
     house.time += 5
@@ -181,7 +181,7 @@ def test_what_pings_do_is_shown() -> None:
 
 def test_while_pingmon_is_deaf_no_silent_check_is_called_down() -> None:
     """Whoever polls the API is not paged by pingmon's own outage: the API knows no more than the flips do."""
-    house = House()
+    house = ApiStage()
     id = house.create(timeout=60, grace=60)
     house.ping(id)
     house.monitor.deaf(house.monitor.now(), "disk")
@@ -192,7 +192,7 @@ def test_while_pingmon_is_deaf_no_silent_check_is_called_down() -> None:
 
 def test_a_list_of_many_checks() -> None:
     """A thousand checks come in one answer, in order of creation."""
-    house = House()
+    house = ApiStage()
     for n in range(1000):
         house.submit(f"22222222-0000-4000-8000-{n:012d}", CheckCreated(PROJECT, CheckSpec(name=str(n))))
     assert [check["name"] for check in house.get(CHECKS).json["checks"]] == [str(n) for n in range(1000)]
@@ -200,7 +200,7 @@ def test_a_list_of_many_checks() -> None:
 
 def test_a_long_list_leaves_turns_to_others_and_is_still_that_of_one_moment() -> None:
     """What is asked while it is made does not wait for it, and it shows no ping that came meanwhile."""
-    house = House()
+    house = ApiStage()
     ids = [house.create(name=str(n)) for n in range(2 * SLICE + 1)]
     replies: list[IResponse] = []
     listing = house.treq.get(f"http://pingmon.example{CHECKS}", headers={"X-Api-Key": house.rw})
@@ -225,7 +225,7 @@ def test_a_long_list_leaves_turns_to_others_and_is_still_that_of_one_moment() ->
 
 def test_update_sets_only_what_was_sent() -> None:
     """Fields that were not sent stay, and `unique` does not matter."""
-    house = House()
+    house = ApiStage()
     id = house.create(name="db", tags="a", timeout=60)
     before = house.get(CHECKS + id).json
     after = house.post(CHECKS + id, {"tags": "b", "unique": ["name"]}).json
@@ -234,7 +234,7 @@ def test_update_sets_only_what_was_sent() -> None:
 
 def test_an_update_that_changes_nothing_is_not_logged() -> None:
     """Setting a check to what it is costs no entry of the log."""
-    house = House()
+    house = ApiStage()
     id = house.create(name="db")
     seq = house.monitor.world.seq
     assert house.post(CHECKS + id, {"name": "db"}).status == house.post(CHECKS + id).status == 200
@@ -243,7 +243,7 @@ def test_an_update_that_changes_nothing_is_not_logged() -> None:
 
 def test_pause_and_resume() -> None:
     """Pausing is answered alike however often it is asked; only a paused check can be resumed."""
-    house = House()
+    house = ApiStage()
     id = house.create()
     house.ping(id)
     assert [house.post(f"{CHECKS}{id}/pause").json["status"] for _ in range(2)] == ["paused", "paused"]
@@ -255,7 +255,7 @@ def test_pause_and_resume() -> None:
 
 def test_delete() -> None:
     """A deleted check is shown once more, without channels, and then exists no longer, for pings neither."""
-    house = House()
+    house = ApiStage()
     house.channel()
     id = house.create(name="db", channels="*")
     gone = house.delete(CHECKS + id)

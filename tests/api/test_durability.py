@@ -10,14 +10,14 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 from pingmon.core.world.events import CheckDeleted, Event
 from pingmon.journal import JournalUnavailable
 from pingmon.wire.api.status import Problem
-from tests.api.api_house import House, Logged
+from tests.api.stage import ApiStage, Logged
 
 CHECKS = "/api/v3/checks/"
 
 
 def test_nothing_is_answered_before_it_is_durable() -> None:
     """A request to create a check has no answer until the journal has it."""
-    house = House()
+    house = ApiStage()
     house.journal.at_once = False
     asked: list[Any] = []
     house.treq.request("POST", f"http://x{CHECKS}", headers={"X-Api-Key": house.rw}).addCallback(asked.append)
@@ -30,7 +30,7 @@ def test_nothing_is_answered_before_it_is_durable() -> None:
 
 def test_a_client_that_hangs_up_has_asked_nevertheless() -> None:
     """A change is made although the client went away before the answer, and nothing is logged about that."""
-    house = House()
+    house = ApiStage()
     house.journal.at_once = False
     ended: list[Any] = []
     asked: Deferred[Any] = house.treq.request("POST", f"http://x{CHECKS}", headers={"X-Api-Key": house.rw})
@@ -48,7 +48,7 @@ def test_a_client_that_hangs_up_has_asked_nevertheless() -> None:
 
 def test_a_full_disk() -> None:
     """While the journal cannot write, changes are refused with 503 and a time to wait, and reads still work."""
-    house = House()
+    house = ApiStage()
     id = house.create(name="before")
     for method, path in [("POST", CHECKS), ("POST", f"{CHECKS}{id}/pause"), ("DELETE", CHECKS + id)]:
         house.journal.fail_next()
@@ -60,7 +60,7 @@ def test_a_full_disk() -> None:
 
 def test_two_racing_upserts_make_one_check() -> None:
     """Of two requests on their way at once, the log's first creates the check and the other one changes it."""
-    house = House()
+    house = ApiStage()
     house.journal.at_once = False
     asked: list[Any] = []
     for tags in (b"first", b"second"):
@@ -77,7 +77,7 @@ def test_two_racing_upserts_make_one_check() -> None:
 
 def test_a_check_deleted_meanwhile() -> None:
     """A change to a check whose deletion is before it in the log is answered 404."""
-    house = House()
+    house = ApiStage()
     for method, end, body in [
         ("POST", "", b'{"name": "x"}'), ("POST", "/pause", b""), ("DELETE", "", b""),
     ]:  # fmt: skip
@@ -97,7 +97,7 @@ def test_a_check_deleted_meanwhile() -> None:
 
 def test_resumed_twice_at_once() -> None:
     """Of two requests to resume a check, the log's second is told that it is not paused."""
-    house = House()
+    house = ApiStage()
     id = house.create()
     house.post(f"{CHECKS}{id}/pause")
     house.journal.at_once = False
@@ -115,7 +115,7 @@ def test_resumed_twice_at_once() -> None:
 def test_a_journal_that_cannot_be_read() -> None:
     """History that cannot be read now is answered 503, not with an empty list."""
     for error in (JournalUnavailable("the disk reports an I/O error"), CancelledError()):
-        house = House(history=Broken(error))
+        house = ApiStage(history=Broken(error))
         assert house.get(f"{CHECKS}{house.create()}/pings/").status == 503
         site = house.new_site()
         for what in ("flips", "probes", "hours", "uptime"):
@@ -124,7 +124,7 @@ def test_a_journal_that_cannot_be_read() -> None:
 
 def test_a_bug() -> None:
     """What goes wrong by our fault is logged with its traceback; the client is told only that."""
-    house = House(history=Broken(ZeroDivisionError("the secret of the house")))
+    house = ApiStage(history=Broken(ZeroDivisionError("the secret of the house")))
     id = house.create()
     with Logged() as logged:
         reply = house.get(f"{CHECKS}{id}/flips/")
@@ -153,7 +153,7 @@ class Broken:
 
 def test_a_health_report_that_fails() -> None:
     """Even if the health report itself breaks, the answer is JSON and the log has the traceback."""
-    house = House()
+    house = ApiStage()
 
     def broken() -> list[Problem]:
         raise ZeroDivisionError

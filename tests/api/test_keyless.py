@@ -10,13 +10,13 @@ from twisted.web.resource import Resource
 
 from pingmon.api.api import OWNER, Api, ApiSettings
 from pingmon.wire.api.status import Problem
-from tests.api.api_house import House
+from tests.api.stage import ApiStage
 
 
 @pytest.fixture
-def house() -> House:
+def house() -> ApiStage:
     """A house whose client comes in by the owner's way."""
-    house = House()
+    house = ApiStage()
     owners = Api(
         house.monitor,
         house.journal,
@@ -32,7 +32,7 @@ def house() -> House:
     return house
 
 
-def test_who_shows_no_key_is_the_operator(house: House) -> None:
+def test_who_shows_no_key_is_the_operator(house: ApiStage) -> None:
     """For what is the operator's; all else is in a project, and none was said."""
     assert house.ask("GET", "/api/v3/projects/").status == 200
     assert house.ask("POST", "/api/v3/keys/", b"{}").status == 201
@@ -41,7 +41,7 @@ def test_who_shows_no_key_is_the_operator(house: House) -> None:
         assert (reply.status, reply.error) == (401, "missing api key")
 
 
-def test_a_key_that_is_shown_counts(house: House) -> None:
+def test_a_key_that_is_shown_counts(house: ApiStage) -> None:
     """A project's stays a project's, and a wrong one is wrong."""
     assert house.get("/api/v3/checks/").status == 200
     assert house.get("/api/v3/projects/").error == "wrong api key"
@@ -49,7 +49,7 @@ def test_a_key_that_is_shown_counts(house: House) -> None:
     assert house.ask("POST", "/api/v3/keys/", b'{"api_key": ""}').error == "missing api key"
 
 
-def test_nobody_can_show_what_stands_for_no_key(house: House) -> None:
+def test_nobody_can_show_what_stands_for_no_key(house: ApiStage) -> None:
     """It is not among the keys, and cannot be revoked."""
     assert OWNER.id not in house.monitor.world.keys
     assert house.ask("DELETE", f"/api/v3/keys/{OWNER.id}").error == "not found"
@@ -57,7 +57,7 @@ def test_nobody_can_show_what_stands_for_no_key(house: House) -> None:
     assert OWNER.id not in [key["uuid"] for key in listed["keys"]]
 
 
-def test_the_owner_sees_why_something_is_wrong(house: House) -> None:
+def test_the_owner_sees_why_something_is_wrong(house: ApiStage) -> None:
     """As everybody does who shows a key."""
     (problem,) = house.ask("GET", "/api/v3/status/").json["problems"]
     assert problem == {"text": "it rains", "detail": "take an umbrella"}

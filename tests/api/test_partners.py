@@ -12,7 +12,7 @@ from pingmon.api.partners import MAX_PARTNERS
 from pingmon.core.partner.partner import PartnerSpec
 from pingmon.core.world.events import PartnerCreated, PartnerDeleted
 from pingmon.testing import uuid
-from tests.api.api_house import House
+from tests.api.stage import ApiStage
 
 PARTNERS = "/api/v3/partners/"
 MISSING = "22222222-0000-4000-8000-000000000000"
@@ -21,7 +21,7 @@ RULE = {"kind": "cname", "value": "hosty.example"}
 
 def test_a_slug_makes_a_partner() -> None:
     """Its secret is made and shown in this answer, and never again."""
-    house = House()
+    house = ApiStage()
     made = house.post(PARTNERS, {"slug": "hosty", "webhook": "https://hooks.example/"}, house.operator)
     assert made.status == 201
     shown = made.json
@@ -35,7 +35,7 @@ def test_a_slug_makes_a_partner() -> None:
 
 def test_a_partner_may_bring_its_secret_or_have_none() -> None:
     """What is given is taken."""
-    house = House()
+    house = ApiStage()
     given = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
     for slug, secret in (("a", given), ("b", "")):
         made = house.post(PARTNERS, {"slug": slug, "secret": secret}, house.operator).json
@@ -54,7 +54,7 @@ def test_a_partner_may_bring_its_secret_or_have_none() -> None:
 )
 def test_what_cannot_be_a_partner_is_told(body: dict[str, Any], text: str) -> None:
     """And none is made."""
-    house = House()
+    house = ApiStage()
     house.new_partner("taken", rules=[RULE])
     reply = house.post(PARTNERS, body, house.operator)
     assert (reply.status, reply.error) == (400, f"json validation error: {text}")
@@ -63,7 +63,7 @@ def test_what_cannot_be_a_partner_is_told(body: dict[str, Any], text: str) -> No
 
 def test_a_change_sets_what_is_sent() -> None:
     """The slug stays; what changes nothing does not trouble the log."""
-    house = House()
+    house = ApiStage()
     id = house.new_partner("hosty", rules=[RULE])
     seq = house.monitor.world.seq
     assert house.post(PARTNERS + id, {"slug": "hosty"}, house.operator).status == 200
@@ -77,7 +77,7 @@ def test_a_change_sets_what_is_sent() -> None:
 
 def test_a_deleted_partner_is_shown_once_more() -> None:
     """And then there is none, and its slug is free."""
-    house = House()
+    house = ApiStage()
     id = house.new_partner("hosty")
     assert house.delete(PARTNERS + id, house.operator).json["uuid"] == id
     for method in ("GET", "POST", "DELETE"):
@@ -88,7 +88,7 @@ def test_a_deleted_partner_is_shown_once_more() -> None:
 
 def test_there_are_so_many_partners() -> None:
     """When there are as many as there may be, no more are made."""
-    house = House()
+    house = ApiStage()
     for number in range(MAX_PARTNERS):
         house.submit(uuid(number), PartnerCreated(PartnerSpec(slug=f"p{number}")))
     reply = house.post(PARTNERS, {"slug": "more"}, house.operator)
@@ -100,7 +100,7 @@ def test_there_are_so_many_partners() -> None:
 
 def test_projects_keys_are_wrong_here() -> None:
     """Partners are the operator's."""
-    house = House()
+    house = ApiStage()
     id = house.new_partner()
     for key in (house.rw, house.ro):
         asked = [house.get(PARTNERS, key), house.post(PARTNERS, {"slug": "x"}, key)]
@@ -111,7 +111,7 @@ def test_projects_keys_are_wrong_here() -> None:
 
 def test_the_operators_key_is_wrong_elsewhere() -> None:
     """It has no project."""
-    house = House()
+    house = ApiStage()
     site = house.new_site()
     for path in ("checks/", "channels/", "sites/", f"sites/{site}", f"sites/{site}/uptime/"):
         assert house.get(f"/api/v3/{path}", house.operator).error == "wrong api key"
@@ -120,7 +120,7 @@ def test_the_operators_key_is_wrong_elsewhere() -> None:
 # --- races --------------------------------------------------------------------------------------------------------
 
 
-def post_late(house: House, path: str, body: dict[str, Any], stream: str, winner: Any) -> tuple[int, dict[str, Any]]:
+def post_late(house: ApiStage, path: str, body: dict[str, Any], stream: str, winner: Any) -> tuple[int, dict[str, Any]]:
     """The answer to a POST that was judged before `winner` was logged, and logged after it."""
     house.journal.at_once = False
     house.monitor.submit(stream, winner)
@@ -139,7 +139,7 @@ def post_late(house: House, path: str, body: dict[str, Any], stream: str, winner
 
 def test_of_two_partners_with_one_slug_the_first_in_the_log_is_made() -> None:
     """The other one is told that the slug is taken."""
-    house = House()
+    house = ApiStage()
     first = PartnerCreated(PartnerSpec(slug="hosty"))
     assert post_late(house, PARTNERS, {"slug": "hosty"}, uuid(1), first) == (
         400,
@@ -149,6 +149,6 @@ def test_of_two_partners_with_one_slug_the_first_in_the_log_is_made() -> None:
 
 def test_a_partner_that_goes_meanwhile_is_gone() -> None:
     """The order of the log decides."""
-    house = House()
+    house = ApiStage()
     id = house.new_partner()
     assert post_late(house, PARTNERS + id, {"name": "x"}, id, PartnerDeleted())[0] == 404

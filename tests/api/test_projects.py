@@ -12,7 +12,7 @@ from pingmon.api import projects as api_projects
 from pingmon.api.credentials import find_key
 from pingmon.core.world.events import DAEMON, KeyRevoked, ProjectCreated
 from pingmon.testing import uuid
-from tests.api.api_house import OTHER_PROJECT, PROJECT, House
+from tests.api.stage import OTHER_PROJECT, PROJECT, ApiStage
 
 PROJECTS = "/api/v3/projects/"
 KEYS = "/api/v3/keys/"
@@ -21,11 +21,11 @@ OWN_KEYS = f"{PROJECTS}{PROJECT}/keys/"
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def house() -> ApiStage:
+    return ApiStage()
 
 
-def post(house: House, path: str, body: object = None) -> Any:
+def post(house: ApiStage, path: str, body: object = None) -> Any:
     reply = house.post(path, body, house.operator)
     assert reply.status in (200, 201), reply.raw
     return reply.json
@@ -34,7 +34,7 @@ def post(house: House, path: str, body: object = None) -> Any:
 # --- projects -----------------------------------------------------------------------------------------------------
 
 
-def test_a_name_makes_a_project_that_can_be_pinged(house: House) -> None:
+def test_a_name_makes_a_project_that_can_be_pinged(house: ApiStage) -> None:
     """With a ping key of its own, shown as often as it is asked for."""
     made = house.post(PROJECTS, {"name": "Büro"}, house.operator)
     assert made.status == 201
@@ -46,7 +46,7 @@ def test_a_name_makes_a_project_that_can_be_pinged(house: House) -> None:
     assert [each["name"] for each in house.get(PROJECTS, house.operator).json["projects"]] == [PROJECT, "Büro"]
 
 
-def test_a_project_is_renamed(house: House) -> None:
+def test_a_project_is_renamed(house: ApiStage) -> None:
     """What changes nothing does not trouble the log."""
     assert post(house, PROJECTS + PROJECT, {"name": "Servers"})["name"] == "Servers"
     seq = house.monitor.world.seq
@@ -55,7 +55,7 @@ def test_a_project_is_renamed(house: House) -> None:
     assert house.monitor.world.seq == seq
 
 
-def test_a_rotated_ping_key_names_nothing_at_once(house: House) -> None:
+def test_a_rotated_ping_key_names_nothing_at_once(house: ApiStage) -> None:
     """The new one is in the answer, and all else is as it was."""
     house.create(slug="job")
     before = house.get(PROJECTS + PROJECT, house.operator).json
@@ -66,7 +66,7 @@ def test_a_rotated_ping_key_names_nothing_at_once(house: House) -> None:
     assert after["checks"] == 1
 
 
-def test_names_are_judged(house: House) -> None:
+def test_names_are_judged(house: ApiStage) -> None:
     """And nothing is made or changed."""
     for path in (PROJECTS, PROJECTS + PROJECT):
         assert house.post(path, {"name": " "}, house.operator).error == "json validation error: name is empty"
@@ -74,7 +74,7 @@ def test_names_are_judged(house: House) -> None:
     assert [project.name for project in house.monitor.world.projects.values()] == [PROJECT]
 
 
-def test_there_are_so_many_projects(house: House) -> None:
+def test_there_are_so_many_projects(house: ApiStage) -> None:
     """When there are as many as there may be, no more are made."""
     for number in range(api_projects.MAX_PROJECTS - 1):
         house.submit(uuid(number), ProjectCreated("p", f"key{number}"))
@@ -86,7 +86,7 @@ def test_there_are_so_many_projects(house: House) -> None:
 
 
 @pytest.mark.parametrize(("body", "role"), [(None, "rw"), ({"role": "ro"}, "ro"), ({"role": "rw"}, "rw")])
-def test_a_project_gets_keys_of_its_own(house: House, body: Any, role: str) -> None:
+def test_a_project_gets_keys_of_its_own(house: ApiStage, body: Any, role: str) -> None:
     """Each is shown once, opens its project as its role says, and is listed without what opens anything."""
     made = house.post(OWN_KEYS, body, house.operator)
     assert made.status == 201
@@ -101,7 +101,7 @@ def test_a_project_gets_keys_of_its_own(house: House, body: Any, role: str) -> N
     assert text[8:].encode() not in listed.raw
 
 
-def test_an_operator_gets_further_keys(house: House) -> None:
+def test_an_operator_gets_further_keys(house: ApiStage) -> None:
     """They open what is the operator's, and belong to no project."""
     made = post(house, KEYS, {"name": "laptop"})
     text = made.pop("key")
@@ -110,7 +110,7 @@ def test_an_operator_gets_further_keys(house: House) -> None:
     assert house.get(OWN_KEYS, text).json["keys"] == house.get(KEYS, text).json["keys"][:2]
 
 
-def test_a_revoked_key_is_wrong_at_once(house: House) -> None:
+def test_a_revoked_key_is_wrong_at_once(house: ApiStage) -> None:
     """Of whatever kind; its last state is the answer, and the others go on opening."""
     house.new_project(OTHER_PROJECT)
     for key, path in ((house.rw, "/api/v3/checks/"), (house.operator, PROJECTS)):
@@ -134,7 +134,7 @@ def test_a_revoked_key_is_wrong_at_once(house: House) -> None:
         (KEYS, {"name": "\ud800"}, "name contains characters that cannot be stored"),
     ],
 )
-def test_what_cannot_be_a_key_is_told(house: House, path: str, body: dict[str, Any], text: str) -> None:
+def test_what_cannot_be_a_key_is_told(house: ApiStage, path: str, body: dict[str, Any], text: str) -> None:
     """And none is made."""
     before = dict(house.monitor.world.keys)
     reply = house.post(path, body, house.operator)
@@ -143,7 +143,7 @@ def test_what_cannot_be_a_key_is_told(house: House, path: str, body: dict[str, A
     assert house.monitor.world.keys == before
 
 
-def test_there_are_so_many_keys(house: House) -> None:
+def test_there_are_so_many_keys(house: ApiStage) -> None:
     """When there are as many as there may be, no more are made."""
     while len(house.monitor.world.keys) < api_keys.MAX_KEYS:
         house.new_key(PROJECT, "ro")
@@ -169,7 +169,7 @@ ROUTES = [
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_projects_and_keys_are_the_operators(house: House, method: str, path: str) -> None:
+def test_projects_and_keys_are_the_operators(house: ApiStage, method: str, path: str) -> None:
     """A project's key is wrong here, also for its own project."""
     for key in (house.rw, house.ro):
         assert house.ask(method, path, b'{"name": "x"}', key=key).error == "wrong api key"
@@ -177,13 +177,13 @@ def test_projects_and_keys_are_the_operators(house: House, method: str, path: st
 
 
 @pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if PROJECT in route[1]] + ROUTES[-1:])
-def test_what_is_not_there_is_not_found(house: House, method: str, path: str) -> None:
+def test_what_is_not_there_is_not_found(house: ApiStage, method: str, path: str) -> None:
     """Whatever else is wrong with the request."""
     reply = house.ask(method, path.replace(PROJECT, MISSING), b'{"name": 1}', key=house.operator)
     assert (reply.status, reply.error) == (404, "not found")
 
 
-def test_a_key_that_goes_meanwhile_is_gone(house: House) -> None:
+def test_a_key_that_goes_meanwhile_is_gone(house: ApiStage) -> None:
     """The order of the log decides: who revokes it second is told that there is none."""
     found = find_key(house.monitor.world, house.new_key(DAEMON, "operator"))
     assert found is not None

@@ -11,28 +11,28 @@ from pingmon.api.call import PAGE_MAX
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import Hour, PartnerAnswered, SitePaused, SiteProbed, SiteResumed
-from tests.api.api_house import START, House
+from tests.api.stage import START, ApiStage
 
 DAY_S = 86_400
 MIDNIGHT = START - START % DAY_S
 
 
 @pytest.fixture
-def house() -> House:
+def house() -> ApiStage:
     """A house at midnight."""
-    house = House()
+    house = ApiStage()
     house.time = float(MIDNIGHT)
     return house
 
 
-def up(house: House, **fields: Any) -> tuple[str, str]:
+def up(house: ApiStage, **fields: Any) -> tuple[str, str]:
     """A site that is up, and its path."""
     id = house.new_site(**fields)
     house.probed(id, house.look())
     return id, f"/api/v3/sites/{id}"
 
 
-def asked(house: House, path: str, key: str | None = None) -> Any:
+def asked(house: ApiStage, path: str, key: str | None = None) -> Any:
     reply = house.get(path, key)
     assert reply.status == 200, reply.raw
     return reply.json
@@ -41,7 +41,7 @@ def asked(house: House, path: str, key: str | None = None) -> Any:
 # --- flips --------------------------------------------------------------------------------------------------------
 
 
-def test_flips_say_what_decided_them(house: House) -> None:
+def test_flips_say_what_decided_them(house: ApiStage) -> None:
     """Newest first, with the status before and after, the code, and who saw what; also for readers."""
     id, path = up(house)
     house.outage(id)
@@ -60,7 +60,7 @@ def test_flips_say_what_decided_them(house: House) -> None:
 # --- rounds and hours ---------------------------------------------------------------------------------------------
 
 
-def test_rounds_say_who_saw_what(house: House) -> None:
+def test_rounds_say_who_saw_what(house: ApiStage) -> None:
     """Here and elsewhere; hours are no rounds."""
     id, path = up(house)
     house.submit(id, SiteProbed(hour=Hour(house.now, 12)))
@@ -73,7 +73,7 @@ def test_rounds_say_who_saw_what(house: House) -> None:
     ]
 
 
-def test_hours_are_the_sums_that_were_logged(house: House) -> None:
+def test_hours_are_the_sums_that_were_logged(house: ApiStage) -> None:
     """Newest first; rounds are no hours."""
     id, path = up(house)
     for hour in range(3):
@@ -88,7 +88,7 @@ def test_hours_are_the_sums_that_were_logged(house: House) -> None:
 
 
 @pytest.mark.parametrize("what", ["probes", "hours"])
-def test_paging(house: House, what: str) -> None:
+def test_paging(house: ApiStage, what: str) -> None:
     """`next` leads from page to page, through entries of the other kind, to the end."""
     id, path = up(house)
     for number in range(5):
@@ -109,7 +109,7 @@ def test_paging(house: House, what: str) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 100])
-def test_an_hour_that_a_restart_has_parted_is_one_on_whatever_page_it_stands(house: House, limit: int) -> None:
+def test_an_hour_that_a_restart_has_parted_is_one_on_whatever_page_it_stands(house: ApiStage, limit: int) -> None:
     """Also with rounds between its parts."""
     id, path = up(house)
     for hour, probes in ((0, 1), (1, 2), (1, 3), (1, 4), (2, 5)):
@@ -123,7 +123,7 @@ def test_an_hour_that_a_restart_has_parted_is_one_on_whatever_page_it_stands(hou
     assert found == [5, 9, 1]
 
 
-def test_a_long_search_is_broken_off_and_can_be_taken_up(house: House) -> None:
+def test_a_long_search_is_broken_off_and_can_be_taken_up(house: ApiStage) -> None:
     """A request looks through a bounded number of entries; `next` says where it stopped."""
     id, path = up(house)
     for _ in range(history.SCAN_MAX):
@@ -137,7 +137,7 @@ def test_a_long_search_is_broken_off_and_can_be_taken_up(house: House) -> None:
 # --- uptime -------------------------------------------------------------------------------------------------------
 
 
-def test_uptime_by_day_and_month(house: House) -> None:
+def test_uptime_by_day_and_month(house: ApiStage) -> None:
     """Thirty days and twelve months unless asked otherwise; seconds of all kinds add up to the time."""
     id, path = up(house)
     house.time = MIDNIGHT + DAY_S / 2
@@ -161,7 +161,7 @@ def test_uptime_by_day_and_month(house: House) -> None:
     assert (month["month"], month["down"], month["up"]) == ("2023-11", 60, DAY_S - 60 + 10)
 
 
-def test_as_many_days_and_months_as_asked(house: House) -> None:
+def test_as_many_days_and_months_as_asked(house: ApiStage) -> None:
     """None at all too, and not too many."""
     _, path = up(house)
     shown = asked(house, f"{path}/uptime/?days=2&months=0")
@@ -171,25 +171,25 @@ def test_as_many_days_and_months_as_asked(house: House) -> None:
     assert house.get(f"{path}/uptime/?months=37").error == "months must be a number from 0 to 36"
 
 
-def today(house: House, path: str) -> dict[str, Any]:
+def today(house: ApiStage, path: str) -> dict[str, Any]:
     (line,) = asked(house, f"{path}/uptime/?days=1&months=0")["days"]
     assert isinstance(line, dict)
     return line
 
 
-def until(house: House, id: str, partner: str, seconds: int, *, question: str = "q") -> None:
+def until(house: ApiStage, id: str, partner: str, seconds: int, *, question: str = "q") -> None:
     answer = PartnerAnswer("until", house.now + seconds * SECOND)
     house.submit(id, PartnerAnswered(question, partner, answer, 5))
 
 
-def go_down(house: House, id: str) -> None:
+def go_down(house: ApiStage, id: str) -> None:
     """Down by three failing looks, 20 s after the first one."""
     for _ in range(3):
         house.probed(id, house.look("status", 503))
         house.time += 10
 
 
-def test_an_outage_that_the_host_knew_of_is_suppressed(house: House) -> None:
+def test_an_outage_that_the_host_knew_of_is_suppressed(house: ApiStage) -> None:
     """From its answer until the instant that it named."""
     partner = house.new_partner("hosty", webhook="https://hooks.example/")
     id, path = up(house, host="hosty")
@@ -201,7 +201,7 @@ def test_an_outage_that_the_host_knew_of_is_suppressed(house: House) -> None:
     assert (line["up"], line["down"], line["suppressed"]) == (100, 30 + 700, 300)
 
 
-def test_an_outage_in_the_silence_of_all_of_a_hosts_sites(house: House) -> None:
+def test_an_outage_in_the_silence_of_all_of_a_hosts_sites(house: ApiStage) -> None:
     """The word was given for another site; the outage that began in it is suppressed until it ends."""
     partner = house.new_partner("hosty", webhook="https://hooks.example/", scope="partner")
     other, _ = up(house, host="hosty")
@@ -214,7 +214,7 @@ def test_an_outage_in_the_silence_of_all_of_a_hosts_sites(house: House) -> None:
     assert (line["up"], line["down"], line["suppressed"]) == (100, 0, 100)
 
 
-def test_more_flips_and_answers_than_one_page_holds(house: House) -> None:
+def test_more_flips_and_answers_than_one_page_holds(house: ApiStage) -> None:
     """All of them count."""
     partner = house.new_partner("hosty")
     id, path = up(house, host="hosty")
@@ -227,7 +227,7 @@ def test_more_flips_and_answers_than_one_page_holds(house: House) -> None:
     assert (line["down"], line["up"], line["unknown"]) == (335 * 50, 335 * 100, 0)
 
 
-def test_beyond_the_most_that_is_read_nothing_is_known(house: House) -> None:
+def test_beyond_the_most_that_is_read_nothing_is_known(house: ApiStage) -> None:
     """A site that changes without end costs a bounded number of reads, and its older time is unknown."""
     id, path = up(house)
     for number in range(history.UPTIME_MAX + 2):

@@ -12,7 +12,7 @@ from pingmon.core.partner.partner import Attribution
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.world.events import PartnerDeleted, SiteChanged, SiteChanges, SiteDeleted, SiteHostSeen, SiteResumed
 from pingmon.journal import JournalUnavailable
-from tests.api.api_house import OTHER_PROJECT, House
+from tests.api.stage import OTHER_PROJECT, ApiStage
 
 SITES = "/api/v3/sites/"
 MISSING = "22222222-0000-4000-8000-000000000000"
@@ -22,7 +22,7 @@ URL = "https://site.example/"
 class Prober:
     """Looks at once at whatever it is asked to, and logs it; `meanwhile` happens before it answers."""
 
-    house: House
+    house: ApiStage
 
     def __init__(self) -> None:
         self.newest: dict[str, ProbeResult] = {}
@@ -47,9 +47,9 @@ class Prober:
         return done
 
 
-def probing(settings: ApiSettings | None = None) -> tuple[House, Prober]:
+def probing(settings: ApiSettings | None = None) -> tuple[ApiStage, Prober]:
     prober = Prober()
-    prober.house = House(settings, probes=prober)
+    prober.house = ApiStage(settings, probes=prober)
     return prober.house, prober
 
 
@@ -58,7 +58,7 @@ def probing(settings: ApiSettings | None = None) -> tuple[House, Prober]:
 
 def test_an_address_makes_a_site() -> None:
     """It is answered with all that is known of it, which is not much yet."""
-    house = House()
+    house = ApiStage()
     made = house.post(SITES, {"url": URL})
     assert made.status == 201
     shown = made.json
@@ -100,7 +100,7 @@ def test_an_address_makes_a_site() -> None:
 
 def test_channels_by_name() -> None:
     """Channels are given as those of checks are, and shown by their ids; one of another project is none."""
-    house = House()
+    house = ApiStage()
     id = house.channel("ops")
     site = house.new_site(channels="ops")
     assert house.get(SITES + site).json["channels"] == id
@@ -121,7 +121,7 @@ def test_channels_by_name() -> None:
 )
 def test_what_cannot_be_a_site_is_told(body: dict[str, Any], text: str) -> None:
     """No site is made."""
-    house = House()
+    house = ApiStage()
     reply = house.post(SITES, body)
     assert (reply.status, reply.error) == (400, f"json validation error: {text}")
     assert house.monitor.world.sites == {}
@@ -141,7 +141,7 @@ def test_an_address_that_may_not_be_looked_at_is_refused() -> None:
 
 def test_a_project_has_so_many_sites() -> None:
     """A full project takes no more."""
-    house = House(ApiSettings(max_sites=1, keys_per_second=0))
+    house = ApiStage(ApiSettings(max_sites=1, keys_per_second=0))
     house.new_site()
     reply = house.post(SITES, {"url": URL})
     assert (reply.status, reply.error) == (403, "too many sites: a project may have 1")
@@ -149,7 +149,7 @@ def test_a_project_has_so_many_sites() -> None:
 
 def test_a_reader_sees_what_is_of_use_to_readers() -> None:
     """A read-only key sees a site without channels and without the addresses that change it, and changes nothing."""
-    house = House()
+    house = ApiStage()
     site = house.new_site(channels="*")
     shown, whole = house.get(SITES + site, house.ro).json, house.get(SITES + site).json
     hidden = {"channels", "update_url", "pause_url", "resume_url", "probe_url"}
@@ -162,7 +162,7 @@ def test_a_reader_sees_what_is_of_use_to_readers() -> None:
 
 def test_lists_are_narrowed_by_tag_and_status() -> None:
     """All the tags that are asked for, any of the states."""
-    house = House()
+    house = ApiStage()
     one, two = house.new_site(tags="a b"), house.new_site(tags="b")
     house.probed(two, house.look())
 
@@ -178,7 +178,7 @@ def test_lists_are_narrowed_by_tag_and_status() -> None:
 
 def test_another_projects_site_does_not_exist() -> None:
     """It is answered exactly as one that does not."""
-    house = House()
+    house = ApiStage()
     id = house.new_site()
     key = house.new_project(OTHER_PROJECT)
     for method, end in [
@@ -193,7 +193,7 @@ def test_another_projects_site_does_not_exist() -> None:
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_every_version_has_sites(version: int) -> None:
     """With and without the last slash; addresses carry the version."""
-    house = House()
+    house = ApiStage()
     id = house.new_site()
     for end in ("", f"/{id}", f"/{id}/flips", f"/{id}/probes", f"/{id}/hours", f"/{id}/uptime"):
         for slash in ("", "/"):
@@ -206,7 +206,7 @@ def test_every_version_has_sites(version: int) -> None:
 
 def test_a_change_sets_what_is_sent() -> None:
     """And what changes nothing does not trouble the log."""
-    house = House()
+    house = ApiStage()
     id = house.new_site(name="shop", interval=60)
     seq = house.monitor.world.seq
     assert house.post(SITES + id, {"interval": 60}).json["interval"] == 60
@@ -218,7 +218,7 @@ def test_a_change_sets_what_is_sent() -> None:
 
 def test_a_site_that_is_sent_back_as_it_was_is_still_that_site() -> None:
     """Also after its host was deleted, which a site may keep but not choose."""
-    house = House()
+    house = ApiStage()
     partner = house.new_partner("hosty")
     id = house.new_site(host="hosty")
     house.submit(partner, PartnerDeleted())
@@ -230,7 +230,7 @@ def test_a_site_that_is_sent_back_as_it_was_is_still_that_site() -> None:
 
 def test_a_deleted_site_is_shown_once_more() -> None:
     """And then there is none."""
-    house = House()
+    house = ApiStage()
     id = house.new_site()
     assert house.delete(SITES + id).json["uuid"] == id
     assert house.get(SITES + id).status == house.delete(SITES + id).status == 404
@@ -238,7 +238,7 @@ def test_a_deleted_site_is_shown_once_more() -> None:
 
 def test_pausing_and_resuming() -> None:
     """Pausing twice is pausing; a site that is not paused cannot be resumed."""
-    house = House()
+    house = ApiStage()
     id = house.new_site()
     assert house.post(f"{SITES}{id}/resume").error == "site is not paused"
     assert [house.post(f"{SITES}{id}/pause").json["status"] for _ in range(2)] == ["paused", "paused"]
@@ -246,7 +246,7 @@ def test_pausing_and_resuming() -> None:
     assert house.post(f"{SITES}{id}/resume").status == 409
 
 
-def race(house: House, id: str, path: str, winner: Any) -> tuple[int, str]:
+def race(house: ApiStage, id: str, path: str, winner: Any) -> tuple[int, str]:
     """The answer to a POST that was judged before `winner` was logged, and logged after it."""
     house.journal.at_once = False
     house.monitor.submit(id, winner)
@@ -262,14 +262,14 @@ def race(house: House, id: str, path: str, winner: Any) -> tuple[int, str]:
 
 def test_a_site_that_goes_meanwhile_is_gone() -> None:
     """The order of the log decides."""
-    house = House()
+    house = ApiStage()
     id = house.new_site()
     assert race(house, id, f"{SITES}{id}/pause", SiteDeleted()) == (404, '{"error":"not found"}')
 
 
 def test_of_two_that_resume_one_is_too_late() -> None:
     """The order of the log decides."""
-    house = House()
+    house = ApiStage()
     id = house.new_site()
     house.post(f"{SITES}{id}/pause")
     assert race(house, id, f"{SITES}{id}/resume", SiteResumed()) == (409, '{"error":"site is not paused"}')
@@ -280,7 +280,7 @@ def test_of_two_that_resume_one_is_too_late() -> None:
 
 def test_the_host_is_shown_with_its_evidence() -> None:
     """The one that was set, or the one that was found as long as its rule stands."""
-    house = House()
+    house = ApiStage()
     partner = house.new_partner("hosty", rules=[{"kind": "cname", "value": "hosty.example"}])
     house.new_partner("other")
     id = house.new_site()
@@ -333,7 +333,7 @@ def test_a_site_is_probed_by_hand_once_in_five_seconds() -> None:
 
 def test_when_nobody_can_probe() -> None:
     """Without probes, or when the log cannot take what follows, the client is told to try again."""
-    house = House()
+    house = ApiStage()
     reply = house.post(f"{SITES}{house.new_site()}/probe")
     assert (reply.status, reply.error, reply.headers["Retry-After"]) == (503, "try again", "5")
     house, prober = probing()

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from pingmon.daemon.certificates import BadCertificates, Certificates, identities, in_folder
-from tests.api.api_house import Logged
+from tests.api.stage import Logged
 from tests.authority import Certified
 
 ROOT = Certified("root", authority=True)

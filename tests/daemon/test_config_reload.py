@@ -12,7 +12,7 @@ from pingmon.daemon.config import Config, Limits, Log, Monitoring
 from pingmon.daemon.config_reload import Reload, differing
 from pingmon.daemon.log_level import LogFilter
 from pingmon.daemon.startup_errors import StartupRefused
-from tests.api.api_house import Logged
+from tests.api.stage import Logged
 
 
 def test_the_keys_in_which_two_configurations_differ_are_found() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.door.door_house import CHECK, KEY, UNKNOWN, House
+from tests.door.stage import CHECK, KEY, UNKNOWN, DoorStage
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from tests.door.door_house import CHECK, KEY, UNKNOWN, House
 )
 def test_routes(target: str, status: int, text: str) -> None:
     """UUIDs and ping keys are pings also without /ping before them; the rest goes its own way."""
-    with House() as house:
+    with DoorStage() as house:
         reply = house.ask(target)
         assert (reply.status, reply.body.decode()) == (status, text)
 
@@ -37,5 +37,5 @@ def test_routes(target: str, status: int, text: str) -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "PROPFIND"])
 def test_what_is_not_there(method: str) -> None:
     """What is not there is not there for any method."""
-    with House() as house:
+    with DoorStage() as house:
         assert house.ask("/nothing/here", method).status == 404

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.door.door_house import Line
+from tests.door.stage import Line
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

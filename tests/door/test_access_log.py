@@ -13,11 +13,11 @@ from pingmon.api.credentials import PING_KEY_LENGTH
 from pingmon.daemon.redaction import redacted
 from pingmon.door.access_log import AccessLog
 from pingmon.door.http_dates import Dates
-from tests.door.door_house import CHECK, KEY, RID, House
+from tests.door.stage import CHECK, KEY, RID, DoorStage
 
 
-def logging(path: Path) -> House:
-    return House(
+def logging(path: Path) -> DoorStage:
+    return DoorStage(
         access_log=lambda house: AccessLog(path, house.redacted, Dates(house.wall)),
     )
 

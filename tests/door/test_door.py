@@ -15,7 +15,7 @@ from pingmon.door.connections import Connection
 from pingmon.door.http1 import Http1
 from pingmon.door.limits import DoorSettings
 from pingmon.pings.intake import PingSettings
-from tests.door.door_house import CHECK, Broken, House
+from tests.door.stage import CHECK, Broken, DoorStage
 
 pytestmark = pytest.mark.usefixtures("met_by")
 
@@ -45,7 +45,7 @@ SHORT = DoorSettings(request_deadline_s=10, idle_timeout_s=20)
 )
 def test_slow_request_is_cut_off(sent: bytes) -> None:
     """A request that is not whole within the deadline is cut off without an answer, wherever it has stopped."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         line = house.line()
         line.send(sent)
         house.wait(9)
@@ -59,7 +59,7 @@ def test_slow_request_is_cut_off(sent: bytes) -> None:
 @pytest.mark.parametrize("request_", [PING * 2, f"{API}Content-Length: 30\r\n\r\n".encode() + b"x" * 40])
 def test_dripping_does_not_help(request_: bytes) -> None:
     """One byte a second does not keep a request alive beyond its deadline."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         line = house.line()
         for byte in request_[:30]:
             line.send(bytes([byte]))
@@ -71,7 +71,7 @@ def test_dripping_does_not_help(request_: bytes) -> None:
 @pytest.mark.parametrize("length", ["Content-Length: 500", "Transfer-Encoding: chunked"])
 def test_ping_with_a_slow_body_counts(length: str) -> None:
     """At the deadline a ping counts with what came of its body; it is answered, and the connection closed."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         line = house.line()
         line.send(f"{POST}{length}\r\n\r\n2\r\nhi\r\n".encode())
         for _ in range(12):
@@ -88,7 +88,7 @@ def test_ping_with_a_slow_body_counts(length: str) -> None:
 
 def test_each_request_has_its_own_deadline() -> None:
     """The deadline counts from a request's own first byte: a long-lived connection is as good as a new one."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         line = house.line()
         for _ in range(5):
             line.send(PING[:20])
@@ -101,7 +101,7 @@ def test_each_request_has_its_own_deadline() -> None:
 
 def test_idle_connection_is_closed() -> None:
     """A connection on which nothing is asked for the idle time is closed."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         line = house.line()
         line.send(PING)
         house.wait(19)
@@ -114,7 +114,7 @@ def test_idle_connection_is_closed() -> None:
 
 def test_slow_disk_is_not_the_clients_fault() -> None:
     """While pingmon itself is working on an answer the client is not cut off."""
-    with House(door=SHORT, at_once=False) as house:
+    with DoorStage(door=SHORT, at_once=False) as house:
         line = house.line()
         line.send(PING)
         house.wait(100)
@@ -124,7 +124,7 @@ def test_slow_disk_is_not_the_clients_fault() -> None:
 
 def test_pipelined_start_has_a_deadline() -> None:
     """The start of a next request that came along with the one before is held to the deadline as well."""
-    with House(door=SHORT, at_once=False) as house:
+    with DoorStage(door=SHORT, at_once=False) as house:
         line = house.line()
         line.send(PING + PING[:30])
         house.journal.flush()
@@ -135,7 +135,7 @@ def test_pipelined_start_has_a_deadline() -> None:
 
 def test_client_that_does_not_read() -> None:
     """A client that takes no answers is cut off, whether the answer is being written or the connection closed."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         stalled, closing = house.line(), house.line()
         stalled.send(PING + GET_API)
         stalled.producer.pauseProducing()
@@ -148,7 +148,7 @@ def test_client_that_does_not_read() -> None:
 
 def test_client_that_reads_slowly() -> None:
     """A client that takes its answer bit by bit is left in peace."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         line = house.line()
         line.send(PING + GET_API)
         for _ in range(4):
@@ -161,7 +161,7 @@ def test_client_that_reads_slowly() -> None:
 
 def test_clock_that_is_set() -> None:
     """A wall clock that jumps, or a machine that slept, cuts nobody off: only looks count."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         line = house.line()
         line.send(PING[:20])
         house.clock.advance(3600)
@@ -173,7 +173,7 @@ def test_clock_that_is_set() -> None:
 @pytest.mark.parametrize("target", [f"/ping/{CHECK}", "/api"])
 def test_clients_that_want_the_end(options: str, target: str) -> None:
     """Who asks for the end of the connection gets it, however he asks."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(f"GET {target} HTTP/1.1\r\nHost: h\r\nConnection: {options}\r\n\r\n".encode())
         assert line.reply().headers["Connection"] == "close"
@@ -182,7 +182,7 @@ def test_clients_that_want_the_end(options: str, target: str) -> None:
 
 def test_half_closed_connection() -> None:
     """A client that says it will send no more still gets its answers, and then the end."""
-    with House(at_once=False) as house:
+    with DoorStage(at_once=False) as house:
         line = house.line()
         line.send(PING + PING)
         line.end()
@@ -199,7 +199,7 @@ def test_half_closed_connection() -> None:
 
 def test_half_closed_within_a_body() -> None:
     """The end of what a client sends is the end of a ping's body."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(f"{POST}Content-Length: 50\r\n\r\nhi".encode())
         line.end()
@@ -211,7 +211,7 @@ def test_half_closed_within_a_body() -> None:
 @pytest.mark.parametrize("body", ["Content-Length: 50\r\n\r\n{}", "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"])
 def test_half_closed_within_another_body(body: str) -> None:
     """Anything but a ping is not done by halves: nobody may take the beginning of a body for the whole."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(f"POST /api HTTP/1.1\r\nHost: h\r\n{body}".encode())
         line.end()
@@ -221,7 +221,7 @@ def test_half_closed_within_another_body(body: str) -> None:
 
 def test_half_closed_while_another_answer_is_made() -> None:
     """A request that came whole before the end is answered, whatever it is."""
-    with House() as house:
+    with DoorStage() as house:
         house.root.putChild(b"late", late := Late())
         line = house.line()
         line.send(b"POST /late HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -234,7 +234,7 @@ def test_half_closed_while_another_answer_is_made() -> None:
 
 def test_refused_clients_that_have_gone_give_back_their_place() -> None:
     """What a refused client still sends is read for a while, but a client that has closed is not waited for."""
-    with House() as house:
+    with DoorStage() as house:
         before, after = house.line(), house.line()
         before.send(b"garbage\r\n\r\n")
         before.end()
@@ -269,7 +269,7 @@ def test_refused_clients_that_have_gone_give_back_their_place() -> None:
 )
 def test_unreadable_heads(sent: bytes, status: int) -> None:
     """A head that is too large or malformed is answered shortly, and the connection closed."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(sent)
         line.send(PING)
@@ -282,7 +282,7 @@ def test_unreadable_heads(sent: bytes, status: int) -> None:
 
 def test_ping_body_over_the_cap() -> None:
     """A ping with an endless body counts with what is kept of it, is answered, and the connection closed."""
-    with House(PingSettings(body_limit=10), DoorSettings(body_cap=1000)) as house:
+    with DoorStage(PingSettings(body_limit=10), DoorSettings(body_cap=1000)) as house:
         for length in ("Content-Length: 1000000", "Transfer-Encoding: chunked"):
             line = house.line()
             line.send(f"{POST}{length}\r\n\r\n".encode())
@@ -296,7 +296,7 @@ def test_ping_body_over_the_cap() -> None:
 
 def test_cap_within_the_last_piece() -> None:
     """A body that goes over the cap with its very last bytes is one ping, not two, and not an error."""
-    with House(door=DoorSettings(body_cap=1000)) as house:
+    with DoorStage(door=DoorSettings(body_cap=1000)) as house:
         line = house.line()
         line.send(f"{POST}Content-Length: 1500\r\n\r\n".encode() + b"x" * 1500 + PING)
         assert line.replies()[0].status == 200
@@ -306,7 +306,7 @@ def test_cap_within_the_last_piece() -> None:
 @pytest.mark.parametrize("length", ["Content-Length: 200000", "Transfer-Encoding: chunked"])
 def test_other_bodies_over_the_limit(length: str) -> None:
     """Any other body over 64 KiB is refused as soon as that is known, and the connection closed."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(f"{API}{length}\r\n\r\n".encode())
         for _ in range(8):
@@ -320,7 +320,7 @@ def test_other_bodies_over_the_limit(length: str) -> None:
 
 def test_a_long_body_is_refused_before_it_is_sent() -> None:
     """A client that asks first, as curl does, need not send it."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         asks = "Expect: 100-continue\r\nContent-Length: 200000\r\n\r\n"
         line.send(f"POST /api HTTP/1.1\r\nHost: h\r\n{asks}".encode())
@@ -329,13 +329,13 @@ def test_a_long_body_is_refused_before_it_is_sent() -> None:
 
 def test_other_bodies_within_the_limit() -> None:
     """A body of exactly the limit is taken."""
-    with House() as house:
+    with DoorStage() as house:
         assert house.ask("/api", "POST", b"x" * 65_536).body == b"POST 65536"
 
 
 def test_bodies_stay_in_memory() -> None:
     """What is not kept is dropped as it comes, never collected."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(f"{POST}Content-Length: 1000000\r\n\r\n".encode())
         for _ in range(90):
@@ -352,7 +352,7 @@ def test_bodies_stay_in_memory() -> None:
 
 def test_fairness() -> None:
     """One caller gets at most half of the places, a second one at most a third, and a newcomer still finds one."""
-    with House(door=DoorSettings(max_connections=12)) as house:
+    with DoorStage(door=DoorSettings(max_connections=12)) as house:
         first = [house.line("192.0.2.1") for _ in range(12)]
         assert sum(not line.closed for line in first) == 6
         second = [house.line("192.0.2.2") for _ in range(12)]
@@ -366,7 +366,7 @@ def test_fairness() -> None:
 
 def test_places_are_given_back() -> None:
     """A closed connection makes room, however often."""
-    with House(door=DoorSettings(max_connections=4)) as house:
+    with DoorStage(door=DoorSettings(max_connections=4)) as house:
         for _ in range(100):
             line = house.line()
             assert line.send(PING)
@@ -375,7 +375,7 @@ def test_places_are_given_back() -> None:
 
 def test_ipv6_networks_count_as_one_caller() -> None:
     """All addresses of one IPv6 network of 64 bits are one caller."""
-    with House(door=DoorSettings(max_connections=8)) as house:
+    with DoorStage(door=DoorSettings(max_connections=8)) as house:
         lines = [house.line(f"2001:db8::{n:x}") for n in range(8)]
         assert sum(not line.closed for line in lines) == 4
         assert not house.line("2001:db8:0:1::1").closed
@@ -383,7 +383,7 @@ def test_ipv6_networks_count_as_one_caller() -> None:
 
 def test_trusted_proxies_may_hold_all_places() -> None:
     """A trusted proxy speaks for many; only the total binds it."""
-    with House(door=DoorSettings(max_connections=8, trusted_proxies=("192.0.2.0/24",))) as house:
+    with DoorStage(door=DoorSettings(max_connections=8, trusted_proxies=("192.0.2.0/24",))) as house:
         lines = [house.line("192.0.2.1") for _ in range(9)]
         assert sum(not line.closed for line in lines) == 8
 
@@ -394,7 +394,7 @@ def test_trusted_proxies_may_hold_all_places() -> None:
 @pytest.mark.parametrize("host", ["a b", "x" * 64 + ".example", "é", "a..b", "\x01", "[::1", "a:b", "", "a,b", "<x>"])
 def test_host_matters_not_to_pings(host: str) -> None:
     """A ping counts whatever its Host header says; anything else is refused with a bad one."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(f"GET /ping/{CHECK} HTTP/1.1\r\nHost: {host}\r\nHost: b\r\n\r\n".encode())
         line.send(f"GET /api HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
@@ -405,7 +405,7 @@ def test_host_matters_not_to_pings(host: str) -> None:
 @pytest.mark.parametrize("host", ["x", "a.b-c.example.", "my_host:8000", "192.0.2.1", "[2001:db8::1]:443", "x:"])
 def test_sane_hosts(host: str) -> None:
     """Names and addresses, with or without port, are fine."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(f"GET /api HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
         assert line.reply().status == 200
@@ -413,7 +413,7 @@ def test_sane_hosts(host: str) -> None:
 
 def test_two_hosts() -> None:
     """A request cannot be for two hosts."""
-    with House() as house:
+    with DoorStage() as house:
         assert house.ask("/api", "GET", b"", "Host: y").body == b'{"error": "invalid host"}'
         assert house.ask("http://x/other", "GET", b"", "Host: y").body == b"invalid host"
 
@@ -421,7 +421,7 @@ def test_two_hosts() -> None:
 @pytest.mark.parametrize("host", ["\u00ff", "<x>", "other", "a..b"])
 def test_the_host_in_the_target_counts(host: str) -> None:
     """With a target that names a host, what Host says is neither shown nor stumbled over."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(f"GET http://h:81/ HTTP/1.1\r\nHost: {host}\r\n\r\n".encode("latin-1"))
         assert line.reply().status == 200
@@ -431,7 +431,7 @@ def test_the_host_in_the_target_counts(host: str) -> None:
 
 def test_requests_without_host() -> None:
     """HTTP/1.1 without Host is refused (except for pings), HTTP/1.0 is not."""
-    with House() as house:
+    with DoorStage() as house:
         for version, status in ((b"1.1", 400), (b"1.0", 200)):
             line = house.line()
             line.send(b"GET /api HTTP/%s\r\n\r\n" % version)
@@ -465,7 +465,7 @@ def test_requests_without_host() -> None:
 )
 def test_targets(target: str, status: int) -> None:
     """Targets with scheme and host are understood; what names nothing is refused, never an error."""
-    with House() as house:
+    with DoorStage() as house:
         reply = house.ask(target)
         assert reply.status == status
         if status == 404:
@@ -496,7 +496,7 @@ class Codes(Resource):
 @pytest.mark.parametrize("status", [status for status in HTTPStatus if status >= 200])
 def test_every_code_has_its_reason_phrase(status: HTTPStatus) -> None:
     """Also those that Twisted does not know, as 429 Too Many Requests."""
-    with House() as house:
+    with DoorStage() as house:
         house.root.putChild(b"codes", Codes())
         line = house.line()
         came = line.send(f"GET /codes/{status.value} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -506,13 +506,13 @@ def test_every_code_has_its_reason_phrase(status: HTTPStatus) -> None:
 
 def test_options_of_everything() -> None:
     """`OPTIONS *` asks about the server as a whole."""
-    with House() as house:
+    with DoorStage() as house:
         assert house.ask("*", "OPTIONS").status == 204
 
 
 def test_answers_of_other_resources() -> None:
     """Everything else has our own Server header and a date, too."""
-    with House() as house:
+    with DoorStage() as house:
         reply = house.ask("/api?a=%ff&b;c=%zz")
         assert reply.headers["Server"] == "pingmon"
         assert reply.headers["Date"] == "Tue, 14 Nov 2023 22:13:20 GMT"
@@ -523,7 +523,7 @@ def test_answers_of_other_resources() -> None:
 
 def test_drain() -> None:
     """Idle connections are closed at once, requests in flight are answered first, what is left is aborted in time."""
-    with House(at_once=False) as house:
+    with DoorStage(at_once=False) as house:
         idle, busy, arriving, stuck = (house.line() for _ in range(4))
         idle.send(PING)
         house.journal.flush()
@@ -552,7 +552,7 @@ def test_drain() -> None:
 
 def test_drain_of_an_empty_house() -> None:
     """With nobody there it is over at once."""
-    with House() as house:
+    with DoorStage() as house:
         house.door.doStop()
         done: list[None] = []
         house.door.drain(5).addCallback(done.append)
@@ -563,7 +563,7 @@ def test_drain_of_an_empty_house() -> None:
 
 def test_drain_of_a_connection_whose_end_nobody_tells() -> None:
     """It is given up soon after it was aborted: nothing a client does keeps the daemon from ending."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(PING[:20])
         line.wire.silent = True
@@ -582,7 +582,7 @@ def test_drain_of_a_connection_whose_end_nobody_tells() -> None:
 
 def test_stop_without_drain() -> None:
     """Connections that are open when listening ends are looked after until they close, and then nothing is left."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         line = house.line()
         line.send(PING[:20])
         house.door.doStop()
@@ -595,7 +595,7 @@ def test_stop_without_drain() -> None:
 
 def test_our_own_fault_in_the_middle() -> None:
     """A resource that fails after it has begun to answer ends the connection; before, it is answered 500."""
-    with House() as house:
+    with DoorStage() as house:
         house.root.putChild(b"broken", Broken())
         line = house.line()
         line.send(b"GET /broken HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -614,7 +614,7 @@ def test_house_without_api() -> None:
 
 def test_watch_survives_a_fault() -> None:
     """An error while looking after one connection is logged and keeps nobody else from being looked after."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         odd, even = house.line(), house.line()
         broken: Any = odd.wire.protocol
         life, broken.life = broken.life, None

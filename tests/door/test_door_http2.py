@@ -11,7 +11,7 @@ from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, Stre
 from pingmon.door.connections import Connection
 from pingmon.door.limits import DoorSettings
 from pingmon.pings.intake import PingSettings
-from tests.door.door_house import CHECK, KEY, Broken, House, Line
+from tests.door.stage import CHECK, KEY, Broken, DoorStage, Line
 
 PING = f"/ping/{CHECK}"
 SHORT = DoorSettings(request_deadline_s=10, idle_timeout_s=20, body_cap=1000)
@@ -20,7 +20,7 @@ SHORT = DoorSettings(request_deadline_s=10, idle_timeout_s=20, body_cap=1000)
 class Client:
     """An HTTP/2 client on one connection of the house."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: DoorStage) -> None:
         self.house = house
         self.line = Line(house, "192.0.2.7")
         self.line.wire.negotiatedProtocol = b"h2"  # type: ignore[attr-defined]
@@ -67,7 +67,7 @@ class Client:
 
 def test_pings() -> None:
     """Pings are answered on their streams, with the same headers as ever."""
-    with House() as house:
+    with DoorStage() as house:
         client = Client(house)
         stream = client.ask(PING, "GET", ("user-agent", "curl"))
         headers = client.headers(stream)
@@ -89,7 +89,7 @@ def test_pings() -> None:
 
 def test_bodies() -> None:
     """Bodies are kept, with and without a Content-Length, and on any method."""
-    with House() as house:
+    with DoorStage() as house:
         client = Client(house)
         for method in ("POST", "GET"):
             for headers in ((), (("content-length", "11"),)):
@@ -102,7 +102,7 @@ def test_bodies() -> None:
 
 def test_ping_with_a_slow_body_counts() -> None:
     """At the deadline a ping is recorded and answered; what still comes on its stream is not wanted, nor an error."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         client = Client(house)
         stream = client.ask(PING, "POST", end=False)
         for _ in range(11):
@@ -121,7 +121,7 @@ def test_ping_with_a_slow_body_counts() -> None:
 def test_ping_whose_end_does_not_come_counts() -> None:
     """At the deadline, or when the client hangs up; also a GET, which could have had a body."""
     for method in ("GET", "HEAD", "POST", "DELETE"):
-        with House(door=SHORT) as house:
+        with DoorStage(door=SHORT) as house:
             client = Client(house)
             stream = client.ask(PING, method, end=False)
             house.wait(11)
@@ -135,7 +135,7 @@ def test_ping_whose_end_does_not_come_counts() -> None:
 
 def test_end_after_the_answer() -> None:
     """The end of a request that was answered at its deadline changes nothing."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         client = Client(house)
         for finish in ("end", "reset"):
             stream = client.ask(PING, "POST", end=False)
@@ -152,7 +152,7 @@ def test_end_after_the_answer() -> None:
 
 def test_other_slow_requests_are_reset() -> None:
     """What is not a ping is reset at the deadline; the connection goes on."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         client = Client(house)
         client.ask(PING)
         stream = client.ask("/api", "POST", end=False)
@@ -167,7 +167,7 @@ def test_other_slow_requests_are_reset() -> None:
 
 def test_bodies_over_the_cap() -> None:
     """Of a ping's body the first part is kept, however long it is; any other is refused; the connection goes on."""
-    with House(PingSettings(body_limit=10), SHORT) as house:
+    with DoorStage(PingSettings(body_limit=10), SHORT) as house:
         client = Client(house)
         ping = client.ask(PING, "POST", end=False)
         client.send(ping, b"x" * 2000)
@@ -181,7 +181,7 @@ def test_bodies_over_the_cap() -> None:
 
 def test_client_resets() -> None:
     """A ping whose client resets the stream counts; one reset before it is answered is answered to nobody."""
-    with House(at_once=False) as house:
+    with DoorStage(at_once=False) as house:
         client = Client(house)
         arriving = client.ask(PING, "POST", end=False)
         waiting = client.ask(f"{PING}/start")
@@ -196,7 +196,7 @@ def test_client_resets() -> None:
 
 def test_idle_connections_are_closed() -> None:
     """A connection without requests is closed, however many control frames come; a used one lives on."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         client = Client(house)
         for _ in range(4):
             assert client.body(client.ask(PING)) == b"OK"
@@ -213,7 +213,7 @@ def test_idle_connections_are_closed() -> None:
 
 def test_never_a_request() -> None:
     """A connection on which no request comes is closed at the deadline, also within the head of one."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         client = Client(house)
         client.h2.send_headers(1, [(":method", "GET"), (":scheme", "https"), (":authority", "h"), (":path", PING)])
         head = client.h2.data_to_send()
@@ -225,7 +225,7 @@ def test_never_a_request() -> None:
 
 def test_client_that_does_not_read() -> None:
     """A client that takes no answers is cut off."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         client = Client(house)
         client.ask(PING)
         client.line.producer.pauseProducing()
@@ -239,7 +239,7 @@ def test_client_that_does_not_read() -> None:
 
 def test_drain() -> None:
     """Streams in flight are answered before the connection is closed."""
-    with House(at_once=False) as house:
+    with DoorStage(at_once=False) as house:
         client, idle = Client(house), Client(house)
         first, second = client.ask(PING), client.ask(PING)
         house.door.doStop()
@@ -259,7 +259,7 @@ def test_drain() -> None:
 
 def test_odd_requests() -> None:
     """Targets and names that HTTP/2 lets pass and HTTP/1 would not are refused, not errors."""
-    with House() as house:
+    with DoorStage() as house:
         client = Client(house)
         for path in ("*", "api", "/api/%ff", "/ping/\u00e9"):
             assert client.headers(client.ask(path))[":status"] == "400"
@@ -275,7 +275,7 @@ def test_odd_requests() -> None:
 
 def test_the_host_told_twice() -> None:
     """Some clients send Host beside `:authority`; that is one host if they agree."""
-    with House() as house:
+    with DoorStage() as house:
         client = Client(house)
         assert client.headers(client.ask("/api", "GET", ("host", "h")))[":status"] == "200"
         client.h2.config.validate_outbound_headers = False
@@ -285,7 +285,7 @@ def test_the_host_told_twice() -> None:
 
 def test_body_after_the_deadline_while_the_disk_is_slow() -> None:
     """What comes after the deadline is not kept, also if the ping is still waiting for the disk."""
-    with House(door=SHORT, at_once=False) as house:
+    with DoorStage(door=SHORT, at_once=False) as house:
         client = Client(house)
         stream = client.ask(PING, "POST", end=False)
         client.send(stream, b"early")
@@ -299,7 +299,7 @@ def test_body_after_the_deadline_while_the_disk_is_slow() -> None:
 
 def test_client_resets_what_is_no_ping() -> None:
     """A request that is no ping and is reset before its end is forgotten."""
-    with House() as house:
+    with DoorStage() as house:
         client = Client(house)
         stream = client.ask("/api", "POST", end=False)
         client.h2.reset_stream(stream)
@@ -311,7 +311,7 @@ def test_client_resets_what_is_no_ping() -> None:
 
 def test_our_own_fault_in_the_middle() -> None:
     """A resource that fails after it has begun to answer ends its stream, and only that."""
-    with House() as house:
+    with DoorStage() as house:
         house.root.putChild(b"broken", Broken())
         client = Client(house)
         stream = client.ask("/broken")

@@ -39,7 +39,7 @@ from pingmon.journal import MemoryJournal
 from pingmon.monitor import Monitor
 from pingmon.pings.intake import PingIntake, PingSettings
 from pingmon.timing.clock import Timekeeper, steady_seconds, wall_seconds
-from tests.door.door_house import CHECK, KEY, PROJECT, Echo, Line
+from tests.door.stage import CHECK, KEY, PROJECT, Echo, Line
 
 pytestmark = pytest.mark.usefixtures("met_by")
 

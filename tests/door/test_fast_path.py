@@ -19,7 +19,7 @@ from pingmon.door.fast_path import BODY_MAX, FIELDS_MAX, HEAD_MAX, PlainHead, pl
 from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
 from pingmon.pings.intake import PingSettings
-from tests.door.door_house import CHECK, KEY, PROJECT, RID, UNKNOWN, House, Housed, InMemoryFront, Line
+from tests.door.stage import CHECK, KEY, PROJECT, RID, UNKNOWN, DoorStage, Housed, InMemoryFront, Line
 
 pytestmark = pytest.mark.usefixtures("met_by")
 
@@ -27,7 +27,7 @@ PING = f"GET /ping/{CHECK} HTTP/1.1\r\nHost: x\r\nUser-Agent: curl/7.88.1\r\nAcc
 POST = f"POST /ping/{CHECK}/log HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 
 
-def generally(house: House) -> House:
+def generally(house: DoorStage) -> DoorStage:
     """The same house, without the fast path."""
     house.door._fast = None
     return house
@@ -143,7 +143,7 @@ def as_bytes(request: tuple[str, str, str, list[str], str, bool]) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body.encode()
 
 
-def told(house: House, pieces: list[bytes], end: str) -> tuple[object, ...]:
+def told(house: DoorStage, pieces: list[bytes], end: str) -> tuple[object, ...]:
     """All that can be seen of what these bytes do, and of whatever is left of them when a ping follows."""
     with house:
         line = house.line()
@@ -180,10 +180,10 @@ def test_both_ways_mean_the_same(sent: bytes, cuts: list[int], end: str, cap: in
     pieces = [piece for start, stop in pairwise(edges) if (piece := sent[start:stop])]
     door = DoorSettings(body_cap=cap, trusted_proxies=("192.0.2.0/24",) if trusted else ())
     pings = PingSettings(body_limit=min(cap - 10, 2500))
-    generally_told = told(generally(House(pings, door)), pieces, end)
+    generally_told = told(generally(DoorStage(pings, door)), pieces, end)
     Line.FRONT = front
     try:
-        assert told(House(pings, door), pieces, end) == generally_told
+        assert told(DoorStage(pings, door), pieces, end) == generally_told
     finally:
         Line.FRONT = False
 
@@ -195,7 +195,7 @@ def test_both_ways_write_the_same_access_log(tmp_path: Path) -> None:
     for way in ("fast", "general"):
         path = tmp_path / f"{way}.log"
         log = AccessLog(path, str, Dates(lambda: 0))
-        house = House(access_log=lambda _, log=log: log)  # type: ignore[misc]
+        house = DoorStage(access_log=lambda _, log=log: log)  # type: ignore[misc]
         with house if way == "fast" else generally(house):
             house.line().send(sent)
         logs.append(path.read_text())
@@ -208,7 +208,7 @@ def test_both_ways_write_the_same_access_log(tmp_path: Path) -> None:
 
 def test_a_plain_ping_makes_no_channel() -> None:
     """Nor does the one after it; the first request that is not plain gets one, for it and all that follow."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(PING)
         line.send((POST % 5).encode() + b"12345")
@@ -223,7 +223,7 @@ def test_a_plain_ping_makes_no_channel() -> None:
 @pytest.mark.parametrize("end", ["hang up", "half", "wait"])
 def test_a_plain_ping_counts_whose_body_does_not_come_whole(end: str) -> None:
     """As on the general path, from its head on, however the client fails it."""
-    with House(door=DoorSettings(request_deadline_s=2)) as house:
+    with DoorStage(door=DoorSettings(request_deadline_s=2)) as house:
         line = house.line()
         line.send((POST % 5).encode() + b"12")
         assert house.entries == []
@@ -235,7 +235,7 @@ def test_a_plain_ping_counts_whose_body_does_not_come_whole(end: str) -> None:
 @pytest.mark.parametrize("end", ["hang up", "half", "wait"])
 def test_all_of_a_body_counts_that_has_come(end: str) -> None:
     """And not only as much as the general path takes in one bite."""
-    with House(door=DoorSettings(request_deadline_s=2)) as house:
+    with DoorStage(door=DoorSettings(request_deadline_s=2)) as house:
         line = house.line()
         line.send((POST % 9000).encode() + b"1" * 3000)
         line.send(b"2" * 3000)
@@ -246,7 +246,7 @@ def test_all_of_a_body_counts_that_has_come(end: str) -> None:
 def test_only_heads_that_name_a_check_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Strangers push nobody's out, however many they send; and there are never more than a number of them."""
     monkeypatch.setattr(fast_path, "REMEMBERED", 3)
-    with House() as house:
+    with DoorStage() as house:
         way: Any = house.door._fast
         for number in range(5):
             for _ in range(2):
@@ -265,7 +265,7 @@ def test_only_heads_that_name_a_check_are_remembered(monkeypatch: pytest.MonkeyP
 def test_a_head_that_never_comes_again_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that names its runs leaves nothing behind: what is kept of heads that came once is bounded as well."""
     monkeypatch.setattr(fast_path, "REMEMBERED", 3)
-    with House() as house:
+    with DoorStage() as house:
         way: Any = house.door._fast
         for number in range(5):
             assert house.ask(f"/ping/{CHECK}", "GET", b"", f"X-N: {number}").status == 200
@@ -275,7 +275,7 @@ def test_a_head_that_never_comes_again_is_not_remembered(monkeypatch: pytest.Mon
 
 def test_a_remembered_head_names_what_is_there_now() -> None:
     """A check that was removed meanwhile is not found."""
-    with House() as house:
+    with DoorStage() as house:
         for _ in range(3):
             assert house.ask(f"/ping/{CHECK}").status == 200
         house.monitor.world.checks.pop(CHECK)
@@ -284,7 +284,7 @@ def test_a_remembered_head_names_what_is_there_now() -> None:
 
 def test_a_remembered_head_that_is_nothing_for_the_intake_any_more() -> None:
     """Its ping key was replaced: it is now judged as all else is, its Host included."""
-    with House() as house:
+    with DoorStage() as house:
         for host in ("x", "a..b"):
             sent = f"GET /{KEY}/backup HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
             line = house.line()
@@ -299,7 +299,7 @@ def test_a_remembered_head_that_is_nothing_for_the_intake_any_more() -> None:
 
 def test_answers_are_sent_at_once_as_far_as_the_socket_takes_them() -> None:
     """The rest of them is Twisted's, which tells when the client does not read; then no more is read from it either."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.wire.room = 300
         line.send(PING)
@@ -321,7 +321,7 @@ def test_answers_are_sent_at_once_as_far_as_the_socket_takes_them() -> None:
 
 def test_what_comes_while_a_ping_waits_for_the_log_waits_too() -> None:
     """One request at a time, in their order; whoever sends more is not read from until it can be handled."""
-    with House(at_once=False) as house:
+    with DoorStage(at_once=False) as house:
         line = house.line()
         line.send(PING)
         line.send(PING + PING)
@@ -335,7 +335,7 @@ def test_what_comes_while_a_ping_waits_for_the_log_waits_too() -> None:
 
 def test_a_body_that_drips_is_looked_at_once_more_when_it_is_whole() -> None:
     """And not at each byte, which would take time in proportion to the square of their number."""
-    with House() as house:
+    with DoorStage() as house:
         way: Any = house.door._fast
         looked: list[int] = []
         head = way.head
@@ -351,7 +351,7 @@ def test_a_body_that_drips_is_looked_at_once_more_when_it_is_whole() -> None:
 @pytest.mark.parametrize("where", ["head", "log"])
 def test_a_fault_of_the_fast_path_ends_its_connection_only(where: str) -> None:
     """Nobody is answered twice, and all others go on."""
-    with House() as house:
+    with DoorStage() as house:
         line, other = house.line(), house.line()
         broken: Any = house.door._fast if where == "head" else house.door
         setattr(broken, where, lambda _: 1 / 0)
@@ -366,7 +366,7 @@ def test_a_fault_of_the_fast_path_ends_its_connection_only(where: str) -> None:
 
 def test_who_asks_for_more_and_has_gone_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twisted cannot take over a socket whose other end has gone; what it asked is done, and nobody is answered."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
 
         def gone(*_: object) -> None:
@@ -380,7 +380,7 @@ def test_who_asks_for_more_and_has_gone_leaves_no_trace(monkeypatch: pytest.Monk
 
 def test_our_own_fault_is_answered_without_its_details() -> None:
     """With 500, and the connection goes on."""
-    with House() as house:
+    with DoorStage() as house:
         house.ping._take = None  # type: ignore[assignment]
         line = house.line()
         line.send(PING)

@@ -13,7 +13,7 @@ from h2.events import StreamReset
 from pingmon.door.connection_watch import LINGER_S
 from pingmon.door.http2 import ALLOWED
 from pingmon.door.limits import DoorSettings
-from tests.door.door_house import CHECK, House, Line
+from tests.door.stage import CHECK, DoorStage, Line
 from tests.door.test_door_http2 import PING, Client
 
 pytestmark = pytest.mark.usefixtures("met_by")
@@ -23,7 +23,7 @@ BYTES = 3_000_000
 OVER_HTTP2 = [flood for flood in FLOODS if PREFACE in flood.beginning]
 
 
-def only(house: House) -> Any:
+def only(house: DoorStage) -> Any:
     """Our side of the one connection that there is."""
     (connection,) = house.door.watch.connections
     return connection
@@ -32,7 +32,7 @@ def only(house: House) -> Any:
 class Hostile:
     """An HTTP/2 client that sends raw frames, and understands only the last word."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: DoorStage) -> None:
         self.house = house
         self.line = Line(house, "192.0.2.7")
         self.line.wire.negotiatedProtocol = b"h2"  # type: ignore[attr-defined]
@@ -83,7 +83,7 @@ class Hostile:
 )
 def test_frames_that_bring_nothing_are_counted(piece: bytes) -> None:
     """So many are taken, as honest clients send some; then the client is told to calm down, and no more is read."""
-    with House() as house:
+    with DoorStage() as house:
         client = Hostile(house)
         client.throw(open_ended(1) + piece * (ALLOWED // 2))
         assert client.goodbye is None
@@ -94,7 +94,7 @@ def test_frames_that_bring_nothing_are_counted(piece: bytes) -> None:
 
 def test_honest_clients_may_send_such_frames_for_ever() -> None:
     """Now and then, and more of them the more they ask."""
-    with House() as house:
+    with DoorStage() as house:
         client = Client(house)
         for _ in range(ALLOWED):
             for _ in range(2):
@@ -106,7 +106,7 @@ def test_honest_clients_may_send_such_frames_for_ever() -> None:
 
 def test_rapid_resets_are_counted() -> None:
     """Requests that are reset at once are not worth their work; asked too often, the client is told so."""
-    with House() as house:
+    with DoorStage() as house:
         client = Hostile(house)
         resets = [opened(stream) + frame(3, 0, stream, b"\0\0\0\x08") for stream in range(1, 2 * ALLOWED, 2)]
         client.throw(b"".join(resets[:100]))
@@ -117,7 +117,7 @@ def test_rapid_resets_are_counted() -> None:
 
 def test_priorities_are_nobodys_business() -> None:
     """However many streams are made dependent on each other, nothing is kept of it, and pings are answered."""
-    with House() as house:
+    with DoorStage() as house:
         client = Hostile(house)
         client.throw(b"".join(frame(2, 0, stream, b"\0\0\0\x01\x0f") for stream in range(3, ALLOWED, 2)))
         client.throw(opened(ALLOWED + 1))
@@ -128,7 +128,7 @@ def test_priorities_are_nobodys_business() -> None:
 
 def test_after_an_error_nothing_is_taken() -> None:
     """What comes behind it is dropped; the place is free soon, also if the client goes on and never reads."""
-    with House() as house:
+    with DoorStage() as house:
         client = Hostile(house)
         client.line.wire.reads = False
         client.throw(frame(0, 0, 0, b"x"))
@@ -144,7 +144,7 @@ def test_after_an_error_nothing_is_taken() -> None:
 
 def test_a_frame_too_large_is_refused_by_its_header() -> None:
     """It is not waited for."""
-    with House() as house:
+    with DoorStage() as house:
         client = Hostile(house)
         client.throw((1 << 20).to_bytes(3, "big") + b"\0\0\0\0\0\x01" + b"x")
         assert client.goodbye == ErrorCodes.FRAME_SIZE_ERROR
@@ -164,7 +164,7 @@ def test_large_heads_are_refused_as_over_http1(
     path: str, fields: list[tuple[str, str]], status: str, body: bytes
 ) -> None:
     """With the same limits and the same answers; the connection goes on."""
-    with House() as house:
+    with DoorStage() as house:
         client = Client(house)
         stream = client.ask(path, "GET", *fields)
         assert client.headers(stream)[":status"] == status
@@ -177,7 +177,7 @@ def test_large_heads_are_refused_as_over_http1(
 
 def test_a_large_head_of_a_client_whose_window_is_shut_is_reset() -> None:
     """Its refusal would have to wait."""
-    with House() as house:
+    with DoorStage() as house:
         client = Client(house)
         client.h2.update_settings({4: 0})
         assert client.of(StreamReset, client.ask(PING, "GET", *[("x", "y")] * 101))
@@ -185,7 +185,7 @@ def test_a_large_head_of_a_client_whose_window_is_shut_is_reset() -> None:
 
 def test_a_client_whose_window_is_shut_costs_nothing_and_is_let_go() -> None:
     """Its answers wait, without the loop being kept busy, until it opens the window or the idle time is over."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         for opens in (True, False):
             client = Client(house)
             client.h2.update_settings({4: 0})
@@ -202,7 +202,7 @@ def test_a_client_whose_window_is_shut_costs_nothing_and_is_let_go() -> None:
 
 def test_long_answers_come_in_as_many_frames_as_the_window_has_room_for() -> None:
     """And all of them come."""
-    with House() as house:
+    with DoorStage() as house:
         client = Client(house)
         client.h2.update_settings({4: 4})
         streams = [client.ask("/nothing") for _ in range(3)]
@@ -215,7 +215,7 @@ def test_long_answers_come_in_as_many_frames_as_the_window_has_room_for() -> Non
 
 def test_what_escapes_closes_the_connection_and_frees_its_place() -> None:
     """Whatever goes wrong in the library; it is told once, not for each connection, and without a traceback."""
-    with House() as house:
+    with DoorStage() as house:
         for _ in range(3):
             client = Client(house)
             connection = only(house)
@@ -230,7 +230,7 @@ def test_what_escapes_closes_the_connection_and_frees_its_place() -> None:
 
 def test_what_escapes_while_answers_are_sent_closes_the_connection() -> None:
     """The same on the way out."""
-    with House() as house:
+    with DoorStage() as house:
         client = Client(house)
         connection = only(house)
         client.line.send(client.h2.data_to_send() + opened(1))
@@ -242,7 +242,7 @@ def test_what_escapes_while_answers_are_sent_closes_the_connection() -> None:
 @pytest.mark.parametrize("flood", OVER_HTTP2, ids=lambda flood: flood.name)
 def test_every_flood_over_http2_ends(flood: Flood) -> None:
     """It is closed, or made to wait; little is kept of it, and honest clients are answered meanwhile."""
-    with House(door=SHORT) as house:
+    with DoorStage(door=SHORT) as house:
         client = Hostile(house)
         connection = only(house)
         line, sent = client.line, 0
@@ -268,7 +268,7 @@ def pieces(flood: Flood) -> Iterator[bytes]:
 
 def test_pipelined_requests_take_turns_with_others() -> None:
     """However many come at once, and although each is answered at once, others are served in between."""
-    with House(slow=True) as house:
+    with DoorStage(slow=True) as house:
         greedy = house.line()
         greedy.send(asking("/x") * 300)
         answered = [len(greedy.replies())]
@@ -284,7 +284,7 @@ def test_pipelined_requests_take_turns_with_others() -> None:
 
 def test_those_who_wait_are_not_read_from() -> None:
     """So what a client has sent too much waits with the client."""
-    with House(slow=True) as house:
+    with DoorStage(slow=True) as house:
         greedy = house.line()
         greedy.send(asking("/x") * 300)
         assert greedy.wire.producerState == "paused"
@@ -296,7 +296,7 @@ def test_those_who_wait_are_not_read_from() -> None:
 
 def test_a_whole_request_counts_although_its_client_has_gone() -> None:
     """Also if it had to wait for its turn; more than one is not worth keeping the others waiting."""
-    with House(slow=True) as house:
+    with DoorStage(slow=True) as house:
         others = [house.line() for _ in range(20)]
         for other in others:
             other.send(asking("/x") * 3)
@@ -316,7 +316,7 @@ def test_a_whole_request_counts_although_its_client_has_gone() -> None:
 )
 def test_a_long_request_counts_whole_although_its_client_has_gone(rest: bytes, payload: bytes | None) -> None:
     """Although it is handled a bite at a time, and had to wait for its turn."""
-    with House() as house:
+    with DoorStage() as house:
         house.door.watch.turns.spend(1.0)
         gone = house.line()
         gone.send(f"POST /ping/{CHECK} HTTP/1.1\r\n".encode() + rest)
@@ -327,7 +327,7 @@ def test_a_long_request_counts_whole_although_its_client_has_gone(rest: bytes, p
 
 def test_no_more_than_one_request_is_answered_before_a_client_reads() -> None:
     """Answers that nobody reads do not pile up, however requests come."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(asking("/x"))
         line.producer.pauseProducing()
@@ -344,7 +344,7 @@ def test_pipelined_requests_behind_one_that_is_answered_later_keep_their_order()
     chunked = f"POST /ping/{CHECK} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nworld\r\n0\r\n\r\n".encode()
     sent = (post + asking("/x") + chunked + asking("/api")) * 5
     for size in (1, 7, 100, 10_000):
-        with House(at_once=False) as house:
+        with DoorStage(at_once=False) as house:
             line = house.line()
             for start in range(0, len(sent), size):
                 line.send(sent[start : start + size])
@@ -357,7 +357,7 @@ def test_pipelined_requests_behind_one_that_is_answered_later_keep_their_order()
 
 def test_a_drain_is_not_held_up_by_requests_that_wait_for_their_turn() -> None:
     """The next answer says that it is the last."""
-    with House(slow=True) as house:
+    with DoorStage(slow=True) as house:
         greedy = house.line()
         greedy.send(asking("/x") * 300)
         house.door.doStop()

@@ -26,7 +26,7 @@ from pingmon.door.front import Front
 from pingmon.door.http_dates import Dates
 from pingmon.door.limits import ACCEPTS, DoorSettings
 from pingmon.door.peers import address_of
-from tests.door.door_house import House
+from tests.door.stage import DoorStage
 
 NOBODY = Failure(ConnectionDone())
 
@@ -367,7 +367,7 @@ def test_where_there_is_none(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(("front", "intake"), [(False, True), (True, False)])
 def test_who_wants_none(front: bool, intake: bool) -> None:
     """An operator can do without, and an application without an intake has no use for it."""
-    with House() as house:
+    with DoorStage() as house:
         pings = house.ping if intake else None
         reactor: Any = global_reactor
         door = Door(house.root, DoorSettings(front=front), reactor, Dates(house.wall), intake=pings)

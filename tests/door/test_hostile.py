@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from pingmon.door.limits import DoorSettings
-from tests.door.door_house import CHECK, KEY, House
+from tests.door.stage import CHECK, KEY, DoorStage
 
 pytestmark = pytest.mark.usefixtures("met_by")
 
@@ -19,7 +19,7 @@ START = f"POST /ping/{CHECK}/start HTTP/1.1\r\n".encode()
 SMUGGLED = f"GET /ping/{CHECK}/fail HTTP/1.1\r\n\r\n".encode()
 
 
-def still_well(house: House) -> None:
+def still_well(house: DoorStage) -> None:
     """A ping is taken as ever, and what came before has left no trace."""
     before = len(house.entries)
     assert house.ask(f"/ping/{CHECK}").status == 200
@@ -64,7 +64,7 @@ def still_well(house: House) -> None:
 )
 def test_smuggling(headers: bytes) -> None:
     """A request whose length can be read in two ways is refused as a whole; nothing behind it is read."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(START + headers + b"\r\n0\r\n\r\n" + SMUGGLED * 3)
         line.send(SMUGGLED)
@@ -100,7 +100,7 @@ def test_smuggling(headers: bytes) -> None:
 @pytest.mark.parametrize("behind", [b"", SMUGGLED])
 def test_bad_chunks(chunks: bytes, behind: bytes) -> None:
     """A chunked body that is none is refused at once and records nothing."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(START + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
         line.send(behind)
@@ -128,7 +128,7 @@ HEAD = b"GET /ping/" + CHECK.encode()
 @pytest.mark.parametrize("step", [1, 1000])
 def test_bare_line_ends_that_are_taken(sent: bytes, bodies: list[bytes | None], step: int) -> None:
     """A head whose lines all end in LF alone is answered at once, in whatever pieces it comes."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         for start in range(0, len(sent), step):
             line.send(sent[start : start + step])
@@ -139,7 +139,7 @@ def test_bare_line_ends_that_are_taken(sent: bytes, bodies: list[bytes | None], 
 
 def test_bare_line_ends_end_the_connection() -> None:
     """What follows such a request is not read: somebody in between may see another end of it."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(HEAD + b" HTTP/1.1\n\n" + SMUGGLED * 2)
         assert line.reply().headers["Connection"] == "close"
@@ -175,7 +175,7 @@ def test_bare_line_ends_end_the_connection() -> None:
 @pytest.mark.parametrize("step", [1, 1000])
 def test_bare_line_ends_that_are_refused(sent: bytes, step: int) -> None:
     """Where the end of a request could be read in two ways it is refused at once, and nobody waits for an answer."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         for start in range(0, len(sent), step):
             line.send(sent[start : start + step])
@@ -187,7 +187,7 @@ def test_bare_line_ends_that_are_refused(sent: bytes, step: int) -> None:
 
 def test_enormous_chunk() -> None:
     """A chunk that is announced larger than anything is a body like any other: what comes of it is kept."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(START + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 900 + b"\r\n")
         for _ in range(60):
@@ -199,7 +199,7 @@ def test_enormous_chunk() -> None:
 
 def test_pipelined_garbage() -> None:
     """Pings before the garbage count and are answered; nothing behind it is read."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(PING * 20 + b"\x00\xff\r\n" + SMUGGLED * 20)
         assert [reply.status for reply in line.replies()] == [200] * 20 + [400]
@@ -209,7 +209,7 @@ def test_pipelined_garbage() -> None:
 
 def test_pipelining_without_end() -> None:
     """While an answer is being made, little of what follows is read ahead: the socket is paused."""
-    with House(at_once=False) as house:
+    with DoorStage(at_once=False) as house:
         line = house.line()
         for _ in range(100):
             line.send(PING * 10)
@@ -229,7 +229,7 @@ def test_pipelining_without_end() -> None:
 def test_bad_utf8_everywhere() -> None:
     """Bytes that are no text, in every place that has text, lose no ping that names its check."""
     bad = b"\xff\xc3\x28\xed\xa0\x80"
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         head = b"POST /ping/" + CHECK.encode() + b"?%ff=%c3%28&\xa0=\xa0&rid%ff=x HTTP/1.1\r\n"
         fields = b"".join(b"%s: %s\r\n" % (name, bad) for name in (b"Host", b"User-Agent", b"Referer", b"Cookie", b"X"))
@@ -244,7 +244,7 @@ def test_bad_utf8_everywhere() -> None:
 def test_churn() -> None:
     """Connections that come and go, at any point of a request, leave nothing behind."""
     chance = random.Random(1)
-    with House(door=DoorSettings(max_connections=20)) as house:
+    with DoorStage(door=DoorSettings(max_connections=20)) as house:
         for _ in range(2000):
             line = house.line(f"192.0.2.{chance.randrange(5)}")
             line.send(PING[: chance.randrange(len(PING))])
@@ -285,7 +285,7 @@ PIECES = st.one_of(
 @given(st.lists(PIECES, max_size=12), st.integers(1, 60))
 def test_anything_at_all(pieces: list[bytes], step: int) -> None:
     """Whatever is sent, in whatever pieces, it ends with an answer or the end, and the next ping is taken."""
-    with House(door=DoorSettings(request_deadline_s=5, idle_timeout_s=5)) as house:
+    with DoorStage(door=DoorSettings(request_deadline_s=5, idle_timeout_s=5)) as house:
         line = house.line()
         sent = b"".join(pieces)
         for start in range(0, len(sent), step):
@@ -300,7 +300,7 @@ def test_anything_at_all(pieces: list[bytes], step: int) -> None:
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=10), st.booleans())
 def test_anything_at_all_over_http2(pieces: list[bytes], preface: bool) -> None:
     """The same over HTTP/2, frames or not."""
-    with House(door=DoorSettings(request_deadline_s=5, idle_timeout_s=5)) as house:
+    with DoorStage(door=DoorSettings(request_deadline_s=5, idle_timeout_s=5)) as house:
         line = house.line()
         line.wire.negotiatedProtocol = b"h2"  # type: ignore[attr-defined]
         sent = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"] * preface + pieces

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pingmon.door.loop_turns import SHARE_S, TURN_S, LoopTurns
-from tests.door.door_house import Loop
+from tests.door.stage import Loop
 
 STEP_S = SHARE_S / 2
 

@@ -10,7 +10,7 @@ from twisted.web.http_headers import Headers
 
 from pingmon.door.limits import DoorSettings
 from pingmon.door.peers import ConnectionPeer, TrustedProxies, asked, group_of, host_of
-from tests.door.door_house import CHECK, House
+from tests.door.stage import CHECK, DoorStage
 
 OURS = TrustedProxies(("192.0.2.0/24", "2001:db8::/32"))
 PROXY = "192.0.2.1"
@@ -124,7 +124,7 @@ def test_only_trusted_proxies_are_believed() -> None:
     """A ping records what a trusted proxy reports, and the peer's own address if it is not trusted."""
     headers = (f"X-Forwarded-For: {CLIENT}", "X-Forwarded-Proto: https")
     for trusted, expected in ((("192.0.2.0/24",), (CLIENT, "https")), ((), ("192.0.2.7", "http"))):
-        with House(door=DoorSettings(trusted_proxies=trusted)) as house:
+        with DoorStage(door=DoorSettings(trusted_proxies=trusted)) as house:
             assert house.ask(f"/ping/{CHECK}", "GET", b"", *headers).status == 200
             assert (house.last.addr, house.last.scheme) == expected
 

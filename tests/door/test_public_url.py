@@ -11,7 +11,7 @@ from twisted.logger import globalLogPublisher
 
 from pingmon.door.limits import DoorSettings
 from pingmon.door.public_url import ShownUrl
-from tests.door.door_house import House
+from tests.door.stage import DoorStage
 
 TRUSTED = DoorSettings(trusted_proxies=("192.0.2.0/24",))
 
@@ -58,9 +58,9 @@ def warnings() -> Iterator[list[str]]:
 )
 def test_urls_behind_a_proxy(headers: tuple[str, ...], shown: str) -> None:
     """Without `base_url` they begin with what a trusted proxy was asked with; nobody else is believed."""
-    with House(door=TRUSTED) as house:
+    with DoorStage(door=TRUSTED) as house:
         assert f"{shown}/api/v3/" in house.ask("/", "GET", b"", *headers).body.decode()
-    with House() as house:
+    with DoorStage() as house:
         assert "http://pingmon.example/api/v3/" in house.ask("/", "GET", b"", *headers).body.decode()
 
 

@@ -24,7 +24,7 @@ BEGIN = 1_700_000_000_000_000
 SECOND = 1_000_000
 
 
-class House:
+class JournalStage:
     """One place where a journal lives; `journal` opens it, as often as wanted, after the one before has stopped."""
 
     def __init__(self, engine: str, path: Path) -> None:
@@ -78,7 +78,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 @pytest_twisted.async_yield_fixture()
 async def house(engine: str, tmp_path: Path):  # type: ignore[no-untyped-def]
     """A place for a journal of either engine."""
-    place = House(engine, tmp_path / "journal.sqlite3")
+    place = JournalStage(engine, tmp_path / "journal.sqlite3")
     yield place
     for stopped in place.stop():
         await stopped
@@ -87,7 +87,7 @@ async def house(engine: str, tmp_path: Path):  # type: ignore[no-untyped-def]
 @pytest_twisted.async_yield_fixture()
 async def disk(tmp_path: Path):  # type: ignore[no-untyped-def]
     """A place for a journal in a file."""
-    place = House("sqlite", tmp_path / "journal.sqlite3")
+    place = JournalStage("sqlite", tmp_path / "journal.sqlite3")
     yield place
     for stopped in place.stop():
         await stopped

@@ -30,12 +30,12 @@ DAY = 86_400 * SECOND
 
 Ping = Callable[..., Draft]
 Stream = Callable[[int], Id]
-House = Any
+JournalStage = Any
 
 
 @ensureDeferred
 async def test_entries_are_numbered_and_delivered_in_the_order_in_which_they_were_appended(
-    house: House, ping: Ping
+    house: JournalStage, ping: Ping
 ) -> None:
     journal = house.journal()
     waiting = [journal.append(ping(BEGIN + n, n % 7)) for n in range(300)]
@@ -46,7 +46,7 @@ async def test_entries_are_numbered_and_delivered_in_the_order_in_which_they_wer
 
 
 @ensureDeferred
-async def test_a_deferred_fires_just_after_its_own_entry_was_delivered(house: House, ping: Ping) -> None:
+async def test_a_deferred_fires_just_after_its_own_entry_was_delivered(house: JournalStage, ping: Ping) -> None:
     journal = house.journal()
     seen: list[tuple[int, int]] = []
     waiting = [
@@ -58,7 +58,7 @@ async def test_a_deferred_fires_just_after_its_own_entry_was_delivered(house: Ho
 
 
 @ensureDeferred
-async def test_decided_fires_when_all_that_was_appended_before_is_delivered(house: House, ping: Ping) -> None:
+async def test_decided_fires_when_all_that_was_appended_before_is_delivered(house: JournalStage, ping: Ping) -> None:
     journal = house.journal()
     await journal.decided()
     for n in range(9):
@@ -71,7 +71,9 @@ async def test_decided_fires_when_all_that_was_appended_before_is_delivered(hous
 
 
 @ensureDeferred
-async def test_what_is_appended_from_a_callback_comes_after_what_was_appended_before(house: House, ping: Ping) -> None:
+async def test_what_is_appended_from_a_callback_comes_after_what_was_appended_before(
+    house: JournalStage, ping: Ping
+) -> None:
     journal = house.journal()
     inner: list[Deferred[int]] = []
     first = journal.append(ping()).addCallback(lambda seq: inner.append(journal.append(ping())))
@@ -84,7 +86,7 @@ async def test_what_is_appended_from_a_callback_comes_after_what_was_appended_be
 
 
 @ensureDeferred
-async def test_an_entry_whose_deferred_was_cancelled_is_kept_all_the_same(house: House, ping: Ping) -> None:
+async def test_an_entry_whose_deferred_was_cancelled_is_kept_all_the_same(house: JournalStage, ping: Ping) -> None:
     journal = house.journal()
     waiting = [journal.append(ping(BEGIN + n)) for n in range(3)]
     waiting[1].cancel()
@@ -96,7 +98,7 @@ async def test_an_entry_whose_deferred_was_cancelled_is_kept_all_the_same(house:
 
 
 @ensureDeferred
-async def test_a_bug_in_the_delivery_of_one_entry_does_not_touch_the_others(house: House, ping: Ping) -> None:
+async def test_a_bug_in_the_delivery_of_one_entry_does_not_touch_the_others(house: JournalStage, ping: Ping) -> None:
     journal = house.unstarted()
 
     def deliver(entry: Entry) -> int:
@@ -134,7 +136,7 @@ class Told:
 
 
 @ensureDeferred
-async def test_a_waiter_that_is_no_deferred_is_told_the_same(house: House, ping: Ping) -> None:
+async def test_a_waiter_that_is_no_deferred_is_told_the_same(house: JournalStage, ping: Ping) -> None:
     journal = house.unstarted()
 
     def deliver(entry: Entry) -> int:
@@ -153,7 +155,7 @@ async def test_a_waiter_that_is_no_deferred_is_told_the_same(house: House, ping:
 
 
 @ensureDeferred
-async def test_a_waiter_that_raises_is_logged_and_takes_nothing_from_others(house: House, ping: Ping) -> None:
+async def test_a_waiter_that_raises_is_logged_and_takes_nothing_from_others(house: JournalStage, ping: Ping) -> None:
     journal = house.journal(max_buffered=3)
     waiters = [Told(), Told(ZeroDivisionError), Told(), Told(ZeroDivisionError)]
     with capturedLogs() as logged:
@@ -167,7 +169,9 @@ async def test_a_waiter_that_raises_is_logged_and_takes_nothing_from_others(hous
 
 
 @ensureDeferred
-async def test_the_time_of_what_is_refused_is_told_before_who_waits_hears_of_it(house: House, ping: Ping) -> None:
+async def test_the_time_of_what_is_refused_is_told_before_who_waits_hears_of_it(
+    house: JournalStage, ping: Ping
+) -> None:
     """Whether the buffer is full or the journal is stopped."""
     journal = house.unstarted(max_buffered=1)
     told: list[object] = []
@@ -181,7 +185,7 @@ async def test_the_time_of_what_is_refused_is_told_before_who_waits_hears_of_it(
 
 
 @ensureDeferred
-async def test_a_full_buffer_refuses_at_once_and_takes_again_when_it_has_room(house: House, ping: Ping) -> None:
+async def test_a_full_buffer_refuses_at_once_and_takes_again_when_it_has_room(house: JournalStage, ping: Ping) -> None:
     journal = house.journal(max_buffered=5)
     waiting = [journal.append(ping()) for _ in range(5)]
     refused = journal.append(ping())
@@ -197,7 +201,7 @@ async def test_a_full_buffer_refuses_at_once_and_takes_again_when_it_has_room(ho
 
 
 @ensureDeferred
-async def test_a_draft_that_cannot_be_kept_is_refused_to_its_author_alone(house: House, ping: Ping) -> None:
+async def test_a_draft_that_cannot_be_kept_is_refused_to_its_author_alone(house: JournalStage, ping: Ping) -> None:
     journal = house.journal()
     waiting = journal.append(ping())
     with pytest.raises(ValueError, match="not a canonical UUID"):
@@ -207,7 +211,7 @@ async def test_a_draft_that_cannot_be_kept_is_refused_to_its_author_alone(house:
 
 
 @ensureDeferred
-async def test_replay_after_a_restart_gives_what_was_delivered(house: House, ping: Ping) -> None:
+async def test_replay_after_a_restart_gives_what_was_delivered(house: JournalStage, ping: Ping) -> None:
     journal = house.journal()
     waiting = [journal.append(ping(BEGIN + n, n % 3, payload=bytes([n]) if n % 2 else None)) for n in range(50)]
     house.settle(journal)
@@ -220,7 +224,7 @@ async def test_replay_after_a_restart_gives_what_was_delivered(house: House, pin
 
 
 @ensureDeferred
-async def test_a_snapshot_replaces_the_replay_of_what_came_before_it(house: House, ping: Ping) -> None:
+async def test_a_snapshot_replaces_the_replay_of_what_came_before_it(house: JournalStage, ping: Ping) -> None:
     journal = house.journal()
     waiting = [journal.append(ping(BEGIN + n)) for n in range(10)]
     house.settle(journal)
@@ -250,7 +254,7 @@ async def test_a_snapshot_replaces_the_replay_of_what_came_before_it(house: Hous
         (Outdated("site", 9), [1, 2, 4, 5, 6]),
     ],
 )
-async def test_a_snapshot_drops_what_it_replaces(house: House, outdated: Outdated, left: list[int]) -> None:
+async def test_a_snapshot_drops_what_it_replaces(house: JournalStage, outdated: Outdated, left: list[int]) -> None:
     """Blocks of that kind with a lower number; with a lower mark too, if there is one, so that those without stay."""
     journal = house.journal()
     blocks = [Block(1, "check", b"[]", b"[]", 1, 10), Block(2, "check", b"[]"), Block(3, "site", b"[]", b"[]", 3, 1)]
@@ -262,7 +266,7 @@ async def test_a_snapshot_drops_what_it_replaces(house: House, outdated: Outdate
 
 
 @ensureDeferred
-async def test_a_snapshot_of_what_is_not_in_the_log_is_refused(house: House, ping: Ping) -> None:
+async def test_a_snapshot_of_what_is_not_in_the_log_is_refused(house: JournalStage, ping: Ping) -> None:
     journal = house.journal()
     with pytest.raises(ValueError, match="a snapshot at 1"):
         await journal.snapshot(1, [], BEGIN)
@@ -270,7 +274,7 @@ async def test_a_snapshot_of_what_is_not_in_the_log_is_refused(house: House, pin
 
 
 @ensureDeferred
-async def test_a_heartbeat_is_found_after_a_restart(house: House) -> None:
+async def test_a_heartbeat_is_found_after_a_restart(house: JournalStage) -> None:
     journal = house.journal()
     assert journal.alive_at is None
     await journal.touch(BEGIN + 5)
@@ -280,7 +284,7 @@ async def test_a_heartbeat_is_found_after_a_restart(house: House) -> None:
 
 
 @ensureDeferred
-async def test_what_was_buffered_is_written_by_stop_and_nothing_is_taken_after(house: House, ping: Ping) -> None:
+async def test_what_was_buffered_is_written_by_stop_and_nothing_is_taken_after(house: JournalStage, ping: Ping) -> None:
     journal = house.journal()
     waiting = [journal.append(ping()) for _ in range(20)]
     await journal.stop()
@@ -294,7 +298,9 @@ async def test_what_was_buffered_is_written_by_stop_and_nothing_is_taken_after(h
 
 
 @ensureDeferred
-async def test_entries_of_one_kind_come_newest_first_and_page_by_page(house: House, ping: Ping, stream: Stream) -> None:
+async def test_entries_of_one_kind_come_newest_first_and_page_by_page(
+    house: JournalStage, ping: Ping, stream: Stream
+) -> None:
     journal = house.journal()
     site, other = stream(1), stream(2)
     drafts = [Draft(BEGIN + n, site if n % 3 else other, SiteProbed(asked=n)) for n in range(9)]
@@ -319,7 +325,9 @@ async def test_entries_of_one_kind_come_newest_first_and_page_by_page(house: Hou
 
 
 @ensureDeferred
-async def test_flips_are_found_whether_or_not_they_are_written_yet(house: House, ping: Ping, stream: Stream) -> None:
+async def test_flips_are_found_whether_or_not_they_are_written_yet(
+    house: JournalStage, ping: Ping, stream: Stream
+) -> None:
     journal = house.journal()
     one, other = stream(1), stream(2)
     flips = [FlipRow(n, one, BEGIN + n * SECOND, b'{"n":%d}' % n) for n in range(1, 6)]
@@ -344,7 +352,7 @@ async def test_flips_are_found_whether_or_not_they_are_written_yet(house: House,
 
 @ensureDeferred
 async def test_a_flip_that_is_derived_again_by_a_replay_is_kept_once_as_it_was(
-    house: House, ping: Ping, stream: Stream
+    house: JournalStage, ping: Ping, stream: Stream
 ) -> None:
     journal = house.journal()
     waiting = journal.append(ping())
@@ -359,7 +367,7 @@ async def test_a_flip_that_is_derived_again_by_a_replay_is_kept_once_as_it_was(
 
 @ensureDeferred
 async def test_what_is_known_better_now_takes_the_place_of_what_was_derived_before(
-    house: House, ping: Ping, stream: Stream
+    house: JournalStage, ping: Ping, stream: Stream
 ) -> None:
     """Before it is written, after that, and over a restart; and the journal stays sound."""
     journal = house.journal()
@@ -381,7 +389,7 @@ async def test_what_is_known_better_now_takes_the_place_of_what_was_derived_befo
 
 
 @ensureDeferred
-async def test_all_that_was_derived_under_an_entry_is_found(house: House, ping: Ping, stream: Stream) -> None:
+async def test_all_that_was_derived_under_an_entry_is_found(house: JournalStage, ping: Ping, stream: Stream) -> None:
     """Flips and what became of messages about them, whether or not they are written yet."""
     journal = house.journal()
     waiting = [journal.append(ping()) for _ in range(3)]
@@ -398,7 +406,7 @@ async def test_all_that_was_derived_under_an_entry_is_found(house: House, ping: 
 
 
 @ensureDeferred
-async def test_entries_are_read_in_order_by_stream_or_all(house: House, ping: Ping, stream: Stream) -> None:
+async def test_entries_are_read_in_order_by_stream_or_all(house: JournalStage, ping: Ping, stream: Stream) -> None:
     journal = house.journal()
     waiting = [journal.append(ping(BEGIN + n, n % 2)) for n in range(8)]
     house.settle(journal)
@@ -410,7 +418,7 @@ async def test_entries_are_read_in_order_by_stream_or_all(house: House, ping: Pi
 
 @ensureDeferred
 async def test_trimming_keeps_the_newest_pings_of_each_check_and_all_that_is_no_ping(
-    house: House, ping: Ping, stream: Stream
+    house: JournalStage, ping: Ping, stream: Stream
 ) -> None:
     journal = house.journal(retention=Retention(pings_per_check=3))
     waiting = [journal.append(ping(BEGIN + n, n % 2)) for n in range(20)]
@@ -429,7 +437,7 @@ async def test_trimming_keeps_the_newest_pings_of_each_check_and_all_that_is_no_
 
 
 @ensureDeferred
-async def test_trimming_by_age_leaves_the_newest_ping_of_a_silent_check(house: House, ping: Ping) -> None:
+async def test_trimming_by_age_leaves_the_newest_ping_of_a_silent_check(house: JournalStage, ping: Ping) -> None:
     journal = house.journal(retention=Retention(max_age_days=2))
     waiting = [journal.append(ping(BEGIN + n * DAY)) for n in range(3)] + [journal.append(ping(BEGIN, 2))]
     house.settle(journal)
@@ -442,7 +450,7 @@ async def test_trimming_by_age_leaves_the_newest_ping_of_a_silent_check(house: H
 
 @ensureDeferred
 async def test_trimming_keeps_the_newest_probes_of_each_site_by_their_own_number(
-    house: House, ping: Ping, stream: Stream
+    house: JournalStage, ping: Ping, stream: Stream
 ) -> None:
     journal = house.journal(retention=Retention(pings_per_check=1, max_age_days=5, probes_per_site=2))
     drafts = [Draft(BEGIN + n, stream(n % 2), SiteProbed(asked=n)) for n in range(8)]
@@ -459,7 +467,7 @@ async def test_trimming_keeps_the_newest_probes_of_each_site_by_their_own_number
 
 
 @ensureDeferred
-async def test_trimming_takes_all_probes_of_a_deleted_site(house: House, ping: Ping, stream: Stream) -> None:
+async def test_trimming_takes_all_probes_of_a_deleted_site(house: JournalStage, ping: Ping, stream: Stream) -> None:
     journal = house.journal()
     drafts = [Draft(BEGIN, stream(n), SiteProbed()) for n in (1, 2, 1)] + [Draft(BEGIN, stream(1), SiteDeleted())]
     waiting = [journal.append(draft) for draft in drafts]
@@ -471,7 +479,7 @@ async def test_trimming_takes_all_probes_of_a_deleted_site(house: House, ping: P
 
 
 @ensureDeferred
-async def test_health_tells_what_was_written(house: House, ping: Ping) -> None:
+async def test_health_tells_what_was_written(house: JournalStage, ping: Ping) -> None:
     journal = house.journal()
     before = journal.health()
     assert (before.entries_total, before.commits, before.last_commit_at, before.failing_since) == (0, 0, None, None)

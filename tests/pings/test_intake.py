@@ -7,7 +7,7 @@ import pytest
 from pingmon.core.world.events import CheckChanged, CheckChanges, CheckCreated, CheckDeleted, CheckSpec, Entry, NewCheck
 from pingmon.core.world.parts import Outcome
 from pingmon.pings.intake import PingSettings
-from tests.door.door_house import CALLER, CHECK, KEY, PROJECT, RID, TEXT, UNKNOWN, House
+from tests.door.stage import CALLER, CHECK, KEY, PROJECT, RID, TEXT, UNKNOWN, DoorStage
 
 BY_ID = f"/ping/{CHECK}"
 BY_SLUG = f"/ping/{KEY}/backup"
@@ -35,7 +35,7 @@ HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store", "Ser
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_forms(base: str, ending: str, signal: str, exitstatus: int | None, slash: str) -> None:
     """Every form of a ping URL is recorded with its signal and answered 200 OK."""
-    with House() as house:
+    with DoorStage() as house:
         reply = house.ask(base + ending + slash)
         assert (reply.status, reply.body) == (200, b"OK")
         assert (house.last.signal, house.last.exitstatus) == (signal, exitstatus)
@@ -45,7 +45,7 @@ def test_forms(base: str, ending: str, signal: str, exitstatus: int | None, slas
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_methods(method: str) -> None:
     """GET, HEAD and POST are pings; their answers have the same headers, and HEAD's has no body."""
-    with House() as house:
+    with DoorStage() as house:
         reply = house.ask(BY_ID, method)
         assert reply.status == 200
         assert reply.body == (b"" if method == "HEAD" else b"OK")
@@ -93,7 +93,7 @@ def test_methods(method: str) -> None:
 )
 def test_refusals(target: str, status: int, text: str) -> None:
     """What is refused is answered with the reason, and nothing is recorded."""
-    with House() as house:
+    with DoorStage() as house:
         reply = house.ask(target)
         assert (reply.status, reply.body.decode()) == (status, text)
         assert reply.headers.items() >= (HEADERS | {"Content-Length": str(len(text))}).items()
@@ -102,7 +102,7 @@ def test_refusals(target: str, status: int, text: str) -> None:
 
 def test_ambiguous_slug() -> None:
     """Two checks with one slug: 409, whatever else is wrong with the ping, and nothing is created."""
-    with House() as house:
+    with DoorStage() as house:
         house.submit(UNKNOWN, CheckCreated(PROJECT, CheckSpec(slug="backup")))
         house.entries.clear()
         for ending in ("", "/256", "?rid=x", "?create=1"):
@@ -113,7 +113,7 @@ def test_ambiguous_slug() -> None:
 
 def test_options_is_no_ping() -> None:
     """OPTIONS is answered for browsers that ask before they call, and is not recorded."""
-    with House() as house:
+    with DoorStage() as house:
         for target in (BY_ID, f"/ping/{UNKNOWN}", "/ping/x"):
             reply = house.ask(target, "OPTIONS")
             assert reply.status == 204
@@ -127,7 +127,7 @@ def test_options_is_no_ping() -> None:
 @pytest.mark.parametrize("method", ["TRACE", "get", "PING", "PROPFIND"])
 def test_other_methods_are_no_pings(method: str) -> None:
     """Any other method is refused with the list of those that are not, and is not recorded."""
-    with House() as house:
+    with DoorStage() as house:
         reply = house.ask(BY_ID, method)
         assert (reply.status, reply.headers["Allow"]) == (405, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
         assert house.entries == []
@@ -136,7 +136,7 @@ def test_other_methods_are_no_pings(method: str) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 def test_methods_that_are_pings(method: str) -> None:
     """Each is recorded as it was, with its body; `curl -T` is a PUT."""
-    with House() as house:
+    with DoorStage() as house:
         assert house.ask(BY_ID + "/fail", method, b"all is lost").status == 200
         assert (house.last.method, house.last.signal, house.entries[-1].payload) == (method, "fail", b"all is lost")
         house.submit(CHECK, CheckChanged(CheckChanges(methods="POST")))
@@ -154,7 +154,7 @@ def test_methods_that_are_pings(method: str) -> None:
 )
 def test_raw_utf8_in_the_target(target: str, stream: str) -> None:
     """Bytes that ought to have been percent-encoded cost no ping that can be understood."""
-    with House() as house:
+    with DoorStage() as house:
         assert house.ask(target).status == 200
         assert house.entries[-1].stream == stream
         assert house.last.rid == (RID if "rid" in target else None)
@@ -169,14 +169,14 @@ def test_raw_utf8_in_the_target(target: str, stream: str) -> None:
 
 def test_uuids_in_either_case() -> None:
     """The UUID of the check and the run id are read in either case and recorded in lower case."""
-    with House() as house:
+    with DoorStage() as house:
         assert house.ask(f"/ping/{CHECK.upper()}?rid={RID.upper()}").status == 200
         assert (house.entries[0].stream, house.last.rid) == (CHECK, RID)
 
 
 def test_query() -> None:
     """The last run id counts; names are case-sensitive; anything else in the query is ignored."""
-    with House() as house:
+    with DoorStage() as house:
         for query in (f"rid=x&rid={RID}", f"RID=x&rid={RID}", f"%ff=%fe&&=&rid={RID}&x", f"r%69d={RID}"):
             assert house.ask(f"{BY_ID}?{query}").status == 200
             assert house.last.rid == RID
@@ -186,7 +186,7 @@ def test_query() -> None:
 
 def test_deleted_while_on_its_way() -> None:
     """A check that is deleted between the ping's arrival and its place in the log: 404."""
-    with House(at_once=False) as house:
+    with DoorStage(at_once=False) as house:
         line = house.line()
         house.submit(CHECK, CheckDeleted())
         line.send(f"GET {BY_ID} HTTP/1.1\r\n\r\n".encode())
@@ -199,7 +199,7 @@ def test_deleted_while_on_its_way() -> None:
 
 def test_who_called() -> None:
     """The caller's address, scheme and the first 200 characters of the user agent are recorded."""
-    with House() as house:
+    with DoorStage() as house:
         house.ask(BY_ID, "GET", b"", "User-Agent: " + "ä" * 300)
         assert (house.last.addr, house.last.scheme, house.last.ua) == (CALLER, "http", "ä" * 200)
         line = house.line("::ffff:198.51.100.1")
@@ -209,7 +209,7 @@ def test_who_called() -> None:
 
 def test_meaning() -> None:
     """Methods and keyword filters decide what a ping means before it is recorded; ignored ones are answered 200."""
-    with House() as house:
+    with DoorStage() as house:
         house.submit(CHECK, CheckChanged(CheckChanges(methods="POST")))
         assert house.ask(BY_ID).status == 200
         assert house.last.signal == "ign"
@@ -222,14 +222,14 @@ def test_meaning() -> None:
 # --- bodies -------------------------------------------------------------------------------------------------------
 
 
-def payload(house: House) -> bytes | None:
+def payload(house: DoorStage) -> bytes | None:
     return house.entries[-1].payload
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_body_is_kept(method: str) -> None:
     """The body of any method is kept as it came, whatever its type says."""
-    with House() as house:
+    with DoorStage() as house:
         kinds = ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "multipart/form-data", "?")
         for kind in kinds:
             body = b"rid=x&a=b\r\n\0" + "é".encode()
@@ -241,7 +241,7 @@ def test_body_is_kept(method: str) -> None:
 
 def test_long_body_is_cut() -> None:
     """The first bytes up to the limit are kept; a character cut in two is no reason to leave the body out."""
-    with House(PingSettings(body_limit=10)) as house:
+    with DoorStage(PingSettings(body_limit=10)) as house:
         reply = house.ask(BY_ID, "POST", "123456789ü and more".encode())
         assert (reply.status, reply.headers["Ping-Body-Limit"]) == (200, "10")
         assert payload(house) == "123456789ü".encode()[:10]
@@ -249,24 +249,24 @@ def test_long_body_is_cut() -> None:
 
 def test_severed_character_in_a_whole_body_is_binary() -> None:
     """A body that is not cut by us must be UTF-8 to its end."""
-    with House() as house:
+    with DoorStage() as house:
         house.ask(BY_ID, "POST", b"1234\xc3")
         assert (payload(house), house.last.left_out) == (None, 5)
 
 
 def test_binary_body() -> None:
     """A body that is not text is left out, and its length recorded; `any` keeps it."""
-    with House(PingSettings(body_limit=10)) as house:
+    with DoorStage(PingSettings(body_limit=10)) as house:
         assert house.ask(BY_ID, "POST", b"\xff" * 4000).status == 200
         assert (payload(house), house.last.left_out) == (None, 4000)
-    with House(PingSettings(body_limit=10, store_bodies="any")) as house:
+    with DoorStage(PingSettings(body_limit=10, store_bodies="any")) as house:
         house.ask(BY_ID, "POST", b"\xff" * 4000)
         assert (payload(house), house.last.left_out) == (b"\xff" * 10, 0)
 
 
 def test_no_body_wanted() -> None:
     """With a limit of 0 nothing of a body is kept."""
-    with House(PingSettings(body_limit=0)) as house:
+    with DoorStage(PingSettings(body_limit=0)) as house:
         reply = house.ask(BY_ID, "POST", b"x" * 5000)
         assert (reply.status, reply.headers["Ping-Body-Limit"]) == (200, "0")
         assert (payload(house), house.last.left_out) == (None, 0)
@@ -274,7 +274,7 @@ def test_no_body_wanted() -> None:
 
 def test_chunked_body() -> None:
     """A chunked body is kept like any other."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(f"POST {BY_ID} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
         line.send(b"5;x=y\r\nhello\r\n6")
@@ -285,7 +285,7 @@ def test_chunked_body() -> None:
 
 def test_expect_continue() -> None:
     """A client that asks first whether it may send its body is told to go on."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         head = f"POST {BY_ID} HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
         assert line.send(head.encode()) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -299,7 +299,7 @@ def test_expect_continue() -> None:
 
 def test_create() -> None:
     """`create=1` makes the check that the slug names, with the project's defaults, and counts as its first ping."""
-    with House() as house:
+    with DoorStage() as house:
         for ending in ("", "/start", "/fail", "/log", "/3"):
             slug = f"new-{len(house.entries)}"
             reply = house.ask(f"/ping/{KEY}/{slug}{ending}?create=0&create=1", "HEAD")
@@ -315,14 +315,14 @@ def test_create() -> None:
 )
 def test_nothing_is_created(tail: str) -> None:
     """A ping that is refused, or does not ask for it exactly, makes no check."""
-    with House() as house:
+    with DoorStage() as house:
         assert house.ask(f"/ping/{KEY}/new{tail}").status in (400, 404)
         assert house.entries == []
 
 
 def test_create_up_to_the_limit() -> None:
     """A project with as many checks as it may have gets no more by pings."""
-    with House(PingSettings(max_checks=2)) as house:
+    with DoorStage(PingSettings(max_checks=2)) as house:
         assert house.ask(f"/ping/{KEY}/one?create=1").status == 201
         assert house.ask(f"/ping/{KEY}/two?create=1").status == 404
         assert house.ask(f"/ping/{KEY}/one?create=1").status == 200
@@ -330,7 +330,7 @@ def test_create_up_to_the_limit() -> None:
 
 def test_two_first_pings_race() -> None:
     """Two first pings of one slug at once: the first in the log creates, the second pings the same check."""
-    with House(at_once=False) as house:
+    with DoorStage(at_once=False) as house:
         first, second = house.line(), house.line()
         first.send(f"GET /ping/{KEY}/new?create=1 HTTP/1.1\r\n\r\n".encode())
         second.send(f"POST /ping/{KEY}/new/1?create=1 HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi".encode())
@@ -343,7 +343,7 @@ def test_two_first_pings_race() -> None:
 
 def test_create_meets_changes() -> None:
     """What was true on arrival may not be in the log's order: the slug may have become ambiguous meanwhile."""
-    with House(at_once=False) as house:
+    with DoorStage(at_once=False) as house:
         line = house.line()
         for id in (UNKNOWN, RID):
             house.submit(id, CheckCreated(PROJECT, CheckSpec(slug="new")))
@@ -354,7 +354,7 @@ def test_create_meets_changes() -> None:
 
 def test_what_create_asks_for() -> None:
     """The log says what the ping asked for: the check with this slug in the key's project."""
-    with House() as house:
+    with DoorStage() as house:
         house.ask(f"/ping/{KEY}/new?create=1")
         assert house.last.create == NewCheck(PROJECT, "new", most=10_000)
 
@@ -364,7 +364,7 @@ def test_what_create_asks_for() -> None:
 
 def test_answer_waits_for_the_disk() -> None:
     """Nothing is answered before the record is durable."""
-    with House(at_once=False) as house:
+    with DoorStage(at_once=False) as house:
         line = house.line()
         assert line.send(f"GET {BY_ID} HTTP/1.1\r\n\r\n".encode()) == b""
         house.journal.flush()
@@ -373,7 +373,7 @@ def test_answer_waits_for_the_disk() -> None:
 
 def test_disk_trouble() -> None:
     """While the log cannot take it, a ping is answered 503 and asked to come again; later it is taken."""
-    with House() as house:
+    with DoorStage() as house:
         for target in (BY_ID, f"/ping/{KEY}/new?create=1"):
             house.journal.fail_next()
             reply = house.ask(target)
@@ -385,7 +385,7 @@ def test_disk_trouble() -> None:
 
 def test_buffer_full() -> None:
     """A log whose buffer is full refuses the ping at once."""
-    with House(at_once=False) as house:
+    with DoorStage(at_once=False) as house:
         house.journal._max_buffered = 1
         first, second = house.line(), house.line()
         first.send(f"GET {BY_ID} HTTP/1.1\r\n\r\n".encode())
@@ -398,7 +398,7 @@ def test_buffer_full() -> None:
 
 def test_client_hangs_up_before_the_answer() -> None:
     """A client that does not wait changes nothing: the ping counts, and nobody is troubled."""
-    with House(at_once=False) as house:
+    with DoorStage(at_once=False) as house:
         for target in (BY_ID, f"/ping/{KEY}/new?create=1"):
             line = house.line()
             line.send(f"GET {target} HTTP/1.1\r\n\r\n".encode())
@@ -409,7 +409,7 @@ def test_client_hangs_up_before_the_answer() -> None:
 
 def test_client_hangs_up_within_the_body() -> None:
     """A ping whose body never comes whole counts, with what came of it; one whose head does not come is none."""
-    with House() as house:
+    with DoorStage() as house:
         line = house.line()
         line.send(f"POST {BY_ID}/fail HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf".encode())
         line.hang_up()
@@ -422,7 +422,7 @@ def test_client_hangs_up_within_the_body() -> None:
 
 def test_our_own_fault() -> None:
     """An error of ours is answered 500 without detail, logged with it, and the daemon goes on."""
-    with House() as house:
+    with DoorStage() as house:
 
         def fault() -> str:
             raise ZeroDivisionError
@@ -441,7 +441,7 @@ def test_our_own_fault() -> None:
 
 def test_our_own_fault_once_the_log_has_the_ping() -> None:
     """Whether it is folded wrongly or cannot be answered: 500, logged with its traceback, and the next goes well."""
-    with House() as house:
+    with DoorStage() as house:
 
         def fault(entry: Entry) -> Outcome:
             raise ZeroDivisionError
@@ -463,7 +463,7 @@ def test_our_own_fault_once_the_log_has_the_ping() -> None:
 
 def test_rate() -> None:
     """With a limit set, a check's pings over it are answered 429 until there is room again; others go on."""
-    with House(PingSettings(per_minute=2)) as house:
+    with DoorStage(PingSettings(per_minute=2)) as house:
         assert [house.ask(BY_ID).status for _ in range(3)] == [200, 200, 429]
         reply = house.ask(BY_ID)
         assert (reply.body, reply.headers["Retry-After"]) == (b"rate limited", "30")

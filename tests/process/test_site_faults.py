@@ -36,7 +36,6 @@ from pingmon.sites.own_health import FRESH_S
 from pingmon.testing import PROJECT, uuid
 from pingmon.wire.message.signatures import MISMATCH, STALE
 from tests.process.daemons import Received, Running, Starter, Verifying, until
-from tests.process.site_house import House, config
 from tests.process.site_servers import (
     ACCEPTOR,
     SEES_DOWN,
@@ -57,6 +56,7 @@ from tests.process.site_servers import (
     silent,
     status,
 )
+from tests.process.site_stage import SiteStage, config
 from tests.process.test_alerts import leave_keys, past
 
 pytestmark = pytest.mark.process
@@ -76,10 +76,10 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
         assert "Traceback" not in daemon.log.read_text()
 
 
-def housed(start: Starter, folder: str, *verifiers: FakeVerifier | Verifying, sites: str = "") -> House:
+def housed(start: Starter, folder: str, *verifiers: FakeVerifier | Verifying, sites: str = "") -> SiteStage:
     """A daemon of its own, with these verifiers."""
     daemon = start(start.tmp_path / folder, config=config(*verifiers, sites=sites))
-    house = House(daemon, start.receiver(), start.receiver())
+    house = SiteStage(daemon, start.receiver(), start.receiver())
     house.partners.answer = lambda question: (200, b"ok")
     return house
 
@@ -91,7 +91,7 @@ def verifiers() -> list[FakeVerifier]:
 
 
 @pytest.fixture(scope="module")
-def house(start: Starter, verifiers: list[FakeVerifier]) -> House:
+def house(start: Starter, verifiers: list[FakeVerifier]) -> SiteStage:
     """A daemon that asks these verifiers."""
     return housed(start, "three", *verifiers)
 
@@ -194,7 +194,7 @@ class Played:
 
 
 @pytest.fixture(scope="module")
-def played(alone: Alone, house: House, verifiers: list[FakeVerifier]) -> dict[str, Played]:
+def played(alone: Alone, house: SiteStage, verifiers: list[FakeVerifier]) -> dict[str, Played]:
     """All rows at the same time, each with a site and a partner of its own."""
     rows = {}
     for number, row in enumerate([*VERDICTS, *FAULTS]):
@@ -207,7 +207,7 @@ def played(alone: Alone, house: House, verifiers: list[FakeVerifier]) -> dict[st
 
 
 @pytest.mark.parametrize("row", [*VERDICTS, *FAULTS], ids=[row.name for row in (*VERDICTS, *FAULTS)])
-def test_the_verdict(house: House, played: dict[str, Played], row: Row) -> None:
+def test_the_verdict(house: SiteStage, played: dict[str, Played], row: Row) -> None:
     """Partner and users hear of a verdict that it is down and of nothing else; the round shows who did not count."""
     seen = played[row.name]
     way = ["new", "up"] if row.own is UP else ["new", "suspect", row.becomes]
@@ -227,7 +227,7 @@ def test_the_verdict(house: House, played: dict[str, Played], row: Row) -> None:
             assert (looks[node]["class"] == "void") == (detail not in ("", "saw 503"))
 
 
-def test_the_code_that_is_told_is_the_highest_of_those_who_failed(house: House, played: dict[str, Played]) -> None:
+def test_the_code_that_is_told_is_the_highest_of_those_who_failed(house: SiteStage, played: dict[str, Played]) -> None:
     """A 200 that one verifier saw does not belong into the news of an outage."""
     rows = ("down: the daemon and a quorum, at the second round", "down: each sees another failure")
     asked = [house.partner_hears(played[row].slug)[0] for row in rows]
@@ -235,7 +235,7 @@ def test_the_code_that_is_told_is_the_highest_of_those_who_failed(house: House, 
 
 
 def test_what_was_unknown_is_looked_at_again_until_there_is_a_verdict(
-    house: House, verifiers: list[FakeVerifier]
+    house: SiteStage, verifiers: list[FakeVerifier]
 ) -> None:
     """One site turns out to be down, which is told then; the other to be up, which nobody needs to hear."""
     servers = [Site(silent), Site(silent)]
@@ -258,7 +258,7 @@ def test_what_was_unknown_is_looked_at_again_until_there_is_a_verdict(
     assert house.told(sites[1]) == []
 
 
-def test_recovery_needs_a_verifier(house: House, verifiers: list[FakeVerifier]) -> None:
+def test_recovery_needs_a_verifier(house: SiteStage, verifiers: list[FakeVerifier]) -> None:
     """However often the daemon itself sees the site well."""
     server = Site(DOWN)
     for verifier in verifiers:
@@ -282,7 +282,7 @@ def test_recovery_needs_a_verifier(house: House, verifiers: list[FakeVerifier]) 
 class Alone:
     """A daemon without verifiers, and two sites that fail: one always, one twice."""
 
-    house: House
+    house: SiteStage
     server: Site
     down: str
     well: str
@@ -404,7 +404,7 @@ class Killed:
 
     start: Starter
     verifier: FakeVerifier
-    house: House
+    house: SiteStage
 
     def again(self) -> None:
         """kill -9, and a new process."""

@@ -15,7 +15,6 @@ import pytest
 import standardwebhooks
 
 from tests.process.daemons import Received, Starter, free_port, until
-from tests.process.site_house import House, config
 from tests.process.site_servers import (
     ACCEPTOR,
     UP,
@@ -34,6 +33,7 @@ from tests.process.site_servers import (
     status,
     to,
 )
+from tests.process.site_stage import SiteStage, config
 
 pytestmark = pytest.mark.process
 
@@ -50,14 +50,14 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[House]:
+def house(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[SiteStage]:
     """A daemon, three verifiers, a receiver for users and one for partners."""
     start = Starter(tmp_path_factory.mktemp("house"))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SSL_CERT_FILE", str(certificates.roots))
         verifiers = start.verifiers("fra", "ams", "sgp")
         daemon = start(config=config(*verifiers))
-    made = House(daemon, start.receiver(), start.receiver())
+    made = SiteStage(daemon, start.receiver(), start.receiver())
     made.partners.answer = Answering()
     yield made
     start.end_all()
@@ -154,13 +154,13 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def watched(house: House, certificates: Certificates) -> dict[str, str]:
+def watched(house: SiteStage, certificates: Certificates) -> dict[str, str]:
     """The ids of sites of all kinds; all are looked at at the same time."""
     return {case.name: house.site(case.url(case.server(certificates))) for case in CASES}
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_what_is_seen_of_a_site_by_all_who_look(house: House, watched: dict[str, str], case: Case) -> None:
+def test_what_is_seen_of_a_site_by_all_who_look(house: SiteStage, watched: dict[str, str], case: Case) -> None:
     """Good sites are up; bad ones down with a code that partners understand, and the class that operators ask for."""
     site = watched[case.name]
     shown = house.becomes(site, "up" if case.seen[0] == "ok" else "down")
@@ -177,14 +177,14 @@ def test_what_is_seen_of_a_site_by_all_who_look(house: House, watched: dict[str,
     assert (message["event"], message["flip"]["code"]) == ("site.down", case.seen[1])
 
 
-def test_an_address_that_may_not_be_looked_at_is_refused_and_the_reason_names_the_key(house: House) -> None:
+def test_an_address_that_may_not_be_looked_at_is_refused_and_the_reason_names_the_key(house: SiteStage) -> None:
     """Whoever watches sites in his own network has to know how to allow it."""
     answer = house.daemon.api("POST", "sites/", {"url": PRIVATE})
     assert answer.status == 400
     assert 'address 10.0.0.1 is private; allow it with [outgoing] allow = ["10.0.0.1/32"]' in answer.json["error"]
 
 
-def test_a_server_that_does_not_like_head_is_up_for_all_and_may_be_asked_with_get(house: House) -> None:
+def test_a_server_that_does_not_like_head_is_up_for_all_and_may_be_asked_with_get(house: SiteStage) -> None:
     """The verifiers are asked too, and ask with GET where the site wants that."""
 
     def only_get(visit: Visit) -> None:
@@ -203,7 +203,7 @@ def test_a_server_that_does_not_like_head_is_up_for_all_and_may_be_asked_with_ge
     assert set(failing.asked) == {"GET"}
 
 
-def test_a_redirect_to_itself_that_a_cookie_ends_is_up(house: House) -> None:
+def test_a_redirect_to_itself_that_a_cookie_ends_is_up(house: SiteStage) -> None:
     """As consent and login pages do it."""
     server = Site()
 
@@ -310,7 +310,7 @@ class Played:
 
 
 @pytest.fixture(scope="module")
-def played(house: House) -> dict[str, Played]:
+def played(house: SiteStage) -> dict[str, Played]:
     """All rows at the same time: each site fails, its partner answers, and the site is well again."""
     answering, servers, rows = _answering(house), {}, {}
     for row in ROWS:
@@ -332,7 +332,7 @@ def played(house: House) -> dict[str, Played]:
     return rows
 
 
-def _wait_for_all(house: House, rows: dict[str, Played], news: int) -> None:
+def _wait_for_all(house: SiteStage, rows: dict[str, Played], news: int) -> None:
     """Until all that should follow has; a row for which it does not fails its own test, and no other."""
 
     def settled(row: Row) -> bool:
@@ -345,7 +345,7 @@ def _wait_for_all(house: House, rows: dict[str, Played], news: int) -> None:
         until(lambda: all(map(settled, ROWS)), "all rows")
 
 
-def _answering(house: House) -> Answering:
+def _answering(house: SiteStage) -> Answering:
     answering = house.partners.answer
     assert isinstance(answering, Answering)
     return answering
@@ -394,7 +394,7 @@ def test_users_wait_ten_seconds_for_a_slow_partner_and_no_longer(played: dict[st
     assert 9.5 <= seen.told[0].at - seen.asked[0].at <= 15
 
 
-def test_an_instant_of_a_partner_with_that_scope_silences_all_of_its_sites(house: House) -> None:
+def test_an_instant_of_a_partner_with_that_scope_silences_all_of_its_sites(house: SiteStage) -> None:
     """The second site that goes down is asked about no more, and nobody is told of it."""
     answering, (first, second) = _answering(house), (Site(), Site())
     answering.by_slug["whole-host"] = instant(HOUR)
@@ -412,7 +412,7 @@ def test_an_instant_of_a_partner_with_that_scope_silences_all_of_its_sites(house
     assert not any(house.shown(site)["told"] for site in sites)
 
 
-def test_the_host_of_a_site_is_found_by_its_address_and_asked(house: House) -> None:
+def test_the_host_of_a_site_is_found_by_its_address_and_asked(house: SiteStage) -> None:
     """Nobody had to say who hosts it; the API shows by which rule it was found."""
     partner = house.partner("found", rules=[{"kind": "prefix", "value": "127.0.77.0/24"}])
     server = Site(host=HOSTED)
@@ -430,7 +430,7 @@ def test_the_host_of_a_site_is_found_by_its_address_and_asked(house: House) -> N
 
 
 @pytest.mark.slow
-def test_the_story_of_an_outage_that_the_partner_knows_about(house: House) -> None:
+def test_the_story_of_an_outage_that_the_partner_knows_about(house: SiteStage) -> None:
     """Failure, verdict, the partner's word, a minute's silence, a second question, the users, and the way back."""
     story, answering, server = Story(house), _answering(house), Site()
     partner = house.partner("example", name="Example Hosting", max_suppression=60)
@@ -498,7 +498,7 @@ class Story:
 
     SHOWN = ("status", "incident", "last_code", "suppressed_until", "told")
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: SiteStage) -> None:
         self.house = house
         self.site = ""
         self._flips, self._asked, self._told = 0, 0, 0

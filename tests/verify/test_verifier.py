@@ -23,7 +23,7 @@ from pingmon.verify.replay import Taken
 from pingmon.verify.verifier import OVERRUN_S, Verifier
 from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED, WINDOW_S, Secret, signature, signed
 from pingmon.wire.verifier import BODY_MAX, REPLAYED, VERSION, answer_id
-from tests.door.door_house import Line, Reply
+from tests.door.stage import Line, Reply
 
 START_S = 1_700_000_000
 OLD, NEW, OTHER = (Secret(bytes([number]) * 32) for number in (1, 2, 3))

@@ -7,14 +7,14 @@ import re
 import pytest
 
 from pingmon.wire.api.status import Problem
-from tests.door.door_house import House
+from tests.door.stage import DoorStage
 
 BROWSER = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 def test_text_for_curl() -> None:
     """What this is, its version, that it is well, and where the documentation is."""
-    with House() as house:
+    with DoorStage() as house:
         reply = house.ask("/", "GET", b"", "Accept: */*")
         assert (reply.status, reply.headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
         text = reply.body.decode()
@@ -26,7 +26,7 @@ def test_text_for_curl() -> None:
 
 def test_html_for_browsers() -> None:
     """The same as a page that fetches nothing from anywhere."""
-    with House() as house:
+    with DoorStage() as house:
         house.problems.append(Problem("the disk is <full>", "secret detail"))
         reply = house.ask("/", "GET", b"", BROWSER)
         assert (reply.status, reply.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
@@ -41,7 +41,7 @@ def test_html_for_browsers() -> None:
 @pytest.mark.parametrize("accept", ["Accept: */*", BROWSER])
 def test_head_and_other_methods(accept: str) -> None:
     """HEAD is GET without its body; nothing can be changed here."""
-    with House() as house:
+    with DoorStage() as house:
         head, whole = house.ask("/", "HEAD", b"", accept), house.ask("/", "GET", b"", accept)
         assert head.headers == whole.headers
         assert int(head.headers["Content-Length"]) == len(whole.body)
@@ -61,7 +61,7 @@ def test_head_and_other_methods(accept: str) -> None:
 )
 def test_badges(form: str, kind: str) -> None:
     """An address of a badge says that there are none, in the form that was asked for, and never a check's state."""
-    with House() as house:
+    with DoorStage() as house:
         reply = house.ask(f"/b/2/11111111-0000-4000-8000-000000000001.{form}")
         assert (reply.status, reply.headers["Content-Type"]) == (404, kind)
         assert b"this pingmon makes no badges" in reply.body

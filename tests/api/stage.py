@@ -30,7 +30,7 @@ from pingmon.journal import MemoryJournal
 from pingmon.monitor import Monitor
 from pingmon.timing.clock import Timekeeper
 from pingmon.wire.api.status import Problem
-from tests.door.door_house import Line, Loop
+from tests.door.stage import Line, Loop
 
 PROJECT = "11111111-0000-4000-8000-000000000001"
 OTHER_PROJECT = "11111111-0000-4000-8000-000000000002"
@@ -57,7 +57,7 @@ class Reply(Struct, frozen=True):
         return message
 
 
-class House:
+class ApiStage:
     """`ask` is a client; `journal`, `monitor` and `time` (seconds) are there to be tampered with."""
 
     def __init__(

@@ -325,7 +325,7 @@ class Broken(Resource):
         raise ZeroDivisionError
 
 
-class House:
+class DoorStage:
     """`entries` is the log; `journal`, `monitor` and `clock` are there to be tampered with."""
 
     def __init__(
@@ -335,7 +335,7 @@ class House:
         *,
         at_once: bool = True,
         slow: bool = False,
-        access_log: Callable[[House], AccessLog] | None = None,
+        access_log: Callable[[DoorStage], AccessLog] | None = None,
     ) -> None:
         self.clock = Loop()
         self.clock.slow = slow
@@ -368,7 +368,7 @@ class House:
         self.door.noisy = False
         self.door.doStart()
 
-    def __enter__(self) -> House:
+    def __enter__(self) -> DoorStage:
         self.observer = EventLoggingObserver()
         self._expected = 0
         globalLogPublisher.addObserver(self.observer)

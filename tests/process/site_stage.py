@@ -17,7 +17,7 @@ def config(*verifiers: Verifying | FakeVerifier, sites: str = "") -> str:
 
 
 @dataclass
-class House:
+class SiteStage:
     """A daemon with a channel that tells `users`, and with sites and partners that the test makes.
 
     A partner is asked at its own path of `partners`: its slug.
