@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from twisted.application.service import IService
 from twisted.logger import Logger
 
-from pingmon.daemon.config import BadConfig, Config, Log, load
+from pingmon.daemon.config import Config, Log
+from pingmon.daemon.config_file import BadConfig, load
 from pingmon.daemon.twistd_options import DaemonOptions, keep_hangups
 
 PORT: Final = 8000

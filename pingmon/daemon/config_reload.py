@@ -12,7 +12,8 @@ from typing import Any, Final, TypeAlias
 from msgspec import Struct, structs
 from twisted.logger import Logger
 
-from pingmon.daemon.config import BadConfig, Config
+from pingmon.daemon.config import Config
+from pingmon.daemon.config_file import BadConfig
 from pingmon.daemon.startup_errors import StartupRefused
 
 TAKEN: Final = frozenset(

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from pingmon.daemon.config import BadConfig, Config, load, parse
+from pingmon.daemon.config import Config
+from pingmon.daemon.config_file import BadConfig, load, parse
 from pingmon.verify.verifiers import Peer
 from pingmon.wire.message.signatures import SECRET_MIN, BadSecret, secret
 from pingmon.wire.probe.target import target
