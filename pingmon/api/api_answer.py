@@ -7,7 +7,7 @@ Every answer has a length, is never cached and may be read by scripts of any ori
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +19,7 @@ RETRY_AFTER_S: Final = 5
 """Seconds after which a client may ask again when the journal could not take its change."""
 CORS_MAX_AGE_S: Final = 600
 
+T = TypeVar("T")
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -53,6 +54,13 @@ def json_answer(value: object, status: int = 200, headers: Headers = ()) -> ApiA
 def not_found() -> ApiError:
     """What is asked for is not there, or is another project's."""
     return ApiError(404, "not found")
+
+
+def existing(left: T | None) -> T:
+    """What the log has left of something; 404 if it had gone before."""
+    if left is None:
+        raise not_found()
+    return left
 
 
 def try_again() -> ApiError:

@@ -6,9 +6,8 @@ that would change nothing is answered without troubling the log.
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
-from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer, not_found
+from pingmon.api import shared_operations
+from pingmon.api.api_answer import ApiAnswer, ApiError, existing, json_answer
 from pingmon.api.call import Call
 from pingmon.api.credentials import new_id
 from pingmon.core.check.check import Check
@@ -47,8 +46,8 @@ async def create_check(call: Call) -> ApiAnswer:
         if created.result == "full":
             raise ApiError(403, f"too many checks: a project may have {most}")
         if created.result == "created":
-            return _taken(call, _known(created), 201)
-        twin = _known(created)
+            return _taken(call, existing(created.check), 201)
+        twin = existing(created.check)
     return await _changed(call, twin, given)
 
 
@@ -70,41 +69,27 @@ async def update_check(call: Call, id: Id) -> ApiAnswer:
 
 async def delete_check(call: Call, id: Id) -> ApiAnswer:
     """Delete a check for ever; its last state is the answer."""
-    call.check(id)
-    gone = _known(await call.submit(id, CheckDeleted()))
-    return _shown(call, replace(gone, spec=replace(gone.spec, channels=())))
+    return _shown(call, await shared_operations.delete(call, call.check(id), CheckDeleted(), _left))
 
 
 async def pause_check(call: Call, id: Id) -> ApiAnswer:
     """Watch a check no more until it is resumed or pinged."""
-    check = call.check(id)
-    if check.status != "paused":
-        check = _known(await call.submit(id, CheckPaused()))
-    return _shown(call, check)
+    return _shown(call, await shared_operations.pause(call, call.check(id), CheckPaused(), _left))
 
 
 async def resume_check(call: Call, id: Id) -> ApiAnswer:
     """Let a paused check wait for its first ping again; 409 if it is not paused."""
-    if call.check(id).status != "paused":
-        raise _not_paused()
-    outcome = await call.submit(id, CheckResumed())
-    check = _known(outcome)
-    if outcome.flip is None:
-        raise _not_paused()
-    return _shown(call, check)
+    return _shown(call, await shared_operations.resume(call, call.check(id), CheckResumed(), _left))
 
 
 async def _changed(call: Call, check: Check, given: Given) -> ApiAnswer:
     wanted = changes(given, check.spec, call.version, call.channels(), call.monitor.now())
     if wanted.applied_to(check.spec) != check.spec:
-        check = _known(await call.submit(check.id, CheckChanged(wanted)))
+        check = existing((await call.submit(check.id, CheckChanged(wanted))).check)
     return _taken(call, check)
 
 
-def _known(outcome: Outcome) -> Check:
-    """The check as the log left it; 404 if it had gone before."""
-    if outcome.check is None:
-        raise not_found()
+def _left(outcome: Outcome) -> Check | None:
     return outcome.check
 
 
@@ -117,7 +102,3 @@ def _taken(call: Call, check: Check, status: int = 200) -> ApiAnswer:
     shown = check_json(check, call.view())
     shown["warnings"] += ignored(call.body, FIELDS, shown)
     return json_answer(shown, status)
-
-
-def _not_paused() -> ApiError:
-    return ApiError(409, "check is not paused")

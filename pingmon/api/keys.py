@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer, not_found
+from pingmon.api.api_answer import ApiAnswer, ApiError, existing, json_answer, not_found
 from pingmon.api.call import Call
 from pingmon.api.credentials import key_created, new_key
 from pingmon.core.world.events import DAEMON, Id, KeyRevoked, Role
-from pingmon.core.world.parts import Key, Outcome
 from pingmon.wire.api.check_fields import judged
 from pingmon.wire.api.projects import KEY_FIELDS, PROJECT_KEY_FIELDS, key_json
 
@@ -34,7 +33,7 @@ async def revoke_key(call: Call, id: Id) -> ApiAnswer:
     key = call.world.keys.get(id)
     if key is None:
         raise not_found()
-    return json_answer(key_json(_known(await call.submit(key.project or DAEMON, KeyRevoked(id)))))
+    return json_answer(key_json(existing((await call.submit(key.project or DAEMON, KeyRevoked(id))).key)))
 
 
 async def list_project_keys(call: Call, id: Id) -> ApiAnswer:
@@ -55,12 +54,5 @@ async def _created(call: Call, stream: Id, role: Role, name: str) -> ApiAnswer:
     if len(call.world.keys) >= MAX_KEYS:
         raise ApiError(403, f"too many keys: there may be {MAX_KEYS}")
     text = new_key(role, call.random_bytes)
-    made = _known(await call.submit(stream, key_created(text, role, call.random_bytes, name)))
+    made = existing((await call.submit(stream, key_created(text, role, call.random_bytes, name))).key)
     return json_answer(key_json(made) | {"key": text}, 201)
-
-
-def _known(outcome: Outcome) -> Key:
-    """The key as the log left it; 404 if it had gone before."""
-    if outcome.key is None:
-        raise not_found()
-    return outcome.key

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer, not_found
+from pingmon.api.api_answer import ApiAnswer, ApiError, existing, json_answer
 from pingmon.api.call import Call
 from pingmon.api.credentials import new_id, new_secret
-from pingmon.core.partner.partner import Partner
 from pingmon.core.world.events import Id, PartnerChanged, PartnerCreated, PartnerDeleted, applied
-from pingmon.core.world.parts import Outcome
 from pingmon.wire.api.check_fields import Invalid
 from pingmon.wire.api.partners import changes, created, partner_json, settings
 
@@ -31,7 +29,7 @@ async def create_partner(call: Call) -> ApiAnswer:
     outcome = await call.submit(new_id(call.random_bytes), PartnerCreated(spec))
     if outcome.result == "exists":
         raise Invalid("json validation error: slug is taken")
-    return json_answer(partner_json(_known(outcome), with_secret=True), 201)
+    return json_answer(partner_json(existing(outcome.partner), with_secret=True), 201)
 
 
 async def read_partner(call: Call, id: Id) -> ApiAnswer:
@@ -44,18 +42,11 @@ async def update_partner(call: Call, id: Id) -> ApiAnswer:
     partner = call.partner(id)
     wanted = changes(partner, settings(call.body), call.world.partners.values())
     if applied(wanted, partner.spec) != partner.spec:
-        partner = _known(await call.submit(id, PartnerChanged(wanted)))
+        partner = existing((await call.submit(id, PartnerChanged(wanted))).partner)
     return json_answer(partner_json(partner))
 
 
 async def delete_partner(call: Call, id: Id) -> ApiAnswer:
     """Delete a partner for ever; its last state is the answer. Nobody is asked about its sites any more."""
     call.partner(id)
-    return json_answer(partner_json(_known(await call.submit(id, PartnerDeleted()))))
-
-
-def _known(outcome: Outcome) -> Partner:
-    """The partner as the log left it; 404 if it had gone before."""
-    if outcome.partner is None:
-        raise not_found()
-    return outcome.partner
+    return json_answer(partner_json(existing((await call.submit(id, PartnerDeleted())).partner)))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer, not_found
+from pingmon.api.api_answer import ApiAnswer, ApiError, existing, json_answer
 from pingmon.api.call import Call
 from pingmon.api.credentials import new_id, new_ping_key
 from pingmon.core.world.events import Id, PingKeyRotated, ProjectCreated, ProjectRenamed
-from pingmon.core.world.parts import Outcome, Project
+from pingmon.core.world.parts import Project
 from pingmon.wire.api.projects import project_json, project_settings
 
 MAX_PROJECTS: Final = 1000
@@ -27,7 +27,7 @@ async def create_project(call: Call) -> ApiAnswer:
     if len(call.world.projects) >= MAX_PROJECTS:
         raise ApiError(403, f"too many projects: there may be {MAX_PROJECTS}")
     event = ProjectCreated(name, new_ping_key(call.random_bytes))
-    return _shown(call, _known(await call.submit(new_id(call.random_bytes), event)), 201)
+    return _shown(call, existing((await call.submit(new_id(call.random_bytes), event)).project), 201)
 
 
 async def read_project(call: Call, id: Id) -> ApiAnswer:
@@ -40,21 +40,14 @@ async def update_project(call: Call, id: Id) -> ApiAnswer:
     project = call.any_project(id)
     name = project_settings(call.body, new=False).get("name", project.name)
     if name != project.name:
-        project = _known(await call.submit(id, ProjectRenamed(name)))
+        project = existing((await call.submit(id, ProjectRenamed(name))).project)
     return _shown(call, project)
 
 
 async def rotate_ping_key(call: Call, id: Id) -> ApiAnswer:
     """Give a project a new ping key. URLs with the one before name nothing from then on; those with a UUID stay."""
     call.any_project(id)
-    return _shown(call, _known(await call.submit(id, PingKeyRotated(new_ping_key(call.random_bytes)))))
-
-
-def _known(outcome: Outcome) -> Project:
-    """The project as the log left it; 404 if it had gone before."""
-    if outcome.project is None:
-        raise not_found()
-    return outcome.project
+    return _shown(call, existing((await call.submit(id, PingKeyRotated(new_ping_key(call.random_bytes)))).project))
 
 
 def _shown(call: Call, project: Project, status: int = 200) -> ApiAnswer:

@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from pingmon.api import channels, checks, keys, partners, projects, site_history, sites
-from pingmon.api import check_history as history
+from pingmon.api import channels, check_history, checks, keys, partners, projects, site_history, sites
 from pingmon.api.api_answer import ApiAnswer
 from pingmon.core.world.events import Role
 
@@ -74,10 +73,10 @@ ROUTES: Final = (
     _route("check by unique key", UNIQUE, GET=("ro", checks.read_check_by_unique_key)),
     _route("pause", f"{CHECK}/pause", POST=("rw", checks.pause_check)),
     _route("resume", f"{CHECK}/resume", POST=("rw", checks.resume_check)),
-    _route("pings", f"{CHECK}/pings/", GET=("rw", history.list_pings)),
-    _route("body", f"{CHECK}/pings/<string(maxlength=15):n>/body", GET=("rw", history.read_body)),
-    _route("flips", f"{CHECK}/flips/", GET=("ro", history.list_flips)),
-    _route("flips by unique key", f"{UNIQUE}/flips/", GET=("ro", history.list_flips_by_unique_key)),
+    _route("pings", f"{CHECK}/pings/", GET=("rw", check_history.list_pings)),
+    _route("body", f"{CHECK}/pings/<string(maxlength=15):n>/body", GET=("rw", check_history.read_body)),
+    _route("flips", f"{CHECK}/flips/", GET=("ro", check_history.list_flips)),
+    _route("flips by unique key", f"{UNIQUE}/flips/", GET=("ro", check_history.list_flips_by_unique_key)),
     _route("channels", "/channels/", GET=("rw", channels.list_channels), POST=("rw", channels.create_channel)),
     _route(
         "channel",

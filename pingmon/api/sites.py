@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, get_args
 
-from msgspec.structs import replace
-
-from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer, not_found, try_again
+from pingmon.api import shared_operations
+from pingmon.api.api_answer import ApiAnswer, ApiError, existing, json_answer, try_again
 from pingmon.api.call import Call
 from pingmon.api.credentials import new_id
 from pingmon.core.partner.partner import AUTO, Partner, host_of
@@ -47,7 +46,7 @@ async def create_site(call: Call) -> ApiAnswer:
     outcome = await call.submit(new_id(call.random_bytes), SiteCreated(call.project, spec, most))
     if outcome.result == "full":
         raise ApiError(403, f"too many sites: a project may have {most}")
-    return _taken(call, _known(outcome), 201)
+    return _taken(call, existing(outcome.site), 201)
 
 
 async def read_site(call: Call, id: Id) -> ApiAnswer:
@@ -62,34 +61,23 @@ async def update_site(call: Call, id: Id) -> ApiAnswer:
     if wanted.applied_to(site.spec).url != site.spec.url:
         _refuse(call, wanted.applied_to(site.spec).url)
     if wanted.applied_to(site.spec) != site.spec:
-        site = _known(await call.submit(id, SiteChanged(wanted)))
+        site = existing((await call.submit(id, SiteChanged(wanted))).site)
     return _taken(call, site)
 
 
 async def delete_site(call: Call, id: Id) -> ApiAnswer:
     """Delete a site for ever; its last state is the answer."""
-    call.site(id)
-    gone = _known(await call.submit(id, SiteDeleted()))
-    return _shown(call, replace(gone, spec=replace(gone.spec, channels=())))
+    return _shown(call, await shared_operations.delete(call, call.site(id), SiteDeleted(), _left))
 
 
 async def pause_site(call: Call, id: Id) -> ApiAnswer:
     """Probe a site no more until it is resumed."""
-    site = call.site(id)
-    if site.status != "paused":
-        site = _known(await call.submit(id, SitePaused()))
-    return _shown(call, site)
+    return _shown(call, await shared_operations.pause(call, call.site(id), SitePaused(), _left))
 
 
 async def resume_site(call: Call, id: Id) -> ApiAnswer:
     """Probe a paused site again; 409 if it is not paused."""
-    if call.site(id).status != "paused":
-        raise _not_paused()
-    outcome = await call.submit(id, SiteResumed())
-    site = _known(outcome)
-    if outcome.flip is None:
-        raise _not_paused()
-    return _shown(call, site)
+    return _shown(call, await shared_operations.resume(call, call.site(id), SiteResumed(), _left))
 
 
 async def probe_site(call: Call, id: Id) -> ApiAnswer:
@@ -115,10 +103,7 @@ def _refuse(call: Call, url: str) -> None:
 # --- showing ------------------------------------------------------------------------------------------------------
 
 
-def _known(outcome: Outcome) -> Site:
-    """The site as the log left it; 404 if it had gone before."""
-    if outcome.site is None:
-        raise not_found()
+def _left(outcome: Outcome) -> Site | None:
     return outcome.site
 
 
@@ -152,7 +137,3 @@ def _showing(call: Call) -> Callable[[Site], Json]:
         return site_json(site, SiteView(base + site.id, now, host, latest, call.readonly))
 
     return shown
-
-
-def _not_paused() -> ApiError:
-    return ApiError(409, "site is not paused")
