@@ -278,9 +278,7 @@ def _door(reactor: Any, config: Config, root: Root, pings: PingIntake, access_lo
         other_files=2 * config.sites.parallel + ROUNDS * len(config.verifier),
     )
     _make_room_for(settings.max_connections + settings.other_files + RESERVE)
-    door = Door(root, settings, reactor, Dates(wall_seconds), intake=pings, voice=voice, access_log=access_log)
-    door.noisy = False
-    return door
+    return Door(root, settings, reactor, Dates(wall_seconds), intake=pings, voice=voice, access_log=access_log)
 
 
 def _root(

@@ -206,9 +206,7 @@ def _door(verifier: Verifier, clock: Any) -> Door:
         max_connections=CONNECTIONS,
         body_limit=BODY_MAX,
     )
-    door = Door(verifier, settings, clock, Dates(wall_seconds))
-    door.noisy = False
-    return door
+    return Door(verifier, settings, clock, Dates(wall_seconds))
 
 
 def _policy(networks: Sequence[str]) -> AddressPolicy:

@@ -86,9 +86,7 @@ class Control:
 
 def owners_door(reactor: Any, root: Root) -> Door:
     """A door to `root` with few places."""
-    door = Door(root, DoorSettings(max_connections=PLACES), reactor, Dates(wall_seconds), voice=voice)
-    door.noisy = False
-    return door
+    return Door(root, DoorSettings(max_connections=PLACES), reactor, Dates(wall_seconds), voice=voice)
 
 
 class OwnersOnly(Factory):

@@ -100,7 +100,11 @@ class AccessLog:
 
     def _trouble(self, error: OSError) -> None:
         if not self._failing:
-            self.log.warn("the access log {path} cannot be written: {why}", path=str(self._path), why=error.strerror)
+            self.log.warn(
+                "pingmon cannot write the access log {path}: {why}; requests are answered all the same",
+                path=str(self._path),
+                why=error.strerror,
+            )
         self._failing = True
 
 

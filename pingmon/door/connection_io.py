@@ -15,10 +15,7 @@ READ_SECURE_MAX: Final = 4096
 
 
 class ConnectionIO:
-    """`producer` is told when the client does not read what was sent.
-
-    `secure`: through TLS.
-    """
+    """`producer` is told when the client does not read what was sent. `secure`: through TLS."""
 
     __slots__ = ("_at_once", "_producer", "_produces", "_reads", "_socket", "secure", "transport")
 
@@ -90,7 +87,11 @@ class ConnectionIO:
         self._producer = None
 
     def close(self, *, consent: bool = True) -> None:
-        """Close when all is sent; what was closed before, without the `consent` of the client, for which TLS waits."""
+        """Close when all is sent.
+
+        TLS says farewell and waits for the client to do so too. If it was closed before and the client did not answer,
+        the socket below is closed without its `consent`.
+        """
         self.produce(False)  # or TLS would wait for as long as somebody may still want to write
         if self.transport.disconnecting and not consent:
             self._socket.loseConnection()

@@ -1,4 +1,6 @@
-"""The life of a connection: what it is doing, and how long it may. Pure; times are ticks of the watch.
+"""The life of a connection: what it is doing, and how long it may. Pure; times are ticks.
+
+What a tick is: Note [The door's clock] in `connection_watch`.
 
 The state is the first of these that holds, and `verdict` says what is to become of the connection in it:
 

@@ -29,7 +29,8 @@ def affordable(wanted: int, descriptors: int | None = None, others: int = 0) -> 
     if descriptors == resource.RLIM_INFINITY or wanted <= possible:
         return wanted
     log.warn(
-        "max_connections is {wanted}, but only {descriptors} files may be open: taking {possible} connections",
+        "[http] max_connections is {wanted}, but pingmon may open only {descriptors} files: it takes {possible} "
+        "connections. Raise the limit of open files to have more",
         wanted=wanted,
         descriptors=descriptors,
         possible=possible,
@@ -48,6 +49,9 @@ class ConnectionPlaces:
 
     def take(self, group: str) -> bool:
         """Take a place for a caller of `group`; the empty group (proxies, Unix sockets) is bound by the total only."""
+        # One rule for every crowd: who holds as many as are free gets no more. So n callers that want all there is
+        # end with 1/(n+1) each, and one more place is free for whoever comes next. A fixed share for each would be too
+        # small for one caller alone, or too large for many.
         free = self.limit - self.taken
         held = self._held.get(group, 0)
         if free <= 0 or (group and held >= free):

@@ -1,9 +1,16 @@
 """One look at all connections every so often, in place of a timer for each.
 
 Whoever takes too long is cut off: a request that does not arrive whole within its deadline, however its bytes drip
-in; a connection on which nothing is asked; a reader who does not read. Time is counted in looks (ticks), so a clock
-that is set and a machine that was suspended cut nobody off. A look at ten thousand connections takes 7 ms, once a
-second; Twisted's timers take 3 µs of each request's 45, start anew at each byte, and know no deadline.
+in; a connection on which nothing is asked; a reader who does not read.
+
+Note [The door's clock]
+    Time at the door is counted in ticks, which are the looks that were made. A process that stood still, or a machine
+    that was suspended, made none, so nobody is cut off for time in which nobody could have been heard. A limit is
+    therefore kept to within a tick, and never too early. Two readings of a clock are compared only where a short
+    time is meant: how long something has kept the loop busy (`loop_turns`), how fast an HTTP/2 client may spend
+    (`http2_frames`). The time of day is another matter: what clients are told comes from `http_dates`.
+    Timers for each connection were ruled out. A look at ten thousand connections takes 7 ms, once a second; Twisted's
+    timers take 3 µs of each request's 45, start anew at each byte, and know no deadline.
 """
 
 from __future__ import annotations
@@ -150,20 +157,22 @@ class ConnectionWatch:
             self._tell_at = self.tick + self.ticks(TELL_EVERY_S)
             error = sys.exc_info()[1]
             self.log.warn(
-                "a connection ended by {error} ({count} so far)", error=repr(error)[:200], count=self.failures
+                "the door closed a connection because of an unexpected error: {error} ({count} since the start)",
+                error=repr(error)[:200],
+                count=self.failures,
             )
 
     def _abort_all(self) -> None:
         self._patience = self.reactor.callLater(GONE_S, self._forget)
         for connection in tuple(self.connections):
-            with self.log.failuresHandled("while aborting a connection"):
+            with self.log.failuresHandled("an error while the door closed a connection"):
                 connection.abort()
         self.left()
 
     def _forget(self) -> None:
         """A connection whose end nobody tells must not keep the process from ending."""
         self._patience = None
-        self.log.warn("{count} connections did not end when they were aborted", count=len(self.connections))
+        self.log.warn("{count} connections do not end: pingmon stops without them", count=len(self.connections))
         self.connections.clear()
         self.left()
 
@@ -179,4 +188,4 @@ class ConnectionWatch:
             try:
                 connection.look()
             except Exception:  # noqa: BLE001
-                self.log.failure("while looking after a connection")
+                self.log.failure("an error while the door looked after a connection")

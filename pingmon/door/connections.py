@@ -369,7 +369,11 @@ class Connection(Protocol):
         self.close()
 
     def close(self) -> None:
-        """Close when all is sent. (TLS would wait for as long as somebody may still want to write.)"""
+        """Close when all is sent.
+
+        What is still to come is dropped from now on. The lifetime is told first, so that whoever is called by the
+        closing itself finds a connection that is closed; it aborts a client that does not take the rest in time.
+        """
         self.life.closes(self.watch.tick)
         self.io.close()
 

@@ -44,6 +44,8 @@ class DoorHealth(Struct, frozen=True):
 class Door(server.Site):
     """The factory to give to each endpoint. It runs from the first `listen` to the end of the last connection."""
 
+    noisy = False
+
     def __init__(
         self,
         root: IResource,

@@ -186,7 +186,7 @@ class FastRequest:
 
     def failed(self, failure: Failure) -> None:
         """Our fault: logged with its traceback, and answered without if that has not begun."""
-        log.failure("while answering a request", failure)
+        log.failure("an error while pingmon answered a request", failure)
         if self.code:
             self._connection.fail()
         else:

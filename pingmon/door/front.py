@@ -31,7 +31,7 @@ _DONE: Final = Failure(ConnectionDone())
 _ABORTED: Final = Failure(ConnectionAborted())
 
 log = Logger()
-_guard: Final = log.failureHandler("at the front")
+_guard: Final = log.failureHandler("an error at the front while it served a connection")
 
 
 @implementer(IReadDescriptor)
@@ -99,7 +99,7 @@ class Front:
 
     def connectionLost(self, reason: Failure) -> None:
         """Called by the reactor when it cannot poll the front any more. Twisted accepts again."""
-        log.error("the front has ended; callers are met by Twisted from now on")
+        log.error("the front has failed: Twisted accepts connections now, which is slower; restart pingmon")
         ports = [who.port for who in self.there.values() if isinstance(who, _Entrance)]
         self.close()
         for port in ports:

@@ -239,6 +239,11 @@ class Http1(HTTPChannel):
             self.connection.close()
 
     def pauseProducing(self) -> None:
+        """Called by the transport: its buffer is full, as the client does not read its answers.
+
+        Twisted's channel stops those who write. That would be enough if nobody could ask for more; so the connection
+        stops reading as well, and its time begins to run. `Unpaced` keeps Twisted's from reading on its own account.
+        """
         super().pauseProducing()
         self.connection.stall()
 

@@ -1,6 +1,7 @@
 """What time it is, as HTTP says it. Nothing that is told outside may be taken from the reactor's clock.
 
-That clock is for timers: it is never set, and counts from when the machine was started (`clock.steadied`).
+That clock is for timers: it is never set, and counts from when the machine was started (`timing/clock`). How the door
+counts time is another matter: Note [The door's clock] in `connection_watch`.
 """
 
 from __future__ import annotations

@@ -90,6 +90,8 @@ class LoopTurns:
     def _turn(self) -> None:
         self._next, self._spent_s = None, 0.0
         try:
+            # Who has had no share yet goes before those who want another. Each line is gone through once at most: who
+            # is put back in line by `_serve` has to wait for the next turn, or one guest could fill this one.
             for line in (self._first, self._again):
                 for number in range(len(line)):
                     if not line or (number and not self.has_time()):  # one of each, however long the others take

@@ -1,8 +1,14 @@
 """Who is calling, and under which address, when proxies that the operator trusts stand in between.
 
-`X-Forwarded-For`, `-Proto`, `-Host` and `Forwarded` (RFC 7239) count only from a trusted address. A list of hops is
-read from its right end, where our own proxy writes: the caller is the rightmost address that is not trusted. Whatever
-stands left of it anybody may have written. Garbage ends the reading; it is never an error.
+Note [Trust in relays]
+    Anybody can send a header that says where a request comes from. So `X-Forwarded-For`, `-Proto`, `-Host` and
+    `Forwarded` (RFC 7239) count only when the address at the other end of the connection is one that the operator
+    trusts (`[http] trusted_proxies`), and so does a PROXY header (`proxy_protocol`), which becomes that address.
+    Each proxy appends the address of who called it. A list is therefore read from its right end, where our own proxy
+    has written: the caller is the rightmost address that is not trusted. Whatever stands left of it anybody may have
+    written. Garbage ends the reading; it is never an error, as somebody has called all the same.
+    A trusted proxy speaks for many, so its connections are bound by the total only (`connection_places`). What it
+    reports is used for what is logged and shown; it opens no door that is closed to others.
 """
 
 from __future__ import annotations

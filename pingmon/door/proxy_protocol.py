@@ -4,7 +4,8 @@
 
 Until its header is whole a connection costs a few bytes and a place. Then it is handed over: the transport gets the
 addresses of the header and another protocol, so nothing stands in the way of what follows. The header counts only from
-trusted proxies (`[http] trusted_proxies`); if none is named, the endpoint is for proxies and whoever comes is one.
+trusted proxies (`[http] trusted_proxies`); if none is named, the endpoint is for proxies and whoever comes is one
+(Note [Trust in relays], `peers`).
 Twisted's own wrapper does less, and stumbles over more (docs/upstream.md).
 """
 
@@ -103,7 +104,7 @@ class AwaitingHeader(Protocol):
             header = proxy_header(self._came)
         except BadProxyHeader:
             self._proxied.tell(
-                "somebody came to the proxies' port {port} without a PROXY header, and was turned away",
+                "pingmon closed a connection to port {port}: it is for proxies only, and no PROXY header came",
                 port=getattr(self.transport.getHost(), "port", ""),
             )
             self.transport.abortConnection()

@@ -1,6 +1,7 @@
 """Under which URL the daemon is shown to a client: the configured one, or else the one that the client used.
 
-Behind a trusted proxy that is the one that the proxy was asked with, as far as its headers say it (`peers.asked`).
+Behind a trusted proxy that is the one that the proxy was asked with, as far as its headers say it (`peers.asked`;
+Note [Trust in relays]).
 """
 
 from __future__ import annotations

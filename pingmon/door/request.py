@@ -248,7 +248,7 @@ class Request(server.Request):
             try:
                 intake.take(self)
             except Exception:  # noqa: BLE001 - the outer guard of a request
-                log.failure("while taking a request whose client has hung up")
+                log.failure("an error while the door took a request whose client has hung up")
         super().connectionLost(reason)
         self._end()
 
@@ -265,7 +265,7 @@ class Request(server.Request):
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Our fault: logged with its traceback, answered without."""
-        log.failure("while answering a request", reason)
+        log.failure("an error while pingmon answered a request", reason)
         if self.startedWriting:
             self._leave()
         else:

@@ -365,7 +365,6 @@ class DoorStage:
             voice=voice,
             access_log=log,
         )
-        self.door.noisy = False
         self.door.doStart()
 
     def __enter__(self) -> DoorStage:

@@ -621,4 +621,6 @@ def test_watch_survives_a_fault() -> None:
         house.wait(15)
         assert even.closed
         broken.life = life
-        assert {event["log_format"] for event in house.troubles()} == {"while looking after a connection"}
+        assert {event["log_format"] for event in house.troubles()} == {
+            "an error while the door looked after a connection"
+        }

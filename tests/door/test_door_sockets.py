@@ -88,7 +88,6 @@ class Served:
         monitor.listen(lambda entry, outcome: self.entries.append(entry))
         ping = PingIntake(monitor, PingSettings(), new_id=lambda: "")
         self.door = Door(Root(Echo()), settings, reactor, Dates(wall_seconds), intake=ping)
-        self.door.noisy = False
         self.number = 0
         self.host = ""
 

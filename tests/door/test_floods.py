@@ -222,7 +222,7 @@ def test_what_escapes_closes_the_connection_and_frees_its_place() -> None:
             connection.channel.streams = None
             client.line.send(opened(1))
             assert client.line.closed
-        told = [event for event in house.observer if "ended by" in event["log_format"]]
+        told = [event for event in house.observer if "closed a connection" in event["log_format"]]
         assert len(told) == 1
         assert "log_failure" not in told[0]
         assert house.door.watch.failures >= 3

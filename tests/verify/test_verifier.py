@@ -57,7 +57,6 @@ class Post:
         self.verifier = Verifier(self.site, (OLD, NEW), "fra", self.clock, now=self.now, max_probes=2, taken=self.taken)
         root: Any = self.verifier
         self.door = Door(root, DoorSettings(body_limit=BODY_MAX), self.clock, Dates(self.wall))
-        self.door.noisy = False
         self.door.doStart()
         self.made = 0
 
