@@ -11,18 +11,18 @@ from pingmon.api.api_answer import ApiError, existing
 from pingmon.api.call import Call
 from pingmon.core.check.check import Check
 from pingmon.core.site.site import Site
-from pingmon.core.world.events import Event
+from pingmon.core.world.events import AnyEvent
 from pingmon.core.world.parts import Outcome
 
 T = TypeVar("T", Check, Site)
 
 
-async def pause(call: Call, watched: T, event: Event, left: Callable[[Outcome], T | None]) -> T:
+async def pause(call: Call, watched: T, event: AnyEvent, left: Callable[[Outcome], T | None]) -> T:
     """Have it paused, unless it is."""
     return watched if watched.status == "paused" else existing(left(await call.submit(watched.id, event)))
 
 
-async def resume(call: Call, watched: T, event: Event, left: Callable[[Outcome], T | None]) -> T:
+async def resume(call: Call, watched: T, event: AnyEvent, left: Callable[[Outcome], T | None]) -> T:
     """Have it resumed; 409 if it is not paused, or was not when the log heard of it."""
     if watched.status == "paused":
         outcome = await call.submit(watched.id, event)
@@ -32,7 +32,7 @@ async def resume(call: Call, watched: T, event: Event, left: Callable[[Outcome],
     raise ApiError(409, f"{type(watched).__name__.lower()} is not paused")
 
 
-async def delete(call: Call, watched: T, event: Event, left: Callable[[Outcome], T | None]) -> T:
+async def delete(call: Call, watched: T, event: AnyEvent, left: Callable[[Outcome], T | None]) -> T:
     """Have it deleted; its last state, without the channels that it is told on no more."""
     gone = existing(left(await call.submit(watched.id, event)))
     return replace(gone, spec=replace(gone.spec, channels=()))
