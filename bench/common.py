@@ -117,12 +117,12 @@ def write_log(data: Path, story: Iterable[tuple[str, AnyEvent]]) -> None:
     from twisted.internet.task import react
 
     from pingmon.core.world.parts import Outcome
-    from pingmon.journal import SqliteJournal
+    from pingmon.journal import Journal, journal_at
     from pingmon.monitor import Monitor
     from pingmon.timing.clock import Timekeeper, steady_seconds
 
     async def written(_: object) -> None:
-        journal: SqliteJournal[Outcome] = SqliteJournal(data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
+        journal: Journal[Outcome] = journal_at(data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
         monitor = Monitor(journal, Timekeeper(time.time, steady_seconds))
         monitor.open()
         monitor.start()

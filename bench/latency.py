@@ -111,10 +111,10 @@ def write(data: Path, port: int, first: float, alerts: int, seconds: float) -> N
     from twisted.internet import reactor
 
     from pingmon.core.world.events import ChannelCreated, CheckCreated, CheckSpec, Draft, PingReceived, ProjectCreated
-    from pingmon.journal import SqliteJournal
+    from pingmon.journal import Journal, journal_at
 
     data.mkdir(mode=0o700)
-    journal: SqliteJournal[None] = SqliteJournal(data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
+    journal: Journal[None] = journal_at(data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
     now = time.time()
     journal.open(round((now - 300) * 1e6))
     journal.start(lambda entry: None)

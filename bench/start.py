@@ -195,11 +195,11 @@ def unopened(data: Path) -> Monitor:
     from twisted.internet import reactor
 
     from pingmon.core.world.parts import Outcome
-    from pingmon.journal import SqliteJournal
+    from pingmon.journal import Journal, journal_at
     from pingmon.monitor import Monitor
     from pingmon.timing.clock import Timekeeper, steady_seconds
 
-    journal: SqliteJournal[Outcome] = SqliteJournal(data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
+    journal: Journal[Outcome] = journal_at(data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
     return Monitor(journal, Timekeeper(time.time, steady_seconds))
 
 

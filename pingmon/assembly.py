@@ -56,7 +56,7 @@ from pingmon.door.door import Door
 from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
 from pingmon.door.public_url import ShownUrl
-from pingmon.journal import Retention, SqliteJournal
+from pingmon.journal import Journal, Retention, journal_at
 from pingmon.monitor import Monitor
 from pingmon.outgoing.passage import Egress
 from pingmon.outgoing.tls_trust import Trust
@@ -103,9 +103,7 @@ def assembled(
     """
     sys.setswitchinterval(SWITCH_S)
     retention = Retention(config.retention.pings, config.retention.days or None, config.retention.probes)
-    journal: SqliteJournal[Outcome] = SqliteJournal(
-        data.journal, reactor=reactor, retention=retention, begun=data.begun
-    )
+    journal: Journal[Outcome] = journal_at(data.journal, reactor=reactor, retention=retention, begun=data.begun)
     monitor = Monitor(journal, Timekeeper(wall_seconds, steady_seconds), hold_s=config.monitor.hold)
     configured = config.http.base_url.rstrip("/")
     parts, take_parts = _parts(reactor, config, monitor, journal, lambda: configured or base_url_of(listeners))
@@ -161,7 +159,7 @@ def assembled(
 
 
 def _parts(
-    reactor: Any, config: Config, monitor: Monitor, journal: SqliteJournal[Outcome], base_url: BaseUrl
+    reactor: Any, config: Config, monitor: Monitor, journal: Journal[Outcome], base_url: BaseUrl
 ) -> tuple[Parts, Taker]:
     policy = _policy(config)
     resolver, trust = Resolver(reactor), Trust()
@@ -222,7 +220,7 @@ def _policy(config: Config) -> AddressPolicy:
 
 
 def channel_kinds(
-    config: Config, monitor: Monitor, journal: SqliteJournal[Outcome], egress: Egress, base_url: BaseUrl
+    config: Config, monitor: Monitor, journal: Journal[Outcome], egress: Egress, base_url: BaseUrl
 ) -> dict[str, Deliver]:
     """How a message gets to a channel of each kind."""
 
@@ -282,7 +280,7 @@ def _door(reactor: Any, config: Config, root: Root, pings: PingIntake, access_lo
 
 
 def _root(
-    reactor: Any, config: Config, parts: Parts, journal: SqliteJournal[Outcome], *, keyless: bool = False
+    reactor: Any, config: Config, parts: Parts, journal: Journal[Outcome], *, keyless: bool = False
 ) -> tuple[Root, Taker]:
     monitor = parts.monitor
     api_settings = _api_settings(config)

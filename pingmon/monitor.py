@@ -8,9 +8,9 @@ and then, and knows since when pingmon has been deaf, that is, could not take pi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 from twisted.internet.defer import Deferred, succeed
@@ -31,14 +31,14 @@ from pingmon.core.world.events import (
     ListeningResumed,
 )
 from pingmon.core.world.fold import fold
-from pingmon.core.world.parts import Block, Outcome, Outdated
+from pingmon.core.world.parts import Outcome
 from pingmon.core.world.snapshot import Saver
 from pingmon.core.world.world import World
 from pingmon.journal import (
+    EventLog,
     FlipRow,
     JournalFormatError,
     JournalFull,
-    JournalHealth,
     JournalUnavailable,
     SnapshotDamaged,
     Waiter,
@@ -55,29 +55,6 @@ _DEAF: Final = {"stopped": "was stopped", "suspended": "stood still", "disk": "c
 
 DeafCause: TypeAlias = Literal["stopped", "suspended", "disk"]
 Listener: TypeAlias = Callable[[Entry, Outcome], None]
-
-
-class Journal(Protocol):
-    """What the monitor needs of a log store; see `pingmon.journal` for the promises."""
-
-    @property
-    def snapshot_seq(self) -> int: ...
-    @property
-    def alive_at(self) -> int | None: ...
-    def open(self, now: int) -> None: ...
-    def load(self) -> Iterator[Block]: ...
-    def replay(self) -> Iterator[Entry]: ...
-    def upgrade(self) -> None: ...
-    def start(self, deliver: Callable[[Entry], Outcome], refused: Callable[[int], object]) -> None: ...
-    def append_for(self, draft: Draft, waiter: Waiter[Outcome]) -> None: ...
-    def derive(self, flip: FlipRow) -> None: ...
-    def snapshot(
-        self, seq: int, blocks: Iterable[Block], alive: int, outdated: Iterable[Outdated] = ()
-    ) -> Deferred[None]: ...
-    def touch(self, now: int) -> Deferred[None]: ...
-    def decided(self) -> Deferred[None]: ...
-    def health(self) -> JournalHealth: ...
-    def stop(self) -> Deferred[None]: ...
 
 
 def derived(outcome: Outcome) -> Iterator[FlipRow]:
@@ -97,7 +74,7 @@ class Monitor:
 
     log = log
 
-    def __init__(self, journal: Journal, time: Timekeeper, *, hold_s: float = 60.0) -> None:
+    def __init__(self, journal: EventLog[Outcome], time: Timekeeper, *, hold_s: float = 60.0) -> None:
         self.world = World()
         self.journal = journal
         self.time = time

@@ -46,8 +46,7 @@ from pingmon.core.world.events import (
 )
 from pingmon.core.world.parts import Outcome
 from pingmon.core.world.world import World
-from pingmon.journal import MemoryJournal
-from pingmon.journal.memory.engine import Memory
+from pingmon.journal import Memory, MemoryJournal
 from pingmon.monitor import Monitor
 from pingmon.timing.clock import Timekeeper
 

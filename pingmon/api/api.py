@@ -25,20 +25,20 @@ from werkzeug.exceptions import HTTPException
 
 from pingmon import __version__
 from pingmon.api.api_answer import TEXT, ApiAnswer, ApiError, cors, json_answer, not_found, try_again, written
-from pingmon.api.call import ApiSettings, Call, History, Probes, Tests
+from pingmon.api.call import ApiSettings, Call, Probes, Tests
 from pingmon.api.credentials import RandomBytes, find_key
 from pingmon.api.routes import MAY, ROUTES, VERSIONS, Operation, Route
 from pingmon.core.world.events import DAEMON
 from pingmon.core.world.parts import Key
 from pingmon.door.public_url import ShownUrl
-from pingmon.journal import JournalDamaged, JournalFull, JournalUnavailable
+from pingmon.journal import History, JournalDamaged, JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 from pingmon.timing.rate_limit import RateLimit
 from pingmon.wire.api.check_fields import Invalid
 from pingmon.wire.api.status import Problem, for_anybody, for_keys
 from pingmon.wire.api.unheard_outages import untold
 
-__all__ = ["Api", "ApiSettings", "History", "Probes"]
+__all__ = ["Api", "ApiSettings", "Probes"]
 
 Health = Callable[[], Sequence[Problem]]
 """What is wrong with the daemon; empty if nothing is."""

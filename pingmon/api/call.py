@@ -6,7 +6,7 @@ Routes are functions from a call to an answer. They read the world freely and ch
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -24,10 +24,10 @@ from pingmon.core.notify.notification import Attempted
 from pingmon.core.partner.partner import Partner
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.site import Site
-from pingmon.core.world.events import AnyEvent, Entry, Event, Id
+from pingmon.core.world.events import AnyEvent, Id
 from pingmon.core.world.parts import Outcome, Project
 from pingmon.core.world.world import World
-from pingmon.journal import FlipRow
+from pingmon.journal import History
 from pingmon.monitor import Monitor
 from pingmon.timing.rate_limit import RateLimit
 from pingmon.wire.api.checks import Json, View, unique_key
@@ -59,32 +59,6 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     max_checks: int = 10_000
     max_sites: int = 10_000
     max_channels: int = 1_000
-
-
-class History(Protocol):
-    """What the API reads from the log store."""
-
-    def flips(
-        self,
-        stream: Id,
-        *,
-        upto: int,
-        start: int | None = None,
-        end: int | None = None,
-        before: int | None = None,
-        limit: int | None = None,
-    ) -> Deferred[list[FlipRow]]: ...
-    def flips_at(self, seqs: Collection[int]) -> Deferred[list[FlipRow]]: ...
-    def events(
-        self,
-        stream: Id,
-        kind: type[Event],
-        *,
-        upto: int,
-        before: int | None = None,
-        skip: int = 0,
-        limit: int = 100,
-    ) -> Deferred[list[Entry]]: ...
 
 
 class Probes(Protocol):

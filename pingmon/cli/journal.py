@@ -14,13 +14,10 @@ from uuid import UUID
 
 import click
 
+from pingmon.cli.json_lines import line
 from pingmon.core.world.events import Entry
-from pingmon.journal.json_lines import line
-from pingmon.journal.sqlite.backup import backup
-from pingmon.journal.sqlite.offline import entries_after, last_seq, newest_entries
-from pingmon.journal.sqlite.verify import Progress, unheard, verify
+from pingmon.journal import FILE_NAME, Progress, StoredJournal, stored_journal_at, unheard
 
-FILE: Final = "journal.sqlite3"
 POLL_S: Final = 0.25
 MANY: Final = (1 << 63) - 1
 """More entries than SQLite can count cannot be asked for."""
@@ -44,13 +41,14 @@ def journal_file(data: Path) -> Path:
 
     `ClickException` with one line if there is none, or it is not ours to see.
     """
-    path = data / FILE
+    path = data / FILE_NAME
     try:
         if data.is_file():
             return data
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        raise click.ClickException(f"there is no journal in {data} ({FILE} is missing); is --data right?") from None
+        missing = f"there is no journal in {data} ({FILE_NAME} is missing); is --data right?"
+        raise click.ClickException(missing) from None
     except PermissionError:
         raise click.ClickException(f"{data} is private to its owner: run this as that user, or as root") from None
     if not stat.S_ISREG(found.st_mode):
@@ -80,7 +78,7 @@ def verify_command(data: Path, file: Path | None) -> None:
     """Prove that no entry was altered or lost, in the daemon's journal or in FILE. Exit code 0: sound, 1: damaged."""
     path = journal_file(file or data)
     with _progress("verifying") as report:
-        found = verify(path, report)
+        found = stored_journal_at(path).verify(report)
     if found.damage:
         for damage in found.damage:
             click.echo(f"damaged: {damage}", err=True)
@@ -101,10 +99,10 @@ def verify_command(data: Path, file: Path | None) -> None:
 @click.option("--stream", type=click.UUID, help="Only entries about the check, site, partner, project … with this id.")
 def tail(data: Path, count: int, follow: bool, stream: UUID | None) -> None:
     """The newest entries as JSON lines, oldest first."""
-    path = journal_file(data)
+    stored = stored_journal_at(journal_file(data))
     only = None if stream is None else str(stream)
-    after = last_seq(path)
-    begin = newest_entries(path, count, only)
+    after = stored.last_seq()
+    begin = stored.newest_entries(count, only)
     _show(begin, sys.stdout)
     after = max([after, *(entry.seq for entry in begin)])
     if not follow:
@@ -112,7 +110,7 @@ def tail(data: Path, count: int, follow: bool, stream: UUID | None) -> None:
     interrupted = _interrupted()
     while not interrupted():
         Alarm().wait(POLL_S)
-        for entry in entries_after(path, after, only):
+        for entry in stored.entries_after(after, only):
             _show([entry], sys.stdout)
             after = entry.seq
 
@@ -134,23 +132,23 @@ def _show(entries: list[Entry], out: TextIO) -> None:
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A new file; else stdout.")
 def export(data: Path, output: Path | None) -> None:
     """All entries as JSON lines, oldest first."""
-    path = journal_file(data)
+    stored = stored_journal_at(journal_file(data))
     if output is None:
-        _export(path, sys.stdout, unheard)
+        _export(stored, sys.stdout, unheard)
         return
     try:
         out = output.open("x", encoding="utf-8")
     except OSError as error:
         raise click.ClickException(f"{output}: {error.strerror}") from error
     with out, _progress("exporting") as report:
-        count = _export(path, out, report)
+        count = _export(stored, out, report)
     click.echo(f"exported {count} entries to {output}", err=True)
 
 
-def _export(path: Path, out: TextIO, report: Progress) -> int:
-    total = last_seq(path)
+def _export(stored: StoredJournal, out: TextIO, report: Progress) -> int:
+    total = stored.last_seq()
     count = 0
-    for count, entry in enumerate(entries_after(path, 0), 1):
+    for count, entry in enumerate(stored.entries_after(0), 1):
         out.write(line(entry) + "\n")
         if count % 1000 == 0:
             report(entry.seq, max(total, entry.seq))
@@ -164,7 +162,7 @@ def _export(path: Path, out: TextIO, report: Progress) -> int:
 def backup_command(dest: Path, data: Path) -> None:
     """Copy the journal to the new file (or into the directory) DEST, and verify the copy."""
     path = journal_file(data)
-    target = dest / FILE if dest.is_dir() else dest
+    target = dest / FILE_NAME if dest.is_dir() else dest
     with _progress("copying") as report:
-        found = backup(path, target, report)
+        found = stored_journal_at(path).backup(target, report)
     click.echo(f"backed up {found.entries} entries up to {found.last} to {target}; the copy is sound")

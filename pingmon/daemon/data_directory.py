@@ -15,7 +15,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-JOURNAL: Final = "journal.sqlite3"
+from pingmon.journal import FILE_NAME
+
 FIRST_RUN: Final = "first-run.json"
 DRAFT: Final = "first-run.draft"
 LOCK: Final = "lock"
@@ -64,7 +65,7 @@ class DataDir:
         try:
             self._made = not path.exists()
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            ours = all(name in _OURS or name.startswith(JOURNAL) for name in os.listdir(path))
+            ours = all(name in _OURS or name.startswith(FILE_NAME) for name in os.listdir(path))
             self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             self._place = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             if ours:  # never change the mode of somebody's home, or of /tmp
@@ -80,7 +81,7 @@ class DataDir:
     @property
     def journal(self) -> Path:
         """Where the journal's database file is."""
-        return self.path / JOURNAL
+        return self.path / FILE_NAME
 
     @property
     def first_run(self) -> Path:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from pingmon.journal import JournalDamaged, JournalUnavailable, Trimmed
+from pingmon.journal import JournalDamaged, JournalUnavailable, Trimming
 from pingmon.monitor import Monitor
 from pingmon.timing.ticker import Ticker
 
@@ -23,12 +23,6 @@ SHARE_S: Final = 0.1
 """How much of each second trimming may take while there is something to trim."""
 STEPS: Final = 40
 """How many steps of trimming it may take at most: 20,000 entries."""
-
-
-class Trimming(Protocol):
-    """The part of a journal that forgets old measurements."""
-
-    def trim(self, now: int) -> Deferred[Trimmed]: ...
 
 
 class Housekeeping:

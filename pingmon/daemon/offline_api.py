@@ -22,7 +22,7 @@ from pingmon.core.world.parts import Outcome
 from pingmon.daemon.control_socket import DRAIN_S, OwnersOnly, owners_door
 from pingmon.daemon.data_directory import DataDir
 from pingmon.daemon.resource_tree import Root
-from pingmon.journal import SqliteJournal
+from pingmon.journal import Journal, journal_at
 from pingmon.monitor import Monitor
 from pingmon.timing.clock import Timekeeper, steadied, steady_seconds, wall_seconds
 
@@ -36,7 +36,7 @@ def offline_api(data: DataDir) -> Iterator[socket.socket]:
     from twisted.internet import reactor
 
     clock = steadied(reactor)
-    journal: SqliteJournal[Outcome] = SqliteJournal(data.journal, reactor=clock, begun=data.begun)
+    journal: Journal[Outcome] = journal_at(data.journal, reactor=clock, begun=data.begun)
     monitor = Monitor(journal, Timekeeper(wall_seconds, steady_seconds))
     monitor.open()
     api = Api(monitor, journal, ApiSettings(), health=tuple, clock=clock, keyless=True)

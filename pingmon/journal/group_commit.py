@@ -14,15 +14,15 @@ from twisted.internet.defer import Deferred, succeed
 
 from pingmon.core.world.events import Draft, Entry
 from pingmon.journal.codec import Row, encoded
-from pingmon.journal.entry_delivery import NOBODY, Waiter, deliver_one, refuse_one
-from pingmon.journal.errors import JournalFull, JournalUnavailable
+from pingmon.journal.entry_delivery import NOBODY, deliver_one, refuse_one
+from pingmon.journal.errors import HANGS, JournalFull, JournalUnavailable
+from pingmon.journal.interface import Waiter
 
 T = TypeVar("T")
 
 BATCH_ROWS: Final = 2_000
 BATCH_BYTES: Final = 4 * 1024 * 1024
 BUFFER_BYTES: Final = 64 * 1024 * 1024
-HANGS: Final = "the disk does not answer"
 
 
 Waiting: TypeAlias = tuple[Draft, Row, Waiter[T]]
@@ -49,7 +49,7 @@ class GroupCommit(Generic[T]):
         self._deliver = deliver
         self._refused = refused
         self._soon = soon
-        self._max_buffered = max_buffered
+        self.max_buffered = max_buffered
         self._buffer: deque[Waiting[T]] = deque()
         self._bytes = 0
         self._committing = 0
@@ -69,7 +69,7 @@ class GroupCommit(Generic[T]):
 
         `waiter` is told what the delivery of its entry returned.
         """
-        if len(self._buffer) >= self._max_buffered or self._bytes >= BUFFER_BYTES:
+        if len(self._buffer) >= self.max_buffered or self._bytes >= BUFFER_BYTES:
             self._refused(draft.at)
             refuse_one(waiter, JournalFull(f"{len(self._buffer)} entries ({self._bytes} bytes) wait for the disk"))
             return

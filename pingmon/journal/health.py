@@ -6,9 +6,11 @@ from collections import deque
 from typing import Final
 
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from pingmon.core.units import SECOND
-from pingmon.journal.values import JournalHealth
+from pingmon.journal.errors import JournalDamaged
+from pingmon.journal.interface import JournalHealth
 
 log = Logger()
 
@@ -16,7 +18,7 @@ LATENCIES: Final = 32
 
 
 class HealthTracker:
-    """Told of the end of every write and read, on the reactor's thread. Times are microseconds since the epoch.
+    """An engine tells it of the end of every write and read, on the reactor's thread. Times are microseconds.
 
     `damage`: what was found to be wrong with what is on disk; it stays. `unreadable`: why the last read failed.
     """
@@ -50,6 +52,12 @@ class HealthTracker:
         if self.damage is None:
             self.damage = damage
             log.error("the journal is damaged: {damage}", damage=damage)
+
+    def noted(self, failure: Failure) -> Failure:
+        """For an errback: damage is taken note of, and the failure goes on."""
+        if isinstance(failure.value, JournalDamaged):
+            self.damaged(failure.value.damage)
+        return failure
 
     def read(self, error: str | None) -> None:
         """A read succeeded (None), or failed in a way that says nothing of damage. The first of a row is logged."""

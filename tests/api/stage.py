@@ -14,7 +14,7 @@ from twisted.internet.testing import EventLoggingObserver
 from twisted.logger import globalLogPublisher
 from twisted.web.iweb import IResponse
 
-from pingmon.api.api import Api, ApiSettings, History, Probes
+from pingmon.api.api import Api, ApiSettings, Probes
 from pingmon.api.call import Tests
 from pingmon.api.credentials import key_created, new_key
 from pingmon.core.check.check import Check
@@ -26,7 +26,7 @@ from pingmon.daemon.resource_tree import Root, voice
 from pingmon.door.door import Door
 from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
-from pingmon.journal import MemoryJournal
+from pingmon.journal import History, MemoryJournal
 from pingmon.monitor import Monitor
 from pingmon.timing.clock import Timekeeper
 from pingmon.wire.api.status import Problem

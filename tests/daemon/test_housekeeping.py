@@ -18,7 +18,7 @@ class Trimmer:
         self.steps = 0
         self.answer: Trimmed | Exception = Trimmed(10, 5, wrapped=False)
 
-    def trim(self, now: int) -> Deferred[Trimmed]:
+    def trim(self, now: int, budget_rows: int = 500) -> Deferred[Trimmed]:
         self.steps += 1
         return fail(self.answer) if isinstance(self.answer, Exception) else succeed(self.answer)
 

@@ -554,11 +554,11 @@ def test_a_result_that_cannot_be_logged_is_kept_and_nothing_is_sent_twice(post: 
 def test_a_full_journal_is_waited_for_too(post: Post) -> None:
     channel = post.rig.channel()
     post.flip(post.rig.check(channels=(channel,)))
-    post.rig.journal._max_buffered = 0
+    post.rig.journal.bound_buffer(0)
     with pytest.raises(JournalFull):
         post.rig.ping(uuid(1))
     post.answer(channel, Delivered(200))
-    post.rig.journal._max_buffered = 100
+    post.rig.journal.bound_buffer(100)
     post.rig.advance(2)
     assert len(post.events()) == 1
 

@@ -13,9 +13,9 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from pingmon.core.world.events import Draft, Entry, Id, PingReceived, Signal
-from pingmon.journal import MemoryJournal, Retention, SqliteJournal
+from pingmon.journal import Memory, MemoryJournal, Retention
 from pingmon.journal.codec import encoded
-from pingmon.journal.memory.engine import Memory
+from pingmon.journal.sqlite.engine import SqliteJournal
 from pingmon.journal.sqlite.writer import Writer
 
 AnyJournal: TypeAlias = SqliteJournal[int] | MemoryJournal[int]

@@ -20,7 +20,8 @@ from twisted.internet.task import react
 
 from pingmon.core.world.events import Draft, Entry, PingReceived
 from pingmon.core.world.parts import Block
-from pingmon.journal import FlipRow, JournalUnavailable, SqliteJournal
+from pingmon.journal import FlipRow, JournalUnavailable
+from pingmon.journal.sqlite.engine import SqliteJournal
 from pingmon.journal.sqlite.verify import verify
 
 BEGIN = 1_700_000_000_000_000

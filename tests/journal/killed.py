@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from pingmon.core.world.events import Draft, PingReceived
-from pingmon.journal import SqliteJournal
+from pingmon.journal.sqlite.engine import SqliteJournal
 
 BEGIN = 1_700_000_000_000_000
 STREAMS = [f"{n}0000000-0000-4000-8000-000000000001" for n in range(10)]

@@ -16,13 +16,13 @@ from pingmon.core.world.parts import Block
 from pingmon.journal import Retention
 from pingmon.journal.codec import encoded, packed_id
 from pingmon.journal.hash_chain import GENESIS, content_digest, link
+from pingmon.journal.interface import FlipRow
 from pingmon.journal.sqlite.flip_table import flip_crc
 from pingmon.journal.sqlite.meta_table import Meta, insert_meta
-from pingmon.journal.sqlite.offline import entries_after
 from pingmon.journal.sqlite.schema import APPLICATION_ID, connect, schema_text
 from pingmon.journal.sqlite.snapshot_table import read_state
+from pingmon.journal.sqlite.stored_journal import SqliteFile
 from pingmon.journal.sqlite.writer import Writer
-from pingmon.journal.values import FlipRow
 
 COMMIT = 64
 
@@ -84,7 +84,7 @@ def aged(path: Path, more: int) -> None:
     writer.open(0)
     state, snapshot_seq = rows(read_state(writer.reader(), writer.meta)), writer.meta.snapshot_seq
     writer.abandon()
-    entries = list(entries_after(path, 0))
+    entries = list(SqliteFile(path).entries_after(0))
     pings = [entry for entry in entries if isinstance(entry.event, PingReceived)]
     drafts = [Draft(entry.at, entry.stream, entry.event, entry.payload) for entry in entries]
     drafts += [Draft(entries[-1].at + n, pings[-1].stream, PingReceived()) for n in range(1, more + 1)]

@@ -13,7 +13,7 @@ from twisted.internet.task import react
 
 from pingmon.core.world.events import CheckCreated, CheckDeleted, CheckSpec, PingReceived, ProjectCreated
 from pingmon.core.world.parts import Outcome
-from pingmon.journal import SqliteJournal
+from pingmon.journal.sqlite.engine import SqliteJournal
 from pingmon.monitor import Monitor
 from pingmon.timing.clock import Timekeeper, steady_seconds, wall_seconds
 

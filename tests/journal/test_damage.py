@@ -23,8 +23,9 @@ from pingmon.core.world.snapshot import Saver
 from pingmon.core.world.world import World
 from pingmon.journal import FlipRow, JournalDamaged, JournalFormatError, JournalUnavailable, Retention
 from pingmon.journal.codec import encoded
-from pingmon.journal.errors import SnapshotDamaged, translated
+from pingmon.journal.errors import SnapshotDamaged
 from pingmon.journal.sqlite.commit_chain import replayed
+from pingmon.journal.sqlite.error_codes import translated
 from pingmon.journal.sqlite.meta_table import FORMAT
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pingmon.cli.json_lines import line
 from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import Audience, Delivery
 from pingmon.core.partner.partner import Attribution
@@ -18,14 +19,13 @@ from pingmon.core.world.parts import Block
 from pingmon.core.world.snapshot import Saver
 from pingmon.core.world.world import World
 from pingmon.journal import FlipRow, Retention
-from pingmon.journal.json_lines import line
+from pingmon.journal.pending_flips import Window
 from pingmon.journal.sqlite.commit_chain import replayed
 from pingmon.journal.sqlite.history_queries import read_flips
-from pingmon.journal.sqlite.offline import entries_after
 from pingmon.journal.sqlite.snapshot_table import read_state
+from pingmon.journal.sqlite.stored_journal import SqliteFile
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer
-from pingmon.journal.values import Window
 
 GOLDEN = Path(__file__).with_name("golden")
 BEGIN = 1_767_225_600_000_000
@@ -47,7 +47,7 @@ def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def test_a_golden_journal_is_sound_and_exports_what_it_exported_then(golden: Path) -> None:
     assert verify(golden).damage == ()
-    lines = [line(entry) for entry in entries_after(golden, 0)]
+    lines = [line(entry) for entry in SqliteFile(golden).entries_after(0)]
     assert lines == golden.with_name("export.jsonl").read_text("utf-8").splitlines()
 
 
@@ -56,7 +56,7 @@ def test_a_golden_journal_starts_and_goes_on(golden: Path) -> None:
     writer.open(BEGIN)
     db = writer.reader()
     replay = list(replayed(db, writer.meta))
-    assert replay == [entry for entry in entries_after(golden, 0) if entry.seq > writer.meta.snapshot_seq]
+    assert replay == [entry for entry in SqliteFile(golden).entries_after(0) if entry.seq > writer.meta.snapshot_seq]
     assert replay
     assert list(read_state(db, writer.meta))
     writer.touch((), BEGIN)
@@ -90,16 +90,18 @@ def test_a_lot_of_places_that_was_put_in_by_half_in_format_2_hides_no_entry(tmp_
     writer.open(BEGIN)
     assert (writer.meta.placed, writer.meta.lot, writer.meta.part.hex(), writer.log_end.last) == (14, 18, "30", 23)
     writer.abandon()
-    entries = list(entries_after(path, 0))
+    entries = list(SqliteFile(path).entries_after(0))
     for stream in {entry.stream for entry in entries}:
-        assert list(entries_after(path, 0, stream)) == [entry for entry in entries if entry.stream == stream]
+        assert list(SqliteFile(path).entries_after(0, stream)) == [entry for entry in entries if entry.stream == stream]
 
 
 def test_every_kind_of_event_stands_in_a_golden_journal(tmp_path: Path) -> None:
     """So none can change its shape unnoticed."""
     copy = shutil.copytree(GOLDEN, tmp_path / "golden")  # SQLite leaves files beside what it reads
     journals = [place / "journal.sqlite3" for place in copy.iterdir() if place.name.startswith("format-")]
-    assert {KINDS[type(entry.event)] for path in journals for entry in entries_after(path, 0)} == set(KINDS.values())
+    assert {KINDS[type(entry.event)] for path in journals for entry in SqliteFile(path).entries_after(0)} == set(
+        KINDS.values()
+    )
 
 
 def folded(path: Path, *, from_snapshot: bool) -> World:
@@ -110,7 +112,7 @@ def folded(path: Path, *, from_snapshot: bool) -> World:
     if from_snapshot:
         Saver(world).restore(writer.meta.snapshot_seq, read_state(writer.reader(), writer.meta))
     writer.close()
-    for entry in entries_after(path, world.seq):
+    for entry in SqliteFile(path).entries_after(world.seq):
         fold(world, entry)
     return world
 

@@ -15,7 +15,7 @@ from pingmon.core.world.snapshot import Saver
 from pingmon.core.world.world import World
 from pingmon.journal import Retention
 from pingmon.journal.sqlite.commit_chain import replayed
-from pingmon.journal.sqlite.offline import entries_after
+from pingmon.journal.sqlite.stored_journal import SqliteFile
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer
 from tests.core.worlds import state
@@ -49,7 +49,7 @@ def test_killed_at_random_moments_of_saving_the_world_is_that_of_the_log(tmp_pat
         world, at = loaded(path)
         assert at >= saved
         folded = World()
-        for entry in entries_after(path, 0):
+        for entry in SqliteFile(path).entries_after(0):
             fold(folded, entry)
         assert state(world) == state(folded)
         assert verify(path).damage == ()

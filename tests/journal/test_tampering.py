@@ -20,8 +20,8 @@ from twisted.logger import capturedLogs
 
 from pingmon.core.world.events import Draft, PingReceived
 from pingmon.journal import JournalDamaged, JournalFormatError, JournalUnavailable, Retention
-from pingmon.journal.errors import translated
 from pingmon.journal.sqlite.commit_chain import replayed
+from pingmon.journal.sqlite.error_codes import translated
 from pingmon.journal.sqlite.meta_table import FORMAT
 from pingmon.journal.sqlite.schema import objects_of
 from pingmon.journal.sqlite.writer import Writer

@@ -386,7 +386,7 @@ def test_disk_trouble() -> None:
 def test_buffer_full() -> None:
     """A log whose buffer is full refuses the ping at once."""
     with DoorStage(at_once=False) as house:
-        house.journal._max_buffered = 1
+        house.journal.bound_buffer(1)
         first, second = house.line(), house.line()
         first.send(f"GET {BY_ID} HTTP/1.1\r\n\r\n".encode())
         second.send(f"GET {BY_ID} HTTP/1.1\r\n\r\n".encode())

@@ -26,7 +26,7 @@ from pingmon.core.world.events import (
     PingReceived,
     ProjectCreated,
 )
-from pingmon.journal import SqliteJournal
+from pingmon.journal import Journal, journal_at
 from pingmon.journal.sqlite.verify import verify
 from pingmon.testing import PROJECT, uuid
 from tests.process.daemons import Receiver, Running, Starter, until
@@ -224,7 +224,7 @@ def test_a_dead_receiver_does_not_delay_another(start: Starter, receiver: Receiv
 def past(data: Path, *entries: tuple[float, str, AnyEvent]) -> None:
     """Write a journal: (seconds since the epoch, stream, event) each, durable, as a daemon would have."""
     data.mkdir(mode=0o700)
-    journal: SqliteJournal[None] = SqliteJournal(data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
+    journal: Journal[None] = journal_at(data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
     journal.open(round(entries[0][0] * 1e6))
     journal.start(lambda entry: None)
     for at, stream, event in entries:

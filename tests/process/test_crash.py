@@ -23,7 +23,7 @@ from pingmon.core.world.events import KINDS, Entry
 from pingmon.core.world.fold import fold
 from pingmon.core.world.snapshot import Saver
 from pingmon.core.world.world import World
-from pingmon.journal import SqliteJournal
+from pingmon.journal import Journal, journal_at
 from tests.process.daemons import Receiver, Running, Starter, until
 from tests.process.forked import ran
 
@@ -122,7 +122,7 @@ def same_world(daemon: Running) -> None:
         fold(folded, entry_of(json.loads(line)))
     copy = daemon.data.with_name("copy")
     shutil.copytree(daemon.data, copy, ignore=shutil.ignore_patterns("*.sock"))
-    journal: SqliteJournal[None] = SqliteJournal(copy / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
+    journal: Journal[None] = journal_at(copy / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
     journal.open(0)
     loaded = World()
     Saver(loaded).restore(journal.snapshot_seq, journal.load())

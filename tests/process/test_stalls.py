@@ -14,7 +14,7 @@ import pytest_twisted
 from twisted.internet import reactor
 
 from pingmon.core.world.events import CheckCreated, CheckSpec, Draft
-from pingmon.journal import SqliteJournal
+from pingmon.journal import Journal, journal_at
 from tests.process.daemons import Running, Starter, until
 
 pytestmark = pytest.mark.process
@@ -25,7 +25,7 @@ DUE_S = 8
 
 async def impatient(daemon: Running, count: int) -> list[str]:
     """Checks that go down `DUE_S` after a ping, put into the log of a daemon that is stopped; their ids."""
-    journal: SqliteJournal[None] = SqliteJournal(daemon.data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
+    journal: Journal[None] = journal_at(daemon.data / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
     journal.open(0)
     journal.start(lambda entry: None)
     ids = [str(uuid4()) for _ in range(count)]

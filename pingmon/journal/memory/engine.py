@@ -1,4 +1,4 @@
-"""A journal in memory, for the tests of what stands on one: the same interface, no file, no thread, no waiting.
+"""A journal in memory, for tests of what stands on one: no file, no thread, no waiting.
 
 It keeps what a real one would keep: events go through their JSON, so that one which cannot be stored fails here too.
 """
@@ -7,29 +7,22 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Generic, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 
 from pingmon.core.units import Id
 from pingmon.core.world.events import Draft, Entry, Event
 from pingmon.core.world.parts import Block, Outdated
-from pingmon.journal.codec import Row, decoded, encoded
-from pingmon.journal.entry_delivery import NOBODY, Waiter, deliver_one, refuse_one
-from pingmon.journal.errors import JournalFull, JournalUnavailable
-from pingmon.journal.group_commit import HANGS
+from pingmon.journal.codec import Row, decoded
+from pingmon.journal.entry_delivery import NOBODY, deliver_one, refuse_one
+from pingmon.journal.errors import HANGS, STOPPED, JournalUnavailable
+from pingmon.journal.group_commit import GroupCommit
 from pingmon.journal.health import HealthTracker
-from pingmon.journal.values import (
-    DEFAULT_RETENTION,
-    MEASUREMENTS,
-    STOPPED,
-    FlipRow,
-    JournalHealth,
-    Retention,
-    Trimmed,
-    Window,
-    newest_seq,
-)
+from pingmon.journal.interface import FlipRow, Journal, JournalHealth, Trimmed, Waiter
+from pingmon.journal.pending_flips import PendingFlips, Window, newest_seq, together
+from pingmon.journal.retention import DEFAULT_RETENTION, MEASUREMENTS, Retention
 
 T = TypeVar("T")
 
@@ -56,10 +49,9 @@ class Memory:
         return [entry for entry in entries if entry.stream == stream and isinstance(entry.event, kind)]
 
 
-class MemoryJournal(Generic[T]):
-    """See `SqliteJournal` for the interface.
+class MemoryJournal(Journal[T]):
+    """With `at_once`, an append is committed and delivered before it returns (or, from within a delivery, after that).
 
-    With `at_once`, an append is committed and delivered before it returns (or, from within a delivery, after that).
     Otherwise `flush` commits what is buffered. `fail_next` lets the next writes fail; while `hangs_s` is set, nothing
     is taken. `memory` is the disk.
     """
@@ -77,11 +69,16 @@ class MemoryJournal(Generic[T]):
         self.snapshot_seq = self.last_seq = 0
         self.alive_at: int | None = None
         self._retention = retention
-        self._max_buffered = max_buffered
-        self._buffer: deque[tuple[Draft, Row, Waiter[T]]] = deque()
-        self._deciding: list[Deferred[None]] = []
-        self._flips: dict[tuple[int, Id], FlipRow] = {}
-        self._deliver: Callable[[Entry], T] | None = None
+        self._turns: deque[Callable[[], object]] = deque()
+        self._group: GroupCommit[T] = GroupCommit(
+            commit=self._commit,
+            deliver=lambda entry: self._deliver(entry),
+            refused=lambda at: self._refused(at),
+            soon=self._turns.append,
+            max_buffered=max_buffered,
+        )
+        self._pending = PendingFlips()
+        self._deliver: Callable[[Entry], T]
         self._refused: Callable[[int], object] = lambda at: None
         self._running = False
         self._flushing = False
@@ -91,31 +88,42 @@ class MemoryJournal(Generic[T]):
         self.hangs_s = 0
         self._now = 0
 
+    # --- life -----------------------------------------------------------------------------------------------------
+
     def open(self, now: int) -> None:
-        """Begin where the memory ends. `now` is the time of the health report until something newer is appended."""
         self._now = now
         self.snapshot_seq = self.memory.snapshot_seq
         self.last_seq = self.memory.last_seq
         self.alive_at = self.memory.alive_at
 
     def load(self) -> Iterator[Block]:
-        """The snapshot's blocks, in order."""
         for number in sorted(self.memory.state):
             yield self.memory.state[number]
 
     def replay(self) -> Iterator[Entry]:
-        """The entries after the snapshot, in order."""
         for seq in sorted(self.memory.rows):
             if seq > self.memory.snapshot_seq:
                 yield self.memory.entry(seq)
 
     def upgrade(self) -> None:
-        """Memory has no older format."""
+        pass
 
     def start(self, deliver: Callable[[Entry], T], refused: Callable[[int], object] = lambda at: None) -> None:
-        """As in `SqliteJournal.start`."""
         self._deliver, self._refused = deliver, refused
         self._running = True
+
+    def stop(self) -> Deferred[None]:
+        if self._running:
+            self.flush()
+            self._running = False
+            self._write(self._now)
+        return succeed(None)
+
+    def health(self) -> JournalHealth:
+        """Its times are those of the drafts."""
+        return self.tracker.health(buffered=self._group.buffered, entries_total=self.last_seq, hangs_s=self.hangs_s)
+
+    # --- what a test lets happen ----------------------------------------------------------------------------------
 
     def fail_next(
         self, writes: int = 1, cause: str = "the disk is full", *, after: int = 0, kept: bool = False
@@ -126,28 +134,9 @@ class MemoryJournal(Generic[T]):
         """
         self._failures.extend([(None, False)] * after + [(cause, kept)] * writes)
 
-    def append_for(self, draft: Draft, waiter: Waiter[T]) -> None:
-        """As in `SqliteJournal.append_for`."""
-        if not self._running:
-            self._refuse(draft, waiter, JournalUnavailable(STOPPED))
-        elif self.hangs_s:
-            self._refuse(draft, waiter, JournalUnavailable(HANGS, HANGS))
-        elif len(self._buffer) >= self._max_buffered:
-            self._refuse(draft, waiter, JournalFull(f"{len(self._buffer)} entries wait"))
-        else:
-            self._buffer.append((draft, encoded(draft), waiter))
-            if self.at_once:
-                self.flush()
-
-    def append(self, draft: Draft) -> Deferred[T]:
-        """As in `SqliteJournal.append`."""
-        done: Deferred[T] = Deferred()
-        self.append_for(draft, done)
-        return done
-
-    def _refuse(self, draft: Draft, waiter: Waiter[T], error: Exception) -> None:
-        self._refused(draft.at)
-        refuse_one(waiter, error)
+    def bound_buffer(self, max_buffered: int) -> None:
+        """Let at most so many drafts wait from now on."""
+        self._group.max_buffered = max_buffered
 
     def flush(self) -> None:
         """Commit what is buffered, as one commit, and deliver it; then what came meanwhile."""
@@ -155,35 +144,42 @@ class MemoryJournal(Generic[T]):
             return
         self._flushing = True
         try:
-            while self._buffer:
-                batch = list(self._buffer)
-                self._buffer.clear()
-                self._commit(batch)
+            while self._turns:
+                self._turns.popleft()()
         finally:
             self._flushing = False
-        waiters, self._deciding = self._deciding, []
-        for waiter in waiters:
-            waiter.callback(None)
 
-    def _commit(self, batch: list[tuple[Draft, Row, Waiter[T]]]) -> None:
-        self._now = max(draft.at for draft, _, _ in batch)
+    # --- writing --------------------------------------------------------------------------------------------------
+
+    def append_for(self, draft: Draft, waiter: Waiter[T]) -> None:
+        if not self._running:
+            self._refuse(draft, waiter, JournalUnavailable(STOPPED))
+        elif self.hangs_s:
+            self._refuse(draft, waiter, JournalUnavailable(HANGS, HANGS))
+        else:
+            self._group.append_for(draft, waiter)
+            if self.at_once:
+                self.flush()
+
+    def _refuse(self, draft: Draft, waiter: Waiter[T], error: Exception) -> None:
+        self._refused(draft.at)
+        refuse_one(waiter, error)
+
+    def _commit(self, rows: list[Row]) -> None:
+        self._now = max(row.at for row in rows)
         kept = bool(self._failures) and self._failures[0][1]
         cause = self._write(self._now)
         first = self.memory.last_seq + 1
         if cause is None or kept:
-            self.memory.rows.update(enumerate((row for _, row, _ in batch), first))
-            self.last_seq = self.memory.last_seq = first + len(batch) - 1
+            self.memory.rows.update(enumerate(rows, first))
+            self.last_seq = self.memory.last_seq = first + len(rows) - 1
             self.alive_at = self.memory.alive_at = self._now
         if cause is not None:
             self._kept += range(first, self.last_seq + 1) if kept else ()
-            self._refused(batch[0][0].at)
-            for _, _, waiter in batch:
-                refuse_one(waiter, JournalUnavailable(cause, cause))
-            return
-        self.tracker.committed(self._now, 0.0)
-        assert self._deliver is not None
-        for seq, (draft, _, waiter) in enumerate(batch, first):
-            deliver_one(self._deliver, Entry(seq, draft.at, draft.stream, draft.event, draft.payload), waiter)
+            self._turns.append(partial(self._group.failed, JournalUnavailable(cause, cause)))
+        else:
+            self.tracker.committed(self._now, 0.0)
+            self._turns.append(partial(self._group.durable, self.last_seq))
 
     def _write(self, now: int) -> str | None:
         """Take the waiting flips into the memory; or the cause, if this write is to fail."""
@@ -193,30 +189,24 @@ class MemoryJournal(Generic[T]):
             return cause
         found, self._kept = self._kept, []
         for seq in found:
-            assert self._deliver is not None
             deliver_one(self._deliver, self.memory.entry(seq), NOBODY)
-        for key, flip in self._flips.items():
-            if flip.anew or key not in self.memory.flips:
-                self.memory.flips[key] = flip
-        self._flips.clear()
+        flips = self._pending.all()
+        for flip in flips:
+            if flip.anew or (flip.seq, flip.stream) not in self.memory.flips:
+                self.memory.flips[flip.seq, flip.stream] = flip
+        self._pending.written(flips)
         self.tracker.wrote(now)
         return None
 
     def decided(self) -> Deferred[None]:
-        """As in `SqliteJournal.decided`."""
-        if not self._buffer:
-            return succeed(None)
-        self._deciding.append(Deferred())
-        return self._deciding[-1]
+        return self._group.decided()
 
     def derive(self, flip: FlipRow) -> None:
-        """As in `SqliteJournal.derive`."""
-        self._flips[flip.seq, flip.stream] = flip
+        self._pending.add(flip)
 
     def snapshot(
         self, seq: int, blocks: Iterable[Block], alive: int, outdated: Iterable[Outdated] = ()
     ) -> Deferred[None]:
-        """As in `SqliteJournal.snapshot`."""
         if not self._running:
             return fail(JournalUnavailable(STOPPED))
         if not self.memory.snapshot_seq <= seq <= self.memory.last_seq:
@@ -232,7 +222,6 @@ class MemoryJournal(Generic[T]):
         return succeed(None)
 
     def touch(self, now: int) -> Deferred[None]:
-        """As in `SqliteJournal.touch`."""
         if not self._running:
             return fail(JournalUnavailable(STOPPED))
         cause = self._write(now)
@@ -241,8 +230,10 @@ class MemoryJournal(Generic[T]):
         self.alive_at = self.memory.alive_at = now
         return succeed(None)
 
+    # --- trimming and history -------------------------------------------------------------------------------------
+
     def trim(self, now: int, budget_rows: int = 500) -> Deferred[Trimmed]:
-        """As in `SqliteJournal.trim`, but all in one step."""
+        """All in one step."""
         if not self._running:
             return fail(JournalUnavailable(STOPPED))
         entries = [self.memory.entry(seq) for seq in sorted(self.memory.rows)]
@@ -268,18 +259,6 @@ class MemoryJournal(Generic[T]):
                 stays.add(entry.stream)
         return deleted
 
-    def health(self) -> JournalHealth:
-        """As in `SqliteJournal.health`; times are those of the drafts."""
-        return self.tracker.health(buffered=len(self._buffer), entries_total=self.last_seq, hangs_s=self.hangs_s)
-
-    def stop(self) -> Deferred[None]:
-        """Commit what is buffered; take nothing any more."""
-        if self._running:
-            self.flush()
-            self._running = False
-            self._write(self._now)
-        return succeed(None)
-
     def events(
         self,
         stream: Id,
@@ -290,7 +269,6 @@ class MemoryJournal(Generic[T]):
         skip: int = 0,
         limit: int = 100,
     ) -> Deferred[list[Entry]]:
-        """As in `SqliteJournal.events`."""
         return succeed(self.memory.newest_first(stream, kind, newest_seq(upto, before))[skip : skip + limit])
 
     def flips(
@@ -303,16 +281,13 @@ class MemoryJournal(Generic[T]):
         before: int | None = None,
         limit: int | None = None,
     ) -> Deferred[list[FlipRow]]:
-        """As in `SqliteJournal.flips`."""
         window = Window(stream, newest_seq(upto, before), start, end)
-        return succeed(window.newest([*self.memory.flips.values(), *self._flips.values()], limit))
+        return succeed(window.newest([*self.memory.flips.values(), *self._pending.all()], limit))
 
     def flips_at(self, seqs: Collection[int]) -> Deferred[list[FlipRow]]:
-        """As in `SqliteJournal.flips_at`."""
-        kept = (self.memory.flips | self._flips).values()
-        return succeed(sorted((flip for flip in kept if flip.seq in seqs), key=lambda flip: (flip.seq, flip.stream)))
+        written = (flip for flip in self.memory.flips.values() if flip.seq in seqs)
+        return succeed(together(written, self._pending.at(seqs)))
 
     def entries(self, stream: Id | None, *, after: int = 0, limit: int = 100) -> Deferred[list[Entry]]:
-        """As in `SqliteJournal.entries`."""
         entries = (self.memory.entry(seq) for seq in sorted(self.memory.rows) if seq > after)
         return succeed([entry for entry in entries if stream in (None, entry.stream)][:limit])

@@ -12,10 +12,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from pingmon.journal.errors import JournalUnavailable, translated
+from pingmon.journal.errors import JournalUnavailable
+from pingmon.journal.interface import Progress, Verified, unheard
 from pingmon.journal.sqlite import schema
+from pingmon.journal.sqlite.error_codes import translated
 from pingmon.journal.sqlite.open_files import is_copy
-from pingmon.journal.sqlite.verify import Progress, Verified, sound, unheard
+from pingmon.journal.sqlite.verify import sound
 
 STEP_PAGES: Final = 1000
 """Pages (4 KB) copied between two reports of progress."""

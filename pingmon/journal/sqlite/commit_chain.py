@@ -1,7 +1,8 @@
 """The log as it lies in the file, commit by commit, each checked against its hash before it is believed.
 
 Plain functions on an open connection, for any thread. They raise sqlite3.Error, ValueError and TypeError for what
-cannot be read; the callers wrap them in `errors.translated`. A connection here reads text as bytes (`schema.connect`).
+cannot be read; the callers wrap them in `error_codes.translated`. A connection here reads text as bytes
+(`schema.connect`).
 """
 
 from __future__ import annotations

@@ -13,9 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from pingmon.journal.errors import JournalUnavailable
-from pingmon.journal.group_commit import HANGS
-from pingmon.journal.sqlite.threads import Reactor
+from pingmon.journal.errors import HANGS, JournalUnavailable
+from pingmon.journal.interface import Reactor
 
 BEAT_S: Final = 1.0
 HANGS_BEATS: Final = 5

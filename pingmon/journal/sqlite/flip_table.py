@@ -13,8 +13,8 @@ from zlib import crc32
 import msgspec
 
 from pingmon.journal.codec import id_text, packed_id
+from pingmon.journal.interface import FlipRow
 from pingmon.journal.sqlite.meta_table import Meta
-from pingmon.journal.values import FlipRow
 
 
 def flip_crc(seq: int, stream: bytes, at: int, body: bytes) -> int:

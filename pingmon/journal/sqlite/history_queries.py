@@ -1,7 +1,7 @@
 """What is asked of the log while it runs: entries and flips of one check or site, newest first; entries in order.
 
 Plain functions on an open connection, for any thread. They raise sqlite3.Error, ValueError and TypeError for what
-cannot be read; the callers wrap them in `errors.translated`.
+cannot be read; the callers wrap them in `error_codes.translated`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Final
 
 from pingmon.core.world.events import KINDS, Entry, Event, Id
 from pingmon.journal.codec import decoded, packed_id
+from pingmon.journal.interface import FlipRow
+from pingmon.journal.pending_flips import Window
 from pingmon.journal.sqlite.commit_chain import EVENT
 from pingmon.journal.sqlite.flip_table import flip_of
-from pingmon.journal.values import FlipRow, Window
 
 FLIPS: Final = 50_000
 """Flips of a stream that one query looks through for those of a time."""

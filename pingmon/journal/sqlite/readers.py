@@ -12,10 +12,10 @@ from typing import Final, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from pingmon.journal.errors import JournalUnavailable, translated
+from pingmon.journal.interface import Reactor
+from pingmon.journal.sqlite.error_codes import translated
 from pingmon.journal.sqlite.schema import connect
-from pingmon.journal.sqlite.threads import JournalThreads, Reactor
-from pingmon.journal.values import STOPPED
+from pingmon.journal.sqlite.threads import JournalThreads
 
 READERS: Final = 2
 
@@ -23,7 +23,9 @@ R = TypeVar("R")
 
 
 class Readers:
-    """Runs queries from `start` to `stop`. A connection that met an error is closed, and not used again.
+    """Runs queries from `start` to `stop`: while it is `running`.
+
+    A connection that met an error is closed, and not used again.
 
     `renewals` tells how often the writer has opened the files: a connection from before may know another write-ahead
     log, and what it reads proves nothing.
@@ -34,19 +36,15 @@ class Readers:
         self._renewals = renewals
         self._threads = JournalThreads(reactor, READERS, "pingmon-journal-read")
         self._idle: LifoQueue[tuple[int, sqlite3.Connection]] = LifoQueue()
-        self._running = False
+        self.running = False
 
     def start(self) -> None:
         """Allow queries."""
         self._threads.start()
-        self._running = True
+        self.running = True
 
     def run(self, query: Callable[[sqlite3.Connection], R]) -> Deferred[R]:
-        """The result of `query`. Errbacks with what `errors.translated` raises, JournalUnavailable when not started."""
-        if not self._running:
-            stopped: Deferred[R] = Deferred()
-            stopped.errback(JournalUnavailable(STOPPED))
-            return stopped
+        """The result of `query`, while they are running. Errbacks with what `error_codes.translated` raises."""
         return self._threads.run(self._queried, query)
 
     def _queried(self, query: Callable[[sqlite3.Connection], R]) -> R:
@@ -78,9 +76,9 @@ class Readers:
 
     def stop(self) -> None:
         """Refuse further queries, finish those under way (each is short), close. Blocks for that time."""
-        if not self._running:
+        if not self.running:
             return
-        self._running = False
+        self.running = False
         self._threads.stop()
         while not self._idle.empty():
             self._idle.get_nowait()[1].close()

@@ -14,7 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from pingmon.journal.errors import JournalDamaged, JournalFormatError, JournalUnavailable, translated
+from pingmon.journal.errors import JournalDamaged, JournalFormatError, JournalUnavailable
+from pingmon.journal.sqlite.error_codes import translated
 from pingmon.journal.sqlite.meta_table import FORMAT, WIDTHS, Meta, insert_meta, read_meta
 from pingmon.journal.sqlite.open_files import check_length
 

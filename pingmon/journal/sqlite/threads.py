@@ -1,32 +1,18 @@
-"""The threads of a journal's own, and what a journal needs of the reactor."""
+"""The threads of a journal's own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Protocol, TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 
-from pingmon.journal.entry_delivery import Waiter
+from pingmon.journal.interface import Reactor, Waiter
 
 R = TypeVar("R")
 A = TypeVarTuple("A")
-
-
-class Reactor(Protocol):
-    """What a journal needs of the reactor: `IReactorFromThreads`, and the clock of `IReactorTime`."""
-
-    def callFromThread(self, callable: Callable[..., object], /, *args: object) -> object:
-        """Call it on the reactor's thread."""
-
-    def seconds(self) -> float:
-        """The time, in seconds since the epoch."""
-
-    def callLater(self, delay: float, callable: Callable[..., object], *args: object) -> IDelayedCall:
-        """Call it so many seconds later."""
 
 
 class JournalThreads:

@@ -15,10 +15,11 @@ import msgspec
 from pingmon.core.world.events import KINDS, Event
 from pingmon.journal.codec import canonical
 from pingmon.journal.hash_chain import Tally
+from pingmon.journal.interface import Trimmed
+from pingmon.journal.retention import MEASUREMENTS, Retention
 from pingmon.journal.sqlite.commit_chain import EVENT, commit_fault, commits
 from pingmon.journal.sqlite.meta_table import Meta, update_meta
 from pingmon.journal.sqlite.schema import transaction
-from pingmon.journal.values import MEASUREMENTS, Retention, Trimmed
 
 Series: TypeAlias = tuple[bytes, type[Event]]
 """The measurements of one kind in one stream."""

@@ -10,43 +10,24 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Final, TypeAlias
-
-from msgspec import Struct
+from typing import Final
 
 from pingmon.journal.codec import decoded
-from pingmon.journal.errors import JournalDamaged, translated
+from pingmon.journal.errors import JournalDamaged
+from pingmon.journal.interface import Progress, Verified, unheard
 from pingmon.journal.sqlite import schema
 from pingmon.journal.sqlite.commit_chain import EventRow, commit_fault, commits, kept_fault, kept_rows, read_log_end
+from pingmon.journal.sqlite.error_codes import translated
 from pingmon.journal.sqlite.flip_table import check_flips
 from pingmon.journal.sqlite.meta_table import Meta
 from pingmon.journal.sqlite.open_files import is_copy
 from pingmon.journal.sqlite.snapshot_table import read_state
 from pingmon.journal.sqlite.stream_index import place_fault
 
-Progress: TypeAlias = Callable[[int, int], object]
-"""Told how much of a long task is done, and how much there is."""
-
 MOST: Final = 20
 """Findings after which the examination ends: more would say the same."""
 REPORT: Final = 1000
 """Entries between two reports of progress."""
-
-
-def unheard(done: int, total: int) -> None:
-    """Progress that nobody wants to hear of."""
-
-
-class Verified(Struct, frozen=True):
-    """What was examined, and the damage that was found, in words; none: the journal is sound."""
-
-    entries: int
-    last: int
-    trimmed: int
-    commits: int
-    state: int
-    flips: int
-    damage: tuple[str, ...]
 
 
 def verify(path: Path, progress: Progress = unheard) -> Verified:

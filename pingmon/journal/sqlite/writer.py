@@ -20,17 +20,13 @@ from twisted.logger import Logger
 from pingmon.core.world.events import Entry
 from pingmon.core.world.parts import Block, Outdated
 from pingmon.journal.codec import Row, decoded
-from pingmon.journal.errors import (
-    JournalDamaged,
-    JournalUnavailable,
-    SnapshotDamaged,
-    explained,
-    primary_code,
-    translated,
-)
+from pingmon.journal.errors import JournalDamaged, JournalUnavailable, SnapshotDamaged
 from pingmon.journal.hash_chain import content_digest, link
+from pingmon.journal.interface import FlipRow, Trimmed
+from pingmon.journal.retention import Retention
 from pingmon.journal.sqlite import schema
 from pingmon.journal.sqlite.commit_chain import LogEnd, commit_fault, commits, read_log_end
+from pingmon.journal.sqlite.error_codes import explained, primary_code, translated
 from pingmon.journal.sqlite.flip_table import write_flips
 from pingmon.journal.sqlite.lock_file import LockFile
 from pingmon.journal.sqlite.meta_table import FORMAT, Meta, read_meta, update_meta
@@ -40,7 +36,6 @@ from pingmon.journal.sqlite.snapshot_table import drop_state, read_state, write_
 from pingmon.journal.sqlite.stream_index import LOT, PART, all_placed, next_part, put_in
 from pingmon.journal.sqlite.trimming import TrimSweep
 from pingmon.journal.sqlite.upgrade import upgraded
-from pingmon.journal.values import FlipRow, Retention, Trimmed
 
 log = Logger()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from pingmon.cli.json_lines import line
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, HostRule, PartnerChanges, PartnerSpec
 from pingmon.core.site.probe_result import Phases, ProbeResult
@@ -71,9 +72,8 @@ from pingmon.core.world.snapshot import Saver
 from pingmon.core.world.world import World
 from pingmon.journal import FlipRow, Retention
 from pingmon.journal.codec import encoded
-from pingmon.journal.json_lines import line
 from pingmon.journal.sqlite.meta_table import FORMAT
-from pingmon.journal.sqlite.offline import entries_after
+from pingmon.journal.sqlite.stored_journal import SqliteFile
 from pingmon.journal.sqlite.writer import Writer
 from pingmon.monitor import derived
 
@@ -350,7 +350,7 @@ def exported(place: Path) -> None:
     path = place / "journal.sqlite3"
     for rest in place.glob("*-lock"):
         rest.unlink()
-    lines = "".join(line(entry) + "\n" for entry in entries_after(path, 0))
+    lines = "".join(line(entry) + "\n" for entry in SqliteFile(path).entries_after(0))
     (place / "export.jsonl").write_text(lines, "utf-8")
     for rest in [*place.glob("*-wal"), *place.glob("*-shm")]:
         rest.unlink()

@@ -23,8 +23,8 @@ from pingmon.journal import FlipRow, Retention
 from pingmon.journal.codec import encoded, packed_id
 from pingmon.journal.sqlite.history_queries import read_entries, read_events
 from pingmon.journal.sqlite.meta_table import read_meta
-from pingmon.journal.sqlite.offline import entries_after, newest_entries
 from pingmon.journal.sqlite.schema import connect
+from pingmon.journal.sqlite.stored_journal import SqliteFile
 from pingmon.journal.sqlite.stream_index import LOT, PART
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer
@@ -124,7 +124,7 @@ async def test_entries_get_their_places_as_others_come(disk: Any, stream: Callab
     with closing(sqlite3.connect(disk.path)) as db:
         (places,) = db.execute("SELECT count(*) FROM place").fetchone()
     assert LOT <= places < 24 * PART
-    assert len(newest_entries(disk.path, 5, stream(1))) == 5
+    assert len(SqliteFile(disk.path).newest_entries(5, stream(1))) == 5
 
 
 @ensureDeferred
@@ -180,12 +180,12 @@ def test_killed_while_lots_are_put_in_each_stream_has_its_entries(tmp_path: Path
             printed = [writing.stdout.readline() for _ in range(random.randrange(LOT, 2 * LOT))]
             writing.kill()
         assert verify(path).damage == ()
-        entries = list(entries_after(path, 0))
+        entries = list(SqliteFile(path).entries_after(0))
         assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
         assert int(printed[-1]) <= len(entries)
         for stream in {entry.stream for entry in entries}:
             seqs = [entry.seq for entry in entries if entry.stream == stream]
-            assert [entry.seq for entry in entries_after(path, 0, stream)] == seqs
+            assert [entry.seq for entry in SqliteFile(path).entries_after(0, stream)] == seqs
         with closing(connect(path, write=False)) as db:
             under_way += read_meta(db).part != b""
     assert under_way > 0

@@ -26,17 +26,16 @@ from pingmon.core.world.events import (
     SiteProbed,
 )
 from pingmon.core.world.parts import Block
-from pingmon.journal import JournalDamaged, MemoryJournal, Retention, SnapshotDamaged
+from pingmon.journal import JournalDamaged, Memory, MemoryJournal, Retention, SnapshotDamaged
 from pingmon.journal.codec import encoded
-from pingmon.journal.memory.engine import Memory
+from pingmon.journal.retention import MEASUREMENTS
 from pingmon.journal.sqlite.commit_chain import replayed
 from pingmon.journal.sqlite.meta_table import FORMAT, Meta, insert_meta
-from pingmon.journal.sqlite.offline import entries_after
 from pingmon.journal.sqlite.schema import schema_text
 from pingmon.journal.sqlite.snapshot_table import read_state
+from pingmon.journal.sqlite.stored_journal import SqliteFile
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer
-from pingmon.journal.values import MEASUREMENTS
 
 BEGIN = 1_700_000_000_000_000
 DAY = 86_400_000_000
@@ -100,7 +99,7 @@ def test_trimming_keeps_exactly_what_the_rule_says_and_all_that_a_start_reads(
             writer.trim(NOW, budget)
         writer.close()
         mark = max(end for end in ends if end <= snapshot)
-        assert [entry.seq for entry in entries_after(path, 0)] == expected(drafts, mark, retention)
+        assert [entry.seq for entry in SqliteFile(path).entries_after(0)] == expected(drafts, mark, retention)
         writer.open(BEGIN)
         assert list(read_state(writer.reader(), writer.meta)) == STATE
         assert list(replayed(writer.reader(), writer.meta)) == tail
@@ -160,7 +159,7 @@ def test_all_pings_of_a_deleted_check_go(pen: Callable[..., Any], ping: Callable
     for _ in range(4):
         book.writer.trim(BEGIN, 500)
     book.close()
-    assert [entry.seq for entry in entries_after(book.path, 0)] == [6, 7, 8, 9]
+    assert [entry.seq for entry in SqliteFile(book.path).entries_after(0)] == [6, 7, 8, 9]
     assert verify(book.path).damage == ()
 
 
@@ -174,7 +173,7 @@ def test_all_probes_of_a_deleted_site_go_and_what_partners_said_of_it_stays(pen:
     for _ in range(4):
         book.writer.trim(BEGIN, 500)
     book.close()
-    assert [entry.seq for entry in entries_after(book.path, 0)] == [4, 5, 6]
+    assert [entry.seq for entry in SqliteFile(book.path).entries_after(0)] == [4, 5, 6]
     assert verify(book.path).damage == ()
 
 
@@ -226,7 +225,7 @@ def test_positions_stay_right_after_trimming_and_a_restart(pen: Callable[..., An
     for _ in range(6):
         again.writer.trim(BEGIN, 500)
     again.close()
-    assert [entry.seq for entry in entries_after(book.path, 0)] == [13, 15, 16, 17, 18, 19, 20, 21]
+    assert [entry.seq for entry in SqliteFile(book.path).entries_after(0)] == [13, 15, 16, 17, 18, 19, 20, 21]
     assert verify(book.path).damage == ()
 
 

@@ -23,15 +23,16 @@ from twisted.logger import capturedLogs
 from pingmon.cli import main
 from pingmon.core.world.events import Draft, Entry, Id, PingReceived
 from pingmon.core.world.parts import Outcome
-from pingmon.journal import JournalDamaged, JournalUnavailable, Retention, SnapshotDamaged, SqliteJournal
+from pingmon.journal import JournalDamaged, JournalUnavailable, Retention, SnapshotDamaged
 from pingmon.journal.codec import id_text
-from pingmon.journal.errors import translated
 from pingmon.journal.sqlite.commit_chain import replayed
+from pingmon.journal.sqlite.engine import SqliteJournal
+from pingmon.journal.sqlite.error_codes import translated
 from pingmon.journal.sqlite.history_queries import read_events
 from pingmon.journal.sqlite.meta_table import FORMAT
-from pingmon.journal.sqlite.offline import entries_after, newest_entries
 from pingmon.journal.sqlite.schema import connect
 from pingmon.journal.sqlite.snapshot_table import read_state
+from pingmon.journal.sqlite.stored_journal import SqliteFile
 from pingmon.journal.sqlite.upgrade import REPORT, Progress, upgraded
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer
@@ -71,8 +72,8 @@ def content(path: Path) -> list[Any]:
         )
         commits = db.execute("SELECT * FROM batch ORDER BY last").fetchall()
         return [
-            list(entries_after(path, 0)), commits, list(read_state(db, meta)), db.execute(FLIPS).fetchall(), marks,
-            list(replayed(db, meta)),
+            list(SqliteFile(path).entries_after(0)), commits, list(read_state(db, meta)), db.execute(FLIPS).fetchall(),
+            marks, list(replayed(db, meta)),
         ]  # fmt: skip
     finally:
         writer.abandon()
@@ -92,13 +93,13 @@ def upgrade(path: Path) -> None:
 
 def in_streams(path: Path) -> dict[Id, list[int]]:
     """What is found of each stream, by its places."""
-    return {stream: [entry.seq for entry in entries_after(path, 0, stream)] for stream in by_counting(path)}
+    return {stream: [entry.seq for entry in SqliteFile(path).entries_after(0, stream)] for stream in by_counting(path)}
 
 
 def by_counting(path: Path) -> dict[Id, list[int]]:
     """The same, by a look at all entries."""
     found: dict[Id, list[int]] = {}
-    for entry in entries_after(path, 0):
+    for entry in SqliteFile(path).entries_after(0):
         found.setdefault(entry.stream, []).append(entry.seq)
     return found
 
@@ -163,7 +164,7 @@ def test_commands_that_only_read_take_an_old_journal_as_it_is(old: Path, tmp_pat
     ]
     assert [each.exit_code for each in said] == [0] * 4, [each.output for each in said]
     assert len(said[1].output.splitlines()) == len(by_counting(old)[stream])
-    assert newest_entries(old, 1, stream)[0].seq == by_counting(old)[stream][-1]
+    assert SqliteFile(old).newest_entries(1, stream)[0].seq == by_counting(old)[stream][-1]
     assert old.read_bytes() == before
     assert format_of(tmp_path / "backup") < FORMAT
 
@@ -229,7 +230,7 @@ def test_killed_at_random_moments_an_upgrade_loses_nothing(tmp_path: Path) -> No
     path = tmp_path / "journal.sqlite3"
     interrupted, done = 0, False
     write_format_1(path, pings(50_000, 40))
-    entries = list(entries_after(path, 0))
+    entries = list(SqliteFile(path).entries_after(0))
     command = [sys.executable, str(GOLDEN.with_name("upgraded.py")), str(path)]
     while not done:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -240,7 +241,7 @@ def test_killed_at_random_moments_an_upgrade_loses_nothing(tmp_path: Path) -> No
             done = "upgraded" in process.stdout.read()
         interrupted += not done
         assert done <= (format_of(path) == FORMAT)
-        assert list(entries_after(path, 0)) == entries
+        assert list(SqliteFile(path).entries_after(0)) == entries
         assert interrupted < 60
     assert interrupted > 0
     upgrade(path)
@@ -296,7 +297,7 @@ def test_readers_that_began_with_the_old_format_go_on(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     write_format_1(path, pings(3_000))
     stream = next(pings(1)).stream
-    every, one = entries_after(path, 0), entries_after(path, 0, stream)
+    every, one = SqliteFile(path).entries_after(0), SqliteFile(path).entries_after(0, stream)
     first = next(every), next(one)
     upgrade(path)
     assert [first[0].seq, *(entry.seq for entry in every)] == list(range(1, 3_001))

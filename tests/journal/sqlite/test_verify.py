@@ -16,7 +16,7 @@ from pingmon.core.world.events import CheckPaused, Draft, PingReceived
 from pingmon.core.world.parts import Block
 from pingmon.journal import FlipRow, JournalDamaged, JournalFormatError, JournalUnavailable, Retention
 from pingmon.journal.codec import encoded
-from pingmon.journal.errors import explained
+from pingmon.journal.sqlite.error_codes import explained
 from pingmon.journal.sqlite.verify import sound, verify
 from pingmon.journal.sqlite.writer import Writer
 
