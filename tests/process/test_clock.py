@@ -33,6 +33,7 @@ def test_timers_run_on_and_nothing_is_told_early_or_late(
     clock = tmp_path / "clock"
     monkeypatch.setenv("PINGMON_TEST_CLOCK", str(clock))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "fake"), os.environ.get("PYTHONPATH", "")]))
+    start.forks = False  # what is imported at the start sets the clock
     daemon = start(config='[outgoing]\nallow = ["127.0.0.0/8"]\n[monitor]\nhold = 0\n')
     value = {
         f"{name}_{way}": what for way in ("down", "up") for name, what in (("url", receiver.url), ("method", "POST"))
