@@ -241,7 +241,11 @@ def story(receiver: Receiver, pinged_at: float, now: float) -> list[tuple[float,
     value = hook(receiver)["value"]
     return [
         (pinged_at - 2, PROJECT, ProjectCreated("p", "pingkey0000000000000000")),
-        (pinged_at - 2, uuid(1, "d"), ChannelCreated(PROJECT, "webhook", "h", value, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3")),
+        (
+            pinged_at - 2,
+            uuid(1, "d"),
+            ChannelCreated(PROJECT, "webhook", "h", value, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"),
+        ),
         (pinged_at - 1, uuid(1), CheckCreated(PROJECT, CheckSpec(timeout=60, grace=60, channels=(uuid(1, "d"),)))),
         (pinged_at, uuid(1), PingReceived()),
         sign_of_life(now),

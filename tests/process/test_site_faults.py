@@ -497,7 +497,11 @@ def test_when_a_silence_ended_while_the_daemon_was_dead_the_partner_is_asked_and
     past(
         tmp_path / "data",
         (now - 300, PROJECT, ProjectCreated("p", "pingkey0000000000000000")),
-        (now - 300, channel, ChannelCreated(PROJECT, "webhook", "users", value, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3")),
+        (
+            now - 300,
+            channel,
+            ChannelCreated(PROJECT, "webhook", "users", value, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"),
+        ),
         (now - 300, partner, PartnerCreated(PartnerSpec(slug="example", webhook=partners.url))),
         (now - 300, site, SiteCreated(PROJECT, spec)),
         (now - 200, site, SiteProbed((own,))),
