@@ -62,11 +62,11 @@ from pingmon.outgoing.passage import Egress
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.pings.intake import PingIntake, PingSettings
 from pingmon.probe.prober import Prober
-from pingmon.sites import origin_as as origins
-from pingmon.sites.host_signals import HostLookup, Origins
-from pingmon.sites.hosting import Hosts
-from pingmon.sites.inquiries import Inquiries
+from pingmon.sites.as_numbers import Cymru, load
+from pingmon.sites.host_detection import HostDetection
+from pingmon.sites.host_lookup import HostLookup, Origins
 from pingmon.sites.own_health import Health
+from pingmon.sites.partner_inquiries import Inquiries
 from pingmon.sites.partner_webhook import Partners
 from pingmon.sites.rounds import ROUNDS, Rounds
 from pingmon.sites.stand_ins import StandIns
@@ -170,7 +170,7 @@ def _parts(
         return ()
 
     egress = Egress(reactor, policy, addresses=addresses)
-    hosts = Hosts(monitor, HostLookup(resolver, reactor, _origins(config, resolver)), reactor)
+    hosts = HostDetection(monitor, HostLookup(resolver, reactor, _origins(config, resolver)), reactor)
     prober = Prober(
         reactor,
         resolver,
@@ -254,9 +254,9 @@ def _verifiers(config: Config, caller: Caller, now: Callable[[], int]) -> Verifi
 def _origins(config: Config, resolver: Resolver) -> Origins | None:
     source = config.sites.as_numbers
     if source in ("", "cymru"):
-        return origins.Cymru(resolver) if source else None
+        return Cymru(resolver) if source else None
     try:
-        return origins.load(Path(source))
+        return load(Path(source))
     except (OSError, ValueError) as error:
         raise StartupRefused(f"sites.as_numbers: {source}: {error}") from error
 

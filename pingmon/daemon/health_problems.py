@@ -17,8 +17,8 @@ from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.test_messages import ChannelTester
 from pingmon.monitor import Monitor
 from pingmon.probe.prober import Prober
-from pingmon.sites.hosting import Hosts
-from pingmon.sites.inquiries import Inquiries
+from pingmon.sites.host_detection import HostDetection
+from pingmon.sites.partner_inquiries import Inquiries
 from pingmon.sites.rounds import ROUNDS, Rounds
 from pingmon.wire.api.status import Problem
 
@@ -40,7 +40,7 @@ class Parts(Struct, frozen=True):
     outbox: Outbox
     tester: ChannelTester
     inquiries: Inquiries
-    hosts: Hosts
+    hosts: HostDetection
     rounds: Rounds
     prober: Prober
 

@@ -37,7 +37,7 @@ from pingmon.core.world.events import (
 from pingmon.core.world.parts import Outcome
 from pingmon.delivery.attempt import ATTEMPT_S, Deliver, Delivered, NotDelivered, Result, attempt
 from pingmon.delivery.resubmit import insist
-from pingmon.delivery.send_order import Turns
+from pingmon.delivery.send_order import SendOrder
 from pingmon.monitor import Monitor
 from pingmon.timing.ticker import Ticker
 from pingmon.wire.message.message import Letter, called, duration_text
@@ -69,7 +69,7 @@ class Outbox:
         self._clock = clock
         self._random = random
         self._attempt_s = attempt_s
-        self._turns = Turns(monitor.world, max_parallel)
+        self._order = SendOrder(monitor.world, max_parallel)
         self._tasks: dict[Id, Deferred[None]] = {}
         self._soon: IDelayedCall | None = None
         self._running = False
@@ -80,7 +80,7 @@ class Outbox:
     def start(self) -> None:
         """Take up what the loaded world owes, and begin to deliver."""
         self._running = True
-        self._turns.take_up()
+        self._order.take_up()
         self._monitor.listen(self.heard, ChannelEvent, ClockStepped, owed=True)
         self._ticker.start()
         self._go_soon()
@@ -107,7 +107,7 @@ class Outbox:
     @property
     def in_flight(self) -> int:
         """How many attempts are under way."""
-        return self._turns.in_flight
+        return self._order.in_flight
 
     @property
     def pending(self) -> int:
@@ -116,13 +116,13 @@ class Outbox:
 
     def overdue(self, now: int) -> int:
         """For how many microseconds the message that waits longest for a place has been due; 0 if none waits."""
-        return self._turns.overdue(now)
+        return self._order.overdue(now)
 
     # --- what is due ----------------------------------------------------------------------------------------------
 
     def heard(self, entry: Entry, outcome: Outcome) -> None:
         """Follow what an entry did to channels and to what is owed."""
-        event, turns = entry.event, self._turns
+        event, turns = entry.event, self._order
         for ended in outcome.ended:
             turns.forget(ended.owed.id)
             self._log_overtaken(ended)
@@ -145,7 +145,7 @@ class Outbox:
     def _opened(self, id: Id) -> None:
         channel = self._monitor.world.channels.get(id)
         if channel is not None and channel.failing is None:
-            self._turns.open(id)
+            self._order.open(id)
             self._go_soon()
 
     def _log_overtaken(self, ended: Delivery) -> None:
@@ -168,7 +168,7 @@ class Outbox:
             self._soon = self._clock.callLater(0, self._go)
 
     def _tick(self) -> None:
-        self._turns.ripen(self._monitor.now())
+        self._order.ripen(self._monitor.now())
         self._start_due()
 
     def _go(self) -> None:
@@ -177,7 +177,7 @@ class Outbox:
             self._start_due()
 
     def _start_due(self) -> None:
-        while (owed := self._turns.next()) is not None:
+        while (owed := self._order.next()) is not None:
             task = Deferred.fromCoroutine(self._see_to(owed))
             self._tasks[owed.channel] = task
             task.addErrback(self._ended_badly, owed).addBoth(self._ended, owed.channel)
@@ -188,7 +188,7 @@ class Outbox:
 
     def _ended(self, _: None, channel: Id) -> None:
         self._tasks.pop(channel, None)
-        self._turns.free(channel)
+        self._order.free(channel)
         self._go_soon()
 
     # --- one message ----------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ class Outbox:
         try:
             result = await self._attempt(owed, channel)
         finally:
-            self._turns.landed(owed.channel)
+            self._order.landed(owed.channel)
             self._go_soon()
         took_ms = round((self._monitor.time.steady() - began) * 1000)
         event = self._event(owed, channel, result, took_ms)

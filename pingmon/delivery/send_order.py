@@ -24,7 +24,7 @@ from pingmon.core.world.world import World
 from pingmon.timing.deadline_heap import DeadlineHeap
 
 
-class Turns:
+class SendOrder:
     """Knows what is due in `world` and who is next. `max_parallel`: messages on their way at once."""
 
     def __init__(self, world: World, max_parallel: int) -> None:

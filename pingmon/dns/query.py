@@ -22,7 +22,7 @@ from twisted.protocols.basic import Int16StringReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pingmon.dns.message import question, reply
+from pingmon.dns.dns_message import question, reply
 from pingmon.dns.results import CannotAsk
 from pingmon.timing.expiry import expiry_clock
 

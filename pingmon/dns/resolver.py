@@ -25,13 +25,13 @@ from twisted.python.failure import Failure
 
 from pingmon.core.domain_names import NAME_MAX
 from pingmon.core.site.failures import CNAME_CHAIN, CNAME_CIRCLE, DANGLING, DNS_SILENT, NO_ADDRESS, NO_SUCH_NAME
-from pingmon.dns import host_files
+from pingmon.dns import etc_files
 from pingmon.dns.cache import CACHE_MAX, NEGATIVE_S, TTL_S, DnsCache, clamped
-from pingmon.dns.host_files import Reread
-from pingmon.dns.message import MAX_CHAIN, Answer, read
+from pingmon.dns.dns_message import MAX_CHAIN, DnsAnswer, read
+from pingmon.dns.etc_files import Reread
+from pingmon.dns.name_servers import NameServers
 from pingmon.dns.results import CannotAsk, Found, LookupFailed, NoAnswer, NoSuchName, RecordKind, Resolved
-from pingmon.dns.servers import NameServers
-from pingmon.dns.shared_lookup import Shared
+from pingmon.dns.shared_lookups import SharedLookups
 from pingmon.timing.bounded_wait import within
 from pingmon.timing.expiry import expiry_clock
 from pingmon.wire.probe.target import in_ascii, is_literal
@@ -59,7 +59,7 @@ class Resolver:
 
     `servers`: recursive name servers as (address, port), by default those of /etc/resolv.conf. `hosts`: names that
     are known without asking, by default those of /etc/hosts. Where it is the files that say so, `resolv_conf` and
-    `hosts_file`, lookups follow what becomes of them within `host_files.FRESH_S`.
+    `hosts_file`, lookups follow what becomes of them within `etc_files.FRESH_S`.
     """
 
     def __init__(
@@ -70,18 +70,18 @@ class Resolver:
         hosts: Mapping[str, Sequence[str]] | None = None,
         deadline_s: float = DEADLINE_S,
         cache_max: int = CACHE_MAX,
-        resolv_conf: Path = host_files.RESOLV_CONF,
-        hosts_file: Path = host_files.HOSTS,
+        resolv_conf: Path = etc_files.RESOLV_CONF,
+        hosts_file: Path = etc_files.HOSTS,
     ) -> None:
         self._reactor = reactor
         self._given_hosts = None if hosts is None else dict(hosts)
-        self._hosts_file = Reread(hosts_file, host_files.hosts, reactor.seconds())
-        self._resolv_conf = Reread(resolv_conf, host_files.servers, reactor.seconds())
+        self._hosts_file = Reread(hosts_file, etc_files.hosts, reactor.seconds())
+        self._resolv_conf = Reread(resolv_conf, etc_files.servers, reactor.seconds())
         self._follows = servers is None
         self._servers = NameServers(reactor, self._resolv_conf.value if servers is None else servers)
         self._deadline_s = deadline_s
         self._cache: DnsCache[Key, Value] = DnsCache(cache_max)
-        self._shared: Shared[Key, Value] = Shared()
+        self._shared: SharedLookups[Key, Value] = SharedLookups()
 
     def addresses(self, name: str) -> Deferred[Resolved]:
         """All addresses of `name`, which may be international, or an address itself.
@@ -197,7 +197,7 @@ class Resolver:
             if isinstance(old, NoSuchName):
                 raise old
             new = asking[dns.AAAA]
-            if isinstance(old, Answer) and old.values:
+            if isinstance(old, DnsAnswer) and old.values:
                 new.addTimeout(SECOND_S, expiry_clock(self._reactor))
             try:
                 later = await new
@@ -209,7 +209,7 @@ class Resolver:
                 each.cancel()
         return _joined(old, later)
 
-    async def _chased(self, name: str, kind: int) -> Answer:
+    async def _chased(self, name: str, kind: int) -> DnsAnswer:
         """The answer at the end of the chain of CNAMEs, should the servers not have followed it themselves."""
         chain: tuple[str, ...] = ()
         ttls: list[int] = []
@@ -222,16 +222,16 @@ class Resolver:
             if message.rCode == dns.ENAME:
                 raise NoSuchName((DANGLING if chain else NO_SUCH_NAME)(), answer.ttl_s)
             if answer.values:
-                return Answer(answer.values, chain, min(ttls), settled=True)
+                return DnsAnswer(answer.values, chain, min(ttls), settled=True)
             if answer.circle or len({name, *chain}) <= len(chain):
                 raise NoSuchName(CNAME_CIRCLE(), min(ttls))
             if len(chain) > MAX_CHAIN:
                 raise NoSuchName(CNAME_CHAIN(most=MAX_CHAIN), min(ttls))
             if answer.settled:
-                return Answer((), chain, min(ttls), settled=True)
+                return DnsAnswer((), chain, min(ttls), settled=True)
 
 
-async def _tried(asking: Coroutine[Deferred[Any], Any, Answer]) -> Answer | LookupFailed:
+async def _tried(asking: Coroutine[Deferred[Any], Any, DnsAnswer]) -> DnsAnswer | LookupFailed:
     try:
         return await asking
     except CancelledError:
@@ -240,9 +240,9 @@ async def _tried(asking: Coroutine[Deferred[Any], Any, Answer]) -> Answer | Look
         return error
 
 
-def _joined(old: Answer | LookupFailed, new: Answer | LookupFailed) -> Found:
+def _joined(old: DnsAnswer | LookupFailed, new: DnsAnswer | LookupFailed) -> Found:
     """IPv6 and IPv4 addresses by turns. Raises the graver failure if there are none."""
-    answers = [each for each in (new, old) if isinstance(each, Answer)]
+    answers = [each for each in (new, old) if isinstance(each, DnsAnswer)]
     pairs = zip_longest(*(each.values for each in answers))
     addresses = tuple(address for pair in pairs for address in pair if address is not None)
     failures = [each for each in (old, new) if isinstance(each, LookupFailed)]

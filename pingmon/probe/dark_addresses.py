@@ -26,7 +26,7 @@ Port: TypeAlias = tuple[str, int]
 """An address and a port."""
 
 
-class Silence(Struct, frozen=True):
+class DarkAddress(Struct, frozen=True):
     """Nobody has answered at `address`, tried for `tried_s` seconds until `at_s`.
 
     Not `told`: this machine has no way there (a machine without IPv6), so it says nothing of the address.
@@ -38,11 +38,11 @@ class Silence(Struct, frozen=True):
     told: bool = True
 
 
-class Dark:
+class DarkAddresses:
     """Times are those of the caller's clock, in seconds. What it remembers is gone after `LONGEST_S`."""
 
     def __init__(self) -> None:
-        self._silent: dict[Port, tuple[Silence, ...]] = {}
+        self._silent: dict[Port, tuple[DarkAddress, ...]] = {}
         self._heard: dict[Port, float] = {}
 
     def __len__(self) -> int:
@@ -60,23 +60,23 @@ class Dark:
         for told, addresses in ((True, silent), (False, no_way)):
             for address in addresses:
                 if self._heard.get((address, port), since_s - 1) < since_s:
-                    self._note(port, Silence(address, now_s, now_s - since_s, told))
+                    self._note(port, DarkAddress(address, now_s, now_s - since_s, told))
         self._forget(now_s)
 
-    def found(self, addresses: Collection[str], port: int, wanted_s: float, now_s: float) -> Silence | None:
+    def found(self, addresses: Collection[str], port: int, wanted_s: float, now_s: float) -> DarkAddress | None:
         """What answers whoever would try for `wanted_s`: the silence at the first that is silent, if all are dark."""
         known = [self._known((address, port), wanted_s, now_s) for address in addresses]
         if None in known:
             return None
         return next((each for each in known if each is not None and each.told), None)
 
-    def _known(self, port: Port, wanted_s: float, now_s: float) -> Silence | None:
+    def _known(self, port: Port, wanted_s: float, now_s: float) -> DarkAddress | None:
         for each in self._silent.get(port, ()):
             if now_s < each.at_s + each.tried_s + BEYOND_S and each.tried_s >= wanted_s * ENOUGH:
                 return each
         return None
 
-    def _note(self, number: int, silence: Silence) -> None:
+    def _note(self, number: int, silence: DarkAddress) -> None:
         """The newest goes first; of those before it, only who tried for longer has anything to add."""
         port = silence.address, number
         before = (each for each in self._silent.pop(port, ()) if each.tried_s > silence.tried_s)

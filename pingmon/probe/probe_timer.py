@@ -21,7 +21,7 @@ HELD_UP_S: Final = 1.0
 """Seconds by which a timer may be late and still count."""
 
 
-class Watch:
+class ProbeTimer:
     """Runs from its making, in phase `wait`.
 
     `ended` is called once, when either time is used up, with whether the reactor was held up; `stop` prevents it. So is

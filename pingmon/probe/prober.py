@@ -37,14 +37,14 @@ from pingmon.dns.resolver import Resolver
 from pingmon.dns.results import CannotAsk, LookupFailed, NoAnswer
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.probe.connect import Dial
-from pingmon.probe.dark_addresses import Dark
-from pingmon.probe.exchange import REDIRECTS, Answered, Ended, Exchange
+from pingmon.probe.dark_addresses import DarkAddresses
 from pingmon.probe.head_request import Phase, request
+from pingmon.probe.head_then_get import REDIRECTS, Answered, Ended, HeadThenGet
 from pingmon.probe.network_faults import ProbeFailed, failed
-from pingmon.probe.probe_timer import Watch
-from pingmon.probe.shortage import Limit, Waits
-from pingmon.probe.slot_queue import Turn
-from pingmon.probe.slots import Places
+from pingmon.probe.probe_slots import ProbeSlots
+from pingmon.probe.probe_timer import ProbeTimer
+from pingmon.probe.slot_shortage import Limit, SlotWaits
+from pingmon.probe.slots import Slots
 from pingmon.wire.probe.cookies import Cookies
 from pingmon.wire.probe.response_head import ResponseHead
 from pingmon.wire.probe.target import BadUrl, Target, is_literal, redirected, target
@@ -100,10 +100,10 @@ class Prober:
         self.now = now
         self.max_wait_s = max_wait_s
         self.forbidden_name = kinds.FORBIDDEN_NAME if forbidden_name == "dns" else kinds.NOT_ALLOWED
-        self.flight = Places(max_in_flight)
-        self.targets = Places(per_address)
-        self.dark = Dark()
-        self.waits = Waits(reactor.seconds, remedies)
+        self.flight = Slots(max_in_flight)
+        self.targets = Slots(per_address)
+        self.dark = DarkAddresses()
+        self.waits = SlotWaits(reactor.seconds, remedies)
         self.looks = 0
         """Looks that have begun and not ended, those that wait included."""
         self._most = max_in_flight + max_waiting
@@ -133,8 +133,8 @@ class _Visit:
         self._prober = prober
         self._timeout_s = timeout_s
         self._methods = methods
-        self._watch = Watch(prober.reactor, timeout_s, prober.max_wait_s, self._expire, self._halfway)
-        self._turn = Turn(prober.flight, prober.targets, self._watch, prober.waits)
+        self._timer = ProbeTimer(prober.reactor, timeout_s, prober.max_wait_s, self._expire, self._halfway)
+        self._slots = ProbeSlots(prober.flight, prober.targets, self._timer, prober.waits)
         self._cookies: Cookies | None = None
         self._began_s = self._entered_s = prober.reactor.seconds()
         self._code = 0
@@ -144,7 +144,7 @@ class _Visit:
         self._hops: list[Target] = []
         self._verdict: ProbeFailed | None = None
         self._walking: Deferred[ProbeResult] | None = None
-        self._exchange: Exchange | None = None
+        self._asking: HeadThenGet | None = None
 
     def begin(self, url: str) -> Deferred[ProbeResult]:
         self._walking = Deferred.fromCoroutine(self._walk(url))
@@ -158,8 +158,8 @@ class _Visit:
         except ProbeFailed as error:
             return self._seen(error.fault, error.detail)
         finally:
-            self._watch.stop()
-            self._turn.leave()
+            self._timer.stop()
+            self._slots.leave()
             self._prober.looks -= 1
 
     async def _followed(self, url: str) -> Answered:
@@ -193,9 +193,9 @@ class _Visit:
     async def _asked(self, where: Target) -> Answered:
         """What the server at `where` has to say."""
         try:
-            await self._turn.take_off()
+            await self._slots.take_off()
             addresses = await self._checked(where.host)
-            await self._turn.queue(addresses, lambda: self._ask_the_others(addresses, where.port))
+            await self._slots.queue(addresses, lambda: self._ask_the_others(addresses, where.port))
             self._enter("connect")
             creator = self._creator(where.host) if where.secure else None
             cookie = "" if self._cookies is None else self._cookies.header(where.host, secure=where.secure)
@@ -205,36 +205,36 @@ class _Visit:
                 wire = request(method, where, cookie)
                 return Dial(self._prober.reactor, addresses, where.port, wire, creator, entered, ended)
 
-            exchange = self._exchange = Exchange(dial, self._methods)
+            exchange = self._asking = HeadThenGet(dial, self._methods)
             try:
                 answered = await exchange.done
             finally:
                 self._address = exchange.first.address or self._address
                 if not self._nameless:  # else it is of whoever had the name before
                     self._code = exchange.code or self._code
-                self._exchange = None
+                self._asking = None
             if answered.note:
                 self._notes.append(answered.note)
             return answered
         finally:
-            self._turn.leave()
+            self._slots.leave()
 
     def _enter(self, phase: Phase) -> None:
-        self._watch.enter(phase)
+        self._timer.enter(phase)
         self._entered_s = self._prober.reactor.seconds()
 
     def _entered(self, phase: Phase) -> None:
         """Somebody has answered."""
-        self._watch.enter(phase)
-        if self._exchange is not None and self._exchange.first.address:
-            self._prober.dark.heard(self._exchange.first.address, self._hops[-1].port, self._prober.reactor.seconds())
-            if phase == "answer" and self._watch.late:
-                self._exchange.insist()
+        self._timer.enter(phase)
+        if self._asking is not None and self._asking.first.address:
+            self._prober.dark.heard(self._asking.first.address, self._hops[-1].port, self._prober.reactor.seconds())
+            if phase == "answer" and self._timer.late:
+                self._asking.insist()
 
     def _halfway(self) -> None:
         """Half of the time is used up."""
-        if self._exchange is not None:
-            self._exchange.insist()
+        if self._asking is not None:
+            self._asking.insist()
 
     async def _checked(self, host: str) -> tuple[str, ...]:
         """The addresses of `host`, all of them permitted."""
@@ -286,7 +286,7 @@ class _Visit:
         return self._seen("status", answered.status)
 
     def _seen(self, fault: Fault, detail: str) -> ProbeResult:
-        self._watch.stop()
+        self._timer.stop()
         if self._nameless:
             well = "is well" if fault == "" else f"fails too: {detail}"
             fault, detail = "dns", f"{self._nameless}; the server at its last known address {well}"
@@ -297,10 +297,10 @@ class _Visit:
             at=self._prober.now(),
             code=self._code,
             fault=fault,
-            ms=self._watch.ms,
+            ms=self._timer.ms,
             address=self._address,
             detail=detail,
-            phases=self._watch.phases,
+            phases=self._timer.phases,
         )
 
     def _expire(self, held_up: bool) -> None:
@@ -310,11 +310,11 @@ class _Visit:
         self._walking.cancel()
 
     def _out_of_time(self, held_up: bool) -> ProbeFailed:
-        phase, exchange, prober = self._watch.phase, self._exchange, self._prober
+        phase, exchange, prober = self._timer.phase, self._asking, self._prober
         if held_up:
             return failed(kinds.HELD_UP, doing=DOING[phase])
         if phase == "wait":
-            prober.waits.note(*self._turn.waits_for, prober.max_wait_s, void=True)
+            prober.waits.note(*self._slots.waits_for, prober.max_wait_s, void=True)
             return failed(kinds.NO_PLACE, waited=prober.max_wait_s)
         if phase == "dns" and prober.reactor.seconds() - self._entered_s >= self._timeout_s / 2:
             return failed(kinds.DNS_SILENT)
@@ -340,7 +340,7 @@ class _Visit:
             failure.raiseException()
         assert self._verdict is not None
         look, resolver = self._seen(self._verdict.fault, self._verdict.detail), self._prober.resolver
-        if self._watch.phase != "dns" or look.fault == "void" or resolver.sound_since(self._began_s):
+        if self._timer.phase != "dns" or look.fault == "void" or resolver.sound_since(self._began_s):
             return succeed(look)
         # Nobody has answered anything meanwhile: the name's servers are to blame only if others are heard.
         unsure = replace(look, fault="void", detail=kinds.CANNOT_ASK(why="no name server answers"))

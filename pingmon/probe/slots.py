@@ -7,7 +7,7 @@ from collections import deque
 from twisted.internet.defer import Deferred
 
 
-class Places:
+class Slots:
     """`size` places for each key. A key that nobody uses costs nothing."""
 
     def __init__(self, size: int) -> None:

@@ -54,7 +54,7 @@ class Partners:
             line = self._lines[partner.id] = _Line(lambda: self._lines.pop(partner.id, None))
         if len(line.waiting) >= WAITING_MAX:
             return succeed(PartnerAnswer("no answer", detail="too many questions wait for this partner"))
-        asking = _Asking(self, line, partner, question)
+        asking = _WaitingQuestion(self, line, partner, question)
         line.waiting.append(asking)
         line.move_on()
         return asking.done
@@ -78,7 +78,7 @@ class _Line:
 
     def __init__(self, empty: Callable[[], object]) -> None:
         self.on_their_way = 0
-        self.waiting: deque[_Asking] = deque()
+        self.waiting: deque[_WaitingQuestion] = deque()
         self._empty = empty
         self._held = False
 
@@ -102,7 +102,7 @@ class _Line:
         self._held = False
 
 
-class _Asking:
+class _WaitingQuestion:
     """One question: it waits in `line`, is on its way, and is over. `done` fires once."""
 
     def __init__(self, partners: Partners, line: _Line, partner: Partner, question: PartnerQuestion) -> None:

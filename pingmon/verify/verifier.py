@@ -25,7 +25,7 @@ from twisted.web.server import NOT_DONE_YET
 from pingmon.core.site.probe_result import ASKED, Methods, ProbeResult
 from pingmon.core.units import SECOND
 from pingmon.timing.bounded_wait import within
-from pingmon.verify.replay import Taken
+from pingmon.verify.seen_messages import SeenMessages
 from pingmon.wire.message.signatures import HEADERS, STALE, WINDOW_S, Secret, Signed, Unauthorized, signature, signed
 from pingmon.wire.verifier import (
     REPLAYED,
@@ -95,7 +95,7 @@ class Verifier(Resource):
         *,
         now: Callable[[], int],
         max_probes: int = PROBES_MAX,
-        taken: Taken | None = None,
+        taken: SeenMessages | None = None,
     ) -> None:
         super().__init__()
         self.secrets = secrets
@@ -105,7 +105,7 @@ class Verifier(Resource):
         self._clock = clock
         self._now = now
         self._max_probes = max_probes
-        self._taken = Taken() if taken is None else taken
+        self._taken = SeenMessages() if taken is None else taken
         self._since = now() // SECOND
 
     def render(self, request: Any) -> int:

@@ -1,9 +1,9 @@
 """The verifiers that this daemon asks: several at once about one site, each bounded, each with an answer to show.
 
 Whoever was asked has an entry in the result, also if nothing came of it: `void`, and why. So a round shows who did not
-answer, and nobody's silence counts for or against a site. Nobody is waited for who can change nothing (`poll`), and the
-operator is told who is of no use (`verifier_health`). Each question has an id of its own, which its answer must repeat
-under a signature, so no answer counts for another round or another verifier; and none counts after its deadline.
+answer, and nobody's silence counts for or against a site. Nobody is waited for who can change nothing (`quorum_wait`),
+and the operator is told who is of no use (`verifier_health`). Each question has an id of its own, which its answer must
+repeat under a signature, so no answer counts for another round or another verifier; and none counts after its deadline.
 
 Who answers goes by the name that the configuration gives, whatever the answer calls itself.
 """
@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from pingmon.core.site.probe_result import ASKED, Methods, ProbeResult
 from pingmon.timing.bounded_wait import within
 from pingmon.verify.call import Caller, CallFailed, Reply
-from pingmon.verify.poll import Poll
+from pingmon.verify.quorum_wait import QuorumWait
 from pingmon.verify.verifier_health import Heard, PeerHealth, Standing, trouble
 from pingmon.wire.message.signatures import Secret, Unauthorized, signature, signed
 from pingmon.wire.outgoing_request import USER_AGENT
@@ -106,7 +106,8 @@ class Verifiers:
         """What each of those asked saw of `url`, in the order of the configuration.
 
         Fires within `timeout_s` + `SLACK_S` and does not fail; earlier if those that have not answered can change
-        nothing (`poll`), who are then listed as not waited for. Cancelling ends all of it, and there is no result.
+        nothing (`quorum_wait`), who are then listed as not waited for. Cancelling ends all of it, and there is no
+        result.
         """
         peers = chosen(self.peers, self._ask, self._turn)
         self._turn += 1
@@ -122,7 +123,7 @@ class Verifiers:
             standings[number].passed_over()
             return self._void(peers[number], "not waited for: what the others saw was enough")
 
-        return Poll(calls, self._quorum, self._caller.reactor, awaited=awaited, left_out=left_out).done
+        return QuorumWait(calls, self._quorum, self._caller.reactor, awaited=awaited, left_out=left_out).done
 
     def health(self) -> tuple[PeerHealth, ...]:
         """How each of them has done, in the order of the configuration."""

@@ -9,7 +9,7 @@ import pytest
 
 from pingmon.core.units import SECOND
 from pingmon.daemon.health_problems import problems
-from pingmon.probe.shortage import Shortage
+from pingmon.probe.slot_shortage import Shortage
 from pingmon.testing import Rig
 
 

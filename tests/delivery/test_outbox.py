@@ -670,7 +670,7 @@ def test_the_age_of_the_last_tick_and_of_what_is_overdue_can_be_read() -> None:
 
 
 def test_a_tick_that_breaks_is_not_the_last_one(post: Post) -> None:
-    turns = post.outbox._turns
+    turns = post.outbox._order
     ripen, turns.ripen = turns.ripen, lambda now: 1 // 0  # type: ignore[method-assign, assignment]
     ticked = post.outbox.last_tick
     post.rig.advance(3)

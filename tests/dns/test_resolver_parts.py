@@ -18,10 +18,10 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.names import dns
 from twisted.python.failure import Failure
 
-from pingmon.dns import host_files
+from pingmon.dns import etc_files
 from pingmon.dns.cache import NEGATIVE_S, TTL_S, DnsCache, clamped
-from pingmon.dns.host_files import FRESH_S, Reread
-from pingmon.dns.message import MAX_CHAIN, Answer, question, read, reply
+from pingmon.dns.dns_message import MAX_CHAIN, DnsAnswer, question, read, reply
+from pingmon.dns.etc_files import FRESH_S, Reread
 from pingmon.dns.query import Silent, over_tcp
 from pingmon.dns.resolver import Resolver
 from pingmon.dns.results import CannotAsk
@@ -87,24 +87,24 @@ def test_no_damage_to_a_reply_makes_it_fail(at: int, damage: bytes) -> None:
 @pytest.mark.parametrize(
     ("found", "answer"),
     [
-        (message(a("h.example", "192.0.2.1", 9)), Answer(("192.0.2.1",), (), 9, True)),
-        (message(a("evil.example", "192.0.2.1")), Answer((), (), 0, True)),
-        (message(authority=[SOA]), Answer((), (), 600, True)),
-        (message(code=dns.ENAME), Answer((), (), 0, True)),
-        (message(cname("h.example", "b.example", 5)), Answer((), ("b.example",), 5, False)),
-        (message(cname("h.example", "b.example"), authority=[SOA]), Answer((), ("b.example",), 60, True)),
+        (message(a("h.example", "192.0.2.1", 9)), DnsAnswer(("192.0.2.1",), (), 9, True)),
+        (message(a("evil.example", "192.0.2.1")), DnsAnswer((), (), 0, True)),
+        (message(authority=[SOA]), DnsAnswer((), (), 600, True)),
+        (message(code=dns.ENAME), DnsAnswer((), (), 0, True)),
+        (message(cname("h.example", "b.example", 5)), DnsAnswer((), ("b.example",), 5, False)),
+        (message(cname("h.example", "b.example"), authority=[SOA]), DnsAnswer((), ("b.example",), 60, True)),
         (
             message(a("b.example", "192.0.2.1"), cname("H.example", "B.example")),
-            Answer(("192.0.2.1",), ("b.example",), 60, True),
+            DnsAnswer(("192.0.2.1",), ("b.example",), 60, True),
         ),
-        (message(cname("h.example", "h.example")), Answer((), ("h.example",), 60, False, circle=True)),
+        (message(cname("h.example", "h.example")), DnsAnswer((), ("h.example",), 60, False, circle=True)),
         (
             message(cname("h.example", "b.example"), cname("b.example", "h.example")),
-            Answer((), ("b.example", "h.example"), 60, False, circle=True),
+            DnsAnswer((), ("b.example", "h.example"), 60, False, circle=True),
         ),
     ],
 )
-def test_what_a_reply_says(found: Any, answer: Answer) -> None:
+def test_what_a_reply_says(found: Any, answer: DnsAnswer) -> None:
     assert read(found, "h.example", dns.A) == answer
 
 
@@ -145,7 +145,7 @@ def test_a_call_over_tcp_can_be_called_off_and_fails_for_want_of_a_socket() -> N
 
 def test_a_hosts_file_names_addresses() -> None:
     text = "127.0.0.1 localhost\n::1\tlocalhost # home\n\n# 1.1.1.1 no\n192.0.2.1 NAS nas. box\nbad line\n1.2 x\n"
-    assert host_files.hosts(text) == {
+    assert etc_files.hosts(text) == {
         "localhost": ("127.0.0.1", "::1"),
         "nas": ("192.0.2.1",),
         "box": ("192.0.2.1",),
@@ -156,21 +156,21 @@ def test_resolv_conf_names_at_most_three_servers_and_without_any_this_machine_is
     text = (
         "search x\nnameserver 192.0.2.1\n nameserver 2001:db8::1 \nnameserver fe80::1%eth0\nnameserver\nnameserver x\n"
     )
-    assert host_files.servers(text) == (("192.0.2.1", 53), ("2001:db8::1", 53))
-    assert len(host_files.servers("nameserver 192.0.2.1\n" * 5)) == 3
-    assert host_files.servers("options rotate") == (("127.0.0.1", 53),)
+    assert etc_files.servers(text) == (("192.0.2.1", 53), ("2001:db8::1", 53))
+    assert len(etc_files.servers("nameserver 192.0.2.1\n" * 5)) == 3
+    assert etc_files.servers("options rotate") == (("127.0.0.1", 53),)
 
 
 def test_a_file_that_is_not_there_says_nothing(tmp_path: Path) -> None:
-    assert host_files.text_of(tmp_path / "none") is None
+    assert etc_files.text_of(tmp_path / "none") is None
     (tmp_path / "some").write_bytes(b"\xff x")
-    assert host_files.text_of(tmp_path / "some") == "\ufffd x"
+    assert etc_files.text_of(tmp_path / "some") == "\ufffd x"
 
 
 def test_a_file_is_read_again_when_it_has_changed_and_looked_at_now_and_then(tmp_path: Path) -> None:
     path = tmp_path / "hosts"
     path.write_text("192.0.2.1 a")
-    file = Reread(path, host_files.hosts, 100.0)
+    file = Reread(path, etc_files.hosts, 100.0)
     path.write_text("192.0.2.22 a")
     assert not file.changed(100.0 + FRESH_S - 0.1)
     assert file.changed(100.0 + FRESH_S)
@@ -185,7 +185,7 @@ def test_a_file_is_read_again_when_it_has_changed_and_looked_at_now_and_then(tmp
 def test_a_file_that_is_gone_means_what_it_did_until_it_is_back(tmp_path: Path) -> None:
     path = tmp_path / "resolv.conf"
     path.write_text("nameserver 192.0.2.1")
-    file = Reread(path, host_files.servers, 0.0)
+    file = Reread(path, etc_files.servers, 0.0)
     path.unlink()
     assert not file.changed(10.0)
     assert file.value == (("192.0.2.1", 53),)
@@ -243,8 +243,8 @@ def test_another_hosts_file_is_followed_without_a_restart(tmp_path: Path) -> Non
 
 @given(st.text())
 def test_no_file_makes_it_fail(text: str) -> None:
-    host_files.hosts(text)
-    host_files.servers(text)
+    etc_files.hosts(text)
+    etc_files.servers(text)
 
 
 # --- memory -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.probe.dark_addresses import BEYOND_S, LONGEST_S, Dark, Silence
+from pingmon.probe.dark_addresses import BEYOND_S, LONGEST_S, DarkAddress, DarkAddresses
 from pingmon.testing import result
 from pingmon.verifier_tap import PER_ADDRESS
 from pingmon.verify.verifier import WAIT_S
@@ -173,22 +173,22 @@ def test_one_answer_ends_the_silence_for_all() -> None:
 
 
 def test_silence_is_known_for_as_long_as_it_was_tried_and_a_moment() -> None:
-    dark = Dark()
+    dark = DarkAddresses()
     dark.tried([HERE], [], 80, 0.0, 10.0)
-    assert dark.found([HERE], 80, 10.0, 10.0 + 10.0 + BEYOND_S - 0.1) == Silence(HERE, 10.0, 10.0)
+    assert dark.found([HERE], 80, 10.0, 10.0 + 10.0 + BEYOND_S - 0.1) == DarkAddress(HERE, 10.0, 10.0)
     assert dark.found([HERE], 80, 10.0, 10.0 + 10.0 + BEYOND_S) is None
 
 
 def test_a_shorter_silence_does_not_hide_a_longer_one() -> None:
-    dark = Dark()
+    dark = DarkAddresses()
     dark.tried([HERE], [], 80, 0.0, 30.0)
     dark.tried([HERE], [], 80, 31.0, 32.0)
-    assert dark.found([HERE], 80, 1.0, 32.0) == Silence(HERE, 32.0, 1.0)
-    assert dark.found([HERE], 80, 30.0, 32.0) == Silence(HERE, 30.0, 30.0)
+    assert dark.found([HERE], 80, 1.0, 32.0) == DarkAddress(HERE, 32.0, 1.0)
+    assert dark.found([HERE], 80, 30.0, 32.0) == DarkAddress(HERE, 30.0, 30.0)
 
 
 def test_silence_counts_for_nothing_if_somebody_was_answered_meanwhile() -> None:
-    dark = Dark()
+    dark = DarkAddresses()
     dark.heard(HERE, 80, 9.0)
     dark.tried([HERE], [], 80, 0.0, 10.0)
     assert dark.found([HERE], 80, 10.0, 10.0) is None
@@ -203,7 +203,7 @@ def test_silence_counts_for_nothing_if_somebody_was_answered_meanwhile() -> None
     )
 )
 def test_everything_is_forgotten_in_time(events: list[tuple[str, int, float, float]]) -> None:
-    dark, now_s = Dark(), 0.0
+    dark, now_s = DarkAddresses(), 0.0
     for kind, number, tried_s, later_s in events:
         now_s += later_s
         if kind == "heard":
@@ -216,7 +216,7 @@ def test_everything_is_forgotten_in_time(events: list[tuple[str, int, float, flo
 
 @pytest.mark.parametrize("known", [[], [HERE]])
 def test_a_host_is_dark_only_if_all_its_addresses_are(known: list[str]) -> None:
-    dark = Dark()
+    dark = DarkAddresses()
     dark.tried(known, [IPV6], 80, 0.0, 10.0)
     assert dark.found([HERE, ELSEWHERE], 80, 10.0, 10.0) is None
     assert (dark.found([HERE, IPV6], 80, 10.0, 10.0) is not None) is bool(known)

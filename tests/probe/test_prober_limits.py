@@ -18,9 +18,9 @@ from twisted.internet.task import Clock
 
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.probe.network_faults import connect_failed
-from pingmon.probe.probe_timer import Watch
+from pingmon.probe.probe_timer import ProbeTimer
 from pingmon.probe.prober import Prober
-from pingmon.probe.slots import Places
+from pingmon.probe.slots import Slots
 from pingmon.testing import result
 from tests.dns.names import Names
 from tests.probe.sites import OK, Site, Timers, Visitor, advanced_until, gist, prober, to, until
@@ -221,7 +221,7 @@ def test_what_failed_attempts_come_to(errors: list[tuple[str, int | None]], faul
 
 
 def test_places_are_given_in_turn_and_thousands_in_a_row_do_not_nest() -> None:
-    places, order = Places(1), list[int]()
+    places, order = Slots(1), list[int]()
     assert places.take("x")
     assert places.take("y")
 
@@ -240,10 +240,10 @@ def test_places_are_given_in_turn_and_thousands_in_a_row_do_not_nest() -> None:
     assert places.empty
 
 
-def test_the_watch_adds_up_phases_and_leaves_waiting_out() -> None:
+def test_the_timer_adds_up_phases_and_leaves_waiting_out() -> None:
     clock, ended = Clock(), list[tuple[float, bool]]()
     halves: list[float] = []
-    watch = Watch(
+    watch = ProbeTimer(
         clock,
         10.0,
         100.0,

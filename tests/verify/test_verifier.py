@@ -19,7 +19,7 @@ from pingmon.core.units import SECOND
 from pingmon.door.door import Door
 from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
-from pingmon.verify.replay import Taken
+from pingmon.verify.seen_messages import SeenMessages
 from pingmon.verify.verifier import OVERRUN_S, Verifier
 from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED, WINDOW_S, Secret, signature, signed
 from pingmon.wire.verifier import BODY_MAX, REPLAYED, VERSION, answer_id
@@ -53,7 +53,7 @@ class Post:
     def __init__(self) -> None:
         self.clock = Clock()
         self.site = Site()
-        self.taken = Taken(limit=5)
+        self.taken = SeenMessages(limit=5)
         self.verifier = Verifier(self.site, (OLD, NEW), "fra", self.clock, now=self.now, max_probes=2, taken=self.taken)
         root: Any = self.verifier
         self.door = Door(root, DoorSettings(body_limit=BODY_MAX), self.clock, Dates(self.wall))

@@ -25,7 +25,7 @@ from pingmon.outgoing.tls_trust import Trust
 from pingmon.testing import result
 from pingmon.verify import verifier_health as standing
 from pingmon.verify.call import RECEIVED_MAX, Caller, CallFailed, Reply
-from pingmon.verify.poll import GRACE_S
+from pingmon.verify.quorum_wait import GRACE_S
 from pingmon.verify.verifier_health import PASSING, UNHEARD, PeerHealth
 from pingmon.verify.verifiers import SLACK_S, Peer, Verifiers, chosen
 from pingmon.wire.message.signatures import MISMATCH, STALE, Secret, signature, signed

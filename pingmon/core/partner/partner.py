@@ -15,7 +15,7 @@ that of the partner made first, then by id. If the names or addresses of one kin
 is named, and weaker kinds are not asked: telling a stranger of an outage is worse than telling nobody. Behind a CDN
 (`cdn`), `prefix`, `asn` and `ptr` are skipped.
 
-Nothing here looks anything up; `sites.host_signals` gathers the signals, and `rules` holds the rules against them.
+Nothing here looks anything up; `sites.host_lookup` gathers the signals, and `rules` holds the rules against them.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ GRACE_S: Final = 1.0
 """Seconds for which those are waited for that can change nothing."""
 
 
-class Poll:
+class QuorumWait:
     """Waits for `calls`, which fail only by being cancelled. `quorum`: 0 waits for all of them.
 
     `awaited(number, unanimous)`: whether one that is missing is to be waited for although the verdict is certain;
@@ -88,7 +88,7 @@ class Poll:
 
 
 def certain(looks: Sequence[ProbeResult], asked: int, quorum: int) -> bool:
-    """Whether `looks`, of `asked` in all, leave only one verdict; `quorum` as for `Poll`."""
+    """Whether `looks`, of `asked` in all, leave only one verdict; `quorum` as for `QuorumWait`."""
     counting = [look for look in looks if look.counts]
     good = sum(look.good for look in counting)
     bad, missing = len(counting) - good, asked - len(looks)

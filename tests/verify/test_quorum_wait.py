@@ -1,4 +1,4 @@
-"""Tests of `pingmon.verify.poll`: when the looks that are missing can change nothing any more."""
+"""Tests of `pingmon.verify.quorum_wait`: when the looks that are missing can change nothing any more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.verdict import Round, verdict
 from pingmon.testing import bad, good, result
-from pingmon.verify.poll import GRACE_S, Poll, certain
+from pingmon.verify.quorum_wait import GRACE_S, QuorumWait, certain
 
 LOOKS = {"good": good(), "bad": bad(), "void": ProbeResult(fault="void")}
 KINDS = st.sampled_from(sorted(LOOKS))
@@ -28,7 +28,7 @@ class Asked:
         self.awaited = awaited
         self.hopeful = hopeful
         self.calls: list[Deferred[ProbeResult]] = [Deferred() for _ in range(count)]
-        self.poll = Poll(self.calls, quorum, self.clock, awaited=self._awaited, left_out=left)
+        self.poll = QuorumWait(self.calls, quorum, self.clock, awaited=self._awaited, left_out=left)
 
     def _awaited(self, number: int, unanimous: bool) -> bool:
         return number in self.awaited or (unanimous and number in self.hopeful)
@@ -95,7 +95,7 @@ def test_who_could_contradict_a_quorum_is_waited_for_and_not_once_somebody_has()
 def test_who_is_called_off_is_cancelled_and_what_it_says_then_is_dropped() -> None:
     clock = Clock()
     stubborn: Deferred[ProbeResult] = Deferred(lambda call: call.callback(good("late")))
-    poll = Poll([succeed(good()), stubborn, succeed(good())], 2, clock, awaited=lambda *_: False, left_out=left)
+    poll = QuorumWait([succeed(good()), stubborn, succeed(good())], 2, clock, awaited=lambda *_: False, left_out=left)
     clock.advance(GRACE_S)
     assert stubborn.called
     assert result(poll.done) == (good(), left(1), good())

@@ -1,15 +1,15 @@
-"""Tests of `pingmon.verify.replay`: what has been taken is known until it could not be accepted any more."""
+"""Tests of `pingmon.verify.seen_messages`: what has been taken is known until it could not be accepted any more."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.verify.replay import Taken
+from pingmon.verify.seen_messages import SeenMessages
 
 
 def test_what_was_taken_is_known_until_its_last_second_is_over() -> None:
-    taken = Taken()
+    taken = SeenMessages()
     taken.add("late", 20)
     taken.add("early", 10)
     for now, known in ((10, {"early", "late"}), (11, {"late"}), (20, {"late"}), (21, set())):
@@ -19,7 +19,7 @@ def test_what_was_taken_is_known_until_its_last_second_is_over() -> None:
 
 
 def test_when_it_is_full_nothing_is_forgotten_early() -> None:
-    taken = Taken(limit=2)
+    taken = SeenMessages(limit=2)
     taken.add("a", 10)
     assert not taken.full
     taken.add("b", 11)
@@ -33,7 +33,7 @@ def test_when_it_is_full_nothing_is_forgotten_early() -> None:
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50))))
 def test_it_never_forgets_what_could_be_accepted_and_never_keeps_the_rest(steps: list[tuple[int, int]]) -> None:
     """However time and messages come."""
-    taken, lasts, now = Taken(), dict[str, int](), 0
+    taken, lasts, now = SeenMessages(), dict[str, int](), 0
     for number, (later, last) in enumerate(steps):
         now = max(now, later)
         taken.forget(now)

@@ -58,8 +58,8 @@ class Inquiries:
         self._clock = clock
         self._budget = round(budget_s * SECOND)
         self._changed: dict[Id, None] = {}
-        self._current: dict[Id, _Asking] = {}
-        self._open: dict[str, _Asking] = {}
+        self._current: dict[Id, _OpenInquiry] = {}
+        self._open: dict[str, _OpenInquiry] = {}
         self._odd: set[Id] = set()
         self._places = DeferredSemaphore(LOGGING_MAX)
         self._soon: IDelayedCall | None = None
@@ -139,7 +139,7 @@ class Inquiries:
             self._begin(id, inquiry)
 
     def _begin(self, site: Id, inquiry: Inquiry) -> None:
-        asking = _Asking(inquiry.question.id, self._monitor.now())
+        asking = _OpenInquiry(inquiry.question.id, self._monitor.now())
         self._current[site] = self._open[asking.question] = asking
         asking.task = Deferred.fromCoroutine(self._see_to(site, inquiry, asking))
         asking.task.addErrback(self._ended_badly, site).addBoth(self._ended, site, asking)
@@ -148,14 +148,14 @@ class Inquiries:
         if not failure.check(CancelledError):
             self.log.failure("while asking about site {site}", failure, site=site[:8])
 
-    def _ended(self, _: object, site: Id, asking: _Asking) -> None:
+    def _ended(self, _: object, site: Id, asking: _OpenInquiry) -> None:
         self._open.pop(asking.question, None)
         if self._current.get(site) is asking:
             del self._current[site]
 
     # --- one question ---------------------------------------------------------------------------------------------
 
-    async def _see_to(self, site: Id, inquiry: Inquiry, asking: _Asking) -> None:
+    async def _see_to(self, site: Id, inquiry: Inquiry, asking: _OpenInquiry) -> None:
         """Ask, and log the answer."""
         began = self._monitor.time.steady()
         answer = await self._answer(inquiry, asking)
@@ -169,7 +169,7 @@ class Inquiries:
         what = f"a partner's answer about site {site[:8]}"
         return Deferred.fromCoroutine(insist(self._monitor, self._clock, site, event, what))
 
-    async def _answer(self, inquiry: Inquiry, asking: _Asking) -> PartnerAnswer:
+    async def _answer(self, inquiry: Inquiry, asking: _OpenInquiry) -> PartnerAnswer:
         partner = self._monitor.world.partners.get(inquiry.partner)
         if partner is None:
             return GONE
@@ -226,7 +226,7 @@ class Inquiries:
         )
 
 
-class _Asking:
+class _OpenInquiry:
     """A question that has no answer in the log yet. `since`: when it was taken up, microseconds since the epoch."""
 
     def __init__(self, question: str, since: int) -> None:

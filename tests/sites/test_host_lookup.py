@@ -1,4 +1,4 @@
-"""Tests of `pingmon.sites.host_signals`: what DNS says of who hosts a site."""
+"""Tests of `pingmon.sites.host_lookup`: what DNS says of who hosts a site."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 
 from pingmon.core.partner.partner import KINDS, Kind, Signals
 from pingmon.dns.results import CannotAsk, NoAnswer, NoSuchName, RecordKind, Resolved
-from pingmon.sites.host_signals import ADDRESSES_MAX, LOOKUP_S, NAMES_MAX, ZONES_MAX, HostLookup
-from pingmon.sites.origin_as import Cymru
+from pingmon.sites.as_numbers import Cymru
+from pingmon.sites.host_lookup import ADDRESSES_MAX, LOOKUP_S, NAMES_MAX, ZONES_MAX, HostLookup
 from pingmon.testing import result
 
 SITE = "www.shop.example"

@@ -16,7 +16,7 @@ IDS_MAX: Final = 100_000
 """Ids that are known at a time, in 22 MB: 160 messages a second, if all their timestamps are as far ahead as may be."""
 
 
-class Taken:
+class SeenMessages:
     """Ids, each with the last second (since the epoch) in which its message would be accepted."""
 
     def __init__(self, limit: int = IDS_MAX) -> None:

@@ -47,7 +47,7 @@ class Shortage(Struct, frozen=True):
         return f"{looks} waited {where} for up to {self.longest_s:.0f} s{lost}"
 
 
-class Waits:
+class SlotWaits:
     """Counts. `steady`: seconds on a clock that is never set. `remedies`: what to raise, in the operator's words."""
 
     def __init__(self, steady: Callable[[], float], remedies: Mapping[Limit, str]) -> None:

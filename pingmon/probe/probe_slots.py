@@ -6,22 +6,22 @@ from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred
 
-from pingmon.probe.probe_timer import Watch
-from pingmon.probe.shortage import Limit, Waits
-from pingmon.probe.slots import Places
+from pingmon.probe.probe_timer import ProbeTimer
+from pingmon.probe.slot_shortage import Limit, SlotWaits
+from pingmon.probe.slots import Slots
 
 
-class Turn:
-    """One look's. `flight` bounds all looks, `targets` those at one address; `watch` is told when it has to wait.
+class ProbeSlots:
+    """One look's. `flight` bounds all looks, `targets` those at one address; `timer` is told when it has to wait.
 
     How long it had to is noted in `waits`, unless it gave up; `waits_for` is what for, and at which address.
     """
 
-    def __init__(self, flight: Places, targets: Places, watch: Watch, waits: Waits) -> None:
+    def __init__(self, flight: Slots, targets: Slots, timer: ProbeTimer, waits: SlotWaits) -> None:
         self.waits_for: tuple[Limit, str] = ("in all", "")
         self._flight = flight
         self._targets = targets
-        self._watch = watch
+        self._timer = timer
         self._waits = waits
         self._flying = False
         self._held: list[str] = []
@@ -55,7 +55,7 @@ class Turn:
 
     async def _wait(self, limit: Limit, address: str, place: Deferred[None]) -> None:
         began_s, self.waits_for = self._waits.steady(), (limit, address)
-        self._watch.enter("wait")
+        self._timer.enter("wait")
         await place
         self._waits.note(limit, address, self._waits.steady() - began_s)
 

@@ -1,4 +1,4 @@
-"""Tests of `pingmon.sites.inquiries`: partners are asked before users are told, at once, once, and over restarts."""
+"""Tests of `pingmon.sites.partner_inquiries`: partners are asked before users are told, and once, over restarts too."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from pingmon.core.world.events import (
     SiteSpec,
 )
 from pingmon.delivery.resubmit import LOG_AGAIN_S
-from pingmon.sites.inquiries import LOGGING_MAX, STOP_S, Inquiries
+from pingmon.sites.partner_inquiries import LOGGING_MAX, STOP_S, Inquiries
 from pingmon.testing import PROJECT, Rig, result, uuid
 
 OK = PartnerAnswer("ok")

@@ -15,7 +15,7 @@ from twisted.names import dns
 from pingmon.core.site.failures import DNS_ERROR, DNS_REFUSED, DNS_SERVFAIL, DNS_SILENT
 from pingmon.dns.query import Silent, ask
 from pingmon.dns.results import CannotAsk, NoAnswer
-from pingmon.dns.shared_lookup import Shared
+from pingmon.dns.shared_lookups import SharedLookups
 
 TRIES_S: Final = (1.0, 2.0, 4.0)
 """Seconds that each server gets, round after round."""
@@ -33,7 +33,7 @@ class NameServers:
         self._reactor = reactor
         self.servers = tuple(servers)
         self._last: Server | None = None
-        self._checks: Shared[str, bool] = Shared()
+        self._checks: SharedLookups[str, bool] = SharedLookups()
         self.sound_s = float("-inf")
         """When any of them last answered what each of them can, by the reactor's clock."""
 

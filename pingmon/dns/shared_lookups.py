@@ -18,7 +18,7 @@ class _Work(Generic[V]):
         self.waiting: list[Deferred[V]] = []
 
 
-class Shared(Generic[K, V]):
+class SharedLookups(Generic[K, V]):
     """Work that is under way, by key."""
 
     def __init__(self) -> None:

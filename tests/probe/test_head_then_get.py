@@ -1,4 +1,4 @@
-"""Tests of `pingmon.probe.exchange`: servers that do to HEAD what they would do to no browser."""
+"""Tests of `pingmon.probe.head_then_get`: servers that do to HEAD what they would do to no browser."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Answered(Struct, frozen=True):
     note: str = ""
 
 
-class Exchange:
+class HeadThenGet:
     """Asks with `methods`; `dial` makes a dial for one of them, which ends by calling what it is given.
 
     `done` fires with `Answered` or fails with `ProbeFailed`; cancelling it aborts all. `first` is the first dial.

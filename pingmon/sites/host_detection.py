@@ -51,7 +51,7 @@ class Lookup(Protocol):
     def signals(self, host: str, kinds: Collection[Kind], /) -> Deferred[Signals]: ...
 
 
-class Hosts:
+class HostDetection:
     """The service."""
 
     log = Logger()

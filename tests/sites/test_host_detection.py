@@ -1,4 +1,4 @@
-"""Tests of `pingmon.sites.hosting`: who hosts a site is looked up while it is well, spread over time, and again."""
+"""Tests of `pingmon.sites.host_detection`: who hosts a site is looked up while it is well, again and again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from pingmon.core.world.events import (
     SiteProbed,
     SiteSpec,
 )
-from pingmon.sites.hosting import PARALLEL, START_SPREAD_S, Hosts
+from pingmon.sites.host_detection import PARALLEL, START_SPREAD_S, HostDetection
 from pingmon.testing import PROJECT, Rig, result, uuid
 
 CNAME = HostRule("cname", "hosts.example")
@@ -83,7 +83,7 @@ class Survey:
     def __init__(self, rig: Rig | None = None) -> None:
         self.rig = rig or Rig()
         self.lookup = FakeLookup(self.rig)
-        self.hosts = Hosts(self.rig.monitor, self.lookup, self.rig.time.clock)
+        self.hosts = HostDetection(self.rig.monitor, self.lookup, self.rig.time.clock)
         self.hosts.start()
 
     def partner(self, slug: str = "example", *rules: HostRule) -> Id:

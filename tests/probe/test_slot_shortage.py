@@ -1,24 +1,24 @@
-"""Tests of `pingmon.probe.shortage`: the operator hears which limit keeps looks waiting, and hears it once."""
+"""Tests of `pingmon.probe.slot_shortage`: the operator hears which limit keeps looks waiting, and hears it once."""
 
 from __future__ import annotations
 
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
-from pingmon.probe.shortage import LATE_S, QUIET_S, WINDOW_S, Limit, Shortage, Waits
+from pingmon.probe.slot_shortage import LATE_S, QUIET_S, WINDOW_S, Limit, Shortage, SlotWaits
 
 REMEDIES: dict[Limit, str] = {"in all": "raise parallel", "at one address": "raise per_address"}
 
 
 def test_short_waits_are_no_shortage() -> None:
-    waits = Waits(Clock().seconds, REMEDIES)
+    waits = SlotWaits(Clock().seconds, REMEDIES)
     waits.note("at one address", "192.0.2.1", LATE_S - 0.1)
     assert waits.shortages() == ()
 
 
 def test_what_waits_long_or_in_vain_is_counted_by_its_limit_for_half_to_a_whole_minute() -> None:
     clock = Clock()
-    waits = Waits(clock.seconds, REMEDIES)
+    waits = SlotWaits(clock.seconds, REMEDIES)
     waits.note("at one address", "192.0.2.1", 12.0)
     clock.advance(WINDOW_S)
     waits.note("at one address", "192.0.2.2", 60.0, void=True)
@@ -35,7 +35,7 @@ def test_what_waits_long_or_in_vain_is_counted_by_its_limit_for_half_to_a_whole_
 
 def test_half_a_minute_without_any_forgets_what_was_before() -> None:
     clock = Clock()
-    waits = Waits(clock.seconds, REMEDIES)
+    waits = SlotWaits(clock.seconds, REMEDIES)
     waits.note("in all", "", 12.0)
     clock.advance(10 * WINDOW_S)
     assert waits.shortages() == ()
@@ -49,7 +49,7 @@ def test_the_sentence_says_how_many_waited_where_and_how_many_in_vain() -> None:
 
 def test_the_log_says_it_once_and_again_when_it_comes_back() -> None:
     clock = Clock()
-    waits = Waits(clock.seconds, REMEDIES)
+    waits = SlotWaits(clock.seconds, REMEDIES)
     with capturedLogs() as logged:
         for _ in range(100):
             waits.note("at one address", "192.0.2.1", 12.0)

@@ -1,4 +1,4 @@
-"""Tests of `pingmon.sites.origin_as`: which AS announces an address."""
+"""Tests of `pingmon.sites.as_numbers`: which AS announces an address."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.sites.origin_as import Table, announced, cymru_name, load
+from pingmon.sites.as_numbers import Table, announced, cymru_name, load
 from pingmon.testing import result
 
 ROWS = """\

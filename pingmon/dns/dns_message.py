@@ -15,7 +15,7 @@ UNREADABLE: Final = (EOFError, ValueError, struct.error, IndexError, KeyError, T
 """What `dns.Message.fromStr` raises for strangers' bytes."""
 
 
-class Answer(Struct, frozen=True):
+class DnsAnswer(Struct, frozen=True):
     """What a reply says about a name. `values` are addresses, names or texts; `ttl_s` holds for all of it.
 
     `chain` are the names that CNAMEs led to. `settled`: the servers say that there is no more to find at its end.
@@ -55,7 +55,7 @@ def reply(received: bytes, id: int, name: str, kind: int) -> Any:
     return message
 
 
-def read(message: Any, name: str, kind: int) -> Answer:
+def read(message: Any, name: str, kind: int) -> DnsAnswer:
     """What a reply to the question for `name` and `kind` says."""
     own = first = name.lower().rstrip(".")
     aliases: dict[str, tuple[str, int]] = {}
@@ -81,7 +81,7 @@ def read(message: Any, name: str, kind: int) -> Answer:
         ttls += [min(each.ttl, each.payload.minimum) for each in authority]
     followed = own not in aliases or circle
     settled = followed and (bool(values or authority) or not chain or message.rCode == dns.ENAME)
-    return Answer(tuple(values), tuple(chain), min(ttls, default=0), settled, circle)
+    return DnsAnswer(tuple(values), tuple(chain), min(ttls, default=0), settled, circle)
 
 
 def text_of(name: Any) -> str:
