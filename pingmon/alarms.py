@@ -9,8 +9,8 @@ the tick is late because the process did not run. So the loop goes round first, 
 was read is decided by the journal; then deadlines are judged, and no later than the tick's own time. However busy the
 loop is, each judgement is for the time of one tick, and the next begins when it is done: nothing can hold them off.
 
-The tick also notices that the process did not run for long (a suspended machine) and tells the monitor, which holds
-back silence of that time. A loop that was busy itself is no such thing: whoever keeps it busy would hold back alerts.
+The tick also notices that the process did not run for long (a suspended machine), and that the disk hangs; both make
+pingmon deaf, see Note [Deafness] in `monitor`.
 """
 
 from __future__ import annotations

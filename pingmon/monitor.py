@@ -3,7 +3,20 @@
     submit(event) ─▶ journal (durable, ordered) ─▶ fold(world, entry) ─▶ Outcome ─▶ listeners, then the submitter
 
 Nothing else changes the world, and nothing here decides what an event means. The monitor also saves the world now
-and then, and knows since when pingmon has been deaf, that is, could not take pings by its own fault.
+and then, and knows since when pingmon has been deaf.
+
+Note [Deafness]
+A ping that pingmon could not take, by its own fault, was not missed by the job. pingmon is *deaf* in such a time:
+
+* `stopped`: from the last sign of life before a start (a commit, or what `alarms` leaves every ten seconds) until then.
+* `suspended`: the process stood still for more than ten seconds. One that was busy for as long did hear; otherwise
+  whoever floods it could hold alerts back.
+* `disk`: from the first event that the journal refused, because its disk is full, fails or hangs, or its file is gone.
+
+While pingmon is deaf, `deaf_since` is set and nobody judges silence. `alarms` calls `try_to_listen` each second; when
+that has logged `ListeningResumed`, deafness is over and the fold knows its span. A check whose grace time overlaps the
+span goes down `[monitor] hold` seconds later at the earliest, and its alert says that pingmon was deaf. The whole grace
+time counts and not only the deadline, because the ping that was missed would have come somewhere in it.
 """
 
 from __future__ import annotations
@@ -51,9 +64,12 @@ SNAPSHOT_EVERY: Final = 50_000
 
 log = Logger()
 
-_DEAF: Final = {"stopped": "was stopped", "suspended": "stood still", "disk": "could not write to the disk"}
-
 DeafCause: TypeAlias = Literal["stopped", "suspended", "disk"]
+_DEAF: Final[dict[DeafCause, str]] = {
+    "stopped": "was stopped",
+    "suspended": "stood still",
+    "disk": "could not write to its journal",
+}
 Listener: TypeAlias = Callable[[Entry, Outcome], None]
 
 
@@ -70,7 +86,7 @@ def derived(outcome: Outcome) -> Iterator[FlipRow]:
 
 
 class Monitor:
-    """Owns the world. `hold_s`: seconds for which silence is not told after pingmon was deaf."""
+    """Owns the world. `hold_s`: for how many seconds silence is held after pingmon was deaf; Note [Deafness]."""
 
     log = log
 
@@ -264,20 +280,19 @@ class Monitor:
 
     def _not_saved(self, failure: Failure) -> None:
         failure.trap(JournalUnavailable)
-        self.log.warn("the state could not be saved, will try again: {why}", why=failure.getErrorMessage())
+        self.log.warn("pingmon could not save its state and will try again: {why}", why=failure.getErrorMessage())
 
     # --- deafness and the clock -----------------------------------------------------------------------------------
 
     def deaf(self, since: int, cause: DeafCause) -> None:
-        """Take note that pings could not be taken since `since` (microseconds since the epoch).
-
-        Until `try_to_listen` has succeeded, `deaf_since` is set and no silence must be told.
-        """
+        """Take note that pings could not be taken since `since` (microseconds since the epoch); Note [Deafness]."""
         if self.deaf_since is None:
             self.deaf_since = since if self.heard_until is None else min(since, self.heard_until)
             self._deaf_cause = cause
             if cause == "disk":
-                self.log.error("the journal takes no events: pings are answered 503 and silence is not told")
+                self.log.error(
+                    "pingmon cannot write to its journal: until it can, it answers pings 503 and calls no check down"
+                )
 
     def try_to_listen(self) -> Deferred[None]:
         """While deaf, try to log the end of it. Fires when that is durable, or when it has failed once more.
@@ -300,7 +315,7 @@ class Monitor:
     def _listening(self, _: Outcome) -> None:
         since, self.deaf_since, self._trying = self.deaf_since, None, False
         self.log.info(
-            "{cause} for {seconds:.1f} s; checks that came due meanwhile get {hold:.0f} s more",
+            "pingmon {cause} for {seconds:.1f} s; checks that came due meanwhile get {hold:.0f} s more to ping",
             seconds=(self.now() - (since or 0)) / SECOND,
             cause=_DEAF[self._deaf_cause],
             hold=self._hold / SECOND,
@@ -311,7 +326,9 @@ class Monitor:
         failure.trap(JournalFull, JournalUnavailable)
 
     def _clock_set(self, by: int) -> None:
-        self.log.warn("the wall clock was set by {seconds:.1f} s; deadlines move along", seconds=by / SECOND)
+        self.log.warn(
+            "the wall clock was set by {seconds:.1f} s; pingmon moves all deadlines by as much", seconds=by / SECOND
+        )
         if self.heard_until is not None:
             self.heard_until += by
         self._log_step(by)

@@ -1,5 +1,8 @@
 """Fakes for tests of pingmon and of what is built on it: time that the test advances, and a daemon without I/O.
 
+This module is public API: a name without an underscore changes only with a line in the CHANGELOG. All stages of
+pingmon's own tests grow from `Rig`, so what only one of them needs has no place in it.
+
 rig = Rig()
 check = rig.check(timeout=60, grace=60)
 rig.ping(check)

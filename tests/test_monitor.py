@@ -204,7 +204,7 @@ def test_a_snapshot_that_fails_is_not_tried_at_each_entry(rig: Rig) -> None:
     with capturedLogs() as logged:
         for _ in range(20):
             rig.monitor.submit(check, PingReceived("log")).addErrback(lambda failure: None)
-    assert len([event for event in logged if "could not be saved" in event["log_format"]]) == 1
+    assert len([event for event in logged if "could not save its state" in event["log_format"]]) == 1
 
 
 def test_a_saved_state_from_a_newer_pingmon_is_said_to_be_that(rig: Rig) -> None:
@@ -288,7 +288,7 @@ def test_stopping_closes_the_journal_also_if_saving_fails(rig: Rig) -> None:
     rig.journal.fail_next()
     with capturedLogs() as logged:
         result(rig.monitor.stop())
-    assert any("could not be saved" in event["log_format"] for event in logged)
+    assert any("could not save its state" in event["log_format"] for event in logged)
     with pytest.raises(JournalUnavailable):
         rig.ping(uuid(1))
 

@@ -15,7 +15,10 @@ Cause: TypeAlias = Literal["", "silence", "run", "signal", "verdict", "ended"]
 
 
 class Deaf(Struct, frozen=True, omit_defaults=True, gc=False):
-    """A time in which pingmon heard nothing by its own fault; silence alerts of that time wait until `hold_until`."""
+    """A time in which pingmon heard nothing by its own fault; silence alerts of that time wait until `hold_until`.
+
+    See Note [Deafness] in `monitor`.
+    """
 
     since: int
     until: int

@@ -1,7 +1,18 @@
-"""Group commit: drafts gather on the reactor's thread while one batch of them is being written.
+"""One commit for many drafts: they gather on the reactor's thread while the batch before them is being written.
 
-When that is durable, its entries are delivered in order, and what has gathered is the next batch. So one fsync is paid
-for all that came during the one before. Nothing here knows how a batch is written.
+Note [Group commit]
+A ping is answered when it is durable, and to make it so costs an fsync: one for each would bound a disk to some
+hundred pings a second. So one commit is made at a time, and what arrives meanwhile is the next batch. The busier
+pingmon is, the larger its batches are, and one fsync pays for all of a batch.
+
+    append ─▶ buffer ─▶ batch ─▶ commit (engine) ─▶ durable ─▶ each entry: deliver, then tell its waiter
+                                                 └▶ failed  ─▶ each waiter: refused; nothing was delivered
+
+The first draft of an idle journal waits for the end of the reactor's turn, so that what else comes in that turn shares
+its commit. The buffer is bounded in number and bytes; what does not fit is refused at once. So memory is never ahead of
+the disk, and a commit that fails has changed nothing.
+
+Nothing here knows how a batch is written.
 """
 
 from __future__ import annotations
@@ -29,11 +40,10 @@ Waiting: TypeAlias = tuple[Draft, Row, Waiter[T]]
 
 
 class GroupCommit(Generic[T]):
-    """`commit` begins to write rows; `durable` or `failed` is called when that has ended. One is made at a time.
+    """`commit` begins to write rows; whoever writes them calls `durable` or `failed` when that has ended.
 
-    `soon` calls a function in the reactor's next turn.
-
-    `refused` is told the time of the oldest of drafts that are refused, before those who wait hear of it.
+    `soon` calls a function in the reactor's next turn. `refused` is told the time of the oldest of drafts that are
+    refused, before those hear of it who wait for them.
     """
 
     def __init__(

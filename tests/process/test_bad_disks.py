@@ -158,7 +158,7 @@ def test_a_daemon_whose_disk_hangs_can_be_stopped(start: Starter, disk: Disk) ->
     began = time.monotonic()
     daemon.stop()
     assert time.monotonic() - began < 20
-    assert "was not closed in full: the disk does not answer" in daemon.log.read_text()
+    assert "could not close the journal in full: the disk does not answer" in daemon.log.read_text()
     disk.untold("hangs")
     again = start(daemon.data)
     assert again.ping("job").status == 200

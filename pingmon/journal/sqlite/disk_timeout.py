@@ -1,4 +1,4 @@
-"""How long a journal waits for its disk.
+"""How long a journal waits for a disk that does not answer.
 
 A disk that hangs answers neither yes nor no. Nothing more is asked of it then, and in the end nobody waits for it any
 more; what it was asked may still become durable, and is then taken as ever.

@@ -192,7 +192,9 @@ class Writer:
         self._db, self.meta, self.log_end = db, meta, end
         self.renewals += 1
         if surplus:
-            log.warn("{count} entries of a failed commit are in the log", count=len(surplus))
+            log.warn(
+                "the log holds {count} entries of a commit that had failed; pingmon counts them", count=len(surplus)
+            )
             self._found(surplus)
 
     def _surplus(self, db: sqlite3.Connection, end: LogEnd) -> list[Entry]:
