@@ -26,7 +26,8 @@ from pingmon.journal.codec import encoded
 from pingmon.journal.errors import SnapshotDamaged
 from pingmon.journal.sqlite.commit_chain import replayed
 from pingmon.journal.sqlite.error_codes import translated
-from pingmon.journal.sqlite.meta_table import FORMAT
+from pingmon.journal.sqlite.meta_table import FORMAT, Meta
+from pingmon.journal.sqlite.snapshot_table import read_state
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer
 
@@ -348,3 +349,13 @@ def test_the_files_belong_to_their_owner_alone(pen: Pen, ping: Ping, tmp_path: P
 def test_a_missing_directory_is_told_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(JournalUnavailable, match="No such file or directory"):
         started(tmp_path / "nowhere" / "journal.sqlite3")
+
+
+def test_a_block_of_the_snapshot_that_lost_its_kind_is_damage(tmp_path: Path) -> None:
+    """As a page of zeros can make it, whatever the table allows."""
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.text_factory = bytes
+        db.execute("CREATE TABLE state (number, kind, round, upto, crc, gone, parts)")
+        db.execute("INSERT INTO state VALUES (1, NULL, NULL, NULL, 7, '[]', '[]')")
+        with pytest.raises(JournalDamaged), translated(tmp_path):
+            list(read_state(db, Meta(FORMAT, BEGIN)))

@@ -71,7 +71,7 @@ def read_state(db: sqlite3.Connection, meta: Meta) -> Iterator[Block]:
         f"SELECT {STATE} FROM state WHERE number > ? ORDER BY number LIMIT {PAGE}", (last,)
     ).fetchall():
         for number, kind, round, upto, crc, gone, parts in rows:
-            block = Block(number, kind.decode(), parts, gone, round, upto)
+            block = Block(number, str(kind, "utf-8"), parts, gone, round, upto)
             if block_crc(block) != crc:
                 raise ValueError(f"block {number} of the snapshot ({block.kind}) is altered")
             count, total, last = count + 1, total + crc, number
