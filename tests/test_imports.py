@@ -114,6 +114,8 @@ def test_nothing_outside_the_journal_knows_how_events_are_stored() -> None:
     for path in modules():
         if layer_of(path) != "journal":
             assert "sqlite3" not in {name.split(".")[0] for name in imported(path)}, path
+            engines = [name for name in imported(path) if name.startswith("pingmon.journal.") and name.count(".") > 2]
+            assert not engines, f"{path}: what the package `pingmon.journal` gives is enough"
 
 
 def test_the_door_knows_nothing_of_what_is_served() -> None:
