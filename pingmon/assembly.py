@@ -11,7 +11,6 @@ import random
 import resource
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pingmon import __version__
@@ -58,7 +58,7 @@ from pingmon.door.limits import DoorSettings
 from pingmon.door.public_url import ShownUrl
 from pingmon.journal import Journal, Retention, journal_at
 from pingmon.monitor import Monitor
-from pingmon.outgoing.passage import Egress
+from pingmon.outgoing.passage import Addresses, Egress, EgressError
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.pings.intake import PingIntake, PingSettings
 from pingmon.probe.prober import Prober
@@ -71,8 +71,7 @@ from pingmon.sites.partner_webhook import Partners
 from pingmon.sites.rounds import ROUNDS, Rounds
 from pingmon.sites.stand_ins import StandIns
 from pingmon.timing.clock import Timekeeper, steady_seconds, wall_seconds
-from pingmon.verify.call import Caller
-from pingmon.verify.verifiers import Peer, Verifiers
+from pingmon.verify.verifiers import Peer, Send, Verifiers, sender
 from pingmon.web.badges import Badges
 from pingmon.web.home import Home
 from pingmon.wire.api.checks import View, check_json
@@ -163,13 +162,8 @@ def _parts(
 ) -> tuple[Parts, Taker]:
     policy = _policy(config)
     resolver, trust = Resolver(reactor), Trust()
-
-    async def addresses(name: str) -> Sequence[str]:
-        with suppress(LookupFailed):
-            return (await resolver.reachable(name)).addresses
-        return ()
-
-    egress = Egress(reactor, policy, addresses=addresses)
+    addresses = addresses_by(resolver)
+    egress = Egress(reactor, trust, addresses, policy)
     hosts = HostDetection(monitor, HostLookup(resolver, reactor, _origins(config, resolver)), reactor)
     prober = Prober(
         reactor,
@@ -180,14 +174,14 @@ def _parts(
         max_in_flight=config.sites.parallel,
         per_address=config.sites.per_address,
     )
-    caller = Caller(reactor, trust, resolver)
+    send = sender(reactor, trust, addresses)
     rounds = Rounds(
         monitor,
         prober,
         Health(prober, config.sites.canaries, monitor.time.steady),
         reactor,
         stand_ins=StandIns(prober, random.Random()),
-        verifiers=_verifiers(config, caller, monitor.now),
+        verifiers=_verifiers(config, send, reactor, monitor.now),
         quorum=config.quorum,
         address_seen=hosts.address_seen,
     )
@@ -197,7 +191,7 @@ def _parts(
     def take(new: Config) -> None:
         nonlocal config
         if (new.verifier, new.sites.ask, new.quorum) != (config.verifier, config.sites.ask, config.quorum):
-            rounds.verifiers, rounds.quorum = _verifiers(new, caller, monitor.now), new.quorum
+            rounds.verifiers, rounds.quorum = _verifiers(new, send, reactor, monitor.now), new.quorum
         egress.policy = prober.policy = _policy(new)
         config = new
 
@@ -213,6 +207,18 @@ def _parts(
         prober=prober,
     )
     return parts, take
+
+
+def addresses_by(resolver: Resolver) -> Addresses:
+    """How the parts that send something find the addresses of a name."""
+
+    async def addresses(name: str) -> Sequence[str]:
+        try:
+            return (await resolver.reachable(name)).addresses
+        except LookupFailed as error:
+            raise EgressError(f"could not resolve host: {error}") from error
+
+    return addresses
 
 
 def _policy(config: Config) -> AddressPolicy:
@@ -237,7 +243,7 @@ def channel_kinds(
     return {"webhook": Webhook(egress, shown, last_body)}
 
 
-def _verifiers(config: Config, caller: Caller, now: Callable[[], int]) -> Verifiers | None:
+def _verifiers(config: Config, send: Send, clock: IReactorTime, now: Callable[[], int]) -> Verifiers | None:
     peers = []
     for number, each in enumerate(config.verifier):
         try:
@@ -248,7 +254,7 @@ def _verifiers(config: Config, caller: Caller, now: Callable[[], int]) -> Verifi
     if not peers:
         return None
     ask, quorum = config.sites.ask or None, config.quorum
-    return Verifiers(caller, peers, now=now, new_id=lambda: os.urandom(16).hex(), ask=ask, quorum=quorum)
+    return Verifiers(send, clock, peers, now=now, new_id=lambda: os.urandom(16).hex(), ask=ask, quorum=quorum)
 
 
 def _origins(config: Config, resolver: Resolver) -> Origins | None:

@@ -19,7 +19,7 @@ from pingmon.testing import Rig
 def test_whoever_can_be_made_a_channel_can_be_told() -> None:
     """The kinds of channels that the API makes are those that messages can be delivered to."""
     rig, anything = Rig(), cast(Any, None)
-    egress = Egress(anything, AddressPolicy(()), addresses=anything)
+    egress = Egress(anything, anything, anything, AddressPolicy())
     assert channel_kinds(Config(), rig.monitor, anything, egress, str).keys() == KINDS.keys()
 
 

@@ -21,7 +21,7 @@ LAYERS: dict[str, set[str]] = {
     "dns": {"core", "wire", "timing"},
     "outgoing": {"core", "wire"},
     "probe": {"core", "wire", "timing", "dns", "outgoing"},
-    "verify": {"core", "wire", "timing", "dns", "outgoing", "probe"},
+    "verify": {"core", "wire", "timing", "outgoing"},
     "monitor": {"core", "wire", "timing", "journal"},
     "alarms": {"core", "timing", "journal", "monitor"},
     "delivery": {"core", "wire", "timing", "outgoing", "journal", "monitor"},

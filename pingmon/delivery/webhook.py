@@ -61,7 +61,7 @@ class Webhook:
             reply = await exchange(self._egress, asked, BODY_MAX)
         except NoReply as error:
             return NotDelivered(str(error))
-        return judged(reply.status, reply.retry_after, letter.now)
+        return judged(reply.status, reply.headers.get("retry-after"), letter.now)
 
     async def _body(self, letter: Letter) -> bytes:
         try:

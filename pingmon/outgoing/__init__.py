@@ -1,1 +1,1 @@
-"""What all outgoing connections share, whoever makes them: whom to believe over TLS."""
+"""The one way out: requests of webhooks, and to partners and verifiers; where they may go, and whom they believe."""

@@ -1,10 +1,17 @@
-"""One HTTP request and its answer, over a passage of its own. Whoever asks sets the deadline, by cancelling.
+"""One HTTP request and its answer: how webhooks, questions to partners and questions to verifiers go out.
 
-Redirects are not followed, nothing is compressed, and no more of a body is taken than the asker wants.
+Redirects are not followed, no cookies are kept, nothing is compressed, and no more of a body is taken than the asker
+wants. Whoever asks sets the deadline, by cancelling, which aborts the connection.
+
+treq writes the request and reads the answer. It works with any agent, and is given one whose connections are ours
+(`passage`), so that where they go and what they cost is decided in one place for all who ask. Twisted's `Agent` alone
+would be a few lines shorter, but the request that users make in their channels' settings is what treq is for
+(docs/decisions/0002-treq.md). Probes do not go this way: see `probe.connect`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -13,6 +20,7 @@ from hyperlink import EncodedURL
 from msgspec import Struct
 from OpenSSL.SSL import Error as TlsError
 from treq.client import HTTPClient
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import (
     ConnectError,
     ConnectionClosed,
@@ -21,12 +29,14 @@ from twisted.internet.error import (
     TCPTimedOutError,
     TimeoutError,
 )
+from twisted.internet.interfaces import IConsumer
 from twisted.logger import Logger
 from twisted.web.client import RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed, ResponseNeverReceived
 from twisted.web.http_headers import Headers
+from twisted.web.iweb import IBodyProducer
+from zope.interface import implementer
 
-from pingmon.outgoing.body import WholeBody
-from pingmon.outgoing.passage import RECEIVED_MAX, Egress, EgressError, Passage
+from pingmon.outgoing.passage import Egress, EgressError, Passage
 from pingmon.outgoing.tls_trust import Untrusted
 from pingmon.wire.outgoing_request import OutgoingRequest
 
@@ -38,10 +48,13 @@ class NoReply(Exception):
 
 
 class Reply(Struct, frozen=True):
-    """An answer. `body` is all of it, or more than was wanted if it is longer than that."""
+    """An answer. `body` is all of it, or more than was wanted if it is longer than that.
+
+    `headers` have their names in lower case. Those that came more than once are left out: nobody knows which counts.
+    """
 
     status: int
-    retry_after: bytes | None
+    headers: Mapping[str, bytes]
     body: bytes
 
 
@@ -54,7 +67,7 @@ async def exchange(egress: Egress, asked: OutgoingRequest, body_max: int) -> Rep
     try:
         reply = await _exchanged(egress, passage, asked, body_max)
     except _FAILURES as error:
-        flood = f"more than {RECEIVED_MAX} bytes came back"
+        flood = f"more than {egress.received_max} bytes came back"
         raise NoReply(flood if passage.flooded else explained(error)) from error
     finally:
         passage.close()
@@ -67,7 +80,7 @@ async def _exchanged(egress: Egress, passage: Passage, asked: OutgoingRequest, b
     for name, value in asked.headers:
         headers.addRawHeader(name.encode("ascii"), value)
     # A client of its own for each exchange: an `HTTPClient` keeps the cookies that it is given.
-    client = HTTPClient(passage, data_to_body_producer=WholeBody)
+    client = HTTPClient(passage, data_to_body_producer=_WholeBody)
     response = await client.request(
         asked.method,
         _AsItIs(asked.url),
@@ -87,8 +100,9 @@ async def _exchanged(egress: Egress, passage: Passage, asked: OutgoingRequest, b
     with suppress(_Enough):
         await response.collect(taken)
         passage.close(ended=True)
-    found = response.headers.getRawHeaders(b"retry-after")
-    return Reply(response.code, found[0] if found else None, bytes(body))
+    lines = response.headers.getAllRawHeaders()
+    single = {name.lower().decode("latin-1"): values[0] for name, values in lines if len(values) == 1}
+    return Reply(response.code, single, bytes(body))
 
 
 def explained(error: BaseException) -> str:
@@ -147,6 +161,29 @@ _FAILURES: Final = (
 
 class _Enough(Exception):
     """More of the body than anybody waits for."""
+
+
+@implementer(IBodyProducer)
+class _WholeBody:
+    """Bytes that are written in one go. (Twisted's and treq's own go through the global reactor's cooperator.)"""
+
+    def __init__(self, body: bytes) -> None:
+        self.length = len(body)
+        self._body = body
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        """As `IBodyProducer`."""
+        consumer.write(self._body)
+        return succeed(None)
+
+    def pauseProducing(self) -> None:
+        """Nothing to pause."""
+
+    def resumeProducing(self) -> None:
+        """Nothing to resume."""
+
+    def stopProducing(self) -> None:
+        """Nothing to stop."""
 
 
 class _AsItIs(EncodedURL):

@@ -1,11 +1,12 @@
-"""The way out: HTTP connections to hosts that somebody else has chosen, and to nothing that they must not reach.
+"""The way out: the connections of one exchange, and the addresses that they may go to.
 
 A host is looked up once, every address it has is held against the policy (`core.address_policy`), and the connection
 goes to one of these very addresses: a name that resolves otherwise a moment later (DNS rebinding) changes nothing.
-Address literals in URLs are judged alike. If one address of a host is refused, the host is.
+Address literals in URLs are judged alike. If one address of a host is refused, the host is. Without a policy every
+address will do: that is for hosts that the operator's configuration names.
 
-Each exchange has a `Passage` of its own and leaves nothing behind: no cookies, no pooled connections, and nothing open.
-An orderly close gets a moment and no more, because a peer can put it off for ever (twisted#7926).
+Each exchange has a `Passage` of its own and leaves nothing behind: no pooled connections, and nothing open. An orderly
+close gets a moment and no more, because a peer can put it off for ever (twisted#7926).
 """
 
 from __future__ import annotations
@@ -14,35 +15,30 @@ from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
 from typing import Any, Final, TypeAlias
 
-from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, FailureGroup, race
+from twisted.internet.defer import CancelledError, Deferred, FailureGroup, race
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import (
-    IAddress,
     IDelayedCall,
-    IHostResolution,
     IProtocol,
     IProtocolFactory,
     IReactorTime,
-    IResolutionReceiver,
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import deferLater
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent
+from twisted.web.client import URI, Agent, HTTPConnectionPool, _HTTP11ClientFactory
 from twisted.web.error import SchemeNotSupported
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from pingmon.core.address_policy import AddressPolicy
-from pingmon.outgoing.pool import QuietPool
 from pingmon.outgoing.tls_trust import Trust
 
 CONNECT_S: Final = 10.0
-"""Seconds until an address that does not react counts as unreachable."""
 STAGGER_S: Final = 0.3
 """Seconds after which the next address is tried besides those before it (RFC 8305)."""
 MAX_ADDRESSES: Final = 6
@@ -50,7 +46,6 @@ MAX_ADDRESSES: Final = 6
 LINGER_S: Final = 2.0
 """Seconds that a connection gets to be closed in good order. Aborting makes a peer drop what it has not read yet."""
 RECEIVED_MAX: Final = 128 * 1024
-"""Bytes that are taken from a peer in one exchange, TLS and headers included; Twisted bounds no headers."""
 
 
 Addresses: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
@@ -61,20 +56,30 @@ class EgressError(Exception):
 
 
 class Egress:
-    """Makes passages. `reactor`: IReactorTCP, IReactorTime and IReactorPluggableNameResolver in one.
+    """Makes passages. `reactor`: IReactorTCP and IReactorTime.
 
-    `roots` are the certificate authorities to trust, as `CertificateOptions` takes them; by default the platform's.
-    `addresses` finds the addresses of a name, none if it has none. By default the reactor's threads do, of which a
-    few slow names can take all: fit for few and known names only.
+    `addresses` finds those of a name: none if it has none, or it raises `EgressError`. It must not use the reactor's
+    threads, of which a few slow names can take all. `policy` may be replaced at any time; None permits every address.
+    `connect_s`: seconds until an address that does not react counts as unreachable. `received_max`: bytes that are
+    taken from a peer in one exchange, TLS and headers included; Twisted bounds no headers.
     """
 
     def __init__(
-        self, reactor: Any, policy: AddressPolicy, roots: Any = None, *, addresses: Addresses | None = None
+        self,
+        reactor: Any,
+        trust: Trust,
+        addresses: Addresses,
+        policy: AddressPolicy | None,
+        *,
+        connect_s: float = CONNECT_S,
+        received_max: int = RECEIVED_MAX,
     ) -> None:
         self.reactor = reactor
-        self.policy = policy
-        self.trust = Trust(roots)
+        self.trust = trust
         self.addresses = addresses
+        self.policy = policy
+        self.connect_s = connect_s
+        self.received_max = received_max
 
     def passage(self) -> Passage:
         """A way out for one exchange; whoever asks for it closes it."""
@@ -83,14 +88,14 @@ class Egress:
 
 @implementer(IAgent, IAgentEndpointFactory)
 class Passage:
-    """An agent for one exchange, without compression. `flooded`: the peer sent more than `RECEIVED_MAX` bytes."""
+    """An agent for one exchange, without compression. `flooded`: the peer sent more than it may."""
 
     def __init__(self, egress: Egress) -> None:
         self.flooded = False
         self._received = 0
         self._egress = egress
         self._connections: list[_Metered] = []
-        pool = QuietPool(egress.reactor)
+        pool = _QuietPool(egress.reactor)
         self._agent = Agent.usingEndpointFactory(egress.reactor, self, pool)
 
     def request(
@@ -130,41 +135,38 @@ class Passage:
 
     async def connect(self, host: str, port: int, factory: IProtocolFactory) -> IProtocol:
         """Connect to a permitted address of `host`; the protocol that `factory` built. Raises `EgressError`."""
-        addresses = await self._permitted(host, port)
+        addresses = await self._permitted(host)
         reactor, metered = self._egress.reactor, _Metering(factory, self)
         attempts = []
         for number, address in enumerate(addresses[:MAX_ADDRESSES]):
-            kind = TCP6ClientEndpoint if isinstance(address, IPv6Address) else TCP4ClientEndpoint
-            endpoint = kind(reactor, address.host, port, CONNECT_S)
+            kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
+            endpoint = kind(reactor, address, port, self._egress.connect_s)
             attempts.append(deferLater(reactor, number * STAGGER_S, endpoint.connect, metered))
         try:
             _, connection = await race(attempts)
         except FailureGroup as group:
-            group.failures[0].raiseException()
+            raise _first(group) from group
         self._connections.append(connection)
         protocol: IProtocol = connection.wrappedProtocol
         return protocol
 
-    async def _permitted(self, host: str, port: int) -> list[IPv4Address | IPv6Address]:
+    async def _permitted(self, host: str) -> Sequence[str]:
+        if (given := literal(host)) is not None:
+            addresses: Sequence[str] = (given,)
+        else:
+            addresses = await self._egress.addresses(host)
         policy = self._egress.policy
-        given = literal(host, port)
-        addresses = given or await self._found(host, port)
         if not addresses:
             raise EgressError("could not resolve host")
-        refusal = policy.refusal_of_name(address.host for address in addresses)
-        if refusal is not None:
-            raise EgressError((given and policy.refusal(given[0].host)) or refusal)
+        refusal = None if policy is None else policy.refusal_of_name(addresses)
+        if policy is not None and refusal is not None:
+            raise EgressError((given and policy.refusal(given)) or refusal)
         return addresses
-
-    async def _found(self, host: str, port: int) -> list[IPv4Address | IPv6Address]:
-        if self._egress.addresses is None:
-            return await lookup(self._egress.reactor.nameResolver, host, port)
-        return [found for address in await self._egress.addresses(host) for found in literal(address, port)]
 
     def admits(self, size: int) -> bool:
         """Whether `size` bytes more may be taken from the peer."""
         self._received += size
-        self.flooded = self._received > RECEIVED_MAX
+        self.flooded = self._received > self._egress.received_max
         return not self.flooded
 
 
@@ -219,35 +221,31 @@ class _Metering(WrappingFactory[_Metered]):
         self.passage = passage
 
 
-def literal(host: str, port: int) -> list[IPv4Address | IPv6Address]:
-    """The address that `host` is; none if it is a name."""
+def literal(host: str) -> str | None:
+    """The address that `host` is, as it is written as a rule; None if it is a name."""
     try:
-        address = ip_address(host)
+        return str(ip_address(host))
     except ValueError:
-        return []
-    kind = IPv6Address if address.version == 6 else IPv4Address
-    return [kind("TCP", str(address), port)]
+        return None
 
 
-def lookup(resolver: Any, host: str, port: int) -> Deferred[list[IPv4Address | IPv6Address]]:
-    """All addresses that `resolver` (IHostnameResolver) finds for `host`.
+def _first(group: FailureGroup) -> BaseException:
+    """Why nobody could be connected to; `CancelledError` if nobody was to be any more."""
+    errors = [failure.value for failure in group.failures]
+    if any(isinstance(error, CancelledError | ConnectingCancelledError) for error in errors):
+        return CancelledError()
+    assert errors[0] is not None
+    return errors[0]
 
-    Cancelling forgets the lookup; it cannot be stopped.
-    """
-    found: list[IPv4Address | IPv6Address] = []
-    done: Deferred[list[IPv4Address | IPv6Address]] = Deferred()
 
-    @implementer(IResolutionReceiver)
-    class Receiver:
-        def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
-            pass
+class _QuietFactory(_HTTP11ClientFactory):
+    noisy = False
 
-        def addressResolved(self, address: IAddress) -> None:
-            if isinstance(address, IPv4Address | IPv6Address) and address not in found:
-                found.append(address)
 
-        def resolutionComplete(self) -> None:
-            done.callback(found)
+class _QuietPool(HTTPConnectionPool):
+    """A pool that keeps nothing, and does not log the coming and going of each connection."""
 
-    resolver.resolveHostName(Receiver(), host, port, [IPv4Address, IPv6Address], "TCP")
-    return done
+    _factory = _QuietFactory
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__(reactor, persistent=False)

@@ -4,14 +4,17 @@ The addresses have been checked by whoever gives them. They are tried in turn, e
 as soon as that has failed, and those before it go on (RFC 8305). The first that connects is asked; nothing is tried
 again after that.
 
-Twisted's endpoints would do, but each attempt would cost a wrapper around the protocol and a timer of its own.
+This is not `outgoing.exchange`, through which everything else goes out. A probe needs the time of each phase and the
+cause of each failure, which Twisted's endpoints and `Agent` do not tell; it wants the head of an answer only, bounded;
+and it is made so often that they cost too much: a wrapper around the protocol and a timer for each attempt, three times
+the processor time in all (docs/performance.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 from twisted.internet.error import NotConnectingError
 from twisted.internet.interfaces import (
@@ -25,12 +28,10 @@ from twisted.internet.protocol import ClientFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
+from pingmon.outgoing.passage import STAGGER_S
 from pingmon.probe.head_request import HeadProtocol, Phase
 from pingmon.probe.network_faults import ProbeFailed, connect_failed, no_way, own_trouble
 from pingmon.wire.probe.response_head import ResponseHead
-
-STAGGER_S: Final = 0.3
-"""Seconds after which the next address is tried besides those before it."""
 
 
 class _Tls(TLSMemoryBIOFactory):

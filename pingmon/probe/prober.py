@@ -35,6 +35,7 @@ from pingmon.core.site import failures as kinds
 from pingmon.core.site.probe_result import ASKED, Fault, Method, Methods, ProbeResult, is_up
 from pingmon.dns.resolver import Resolver
 from pingmon.dns.results import CannotAsk, LookupFailed, NoAnswer
+from pingmon.outgoing.passage import MAX_ADDRESSES
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.probe.connect import Dial
 from pingmon.probe.dark_addresses import DarkAddresses
@@ -51,8 +52,6 @@ from pingmon.wire.probe.target import BadUrl, Target, is_literal, redirected, ta
 
 MAX_REDIRECTS: Final = 5
 """Redirects that are followed; there is no other limit to circles, for a cookie may be all that ends one."""
-MAX_ADDRESSES: Final = 6
-"""Addresses of one host that are tried."""
 DOING: Final[dict[Phase, str]] = {
     "wait": "waiting for its turn",
     "dns": "looking up the name",

@@ -11,21 +11,25 @@ Who answers goes by the name that the configuration gives, whatever the answer c
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pingmon.core.site.probe_result import ASKED, Methods, ProbeResult
+from pingmon.outgoing.exchange import NoReply, Reply, exchange
+from pingmon.outgoing.passage import Addresses, Egress
+from pingmon.outgoing.tls_trust import Trust
 from pingmon.timing.bounded_wait import within
-from pingmon.verify.call import Caller, CallFailed, Reply
 from pingmon.verify.quorum_wait import QuorumWait
 from pingmon.verify.verifier_health import Heard, PeerHealth, Standing, trouble
 from pingmon.wire.message.signatures import Secret, Unauthorized, signature, signed
-from pingmon.wire.outgoing_request import USER_AGENT
+from pingmon.wire.outgoing_request import USER_AGENT, OutgoingRequest
 from pingmon.wire.verifier import (
     BODY_MAX,
     REASONS,
@@ -43,6 +47,9 @@ _Item = TypeVar("_Item")
 _PLAIN: Final = re.compile(r"[!$-+\--;=A-Z\[\]_a-z~%]+")
 """What a verifier's URL is made of: ASCII, and neither a user name nor a query."""
 
+CONNECT_S: Final = 5.0
+RECEIVED_MAX: Final = 65_536
+"""For `Egress`: users wait for verifiers, and their answers are short."""
 SLACK_S: Final = 5.0
 """Seconds beyond the site's own time limit for the way to a verifier and back."""
 
@@ -71,8 +78,18 @@ class Peer(Struct, frozen=True):
         return self.url.rstrip("/").removesuffix("/verify") + "/verify"
 
 
+Send: TypeAlias = Callable[[OutgoingRequest, int], Coroutine[Deferred[Any], Any, Reply]]
+"""Sends a request; the reply, with at least so many bytes of a longer body. As `outgoing.exchange`."""
+
+
+def sender(reactor: Any, trust: Trust, addresses: Addresses) -> Send:
+    """Sends to verifiers. No address policy is asked: it is the operator's configuration that names them."""
+    egress = Egress(reactor, trust, addresses, None, connect_s=CONNECT_S, received_max=RECEIVED_MAX)
+    return partial(exchange, egress)
+
+
 class Verifiers:
-    """Asks. `now`: microseconds since the epoch. `new_id`: 32 random hex digits.
+    """Asks them by `send`. `clock`: of deadlines. `now`: microseconds since the epoch. `new_id`: 32 random hex digits.
 
     `ask`: how many are asked each time, from as many regions as there are, taking turns; None asks all. `quorum`: how
     many must find a site failing; None or 0 if that is nobody's business here, and then all are waited for. ValueError
@@ -83,7 +100,8 @@ class Verifiers:
 
     def __init__(
         self,
-        caller: Caller,
+        send: Send,
+        clock: IReactorTime,
         peers: Sequence[Peer],
         *,
         now: Callable[[], int],
@@ -92,7 +110,8 @@ class Verifiers:
         quorum: int | None = None,
     ) -> None:
         self.peers = tuple(peers)
-        self._caller = caller
+        self._send = send
+        self._clock = clock
         self._now = now
         self._new_id = new_id
         self._ask = len(self.peers) if ask is None else ask
@@ -123,7 +142,7 @@ class Verifiers:
             standings[number].passed_over()
             return self._void(peers[number], "not waited for: what the others saw was enough")
 
-        return QuorumWait(calls, self._quorum, self._caller.reactor, awaited=awaited, left_out=left_out).done
+        return QuorumWait(calls, self._quorum, self._clock, awaited=awaited, left_out=left_out).done
 
     def health(self) -> tuple[PeerHealth, ...]:
         """How each of them has done, in the order of the configuration."""
@@ -146,16 +165,16 @@ class Verifiers:
             return heard.look
 
         asking = Deferred.fromCoroutine(self._asked(peer, question))
-        return within(question.deadline, asking, self._caller.reactor, late).addCallback(count)
+        return within(question.deadline, asking, self._clock, late).addCallback(count)
 
     async def _asked(self, peer: Peer, question: VerifierQuestion) -> Heard:
         body = encode(question)
         headers = signature(peer.secrets[0], question.id, self._now(), body)
         headers |= {"content-type": b"application/json", "user-agent": USER_AGENT}
         try:
-            reply = await self._caller.post(peer.target, headers, body, BODY_MAX)
-            return self._seen(peer, question, reply)
-        except CallFailed as error:
+            asked = OutgoingRequest("POST", peer.target, tuple(headers.items()), body)
+            return self._seen(peer, question, await self._send(asked, BODY_MAX))
+        except NoReply as error:
             return Heard(self._void(peer, str(error)))
         except CancelledError:
             raise
@@ -165,6 +184,8 @@ class Verifiers:
 
     def _seen(self, peer: Peer, question: VerifierQuestion, reply: Reply) -> Heard:
         """What the reply says, if it is this peer's answer to this question."""
+        if len(reply.body) > BODY_MAX:
+            return Heard(self._void(peer, "too much came back"))
         if reply.status != 200:
             if reply.status == 400 and question.version > 1:
                 return Heard(self._void(peer, f"is too old to ask with {question.method}"), alive=True)

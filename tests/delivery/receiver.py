@@ -6,17 +6,20 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet import reactor
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IAddress, IHostResolution, IListeningPort, IResolutionReceiver
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock, deferLater
+from zope.interface import implementer
 
 from pingmon.core.address_policy import allowing
 from pingmon.core.units import Id
 from pingmon.delivery.attempt import Result, attempt
 from pingmon.delivery.webhook import Webhook
 from pingmon.outgoing.passage import Egress
+from pingmon.outgoing.tls_trust import Trust
 from tests.delivery.letters import letter
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -119,7 +122,31 @@ async def last_body(check: Id, upto: int) -> bytes:
 
 def kind(*allow: str, roots: Any = None, running: Any = reactor) -> Webhook:
     """The kind, allowed to reach these networks, trusting these authorities, with this reactor."""
-    return Webhook(Egress(running, allowing(allow), roots), lambda check, now: {"uuid": check.id}, last_body)
+    return Webhook(egress(running, *allow, roots=roots), lambda check, now: {"uuid": check.id}, last_body)
+
+
+def egress(running: Any, *allow: str, roots: Any = None) -> Egress:
+    """A way out to these networks. Names are looked up by `nameResolver` of the reactor that is given."""
+
+    def addresses(name: str) -> Deferred[list[str]]:
+        found: list[str] = []
+        done: Deferred[list[str]] = Deferred()
+
+        @implementer(IResolutionReceiver)
+        class Receiver:
+            def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
+                pass
+
+            def addressResolved(self, address: IAddress) -> None:
+                found.append(cast(Any, address).host)
+
+            def resolutionComplete(self) -> None:
+                done.callback(found)
+
+        running.nameResolver.resolveHostName(Receiver(), name, 0, [IPv4Address, IPv6Address], "TCP")
+        return done
+
+    return Egress(running, Trust(roots), addresses, allowing(allow))
 
 
 def sent(webhook: Webhook, url: str, *, timeout_s: float = 5.0, **value: object) -> Deferred[Result]:

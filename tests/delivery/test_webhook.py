@@ -16,14 +16,13 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.web.client import RequestTransmissionFailed, ResponseNeverReceived
 
-from pingmon.core.address_policy import allowing
 from pingmon.core.units import SECOND, Id
 from pingmon.delivery.attempt import Delivered, NotDelivered, Result, attempt
 from pingmon.delivery.webhook import BODY_MAX, Webhook, judged
 from pingmon.outgoing.exchange import explained
-from pingmon.outgoing.passage import RECEIVED_MAX, Egress
+from pingmon.outgoing.passage import RECEIVED_MAX
 from tests.delivery.letters import NOW, SECRET, letter
-from tests.delivery.receiver import Server, kind, seconds, sent, until
+from tests.delivery.receiver import Server, egress, kind, seconds, sent, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -110,7 +109,7 @@ async def test_a_last_ping_that_cannot_be_read_does_not_hold_up_the_message(serv
     async def unreadable(check: Id, upto: int) -> bytes:
         raise OSError("disk")
 
-    webhook = Webhook(Egress(reactor, allowing(["127.0.0.0/8"])), lambda check, now: {}, unreadable)
+    webhook = Webhook(egress(reactor, "127.0.0.0/8"), lambda check, now: {}, unreadable)
     with capturedLogs() as logged:
         result = await sent(webhook, f"http://127.0.0.1:{port}/", method_down="PUT", body_down="[$BODY]")
     assert result == Delivered(200)

@@ -7,20 +7,20 @@ from typing import Any, cast
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import PrivateCertificate
 from twisted.internet.task import Clock
 from twisted.web.client import URI
 from twisted.web.error import SchemeNotSupported
 
-from pingmon.core.address_policy import AddressPolicy, allowing
+from pingmon.core.address_policy import allowing
 from pingmon.core.site.failures import NO_INTERMEDIATE
 from pingmon.delivery.attempt import Delivered, NotDelivered
-from pingmon.outgoing.passage import LINGER_S, Egress, EgressError, literal, lookup
-from pingmon.testing import result
+from pingmon.outgoing.passage import LINGER_S, Egress, EgressError, literal
+from pingmon.outgoing.tls_trust import Trust
 from tests.authority import Authority
-from tests.delivery.receiver import Server, kind, sent, until
+from tests.delivery.receiver import Server, egress, kind, sent, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -97,7 +97,7 @@ async def test_a_resolver_of_ones_own_is_asked_for_names_and_not_for_addresses(s
         return ("127.0.0.1",) if name == "receiver.test" else ()
 
     port = await server.listen()
-    passage = Egress(reactor, allowing(["127.0.0.1"]), addresses=addresses).passage()
+    passage = Egress(reactor, Trust(), addresses, allowing(["127.0.0.1"])).passage()
     await passage.connect("receiver.test", port, Factory.forProtocol(Protocol))
     await passage.connect("127.0.0.1", port, Factory.forProtocol(Protocol))
     with pytest.raises(EgressError, match="could not resolve host"):
@@ -135,20 +135,10 @@ async def test_a_lookup_that_takes_too_long_is_left_behind() -> None:
     names.receiver.resolutionComplete()
 
 
-def test_only_addresses_that_tcp_can_reach_are_taken_from_a_lookup_and_each_once() -> None:
-    class Odd:
-        def resolveHostName(self, receiver: Any, *_: object) -> None:
-            for address in (UNIXAddress("/x"), *[IPv4Address("TCP", "1.1.1.1", 80)] * 2):
-                receiver.addressResolved(address)
-            receiver.resolutionComplete()
-
-    assert result(lookup(Odd(), "h", 80)) == [IPv4Address("TCP", "1.1.1.1", 80)]
-
-
 def test_address_literals_are_told_from_names() -> None:
-    assert literal("1.1.1.1", 80) == [IPv4Address("TCP", "1.1.1.1", 80)]
-    assert literal("0:0::1", 80) == [IPv6Address("TCP", "::1", 80)]
-    assert literal("1.1", 80) == literal("h.example", 80) == []
+    assert literal("1.1.1.1") == "1.1.1.1"
+    assert literal("0:0::1") == "::1"
+    assert literal("1.1") is literal("h.example") is None
 
 
 @pytest_twisted.ensureDeferred
@@ -160,7 +150,7 @@ async def test_a_peer_that_puts_off_the_end_is_cut_off(server: Server) -> None:
         def callLater(self, seconds: float, *call: Any) -> Any:
             return (clock if seconds == LINGER_S else cast(Any, reactor)).callLater(seconds, *call)
 
-    passage = Egress(Timers(), allowing(["127.0.0.1"])).passage()
+    passage = egress(Timers(), "127.0.0.1").passage()
     await passage.connect("127.0.0.1", port, Factory.forProtocol(Protocol))
     await until(lambda: bool(server.open))
     passage.close(ended=True)
@@ -176,7 +166,7 @@ async def test_a_peer_that_puts_off_the_end_is_cut_off(server: Server) -> None:
 
 
 def test_no_scheme_but_http_and_https_leads_out() -> None:
-    passage = Egress(reactor, AddressPolicy()).passage()
+    passage = egress(reactor).passage()
     with pytest.raises(SchemeNotSupported):
         passage.endpointForURI(URI.fromBytes(b"ftp://h/"))
 

@@ -11,7 +11,8 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
-from pingmon.probe.connect import STAGGER_S, Dial
+from pingmon.outgoing.passage import STAGGER_S
+from pingmon.probe.connect import Dial
 from pingmon.probe.network_faults import ProbeFailed
 from pingmon.testing import result
 from pingmon.wire.probe.response_head import ResponseHead

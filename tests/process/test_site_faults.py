@@ -138,7 +138,7 @@ def faulty(name: str, up: Saying, down: Saying, detail: str) -> list[Row]:
 
 
 FAULTS = [
-    *faulty("dead", says_nothing, says_nothing, "the connection was closed before the answer was complete"),
+    *faulty("dead", says_nothing, says_nothing, "the connection was closed without an answer"),
     Row(
         "slow, while two say down",
         (SEES_DOWN, SEES_DOWN, says_late(9, SEES_UP)),
@@ -388,7 +388,7 @@ def test_verifiers_that_died_hang_or_have_another_secret_neither_help_nor_hinder
         "": seen,
         "good": seen,
         "also": seen,
-        "died": ("void", "could not connect"),
+        "died": ("void", "connection refused"),
         "hangs": ("void", "no answer within 6 s"),
         "stranger": ("void", f"refused us: {MISMATCH}"),
     }

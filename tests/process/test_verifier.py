@@ -23,11 +23,12 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
 
+from pingmon.assembly import addresses_by
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.units import SECOND
+from pingmon.dns.resolver import Resolver
 from pingmon.outgoing.tls_trust import Trust
-from pingmon.verify.call import Caller
-from pingmon.verify.verifiers import SLACK_S, Peer, Verifiers
+from pingmon.verify.verifiers import SLACK_S, Peer, Verifiers, sender
 from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED, Secret, secret, signature
 from pingmon.wire.verifier import BODY_MAX, REPLAYED
 from tests.process.daemons import PATIENCE_S, Answer, free_port, until
@@ -177,7 +178,8 @@ class Impostor:
 def verifiers(trust: Trust, *peers: tuple[str, str, str]) -> Verifiers:
     """The daemon's side, for verifiers of these names, URLs and secrets."""
     found = [Peer(name, url, (secret(written),)) for name, url, written in peers]
-    return Verifiers(Caller(reactor, trust), found, now=now, new_id=lambda: randomness.token_hex(16))
+    send = sender(reactor, trust, addresses_by(Resolver(reactor)))
+    return Verifiers(send, reactor, found, now=now, new_id=lambda: randomness.token_hex(16))
 
 
 @pytest_twisted.ensureDeferred
@@ -228,7 +230,7 @@ async def test_a_round_shows_who_answered_and_who_did_not(start: Start, site: Si
         "wrong": f"refused us: {MISMATCH}",
         "liar": "answered another question",
         "garbage": "the answer is not HTTP",
-        "dead": "could not connect",
+        "dead": "connection refused",
     }
     assert [health.name for health in asking.health() if health.answered] == ["good"]
 

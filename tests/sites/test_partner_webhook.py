@@ -13,16 +13,14 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
-from pingmon.core.address_policy import allowing
 from pingmon.core.partner.inquiry import PartnerAnswer, PartnerQuestion
 from pingmon.core.partner.partner import Partner, PartnerSpec
 from pingmon.core.units import SECOND
-from pingmon.outgoing.passage import Egress
 from pingmon.sites.partner_webhook import PARALLEL, WAITING_MAX, Partners
 from pingmon.testing import result
 from pingmon.wire.partner_webhook import payload
 from tests.delivery.letters import NOW, SECRET
-from tests.delivery.receiver import Server, Stalling, seconds, until
+from tests.delivery.receiver import Server, Stalling, egress, seconds, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -41,7 +39,7 @@ def http(body: bytes, status: bytes = b"200 OK") -> bytes:
 
 
 def partners(*, budget_s: float = 5.0, running: Any = reactor, allow: str = "127.0.0.0/8") -> Partners:
-    return Partners(Egress(running, allowing([allow])), lambda: NOW, budget_s=budget_s)
+    return Partners(egress(running, allow), lambda: NOW, budget_s=budget_s)
 
 
 def partner(port: int, **settings: Any) -> Partner:
@@ -201,7 +199,7 @@ async def test_reading_29_an_instant_for_all_of_a_partners_sites_answers_whoever
         looked.append(NOW)
         return NOW
 
-    asking = Partners(Egress(reactor, allowing(["127.0.0.0/8"])), now)
+    asking = Partners(egress(reactor, "127.0.0.0/8"), now)
     known = partner(await server.listen(), scope="partner")
     answers = [asking.ask(known, ASKED) for _ in range(PARALLEL + WAITING_MAX)]
     await until(lambda: len(server.requests) == PARALLEL)
@@ -319,7 +317,7 @@ def test_a_bug_in_asking_is_logged_and_is_no_answer() -> None:
     def broken() -> int:
         raise ZeroDivisionError("bug")
 
-    asking = Partners(Egress(Clock(), allowing([])), broken)
+    asking = Partners(egress(Clock()), broken)
     with capturedLogs() as logged:
         found = result(asking.ask(silent(), ASKED))
     assert found == PartnerAnswer("no answer", detail="pingmon could not ask by its own fault; its log says more")

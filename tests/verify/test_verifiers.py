@@ -1,9 +1,9 @@
-"""Tests of `pingmon.verify.verifiers` and `call`: several verifiers asked at once, over real connections."""
+"""Tests of `pingmon.verify.verifiers`: several verifiers asked at once, over real connections."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from itertools import count
 from typing import Any, cast
 
@@ -21,14 +21,15 @@ from twisted.logger import LogLevel, capturedLogs, globalLogPublisher
 from pingmon.core.site.failures import NO_INTERMEDIATE
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.units import SECOND
+from pingmon.outgoing.exchange import NoReply, Reply
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.testing import result
 from pingmon.verify import verifier_health as standing
-from pingmon.verify.call import RECEIVED_MAX, Caller, CallFailed, Reply
 from pingmon.verify.quorum_wait import GRACE_S
 from pingmon.verify.verifier_health import PASSING, UNHEARD, PeerHealth
-from pingmon.verify.verifiers import SLACK_S, Peer, Verifiers, chosen
+from pingmon.verify.verifiers import RECEIVED_MAX, SLACK_S, Peer, Verifiers, chosen, sender
 from pingmon.wire.message.signatures import MISMATCH, STALE, Secret, signature, signed
+from pingmon.wire.outgoing_request import OutgoingRequest
 from pingmon.wire.verifier import BODY_MAX, REPLAYED, VerifierQuestion, answer_id, answer_of, decode_question, encode
 from tests.authority import Authority
 from tests.delivery.receiver import Receiver, Server, Stalling, until
@@ -65,14 +66,21 @@ def trust() -> Trust:
     return Trust()
 
 
+async def nowhere(name: str) -> Sequence[str]:
+    """No name has an address."""
+    return ()
+
+
 class Asking:
     """A daemon's side: its verifiers, and a clock for their deadlines."""
 
     def __init__(self, *peers: Peer, trust: Any = None, ask: int | None = None) -> None:
         self.timers = Stalling()
         self.numbers = count(1)
+        clock: Any = self.timers
+        send = sender(clock, trust, nowhere)
         self.verifiers = Verifiers(
-            Caller(self.timers, trust), peers, now=lambda: NOW, new_id=lambda: f"{next(self.numbers):032x}", ask=ask
+            send, clock, peers, now=lambda: NOW, new_id=lambda: f"{next(self.numbers):032x}", ask=ask
         )
 
     def look(self) -> Deferred[ProbeResult]:
@@ -271,7 +279,11 @@ REPLIES: list[tuple[str, Callable[[bytes], bytes], str]] = [
     ("an unknown coding", status("200 OK", Transfer__Encoding=b"x-odd"), "the answer is not HTTP"),
     ("two lengths", status("200 OK", Content__Length=b"5"), "the answer is not HTTP"),
     ("a long body", with_body(b" " * (BODY_MAX + 1)), "too much came back"),
-    ("endless headers", lambda request: b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * RECEIVED_MAX, "too much came back"),
+    (
+        "endless headers",
+        lambda request: b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * RECEIVED_MAX,
+        f"more than {RECEIVED_MAX} bytes",
+    ),
 ]
 
 
@@ -315,17 +327,22 @@ async def test_nobody_there(server: Server) -> None:
     port = await server.listen()
     await cast(Any, server.ports.pop().stopListening())
     look = await asking(port).look()
-    assert (look.fault, look.detail) == ("void", "could not connect")
+    assert (look.fault, look.detail) == ("void", "connection refused")
 
 
 @pytest.mark.parametrize(
-    "sent", [b"", b"HTTP/1.1 200 OK\r\nContent-L", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"]
+    ("sent", "why"),
+    [
+        (b"", "the connection was closed without an answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-L", "the answer broke off"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "the answer broke off"),
+    ],
 )
 @pytest_twisted.ensureDeferred
-async def test_a_connection_that_breaks_off(server: Server, sent: bytes) -> None:
+async def test_a_connection_that_breaks_off(server: Server, sent: bytes, why: str) -> None:
     server.answers(sent, close=True)
     look = await asking(await server.listen()).look()
-    assert (look.fault, look.detail) == ("void", "the connection was closed before the answer was complete")
+    assert (look.fault, look.detail) == ("void", why)
 
 
 @pytest_twisted.ensureDeferred
@@ -333,7 +350,7 @@ async def test_a_server_that_does_not_speak_tls(server: Server, trust: Trust) ->
     port = await server.listen()
     server.greet = lambda receiver: receiver.write(b"220 mail.example ESMTP\r\n")
     look = await Asking(Peer("fra", f"https://127.0.0.1:{port}", (NEW,)), trust=trust).look()
-    assert (look.fault, look.detail) == ("void", "TLS: the handshake failed")
+    assert (look.fault, look.detail) == ("void", "TLS: wrong version number")
 
 
 @pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"])
@@ -376,23 +393,24 @@ async def test_cancelling_ends_all_of_it(server: Server) -> None:
 
 
 class Calls:
-    """Stands for `Caller`: `made` are the calls, to be fired by the test."""
+    """Stands for the network: `made` are the requests, to be answered by the test."""
 
     def __init__(self) -> None:
-        self.reactor = Clock()
+        self.clock = Clock()
         self.made: list[tuple[str, bytes, Deferred[Reply]]] = []
 
-    async def post(self, url: str, headers: dict[str, bytes], body: bytes, limit: int) -> Reply:
+    async def send(self, asked: OutgoingRequest, body_max: int) -> Reply:
         answer: Deferred[Reply] = Deferred()
-        self.made.append((url, body, answer))
+        self.made.append((asked.url, asked.body, answer))
         return await answer
 
 
 def quiet(*names: str, **settings: Any) -> tuple[Calls, Verifiers]:
     calls, numbers, now = Calls(), count(1), count(NOW, SECOND)
     peers = [Peer(name, f"http://{name}.example", (NEW,), region=name[0]) for name in names]
-    caller: Any = calls
-    made = Verifiers(caller, peers, now=lambda: next(now), new_id=lambda: f"{next(numbers):032x}", **settings)
+    made = Verifiers(
+        calls.send, calls.clock, peers, now=lambda: next(now), new_id=lambda: f"{next(numbers):032x}", **settings
+    )
     return calls, made
 
 
@@ -409,13 +427,13 @@ def test_all_are_asked_at_once_and_come_in_the_order_of_the_configuration() -> N
     for _, body, answer in reversed(calls.made):
         answer.callback(reply_to(body))
     assert [look.node for look in result(found)] == ["a", "b", "c"]
-    assert calls.reactor.getDelayedCalls() == []
+    assert calls.clock.getDelayedCalls() == []
 
 
 def test_a_late_answer_is_dropped() -> None:
     calls, verifiers = quiet("a")
     found = verifiers.ask(SITE, 1.0)
-    calls.reactor.advance(1 + SLACK_S)
+    calls.clock.advance(1 + SLACK_S)
     (look,) = result(found)
     assert (look.fault, look.detail) == ("void", "no answer within 6 s")
     _, body, answer = calls.made[0]
@@ -428,7 +446,7 @@ def test_each_verifiers_health_is_kept() -> None:
     assert verifiers.health() == (PeerHealth("a", "a"), PeerHealth("b", "b"))
     found = verifiers.ask(SITE, 10.0)
     calls.made[0][2].callback(reply_to(calls.made[0][1]))
-    calls.made[1][2].errback(CallFailed("could not connect"))
+    calls.made[1][2].errback(NoReply("could not connect"))
     ok, void = result(found)
     assert verifiers.health() == (
         PeerHealth("a", "a", 1, 1, last_ok=ok.at),
@@ -446,12 +464,12 @@ def test_those_who_can_change_nothing_are_not_waited_for_and_that_is_not_their_f
     found = verifiers.ask(SITE, 10.0)
     for number in (2, 1):
         calls.made[number][2].callback(reply_to(calls.made[number][1]))
-    calls.reactor.advance(GRACE_S)
+    calls.clock.advance(GRACE_S)
     slow, *others = result(found)
     assert (slow.node, slow.fault, slow.detail) == ("a", "void", "not waited for: what the others saw was enough")
     assert [look.fault for look in others] == ["", ""]
     assert calls.made[0][2].called
-    assert calls.reactor.getDelayedCalls() == []
+    assert calls.clock.getDelayedCalls() == []
     assert verifiers.health()[0] == PeerHealth("a", "a")
     assert verifiers.trouble() == ""
 
@@ -462,9 +480,9 @@ def test_one_that_could_contradict_a_quorum_of_failures_is_waited_for_unless_it_
         found = verifiers.ask(SITE, 10.0)
         for _, body, answer in calls.made[-2:]:
             answer.callback(reply_to(body, BAD))
-        calls.reactor.advance(waits - 0.1)
+        calls.clock.advance(waits - 0.1)
         assert not found.called
-        calls.reactor.advance(0.1)
+        calls.clock.advance(0.1)
         assert [look.fault for look in result(found)] == ["void", "tls", "tls"]
 
 
@@ -473,9 +491,9 @@ def test_without_a_quorum_to_decide_everybody_is_waited_for() -> None:
     found = verifiers.ask(SITE, 10.0)
     for _, body, answer in calls.made[:2]:
         answer.callback(reply_to(body))
-    calls.reactor.advance(10 + SLACK_S - 0.1)
+    calls.clock.advance(10 + SLACK_S - 0.1)
     assert not found.called
-    calls.reactor.advance(0.1)
+    calls.clock.advance(0.1)
     assert result(found)[2].detail == "no answer within 15 s"
 
 
@@ -485,7 +503,7 @@ def test_a_verifier_that_is_dead_is_found_out_although_nobody_needs_it() -> None
         verifiers.ask(SITE, 10.0)
         for _, body, answer in calls.made[-2:]:
             answer.callback(reply_to(body))
-        calls.reactor.advance(10 + SLACK_S)
+        calls.clock.advance(10 + SLACK_S)
     assert verifiers.health()[0].last_error == "no answer within 15 s"
     assert verifiers.health()[1].asked == UNHEARD + 1
 
@@ -497,7 +515,7 @@ def test_that_too_few_verifiers_answer_for_any_verdict_is_told() -> None:
     calls.made[0][2].callback(Reply(401, {}, b"?"))
     calls.made[2][2].callback(reply_to(calls.made[2][1]))
     assert verifiers.trouble() == ""
-    calls.reactor.advance(10 + SLACK_S)
+    calls.clock.advance(10 + SLACK_S)
     assert verifiers.trouble() == (
         "only 1 of 3 verifiers answers, fewer than the quorum of 2: fra: refused our signature; "
         "nyc: no answer within 15 s"

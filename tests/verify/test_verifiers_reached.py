@@ -1,4 +1,4 @@
-"""Tests of `pingmon.verify.call`: how the host that is called is found."""
+"""Tests of `pingmon.verify.verifiers`: how the hosts of verifiers are found, and tried."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, capturedLogs
 
+from pingmon.assembly import addresses_by
 from pingmon.dns.resolver import Resolver
+from pingmon.outgoing.exchange import NoReply, Reply
+from pingmon.outgoing.passage import MAX_ADDRESSES, STAGGER_S
 from pingmon.outgoing.tls_trust import Trust
-from pingmon.probe.connect import STAGGER_S
 from pingmon.testing import result
-from pingmon.verify.call import CONNECT_S, MAX_ADDRESSES, Caller, CallFailed, Reply
-from pingmon.verify.verifiers import Peer, Verifiers
+from pingmon.verify.verifiers import CONNECT_S, Peer, Send, Verifiers, sender
 from pingmon.wire.message.signatures import Secret
+from pingmon.wire.outgoing_request import OutgoingRequest
 from tests.authority import Authority
 from tests.delivery.receiver import Server
 from tests.dns.names import Names
@@ -36,18 +38,18 @@ async def server(nothing_left: None) -> AsyncIterator[Server]:
     await server.close()
 
 
-def caller(*servers: tuple[str, int], trust: Any = None, **hosts: list[str]) -> Caller:
+def caller(*servers: tuple[str, int], trust: Any = None, **hosts: list[str]) -> Send:
     """One that knows these name servers, and `HOST` at these addresses."""
     known = {HOST: hosts["at"]} if hosts else {}
-    return Caller(reactor, trust, Resolver(reactor, servers, hosts=known))
+    return sender(reactor, trust, addresses_by(Resolver(reactor, servers, hosts=known)))
 
 
-def call(by: Caller, url: str) -> Deferred[Reply]:
-    return Deferred.fromCoroutine(by.post(url, {}, b"{}", 100))
+def call(by: Send, url: str) -> Deferred[Reply]:
+    return Deferred.fromCoroutine(by(OutgoingRequest("POST", url, (), b"{}"), 100))
 
 
 async def why(calling: Deferred[Reply]) -> str:
-    with pytest.raises(CallFailed) as caught:
+    with pytest.raises(NoReply) as caught:
         await calling
     return str(caught.value)
 
@@ -70,9 +72,9 @@ async def test_all_addresses_of_a_name_are_tried(server: Server) -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_name_that_does_not_resolve_says_why(names: Names) -> None:
     asking = caller(names.listen())
-    assert await why(call(asking, f"http://{HOST}/")) == "its name could not be resolved: there is no such name"
+    assert await why(call(asking, f"http://{HOST}/")) == "could not resolve host: there is no such name"
     nobody = await why(call(caller(), f"http://{HOST}/"))
-    assert nobody == "its name could not be resolved: no name server is configured"
+    assert nobody == "could not resolve host: no name server is configured"
 
 
 @pytest_twisted.ensureDeferred
@@ -110,7 +112,8 @@ class Nowhere:
     def __init__(self, count: int = 8) -> None:
         self.reactor: Any = MemoryReactorClock()
         addresses = [f"192.0.2.{number}" for number in range(1, count)] + ["2001:db8::1"]
-        self.caller = Caller(self.reactor, cast(Any, None), Resolver(self.reactor, (), hosts={HOST: addresses}))
+        found = addresses_by(Resolver(self.reactor, (), hosts={HOST: addresses}))
+        self.send = sender(self.reactor, cast(Any, None), found)
 
     @property
     def tried(self) -> list[str]:
@@ -119,7 +122,7 @@ class Nowhere:
 
 def test_addresses_are_tried_a_moment_after_one_another_and_not_too_many() -> None:
     nowhere = Nowhere()
-    calling = call(nowhere.caller, f"http://{HOST}/")
+    calling = call(nowhere.send, f"http://{HOST}/")
     nowhere.reactor.pump([0.0, STAGGER_S])
     assert nowhere.tried == ["192.0.2.1", "192.0.2.2"]
     nowhere.reactor.pump([STAGGER_S] * 8)
@@ -132,7 +135,7 @@ def test_addresses_are_tried_a_moment_after_one_another_and_not_too_many() -> No
 def test_a_call_that_is_cancelled_while_it_connects_leaves_nothing_and_not_a_line_in_the_log() -> None:
     nowhere, secret = Nowhere(2), Secret(b"k" * 32)
     verifiers = Verifiers(
-        nowhere.caller, [Peer("v", f"http://{HOST}", (secret,))], now=lambda: 0, new_id=lambda: "a" * 32
+        nowhere.send, nowhere.reactor, [Peer("v", f"http://{HOST}", (secret,))], now=lambda: 0, new_id=lambda: "a" * 32
     )
     with capturedLogs() as events:
         asking = verifiers.ask("http://site.example/", 10.0)
