@@ -6,12 +6,12 @@ from collections.abc import Coroutine
 from typing import Any, Final, Protocol, TypeAlias
 
 from msgspec import Struct
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.timing.expiry import Expiry
+from pingmon.timing.bounded_wait import within
 from pingmon.wire.message.message import Letter
 
 ATTEMPT_S: Final = 30.0
@@ -54,33 +54,14 @@ def attempt(deliver: Deliver, letter: Letter, clock: IReactorTime, timeout_s: fl
 
     Cancelling ends the attempt at once, and then there is no result; otherwise it never fails.
     """
-    over = False
 
-    def settle(result: Result) -> None:
-        nonlocal over
-        if not over:
-            over = True
-            if timer.active():
-                timer.cancel()
-            done.callback(result)
+    def late() -> Result:
+        return NotDelivered(f"timed out after {timeout_s:g} s")
 
-    def expire() -> None:
-        settle(NotDelivered(f"timed out after {timeout_s:g} s"))
-        running.cancel()
+    def broken(failure: Failure) -> Result:
+        if not failure.check(CancelledError):  # which, from a deadline or the caller, nobody waits for any more
+            log.failure("while delivering to channel {channel}", failure, channel=letter.channel.id)
+        return NotDelivered("pingmon could not deliver this by its own fault; its log says more")
 
-    def broken(failure: Failure) -> None:
-        if not over:
-            log.failure("delivering to channel {channel}", failure, channel=letter.channel.id)
-            settle(NotDelivered("pingmon could not deliver this by its own fault; its log says more"))
-
-    def cancel(_: Deferred[Result]) -> None:
-        nonlocal over
-        over = True
-        timer.cancel()
-        running.cancel()
-
-    done: Deferred[Result] = Deferred(cancel)
-    timer = Expiry(clock, timeout_s, expire)
-    running = Deferred.fromCoroutine(deliver(letter))
-    running.addCallbacks(settle, broken)
-    return done
+    delivering: Deferred[Result] = Deferred.fromCoroutine(deliver(letter))
+    return within(timeout_s, delivering.addErrback(broken), clock, late)

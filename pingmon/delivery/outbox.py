@@ -36,9 +36,9 @@ from pingmon.core.world.events import (
 )
 from pingmon.core.world.parts import Outcome
 from pingmon.delivery.attempt import ATTEMPT_S, Deliver, Delivered, NotDelivered, Result, attempt
-from pingmon.delivery.resubmit import insist
 from pingmon.delivery.send_order import SendOrder
 from pingmon.monitor import Monitor
+from pingmon.resubmit import submit_until_durable
 from pingmon.timing.ticker import Ticker
 from pingmon.wire.message.message import Letter, called, duration_text
 
@@ -205,7 +205,7 @@ class Outbox:
             self._go_soon()
         took_ms = round((self._monitor.time.steady() - began) * 1000)
         event = self._event(owed, channel, result, took_ms)
-        await insist(self._monitor, self._clock, owed.channel, event, f"what became of message {owed.id}")
+        await submit_until_durable(self._monitor, self._clock, owed.channel, event, f"what became of message {owed.id}")
 
     async def _attempt(self, owed: Notification, channel: Channel) -> Result:
         world = self._monitor.world

@@ -26,8 +26,8 @@ from pingmon.core.site.site import Inquiry
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import ClockStepped, Entry, PartnerAnswered, PartnerEvent, SiteEvent
 from pingmon.core.world.parts import Outcome
-from pingmon.delivery.resubmit import insist
 from pingmon.monitor import Monitor
+from pingmon.resubmit import submit_until_durable
 from pingmon.sites.partner_webhook import BUDGET_S
 from pingmon.wire.time_texts import seconds_text
 
@@ -167,7 +167,7 @@ class Inquiries:
 
     def _logged(self, site: Id, event: PartnerAnswered) -> Deferred[None]:
         what = f"a partner's answer about site {site[:8]}"
-        return Deferred.fromCoroutine(insist(self._monitor, self._clock, site, event, what))
+        return Deferred.fromCoroutine(submit_until_durable(self._monitor, self._clock, site, event, what))
 
     async def _answer(self, inquiry: Inquiry, asking: _OpenInquiry) -> PartnerAnswer:
         partner = self._monitor.world.partners.get(inquiry.partner)

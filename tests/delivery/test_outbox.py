@@ -23,8 +23,8 @@ from pingmon.core.world.events import (
 )
 from pingmon.delivery.attempt import Delivered, NotDelivered
 from pingmon.delivery.outbox import STOP_S
-from pingmon.delivery.resubmit import LOG_AGAIN_S
 from pingmon.journal import JournalFull
+from pingmon.resubmit import LOG_AGAIN_S
 from pingmon.testing import result, uuid
 from tests.delivery.post import Post
 

@@ -28,7 +28,7 @@ from pingmon.core.world.events import (
     SiteProbed,
     SiteSpec,
 )
-from pingmon.delivery.resubmit import LOG_AGAIN_S
+from pingmon.resubmit import LOG_AGAIN_S
 from pingmon.sites.partner_inquiries import LOGGING_MAX, STOP_S, Inquiries
 from pingmon.testing import PROJECT, Rig, result, uuid
 

@@ -25,7 +25,7 @@ LOG_AGAIN_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 log = Logger()
 
 
-async def insist(monitor: Monitor, clock: IReactorTime, stream: Id, event: AnyEvent, what: str) -> None:
+async def submit_until_durable(monitor: Monitor, clock: IReactorTime, stream: Id, event: AnyEvent, what: str) -> None:
     """Submit `event` until it is durable. `what` it is, in words for the log: "the result of a delivery".
 
     Cancelling ends it; what is on its way into the log then may still get there.
