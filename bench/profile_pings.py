@@ -25,7 +25,10 @@ PARTS = (
     ("alarms", ("pingmon/alarms.py",)),
     ("journal, on the reactor's thread", ("pingmon/journal/",)),
     ("writing the answer", ("pingmon/door/plain_answer.py", "in answer")),
-    ("ping resource: URL, check, meaning, event", ("pingmon/pings/", "pingmon/wire/", "check/ping.py")),
+    (
+        "ping resource: URL, check, meaning, event",
+        ("pingmon/pings/", "pingmon/wire/", "pingmon/core/check/ping.py"),
+    ),
     ("door and request", ("pingmon/door/",)),
     ("parsing HTTP (Twisted)", ("twisted/web/http.py", "twisted/protocols/basic.py", "twisted/web/http_headers.py")),
     ("sockets, epoll and Deferreds (Twisted)", ("twisted/",)),
