@@ -134,7 +134,7 @@ def test_behind_a_proxy_that_speaks_the_proxy_protocol(start: Starter) -> None:
     assert through(proxied, text + ping).startswith(b"HTTP/1.1 200 OK\r\n")
     said = daemon.log.read_text().removeprefix(before).splitlines()
     assert len(said) == 1
-    assert f"the proxies' port {proxied}" in said[0]
+    assert f"port {proxied}: it is for proxies only" in said[0]
     assert daemon.stop() == -signal.SIGTERM
 
 
