@@ -453,14 +453,7 @@ def _kind_of(event: type[Event]) -> str:
 
 AnyProjectEvent: TypeAlias = ProjectCreated | ProjectRenamed | PingKeyRotated | KeyCreated | KeyRevoked
 AnyCheckEvent: TypeAlias = (
-    CheckCreated
-    | CheckChanged
-    | CheckDeleted
-    | CheckPaused
-    | CheckResumed
-    | PingReceived
-    | CheckExpired
-    | ScheduleEnded
+    CheckCreated | CheckChanged | CheckDeleted | CheckPaused | CheckResumed | CheckExpired | ScheduleEnded
 )
 AnySiteEvent: TypeAlias = (
     SiteCreated | SiteChanged | SiteDeleted | SitePaused | SiteResumed | SiteProbed | SiteHostSeen | PartnerAnswered
@@ -478,7 +471,7 @@ AnyChannelEvent: TypeAlias = (
 )
 AnyDaemonEvent: TypeAlias = ListeningEnded | ListeningResumed | ClockStepped
 AnyEvent: TypeAlias = (
-    AnyProjectEvent | AnyCheckEvent | AnySiteEvent | AnyPartnerEvent | AnyChannelEvent | AnyDaemonEvent
+    PingReceived | AnyProjectEvent | AnyCheckEvent | AnySiteEvent | AnyPartnerEvent | AnyChannelEvent | AnyDaemonEvent
 )
 """All of them, so that the type checker sees it when the fold forgets one."""
 

@@ -68,8 +68,6 @@ def _check_event(world: World, entry: Entry, event: events.AnyCheckEvent) -> Out
     if check is None:
         return Outcome("unknown", entry.stream)
     match event:
-        case events.PingReceived():
-            return _changed(world, entry, *checks.pinged(check, entry.seq, entry.at, event))
         case events.CheckChanged():
             after = checks.respecified(check, entry.seq, event.changes.applied_to(check.spec))
             owing.unowe(world, entry.at, check, after)
