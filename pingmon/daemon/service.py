@@ -13,7 +13,9 @@ a daemon that runs but does not listen.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -121,10 +123,13 @@ class Daemon(Listening):
         work.addBoth(results.append)
         end = self._reactor.seconds() + DISK_WAIT_S
         try:
-            while not results:
-                if self._reactor.seconds() > end:
-                    raise StartupRefused(f"{self._data.path}: the disk has taken nothing for {DISK_WAIT_S:.0f} s")
-                self._reactor.iterate(TURN_S)
+            with _interrupts_held() as interrupts:
+                while not (results or interrupts):
+                    if self._reactor.seconds() > end:
+                        raise StartupRefused(f"{self._data.path}: the disk has taken nothing for {DISK_WAIT_S:.0f} s")
+                    self._reactor.iterate(TURN_S)
+            if interrupts:
+                raise KeyboardInterrupt
         except BaseException:
             work.cancel()  # it would go on while the start is undone
             raise
@@ -159,3 +164,14 @@ class Daemon(Listening):
     async def _stop_part(self, part: Part) -> None:
         with self.log.failuresHandled("while stopping {part}", part=type(part).__name__):
             await maybe(part.stop())
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[list[int]]:
+    """Collects SIGINTs. As an exception in the midst of a turn of the reactor, one would be logged and forgotten."""
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, before)
