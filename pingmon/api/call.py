@@ -36,8 +36,11 @@ PAGE: Final = 100
 PAGE_MAX: Final = 1000
 NUMBER_MAX: Final = 10**15
 
-SLICE: Final = 250
-"""Items of a list that are made into JSON in one turn of the loop (about 1 ms), so that pings need not wait for all."""
+SLICE: Final = 50
+"""Items of a list that are made into JSON in one turn of the loop (about half a millisecond)."""
+PAUSE_S: Final = 0.002
+"""Between two slices. Without a pause the journal's thread waits for the interpreter until the whole list is made, and
+all pings wait for the journal (`bench/lists.py`): the reactor gives it up for too short a time in each turn."""
 
 _Item = TypeVar("_Item")
 _NUMBER: Final = re.compile("[0-9]{1,18}")
@@ -123,18 +126,18 @@ class Call(Struct, frozen=True, kw_only=True):
     async def listed(
         self, name: str, items: Sequence[_Item], shown: Callable[[_Item], Json], wanted: Callable[[_Item], bool]
     ) -> ApiAnswer:
-        """The JSON of those of `items` that are `wanted`, under `name`; a slice a turn, so the loop is not held up.
+        """The JSON of those of `items` that are `wanted`, under `name`; a slice at a time, so that pings need not wait.
 
         What is listed are values that do not change, so the list is that of the moment in which it was asked for.
         """
-        slices = []
+        slices: list[bytes] = []
         for start in range(0, len(items), SLICE):
             if start:
-                await deferLater(self.clock, 0)
+                await deferLater(self.clock, PAUSE_S)
             found = [msgspec.json.encode(shown(item)) for item in items[start : start + SLICE] if wanted(item)]
             if found:
-                slices.append(b",".join(found))
-        return ApiAnswer(200, b'{"%s":[%s]}' % (name.encode("ascii"), b",".join(slices)))
+                slices.append((b"," if slices else b"") + b",".join(found))
+        return ApiAnswer(200, b"".join((b'{"%s":[' % name.encode("ascii"), *slices, b"]}")))
 
     # --- what is the project's own --------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from twisted.logger import globalLogPublisher
 from twisted.web.iweb import IResponse
 
 from pingmon.api.api import Api, ApiSettings, Probes
-from pingmon.api.call import Tests
+from pingmon.api.call import PAUSE_S, Tests
 from pingmon.api.credentials import key_created, new_key
 from pingmon.core.check.check import Check
 from pingmon.core.site.probe_result import Fault, ProbeResult
@@ -180,7 +180,7 @@ class ApiStage:
         asked.addCallback(replies.append)
         self.treq.flush()
         while not replies and self.turns.getDelayedCalls():  # a long list is made in several turns
-            self.turns.advance(0)
+            self.turns.advance(PAUSE_S)
             self.treq.flush()
         assert replies, "no answer"
         raw: list[bytes] = []

@@ -470,9 +470,11 @@ AnyChannelEvent: TypeAlias = (
     | NotificationAbandoned
 )
 AnyDaemonEvent: TypeAlias = ListeningEnded | ListeningResumed | ClockStepped
-AnyEvent: TypeAlias = (
-    PingReceived | AnyProjectEvent | AnyCheckEvent | AnySiteEvent | AnyPartnerEvent | AnyChannelEvent | AnyDaemonEvent
+AnyRareEvent: TypeAlias = (
+    AnyProjectEvent | AnyCheckEvent | AnySiteEvent | AnyPartnerEvent | AnyChannelEvent | AnyDaemonEvent
 )
+"""All but pings."""
+AnyEvent: TypeAlias = PingReceived | AnyRareEvent
 """All of them, so that the type checker sees it when the fold forgets one."""
 
 ALL: Final[tuple[type[Event], ...]] = get_args(AnyEvent)

@@ -31,17 +31,18 @@ MAX_DEAF_SPANS: Final = 32
 
 def fold(world: World, entry: Entry) -> Outcome:
     """Take the next entry of the log into `world`, and say what it did."""
-    world.seq = entry.seq
-    outcome = _folded(world, entry)
+    world.seq, event = entry.seq, entry.event
+    if isinstance(event, events.PingReceived):
+        outcome = _ping_received(world, entry, event)
+    else:
+        outcome = _rare(world, entry, event)
     if world.ended:
         outcome, world.ended = replace(outcome, ended=tuple(world.ended)), []
     return outcome
 
 
-def _folded(world: World, entry: Entry) -> Outcome:
-    match event := entry.event:
-        case events.PingReceived():  # first, because nearly all are
-            return _ping_received(world, entry, event)
+def _rare(world: World, entry: Entry, event: events.AnyRareEvent) -> Outcome:
+    match event:
         case events.CheckEvent():
             return _check_event(world, entry, event)
         case events.SiteEvent():
