@@ -94,11 +94,12 @@ def assembled(
     listeners: Sequence[Listener],
     *,
     started: Callable[[], object],
-    read: Callable[[], Config],
+    read: Callable[[], Config] | None,
 ) -> Daemon:
     """The daemon, not yet started; it calls `started` when it is. Raises `StartupRefused`.
 
-    `reactor` is asked for timers, sockets, threads and the time; `read` reads the configuration again.
+    `reactor` is asked for timers, sockets, threads and the time; `read` reads the configuration file again, if
+    there is one.
     """
     sys.setswitchinterval(SWITCH_S)
     retention = Retention(config.retention.pings, config.retention.days or None, config.retention.probes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import stat
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -78,7 +79,8 @@ def makeService(options: PingmonOptions) -> IService:
         except (BadConfig, DataDirError) as error:
             raise StartupRefused(str(error)) from error
         stopping_once(reactor)
-        return assembled(clock, config, data, listeners, started=told.started, read=lambda: configured(options))
+        read = partial(configured, options) if options["config"] else None
+        return assembled(clock, config, data, listeners, started=told.started, read=read)
 
 
 def configured(options: PingmonOptions) -> Config:

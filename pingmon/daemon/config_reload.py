@@ -25,17 +25,23 @@ Taker: TypeAlias = Callable[[Config], object]
 
 
 class Reload:
-    """Call it to read again. `read` raises BadConfig; `running` is what the daemon was started with."""
+    """Call it to read again. `running` is what the daemon was started with.
+
+    `read` raises BadConfig; it is None if the daemon was started without a file.
+    """
 
     log = Logger()
 
-    def __init__(self, read: Callable[[], Config], running: Config, takers: Sequence[Taker]) -> None:
+    def __init__(self, read: Callable[[], Config] | None, running: Config, takers: Sequence[Taker]) -> None:
         self._read = read
         self._running = running
         self._takers = takers
 
     def __call__(self) -> None:
         """Take up what has changed."""
+        if self._read is None:
+            self.log.info("there is no configuration to read again: pingmon was started without --config")
+            return
         try:
             config = self._read()
         except BadConfig as error:

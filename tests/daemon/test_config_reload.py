@@ -34,6 +34,17 @@ def test_what_the_parts_cannot_take_is_named_until_the_restart() -> None:
     assert [event["keys"] for event in logged.all if "keys" in event] == ["data", "data"]
 
 
+def test_without_a_file_nothing_is_read_and_the_log_says_so() -> None:
+    """No part is bothered."""
+    taken: list[Config] = []
+    with Logged() as logged:
+        Reload(None, Config(), [taken.append])()
+    assert taken == []
+    assert [event["log_format"] for event in logged.all] == [
+        "there is no configuration to read again: pingmon was started without --config"
+    ]
+
+
 def test_what_is_refused_on_the_way_is_said() -> None:
     """By the first part, before another one has changed."""
 

@@ -56,6 +56,13 @@ def test_a_hangup_takes_up_what_can_be_and_names_what_cannot(start: Starter) -> 
     assert "Traceback" not in daemon.log.read_text()
 
 
+def test_a_hangup_of_a_daemon_without_a_file_says_that_nothing_is_read(start: Starter) -> None:
+    """And does not claim that it was."""
+    daemon = start()
+    hang_up(daemon, "there is no configuration to read again: pingmon was started without --config")
+    assert "was read again" not in daemon.log.read_text()
+
+
 def test_secrets_that_everybody_may_read_are_warned_of_at_start_and_when_read_again(start: Starter) -> None:
     """With what to do; not if the group may."""
     daemon = start(config=f'[[verifier]]\nname = "fra"\nurl = "http://127.0.0.1:1"\nsecret = "whsec_{"a" * 40}"\n')
