@@ -110,7 +110,8 @@ def write(data: Path, port: int, first: float, alerts: int, seconds: float) -> N
     """A log with `alerts` checks that fall silent from `first` on, evenly over `seconds`, and some to be pinged."""
     from twisted.internet import reactor
 
-    from pingmon.core.world.events import ChannelCreated, CheckCreated, CheckSpec, Draft, PingReceived, ProjectCreated
+    from pingmon.core.check.settings import CheckSpec
+    from pingmon.core.world.events import ChannelCreated, CheckCreated, Draft, PingReceived, ProjectCreated
     from pingmon.journal import Journal, journal_at
 
     data.mkdir(mode=0o700)

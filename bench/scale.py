@@ -130,7 +130,8 @@ def check_id(number: int) -> str:
 
 def fill(data: Path, size: int) -> None:
     """A journal as a daemon with `size` up checks would have left it, snapshot included."""
-    from pingmon.core.world.events import AnyEvent, CheckCreated, CheckSpec, PingReceived, ProjectCreated
+    from pingmon.core.check.settings import CheckSpec
+    from pingmon.core.world.events import AnyEvent, CheckCreated, PingReceived, ProjectCreated
 
     def story() -> Iterator[tuple[str, AnyEvent]]:
         yield PROJECT, ProjectCreated("bench", "pingkey000000000000000")

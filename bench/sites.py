@@ -115,7 +115,8 @@ def site_id(number: int) -> str:
 def story(sites: int, port: int) -> Iterator[tuple[str, AnyEvent]]:
     """Sites that are up, spread over many addresses, for a daemon's own pace is bounded for each."""
     from pingmon.core.site.probe_result import ProbeResult
-    from pingmon.core.world.events import ProjectCreated, SiteCreated, SiteProbed, SiteSpec
+    from pingmon.core.site.settings import SiteSpec
+    from pingmon.core.world.events import ProjectCreated, SiteCreated, SiteProbed
 
     yield PROJECT, ProjectCreated("bench", "pingkey000000000000000")
     for number in range(sites):

@@ -15,10 +15,10 @@ from verdict_world import DAEMON, SiteWorld, World, chance
 
 from pingmon.core.site.probe_result import Fault, ProbeResult
 from pingmon.core.site.probe_schedule import LOCAL_PACE_S, next_probe
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import LOCAL_FAILURES, Site, in_doubt, looked, remarkable, wants_round
 from pingmon.core.site.verdict import Place, Round, verdict
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import SiteSpec
 from pingmon.sites.rounds import AGAIN_S
 from pingmon.sites.stand_ins import STAND_INS
 

@@ -27,16 +27,17 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from pingmon.alarms import Alarms
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Flip
 from pingmon.core.partner.inquiry import AnswerKind, PartnerAnswer
 from pingmon.core.partner.partner import PartnerSpec
 from pingmon.core.site.probe_result import Fault, ProbeResult
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import (
     AnyEvent,
     ChannelCreated,
     CheckCreated,
-    CheckSpec,
     Id,
     PartnerAnswered,
     PartnerCreated,
@@ -45,7 +46,6 @@ from pingmon.core.world.events import (
     Signal,
     SiteCreated,
     SiteProbed,
-    SiteSpec,
 )
 from pingmon.core.world.parts import Outcome
 from pingmon.core.world.world import World

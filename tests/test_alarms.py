@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from pingmon.alarms import ALIVE_EVERY_S, MAX_EXPIRING, TURNS
+from pingmon.core.check.settings import CheckChanges
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import CheckChanged, CheckChanges, CheckDeleted, PingReceived
+from pingmon.core.world.events import CheckChanged, CheckDeleted, PingReceived
 from pingmon.journal import JournalUnavailable
 from pingmon.testing import Rig, result
 

@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from pingmon.api.routes import ROUTES
 from pingmon.core.check.check import Check
+from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.partner.partner import PartnerChanges, PartnerSpec
+from pingmon.core.site.settings import SiteChanges, SiteSpec
 from pingmon.core.site.site import Site
-from pingmon.core.world.events import CheckChanges, CheckSpec, SiteChanges, SiteSpec
 from pingmon.daemon.config_reload import TAKEN
 from pingmon.wire.api import check_fields, site_fields
 from pingmon.wire.api.checks import View, check_json

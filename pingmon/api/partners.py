@@ -7,7 +7,8 @@ from typing import Final
 from pingmon.api.api_answer import ApiAnswer, ApiError, existing, json_answer
 from pingmon.api.call import Call
 from pingmon.api.credentials import new_id, new_secret
-from pingmon.core.world.events import Id, PartnerChanged, PartnerCreated, PartnerDeleted, applied
+from pingmon.core.changes import applied
+from pingmon.core.world.events import Id, PartnerChanged, PartnerCreated, PartnerDeleted
 from pingmon.wire.api.check_fields import Invalid
 from pingmon.wire.api.partners import changes, created, partner_json, settings
 

@@ -21,7 +21,8 @@ from twisted.python.failure import Failure
 
 from pingmon.core.check.check import Check
 from pingmon.core.check.ping import USER_AGENT_MAX, is_text, meaning
-from pingmon.core.world.events import CheckSpec, Id, NewCheck, PingReceived, Signal
+from pingmon.core.check.settings import CheckSpec
+from pingmon.core.world.events import Id, NewCheck, PingReceived, Signal
 from pingmon.core.world.parts import Outcome
 from pingmon.door.intake import IntakeRequest
 from pingmon.door.plain_answer import NOT_FOUND, PlainAnswer

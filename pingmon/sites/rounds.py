@@ -30,6 +30,7 @@ from pingmon.core.site.escalation import overdue, silent_until
 from pingmon.core.site.failures import FORBIDDEN_NAME, NOT_ALLOWED
 from pingmon.core.site.probe_result import ASKED, Methods, ProbeResult
 from pingmon.core.site.probe_schedule import first_probe, next_probe, on_grid
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site, in_doubt, remarkable, wants_round
 from pingmon.core.site.verdict import Round, verdict
 from pingmon.core.units import SECOND, Id
@@ -42,7 +43,6 @@ from pingmon.core.world.events import (
     SiteEvent,
     SiteProbed,
     SiteResumed,
-    SiteSpec,
 )
 from pingmon.core.world.parts import Outcome
 from pingmon.journal import JournalFull, JournalUnavailable

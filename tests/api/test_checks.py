@@ -10,7 +10,8 @@ from twisted.web.iweb import IResponse
 
 from pingmon.api.api import ApiSettings
 from pingmon.api.call import PAUSE_S, SLICE
-from pingmon.core.world.events import CheckCreated, CheckExpired, CheckSpec, PingReceived
+from pingmon.core.check.settings import CheckSpec
+from pingmon.core.world.events import CheckCreated, CheckExpired, PingReceived
 from tests.api.stage import PROJECT, ApiStage
 
 CHECKS = "/api/v3/checks/"

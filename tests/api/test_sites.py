@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred, fail
 from pingmon.api.api import ApiSettings
 from pingmon.core.partner.partner import Attribution
 from pingmon.core.site.probe_result import ProbeResult
-from pingmon.core.world.events import PartnerDeleted, SiteChanged, SiteChanges, SiteDeleted, SiteHostSeen, SiteResumed
+from pingmon.core.site.settings import SiteChanges
+from pingmon.core.world.events import PartnerDeleted, SiteChanged, SiteDeleted, SiteHostSeen, SiteResumed
 from pingmon.journal import JournalUnavailable
 from tests.api.stage import OTHER_PROJECT, ApiStage
 

@@ -13,6 +13,7 @@ from pingmon.core.partner.inquiry import AnswerKind, PartnerAnswer
 from pingmon.core.partner.partner import Attribution, HostRule, PartnerChanges
 from pingmon.core.site.escalation import silent_until
 from pingmon.core.site.probe_schedule import next_probe
+from pingmon.core.site.settings import SiteChanges
 from pingmon.core.site.site import PartnerSilence
 from pingmon.core.units import SECOND
 from pingmon.core.world import events as e
@@ -171,7 +172,7 @@ def test_whoever_was_asked_about_the_outage_is_asked_about_its_end_also_if_the_h
     hosted.partner(B, slug="b")
     hosted.fails()
     hosted.answer()
-    hosted.add(S1, e.SiteChanged(e.SiteChanges(host="b")))
+    hosted.add(S1, e.SiteChanged(SiteChanges(host="b")))
     hosted.recovers()
     assert hosted.asked == [("a", 200)]
 
@@ -428,7 +429,7 @@ def test_without_verifiers_one_look_is_enough_to_confirm_an_outage_that_is_known
         (A, e.PartnerDeleted()),
         (A, e.PartnerChanged(PartnerChanges(webhook=""))),
         (A, e.PartnerChanged(PartnerChanges(suppress_users=False))),
-        (S1, e.SiteChanged(e.SiteChanges(host=""))),
+        (S1, e.SiteChanged(SiteChanges(host=""))),
     ],
 )
 def test_what_takes_the_right_to_silence_away_ends_the_silence(hosted: Log, stream: str, event: e.Event) -> None:

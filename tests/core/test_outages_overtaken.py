@@ -7,6 +7,7 @@ import pytest
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution
 from pingmon.core.site.probe_result import ProbeResult
+from pingmon.core.site.settings import SiteChanges
 from pingmon.core.site.site import PartnerSilence
 from pingmon.core.world import events as e
 from tests.core.worlds import H1, H2, HOUR, MINUTE, S1, S2, T0, URL, A, B, Log, Saves, bad, good, two_sites
@@ -228,16 +229,16 @@ def test_a_site_under_a_new_address_has_to_be_looked_at_anew(hosted: Log) -> Non
     hosted.add(S1, e.SiteHostSeen(Attribution("a", "cname", "hosts.example", "x")))
     hosted.probe(S1, bad())
     hosted.probe(S1, bad())
-    assert hosted.add(S1, e.SiteChanged(e.SiteChanges(name="shop", url=URL))).site is not None
+    assert hosted.add(S1, e.SiteChanged(SiteChanges(name="shop", url=URL))).site is not None
     assert (hosted.world.sites[S1].failures, hosted.world.sites[S1].hosting.looked) == (2, T0)
-    hosted.add(S1, e.SiteChanged(e.SiteChanges(url="http://other.example/")))
+    hosted.add(S1, e.SiteChanged(SiteChanges(url="http://other.example/")))
     assert (hosted.world.sites[S1].failures, hosted.world.sites[S1].hosting.looked) == (0, 0)
     assert hosted.world.sites[S1].status == "suspect"
 
 
 # --- another address ----------------------------------------------------------------------------------------------
 
-MOVED = e.SiteChanged(e.SiteChanges(url="http://other.example/", host="auto"))
+MOVED = e.SiteChanged(SiteChanges(url="http://other.example/", host="auto"))
 
 
 def test_a_partner_that_was_asked_about_one_address_is_not_told_of_another(hosted: Log) -> None:
@@ -255,10 +256,10 @@ def test_a_partner_that_was_asked_about_one_address_is_not_told_of_another(hoste
 def test_a_change_of_anything_but_the_address_leaves_the_partner_its_question(hosted: Log) -> None:
     """And its word and its silence."""
     hosted.fails()
-    hosted.add(S1, e.SiteChanged(e.SiteChanges(name="shop", url=URL)))
+    hosted.add(S1, e.SiteChanged(SiteChanges(name="shop", url=URL)))
     assert hosted.asked == [("a", 503)]
     hosted.until(T)
-    hosted.add(S1, e.SiteChanged(e.SiteChanges(interval=60)))
+    hosted.add(S1, e.SiteChanged(SiteChanges(interval=60)))
     it = hosted.world.sites[S1]
     assert (it.silence, it.partner_told, it.word is None, it.moved) == (PartnerSilence(A, T), A, False, 0)
 
@@ -267,7 +268,7 @@ def test_an_outage_whose_question_is_called_off_by_a_new_address_is_told_if_that
     """By the next round; whoever hosts it there is asked first."""
     hosted.partner(B, slug="b")
     hosted.fails()
-    hosted.add(S1, e.SiteChanged(e.SiteChanges(url="http://other.example/", host="b")))
+    hosted.add(S1, e.SiteChanged(SiteChanges(url="http://other.example/", host="b")))
     assert (hosted.asked, hosted.news()) == ([], [])
     hosted.fails()
     assert hosted.asked == [("b", 503)]
@@ -311,7 +312,7 @@ def test_a_silence_about_one_address_is_none_about_another(hosted: Log) -> None:
     """Even if both are hosted by who asked for it."""
     hosted.fails()
     hosted.until(T)
-    hosted.add(S1, e.SiteChanged(e.SiteChanges(url="http://other.example/")))
+    hosted.add(S1, e.SiteChanged(SiteChanges(url="http://other.example/")))
     assert hosted.world.sites[S1].silence is None
     hosted.fails()
     assert hosted.asked == [("a", 503)]
@@ -322,7 +323,7 @@ def test_an_answer_about_an_address_that_the_site_has_left_is_counted_and_no_mor
     hosted.fails()
     first = hosted.world.sites[S1].inquiry
     assert first is not None
-    hosted.add(S1, e.SiteChanged(e.SiteChanges(url="http://other.example/")))
+    hosted.add(S1, e.SiteChanged(SiteChanges(url="http://other.example/")))
     late = e.PartnerAnswered(first.question.id, A, PartnerAnswer("until", T), 5)
     assert hosted.add(S1, late).site == hosted.world.sites[S1]
     it = hosted.world.sites[S1]

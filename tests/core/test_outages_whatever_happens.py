@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Partner, PartnerChanges, PartnerSpec
+from pingmon.core.site.settings import SiteChanges, SiteSpec
 from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND
 from pingmon.core.world import events as e
@@ -194,7 +195,7 @@ def an_event(stream: str, event: e.Event) -> Act:
 
 
 def a_site(id: str, host: str) -> Act:
-    return an_event(id, e.SiteCreated(P, e.SiteSpec(url=URL, host=host, channels=CHANNELS[id])))
+    return an_event(id, e.SiteCreated(P, SiteSpec(url=URL, host=host, channels=CHANNELS[id])))
 
 
 def a_partner(slug: str, spec: dict[str, Any]) -> Act:
@@ -203,7 +204,7 @@ def a_partner(slug: str, spec: dict[str, Any]) -> Act:
 
 def a_move(id: str) -> Act:
     """To an address at which the site never was."""
-    return lambda town: town.add(id, e.SiteChanged(e.SiteChanges(url=f"{URL}{town.log.world.seq}")))
+    return lambda town: town.add(id, e.SiteChanged(SiteChanges(url=f"{URL}{town.log.world.seq}")))
 
 
 def a_change(slug: str, spec: dict[str, Any]) -> Act:
@@ -241,7 +242,7 @@ OPERATORS = st.one_of(
     st.builds(a_change, PARTNERS, SPEC),
     st.builds(lambda slug: an_event(HOSTS[slug], e.PartnerDeleted()), PARTNERS),
     st.builds(
-        lambda id, host: an_event(id, e.SiteChanged(e.SiteChanges(host=host))),
+        lambda id, host: an_event(id, e.SiteChanged(SiteChanges(host=host))),
         st.sampled_from(SITES),
         st.sampled_from(["a", "b", ""]),
     ),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, cast
 
 from pingmon.core.check.check import Check
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.notify.notification import Notification
 from pingmon.core.partner.inquiry import AnswerKind, PartnerAnswer
 from pingmon.core.partner.partner import Partner, PartnerSpec
 from pingmon.core.site.probe_result import ProbeResult
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND
 from pingmon.core.world import events as e
@@ -70,7 +72,7 @@ class Log:
     # --- checks ---------------------------------------------------------------------------------------------------
 
     def check(self, id: str = C1, project: str = P, **spec: Any) -> Check:
-        outcome = self.add(id, e.CheckCreated(project, e.CheckSpec(**spec)))
+        outcome = self.add(id, e.CheckCreated(project, CheckSpec(**spec)))
         assert outcome.check is not None
         return outcome.check
 
@@ -86,7 +88,7 @@ class Log:
 
     def site(self, id: str = S1, **spec: Any) -> Site:
         """A site that was seen well, told to the first channel if nothing else is said."""
-        self.add(id, e.SiteCreated(P, e.SiteSpec(**{"url": URL, "host": "a", "channels": (H1,)} | spec)))
+        self.add(id, e.SiteCreated(P, SiteSpec(**{"url": URL, "host": "a", "channels": (H1,)} | spec)))
         self.probe(id, good())
         return self.world.sites[id]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from pingmon.core.check.check import Check
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Flip
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Notification
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import CheckSpec
 from pingmon.testing import PROJECT, uuid
 from pingmon.wire.message.message import Letter
 

@@ -20,7 +20,8 @@ from twisted.web.resource import Resource
 from zope.interface import alsoProvides
 
 from pingmon.core.check.check import Check
-from pingmon.core.world.events import AnyEvent, CheckCreated, CheckSpec, Entry, Id, PingReceived, ProjectCreated
+from pingmon.core.check.settings import CheckSpec
+from pingmon.core.world.events import AnyEvent, CheckCreated, Entry, Id, PingReceived, ProjectCreated
 from pingmon.core.world.parts import Outcome
 from pingmon.daemon.redaction import redacted
 from pingmon.daemon.resource_tree import Root, voice

@@ -29,7 +29,8 @@ from twisted.internet.threads import deferToThread
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
-from pingmon.core.world.events import CheckCreated, CheckSpec, Entry, ProjectCreated
+from pingmon.core.check.settings import CheckSpec
+from pingmon.core.world.events import CheckCreated, Entry, ProjectCreated
 from pingmon.core.world.parts import Outcome
 from pingmon.daemon.resource_tree import Root
 from pingmon.door.door import Door

@@ -11,7 +11,8 @@ from twisted.internet import reactor as the_reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
-from pingmon.core.world.events import CheckCreated, CheckDeleted, CheckSpec, PingReceived, ProjectCreated
+from pingmon.core.check.settings import CheckSpec
+from pingmon.core.world.events import CheckCreated, CheckDeleted, PingReceived, ProjectCreated
 from pingmon.core.world.parts import Outcome
 from pingmon.journal.sqlite.engine import SqliteJournal
 from pingmon.monitor import Monitor

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pingmon.core.world.events import CheckChanged, CheckChanges, CheckCreated, CheckDeleted, CheckSpec, Entry, NewCheck
+from pingmon.core.check.settings import CheckChanges, CheckSpec
+from pingmon.core.world.events import CheckChanged, CheckCreated, CheckDeleted, Entry, NewCheck
 from pingmon.core.world.parts import Outcome
 from pingmon.pings.intake import PingSettings
 from tests.door.stage import CALLER, CHECK, KEY, PROJECT, RID, TEXT, UNKNOWN, DoorStage

@@ -17,15 +17,8 @@ from msgspec.structs import replace
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from pingmon.core.world.events import (
-    AnyEvent,
-    ChannelCreated,
-    CheckCreated,
-    CheckSpec,
-    Draft,
-    PingReceived,
-    ProjectCreated,
-)
+from pingmon.core.check.settings import CheckSpec
+from pingmon.core.world.events import AnyEvent, ChannelCreated, CheckCreated, Draft, PingReceived, ProjectCreated
 from pingmon.journal import Journal, journal_at
 from pingmon.journal.sqlite.verify import verify
 from pingmon.testing import PROJECT, uuid

@@ -22,6 +22,7 @@ from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import PartnerSpec
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.probe_schedule import SOON_S, phase
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import (
     ChannelCreated,
@@ -30,7 +31,6 @@ from pingmon.core.world.events import (
     ProjectCreated,
     SiteCreated,
     SiteProbed,
-    SiteSpec,
 )
 from pingmon.sites.own_health import FRESH_S
 from pingmon.testing import PROJECT, uuid

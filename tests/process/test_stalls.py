@@ -13,7 +13,8 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 
-from pingmon.core.world.events import CheckCreated, CheckSpec, Draft
+from pingmon.core.check.settings import CheckSpec
+from pingmon.core.world.events import CheckCreated, Draft
 from pingmon.journal import Journal, journal_at
 from tests.process.daemons import Running, Starter, until
 

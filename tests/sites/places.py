@@ -9,9 +9,10 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 
 from pingmon.core.site.probe_result import ASKED, Fault, Methods, ProbeResult
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site
 from pingmon.core.units import Id
-from pingmon.core.world.events import SiteCreated, SiteSpec
+from pingmon.core.world.events import SiteCreated
 from pingmon.sites.own_health import Health
 from pingmon.sites.rounds import Rounds
 from pingmon.sites.stand_ins import StandIns

@@ -23,18 +23,17 @@ from pingmon.core.partner.partner import (
     Signals,
 )
 from pingmon.core.site.probe_result import ProbeResult
+from pingmon.core.site.settings import SiteChanges, SiteSpec
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import (
     PartnerChanged,
     PartnerCreated,
     PartnerDeleted,
     SiteChanged,
-    SiteChanges,
     SiteCreated,
     SiteDeleted,
     SiteHostSeen,
     SiteProbed,
-    SiteSpec,
 )
 from pingmon.sites.host_detection import PARALLEL, START_SPREAD_S, HostDetection
 from pingmon.testing import PROJECT, Rig, result, uuid

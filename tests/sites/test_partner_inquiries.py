@@ -12,6 +12,7 @@ from twisted.logger import LogLevel, capturedLogs
 from pingmon.core.partner.inquiry import PartnerAnswer, PartnerQuestion
 from pingmon.core.partner.partner import Partner, PartnerChanges, PartnerSpec
 from pingmon.core.site.probe_result import ProbeResult
+from pingmon.core.site.settings import SiteChanges, SiteSpec
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import (
     AnyEvent,
@@ -21,12 +22,10 @@ from pingmon.core.world.events import (
     PartnerCreated,
     PartnerDeleted,
     SiteChanged,
-    SiteChanges,
     SiteCreated,
     SiteDeleted,
     SitePaused,
     SiteProbed,
-    SiteSpec,
 )
 from pingmon.resubmit import LOG_AGAIN_S
 from pingmon.sites.partner_inquiries import LOGGING_MAX, STOP_S, Inquiries

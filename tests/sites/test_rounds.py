@@ -11,17 +11,10 @@ from twisted.logger import capturedLogs
 from pingmon.core.site.failures import FORBIDDEN_NAME, NOT_ALLOWED
 from pingmon.core.site.probe_result import Fault
 from pingmon.core.site.probe_schedule import phase
+from pingmon.core.site.settings import SiteChanges
 from pingmon.core.site.site import Site
 from pingmon.core.units import HOUR, SECOND
-from pingmon.core.world.events import (
-    AnyEvent,
-    SiteChanged,
-    SiteChanges,
-    SiteDeleted,
-    SitePaused,
-    SiteProbed,
-    SiteResumed,
-)
+from pingmon.core.world.events import AnyEvent, SiteChanged, SiteDeleted, SitePaused, SiteProbed, SiteResumed
 from pingmon.journal import JournalUnavailable
 from pingmon.sites.rounds import AGAIN_S
 from pingmon.testing import result, uuid

@@ -28,10 +28,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pingmon.core.check.schedule import next_expected
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Cause, Deaf, Flip
 from pingmon.core.notify.notification import Audience
 from pingmon.core.units import SECOND, Id
-from pingmon.core.world.events import CheckSpec, PingReceived
+from pingmon.core.world.events import PingReceived
 
 Status: TypeAlias = Literal["new", "up", "down", "paused"]
 ShownStatus: TypeAlias = Literal["new", "up", "grace", "down", "paused"]

@@ -11,7 +11,8 @@ import re
 from typing import Final
 
 from pingmon.core.check.check import Status
-from pingmon.core.world.events import CheckSpec, Signal
+from pingmon.core.check.settings import CheckSpec
+from pingmon.core.world.events import Signal
 
 USER_AGENT_MAX: Final = 200
 """Characters of a user agent that are kept."""

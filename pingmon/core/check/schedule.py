@@ -21,8 +21,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 from oncalendar import BaseIterator, OnCalendarError
 
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import CheckSpec
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PROBE: Final = 946_684_800 * SECOND  # 2000-01-01

@@ -48,9 +48,9 @@ from pingmon.core.notify.notification import Audience
 from pingmon.core.partner.inquiry import PartnerAnswer, PartnerQuestion
 from pingmon.core.partner.partner import Hosting
 from pingmon.core.site.probe_result import ProbeResult
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.verdict import NOTHING_SEEN, Round, Verdict, verdict
 from pingmon.core.units import SECOND, Id
-from pingmon.core.world.events import SiteSpec
 
 SiteStatus: TypeAlias = Literal["new", "up", "suspect", "down", "unknown", "paused"]
 

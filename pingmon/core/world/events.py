@@ -10,127 +10,25 @@ Nothing in this module decides anything; that is the task of `fold`.
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Literal, TypeAlias, TypeVar, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
-import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, Kind, PartnerChanges, PartnerSpec
-from pingmon.core.site.probe_result import Method, Methods, ProbeResult, methods
+from pingmon.core.site.probe_result import ProbeResult
+from pingmon.core.site.settings import SiteChanges, SiteSpec
 from pingmon.core.site.verdict import Place
 from pingmon.core.units import DAEMON as DAEMON
 from pingmon.core.units import Id as Id
 
 Signal: TypeAlias = Literal["success", "start", "fail", "log", "ign"]
-Schedule: TypeAlias = Literal["simple", "cron", "oncalendar"]
 Role: TypeAlias = Literal["rw", "ro", "operator"]
-
-_Spec = TypeVar("_Spec", bound=Struct)
 
 
 class Event(Struct, frozen=True, omit_defaults=True, gc=False):
     """Base of all events. Its subclasses say what kind of stream they are about; theirs hold only JSON-able values."""
-
-
-class CheckSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
-    """What a user chose for a check; names and limits are those of the management API.
-
-    `timeout` and `grace` are seconds. `channels` are channel ids, sorted.
-    """
-
-    name: str = ""
-    slug: str = ""
-    tags: str = ""
-    desc: str = ""
-    kind: Schedule = "simple"
-    timeout: int = 86400
-    grace: int = 3600
-    schedule: str = "* * * * *"
-    tz: str = "UTC"
-    manual_resume: bool = False
-    methods: str = ""
-    filter_subject: bool = False
-    filter_body: bool = False
-    filter_http_body: bool = False
-    filter_default_fail: bool = False
-    start_kw: str = ""
-    success_kw: str = ""
-    failure_kw: str = ""
-    channels: tuple[Id, ...] = ()
-
-
-class CheckChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
-    """The fields of a `CheckSpec` that an update sets; the others stay as they are."""
-
-    name: str | UnsetType = UNSET
-    slug: str | UnsetType = UNSET
-    tags: str | UnsetType = UNSET
-    desc: str | UnsetType = UNSET
-    kind: Schedule | UnsetType = UNSET
-    timeout: int | UnsetType = UNSET
-    grace: int | UnsetType = UNSET
-    schedule: str | UnsetType = UNSET
-    tz: str | UnsetType = UNSET
-    manual_resume: bool | UnsetType = UNSET
-    methods: str | UnsetType = UNSET
-    filter_subject: bool | UnsetType = UNSET
-    filter_body: bool | UnsetType = UNSET
-    filter_http_body: bool | UnsetType = UNSET
-    filter_default_fail: bool | UnsetType = UNSET
-    start_kw: str | UnsetType = UNSET
-    success_kw: str | UnsetType = UNSET
-    failure_kw: str | UnsetType = UNSET
-    channels: tuple[Id, ...] | UnsetType = UNSET
-
-    def applied_to(self, spec: CheckSpec) -> CheckSpec:
-        """`spec` with these changes; the same object if there are none."""
-        return applied(self, spec)
-
-
-class SiteSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
-    """What a user chose for a site. `interval` and `timeout` are seconds; `host` is a partner's slug, `auto` or "".
-
-    `patience`: for how many seconds it must fail before it is down. `local_only`: verifiers are not asked, because they
-    cannot reach it. `method` is what it is asked; `head_only`: no GET where HEAD came to nothing.
-    """
-
-    name: str = ""
-    url: str
-    interval: int = 300
-    timeout: int = 10
-    host: str = "auto"
-    tags: str = ""
-    channels: tuple[Id, ...] = ()
-    head_only: bool = False
-    patience: int = 0
-    local_only: bool = False
-    method: Method = "HEAD"
-
-    @property
-    def methods(self) -> Methods:
-        """What it is asked."""
-        return methods(self.method, self.head_only)
-
-
-class SiteChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
-    """The fields of a `SiteSpec` that an update sets; the others stay as they are."""
-
-    name: str | UnsetType = UNSET
-    url: str | UnsetType = UNSET
-    interval: int | UnsetType = UNSET
-    timeout: int | UnsetType = UNSET
-    host: str | UnsetType = UNSET
-    tags: str | UnsetType = UNSET
-    channels: tuple[Id, ...] | UnsetType = UNSET
-    head_only: bool | UnsetType = UNSET
-    patience: int | UnsetType = UNSET
-    local_only: bool | UnsetType = UNSET
-    method: Method | UnsetType = UNSET
-
-    def applied_to(self, spec: SiteSpec) -> SiteSpec:
-        """`spec` with these changes; the same object if there are none."""
-        return applied(self, spec)
 
 
 class ProjectEvent(Event, frozen=True):
@@ -437,14 +335,6 @@ class ClockStepped(DaemonEvent, frozen=True):
     """The wall clock was set by `by` microseconds; instants before this entry are shifted to the new clock."""
 
     by: int
-
-
-def applied(changes: Struct, spec: _Spec) -> _Spec:
-    """`spec` with the fields that `changes` sets; the same object if it sets none."""
-    given: dict[str, Any] = {
-        name: value for name in changes.__struct_fields__ if (value := getattr(changes, name)) is not UNSET
-    }
-    return msgspec.structs.replace(spec, **given) if given else spec
 
 
 def _kind_of(event: type[Event]) -> str:

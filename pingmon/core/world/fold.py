@@ -10,8 +10,10 @@ from typing import Final, assert_never
 
 from msgspec.structs import replace
 
+from pingmon.core.changes import applied
 from pingmon.core.check import check as checks
 from pingmon.core.check.check import Check
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Deaf, Flip
 from pingmon.core.notify import channel as channels
 from pingmon.core.notify import notification as notify
@@ -21,7 +23,7 @@ from pingmon.core.notify.notification import Attempted
 from pingmon.core.site import site as sites
 from pingmon.core.units import Id
 from pingmon.core.world import events, fold_projects, fold_sites
-from pingmon.core.world.events import CheckSpec, Entry
+from pingmon.core.world.events import Entry
 from pingmon.core.world.parts import DaemonState, Outcome, is_full
 from pingmon.core.world.world import World
 
@@ -159,7 +161,7 @@ def _channel_event(world: World, entry: Entry, event: events.AnyChannelEvent) ->
         return Outcome("unknown", entry.stream)
     match event:
         case events.ChannelChanged():
-            world.put_channel(channels.answers(events.applied(event, channel)))
+            world.put_channel(channels.answers(applied(event, channel)))
         case events.ChannelSecretRenewed():
             world.put_channel(channels.renewed(channel, event.secret, event.old_until))
         case events.ChannelDeleted():

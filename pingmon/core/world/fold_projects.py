@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from pingmon.core.changes import applied
 from pingmon.core.world import events
 from pingmon.core.world.events import Entry
 from pingmon.core.world.parts import Key, Outcome, Project, Result
@@ -34,7 +35,7 @@ def _project_created(world: World, entry: Entry, event: events.ProjectCreated) -
 
 def _changed(world: World, entry: Entry, event: events.ProjectRenamed | events.PingKeyRotated) -> Outcome:
     project = world.projects.get(entry.stream)
-    return Outcome("unknown", entry.stream) if project is None else _kept(world, events.applied(event, project))
+    return Outcome("unknown", entry.stream) if project is None else _kept(world, applied(event, project))
 
 
 def _kept(world: World, project: Project, result: Result = "done") -> Outcome:

@@ -9,6 +9,7 @@ from typing import Final, assert_never
 
 from msgspec.structs import replace
 
+from pingmon.core.changes import applied
 from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import matters
 from pingmon.core.notify.owed_messages import owe, unowe
@@ -150,7 +151,7 @@ def _partner_changed(world: World, entry: Entry, event: events.PartnerChanged) -
     known = world.partners.get(entry.stream)
     if known is None:
         return Outcome("unknown", entry.stream)
-    spec = events.applied(event.changes, known.spec)
+    spec = applied(event.changes, known.spec)
     after = replace(known, spec=spec, silent_until=known.silent_until if spec.scope == "partner" else None)
     world.put_partner(after)
     return Outcome("done", after.id, partner=after)

@@ -12,11 +12,12 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from pingmon.core.check.check import Check
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Notification
 from pingmon.core.partner.partner import Partner
 from pingmon.core.site.site import Site
-from pingmon.core.world.events import DAEMON, CheckSpec
+from pingmon.core.world.events import DAEMON
 from pingmon.core.world.parts import DaemonState, Key, Project
 from pingmon.core.world.world import World
 

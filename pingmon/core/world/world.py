@@ -15,12 +15,13 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from pingmon.core.check.check import Check
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Became, Delivery, Notification
 from pingmon.core.partner.partner import Partner, host_of
 from pingmon.core.site.site import Site
 from pingmon.core.world import events
-from pingmon.core.world.events import CheckSpec, Id
+from pingmon.core.world.events import Id
 from pingmon.core.world.parts import DaemonState, Key, Members, Project, Subject
 
 K = TypeVar("K", bound=Hashable)

@@ -15,8 +15,9 @@ from typing import Any, Final, Literal, TypeAlias
 from msgspec import Struct
 
 from pingmon.core.check.schedule import BadSchedule, kind_of, next_expected, validated
+from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.notify.channel import Channel
-from pingmon.core.world.events import CheckChanges, CheckSpec, Id
+from pingmon.core.world.events import Id
 from pingmon.wire.api.slugs import slugify
 from pingmon.wire.api.timezones import canonical
 

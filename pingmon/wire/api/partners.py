@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from pingmon.core.changes import applied
 from pingmon.core.partner.inquiry import COUNTED
 from pingmon.core.partner.partner import (
     AUTO,
@@ -17,7 +18,6 @@ from pingmon.core.partner.partner import (
     PartnerSpec,
     rule,
 )
-from pingmon.core.world.events import applied
 from pingmon.wire.api.check_fields import FieldRule, Given, Invalid, judged
 from pingmon.wire.message.signatures import SECRET_MAX, BadSecret, secret
 from pingmon.wire.outgoing_request import Unsendable, target

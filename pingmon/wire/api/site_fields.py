@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pingmon.core.notify.channel import Channel
 from pingmon.core.partner.partner import AUTO
-from pingmon.core.world.events import SiteChanges, SiteSpec
+from pingmon.core.site.settings import SiteChanges, SiteSpec
 from pingmon.wire.api.check_fields import FieldRule, Given, Invalid, channel_ids
 from pingmon.wire.probe.target import BadUrl, target
 

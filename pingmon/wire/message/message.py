@@ -29,13 +29,15 @@ from typing import Final
 from msgspec import Struct
 
 from pingmon.core.check.check import Check
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Cause, Deaf, Flip
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Notification
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site
 from pingmon.core.site.verdict import Place
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import DAEMON, CheckSpec, SiteSpec
+from pingmon.core.world.events import DAEMON
 from pingmon.core.world.parts import Subject
 from pingmon.wire.api.probe_results import look_json, witnesses
 from pingmon.wire.time_texts import seconds_text

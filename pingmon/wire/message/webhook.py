@@ -25,8 +25,8 @@ import msgspec
 from msgspec import Struct
 
 from pingmon.core.check.check import Check
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import CheckSpec
 from pingmon.wire.message.message import Letter, object_of, text
 from pingmon.wire.outgoing_request import USER_AGENT, OutgoingRequest, Unsendable, signature_headers, target
 from pingmon.wire.time_texts import seconds_text

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from pingmon.core.check import check as machine
 from pingmon.core.check.check import MAX_OPEN_RUNS, Check, Run
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Deaf, Flip
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import CheckSpec, PingReceived, Signal
+from pingmon.core.world.events import PingReceived, Signal
 
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pingmon.core.check.check import Status
 from pingmon.core.check.ping import is_text, meaning
-from pingmon.core.world.events import CheckSpec, Signal
+from pingmon.core.check.settings import CheckSpec
+from pingmon.core.world.events import Signal
 
 
 def means(body: bytes = b"", *, action: Signal = "success", method: str = "POST", **spec: Any) -> Signal:

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.core.check.schedule import BadSchedule, kind_of, next_expected, validated
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import CheckSpec
 
 
 def us(text: str) -> int:

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
+from pingmon.core.check.settings import CheckChanges
 from pingmon.core.notify.notification import Attempted, Audience, Delivery
 from pingmon.core.notify.owed_messages import told
+from pingmon.core.site.settings import SiteChanges
 from pingmon.core.units import SECOND
 from pingmon.core.world import events as e
 from pingmon.core.world.parts import Outcome
@@ -134,14 +136,14 @@ def test_a_channel_that_came_during_the_outage_hears_nothing_of_its_end(log: Log
     """It was not to hear of its beginning."""
     log.ping(signal="fail")
     sends(log)
-    log.add(C1, e.CheckChanged(e.CheckChanges(channels=(H1, H2))))
+    log.add(C1, e.CheckChanged(CheckChanges(channels=(H1, H2))))
     assert log.ping(at=T0 + 9).channels == (H1,)
 
 
 def test_a_channel_that_is_taken_off_is_owed_nothing_more(log: Log) -> None:
     """Neither what waits for it nor the way up; what others have heard in its stead is called off there."""
     log.ping(signal="fail")
-    gone = only(log.add(C1, e.CheckChanged(e.CheckChanges(channels=(H2,)))))
+    gone = only(log.add(C1, e.CheckChanged(CheckChanges(channels=(H2,)))))
     assert (gone.became, gone.why) == ("void", "the channel was taken off")
     assert log.ping(at=T0 + 9).channels == ()
 
@@ -150,15 +152,15 @@ def test_a_site_loses_what_is_owed_to_a_channel_that_is_taken_off(log: Log) -> N
     """As a check does; any other change leaves it."""
     log.site(host="")
     log.fails()
-    log.add(S1, e.SiteChanged(e.SiteChanges(name="shop")))
+    log.add(S1, e.SiteChanged(SiteChanges(name="shop")))
     assert owed(log) == ("down", None)
-    log.add(S1, e.SiteChanged(e.SiteChanges(channels=())))
+    log.add(S1, e.SiteChanged(SiteChanges(channels=())))
     assert log.world.owed == {}
 
 
 def test_each_channel_hears_of_a_flip_once(log: Log) -> None:
     """Those that were to hear of it anyway do not hear of it in another's stead as well."""
-    log.add(C1, e.CheckChanged(e.CheckChanges(channels=(H1, H2))))
+    log.add(C1, e.CheckChanged(CheckChanges(channels=(H1, H2))))
     log.ping(signal="fail")
     assert loses(log).channels == ()
     assert len(log.world.outbox[H2]) == 1

@@ -11,9 +11,9 @@ from pingmon.core.flip import Flip
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Partner, PartnerSpec
 from pingmon.core.site import escalation as telling
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import PartnerSilence, Site
 from pingmon.core.site.verdict import Round
-from pingmon.core.world.events import SiteSpec
 from tests.core.worlds import HOOK, HOUR, MINUTE, S1, T0, URL, A, B, P, bad, good
 
 NOT_SILENT, SILENT, NOBODY = "partner to ask, and not silent", "silent by its word", "none to ask"

@@ -13,10 +13,10 @@ from pingmon.core.flip import Flip
 from pingmon.core.site import probe_schedule as probe_times
 from pingmon.core.site import site as machine
 from pingmon.core.site.probe_result import Fault, ProbeResult
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import AGREEING, LOCAL_FAILURES, LONE_SUCCESSES, UNOPPOSED_S, Site, SiteStatus, looked
 from pingmon.core.site.verdict import NOTHING_SEEN, Place, Round, verdict
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import SiteSpec
 
 T0 = 1_700_000_000 * SECOND
 SITE = "5174e000-0000-4000-8000-000000000001"

@@ -6,6 +6,7 @@ import pytest
 
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, Hosting, PartnerChanges, PartnerSpec
+from pingmon.core.site.settings import SiteChanges, SiteSpec
 from pingmon.core.world import events as e
 from tests.core.worlds import H1, S1, S2, T0, URL, A, B, Log, P, Q, Saves, bad, good, state
 
@@ -19,11 +20,11 @@ def log() -> Log:
 
 def test_a_site_is_made_once_in_a_project_that_is_there_and_has_room(log: Log) -> None:
     """However many are on their way at once."""
-    spec = e.SiteSpec(url=URL)
+    spec = SiteSpec(url=URL)
     assert log.add(S1, e.SiteCreated(Q, spec)).result == "unknown"
     assert log.add(S1, e.SiteCreated(P, spec, most=1)).result == "created"
     assert log.add(S2, e.SiteCreated(P, spec, most=1)).result == "full"
-    again = log.add(S1, e.SiteCreated(P, e.SiteSpec(url="http://other.example/"), most=1))
+    again = log.add(S1, e.SiteCreated(P, SiteSpec(url="http://other.example/"), most=1))
     assert (again.result, again.site) == ("exists", log.world.sites[S1])
     assert log.world.sites[S1].spec == spec
     assert list(log.world.members[P].sites) == [S1]
@@ -32,7 +33,7 @@ def test_a_site_is_made_once_in_a_project_that_is_there_and_has_room(log: Log) -
 @pytest.mark.parametrize(
     "event",
     [
-        e.SiteChanged(e.SiteChanges(name="x")),
+        e.SiteChanged(SiteChanges(name="x")),
         e.SiteDeleted(),
         e.SitePaused(),
         e.SiteResumed(),

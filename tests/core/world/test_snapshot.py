@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pingmon.core.check.settings import CheckChanges
 from pingmon.core.units import SECOND
 from pingmon.core.world import events as e
 from pingmon.core.world.parts import Block
@@ -165,7 +166,7 @@ def test_a_check_that_was_made_anew_stands_behind_its_namesakes() -> None:
     saves = Saves(log, SIZE)
     ids = many(log, 12)
     for id in (ids[9], ids[10]):
-        log.add(id, e.CheckChanged(e.CheckChanges(slug="same")))
+        log.add(id, e.CheckChanged(CheckChanges(slug="same")))
     saves.save()
     log.add(ids[9], e.CheckDeleted())
     log.check(ids[9], slug="same")
@@ -229,7 +230,7 @@ def test_checks_and_messages_come_back_in_the_order_in_which_they_were_made() ->
     ids = many(log, 9)
     saves.save()
     for id in (ids[7], ids[1], ids[4]):
-        log.add(id, e.CheckChanged(e.CheckChanges(channels=(H1,))))
+        log.add(id, e.CheckChanged(CheckChanges(channels=(H1,))))
         log.ping(id, "fail")
         saves.save()
     world = saves.restored()

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.flip import Deaf, Flip
 from pingmon.core.units import SECOND
 from pingmon.core.world import events as e
@@ -56,7 +57,7 @@ def test_a_creating_ping_finds_ambiguous_slugs_and_unknown_projects(log: Log) ->
     log.check(C2, slug="twice")
     assert log.add(C3, creating("twice")).result == "ambiguous"
     assert log.add(C3, creating("job", Q)).result == "unknown"
-    assert log.add(C3, e.CheckCreated(Q, e.CheckSpec())).result == "unknown"
+    assert log.add(C3, e.CheckCreated(Q, CheckSpec())).result == "unknown"
     assert log.add(H1, e.ChannelCreated(Q, "webhook", "", {}, "")).result == "unknown"
 
 
@@ -64,7 +65,7 @@ def test_a_creating_ping_finds_ambiguous_slugs_and_unknown_projects(log: Log) ->
     "event",
     [
         e.PingReceived(),
-        e.CheckChanged(e.CheckChanges(name="x")),
+        e.CheckChanged(CheckChanges(name="x")),
         e.CheckDeleted(),
         e.CheckPaused(),
         e.CheckResumed(),
@@ -83,7 +84,7 @@ def test_unique_fields_find_the_oldest_check_that_equals_in_all_of_them(log: Log
     """Two racing upserts give one check."""
     log.check(C1, name="backup", tags="a")
     log.check(C2, name="backup", tags="b")
-    wanted = e.CheckSpec(name="backup", tags="b", slug="s")
+    wanted = CheckSpec(name="backup", tags="b", slug="s")
     assert log.add(C3, e.CheckCreated(P, wanted, ("name", "tags"))).id == C2
     assert log.add(C3, e.CheckCreated(P, wanted, ("name", "slug"))).result == "created"
     assert log.add(Q, e.CheckCreated(P, wanted, ("slug", "tags"))).id == C3
@@ -93,7 +94,7 @@ def test_slugs_follow_changes_and_deletions(log: Log) -> None:
     """The lookup by slug never shows a check under a slug that it does not have."""
     log.check(C1, slug="one")
     log.check(C2, slug="one")
-    log.add(C1, e.CheckChanged(e.CheckChanges(slug="two")))
+    log.add(C1, e.CheckChanged(CheckChanges(slug="two")))
     assert log.world.members[P].slugs == {"one": (C2,), "two": (C1,)}
     log.add(C2, e.CheckDeleted())
     assert log.world.members[P].slugs == {"two": (C1,)}
@@ -199,7 +200,7 @@ def test_an_abandoned_message_is_owed_to_the_other_channels_of_the_project(log: 
     assert log.add(H1, e.NotificationAbandoned(id, 1, "status 410")).channels == (H2,)
     (relay,) = log.world.owed.values()
     assert (relay.channel, relay.relays, relay.error) == (H2, H1, "status 410")
-    log.add(C1, e.CheckChanged(e.CheckChanges(channels=(H2,))))
+    log.add(C1, e.CheckChanged(CheckChanges(channels=(H2,))))
     log.ping(at=T0 + 1)
     (up,) = log.world.owed.values()
     assert (up.channel, up.flip.new, up.down_from) == (H2, "up", T0)
@@ -272,8 +273,8 @@ def test_limits_are_judged_in_the_order_of_the_log(log: Log) -> None:
     assert log.add(H2, e.ChannelCreated(P, "webhook", "", {}, "", most=1)).result == "full"
     log.check(C1)
     assert log.add(C2, e.PingReceived(create=e.NewCheck(P, "job", most=1))).result == "full"
-    assert log.add(C2, e.CheckCreated(P, e.CheckSpec(), most=1)).result == "full"
-    assert log.add(C2, e.CheckCreated(P, e.CheckSpec(), most=2)).result == "created"
+    assert log.add(C2, e.CheckCreated(P, CheckSpec(), most=1)).result == "full"
+    assert log.add(C2, e.CheckCreated(P, CheckSpec(), most=2)).result == "created"
 
 
 def test_an_alert_for_a_time_in_which_pingmon_was_deaf_says_so(log: Log) -> None:
@@ -333,9 +334,9 @@ EVENTS = st.one_of(
     st.tuples(STREAMS, st.builds(creating, SLUGS)),
     st.tuples(
         STREAMS,
-        st.builds(lambda slug, channels: e.CheckCreated(P, e.CheckSpec(slug=slug, channels=channels)), SLUGS, CHANNELS),
+        st.builds(lambda slug, channels: e.CheckCreated(P, CheckSpec(slug=slug, channels=channels)), SLUGS, CHANNELS),
     ),
-    st.tuples(STREAMS, st.builds(lambda slug: e.CheckChanged(e.CheckChanges(slug=slug)), SLUGS)),
+    st.tuples(STREAMS, st.builds(lambda slug: e.CheckChanged(CheckChanges(slug=slug)), SLUGS)),
     st.tuples(STREAMS, st.sampled_from([e.CheckDeleted(), e.CheckPaused(), e.CheckResumed()])),
     st.tuples(STREAMS, st.just("expire")),
     st.tuples(st.just(e.DAEMON), st.builds(e.ClockStepped, st.sampled_from([-SECOND, SECOND]))),
@@ -343,7 +344,7 @@ EVENTS = st.one_of(
     st.tuples(st.just(e.DAEMON), st.builds(e.ListeningResumed, st.just(T0), st.just(T0 + SECOND))),
     st.tuples(st.sampled_from([H1, H2]), st.sampled_from(["deliver", "fail", "abandon", "give up"])),
     st.tuples(st.sampled_from([H1, H2]), st.sampled_from([e.ChannelTested(1), e.ChannelDeleted()])),
-    st.tuples(STREAMS, st.builds(lambda channels: e.CheckChanged(e.CheckChanges(channels=channels)), CHANNELS)),
+    st.tuples(STREAMS, st.builds(lambda channels: e.CheckChanged(CheckChanges(channels=channels)), CHANNELS)),
 )
 
 
@@ -424,9 +425,9 @@ def test_people_are_told_once_that_a_schedule_has_run_out() -> None:
     assert [(owed.flip.new, owed.flip.cause) for owed in log.world.owed.values()] == [("up", ""), ("up", "ended")]
     log.ping()
     assert log.add(C1, e.ScheduleEnded()).channels == ()
-    log.add(C1, e.CheckChanged(e.CheckChanges(name="renamed")))
+    log.add(C1, e.CheckChanged(CheckChanges(name="renamed")))
     assert log.add(C1, e.ScheduleEnded()).channels == ()
-    log.add(C1, e.CheckChanged(e.CheckChanges(schedule="2026-01-04")))
+    log.add(C1, e.CheckChanged(CheckChanges(schedule="2026-01-04")))
     assert log.add(C1, e.ScheduleEnded()).channels == ()  # it has an occurrence
     log.now += 72 * HOUR
     log.ping()
@@ -442,7 +443,7 @@ def test_a_schedule_that_came_while_the_check_was_down_is_told_of_when_it_has_ru
     log.ping()
     assert log.add(C1, e.ScheduleEnded()).channels == (H1,)
     log.ping(signal="fail")
-    log.add(C1, e.CheckChanged(e.CheckChanges(schedule="2026-01-04")))
+    log.add(C1, e.CheckChanged(CheckChanges(schedule="2026-01-04")))
     log.now += 72 * HOUR
     log.ping()
     assert log.add(C1, e.ScheduleEnded()).channels == (H1,)

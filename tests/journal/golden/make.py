@@ -16,9 +16,11 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pingmon.cli.json_lines import line
+from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, HostRule, PartnerChanges, PartnerSpec
 from pingmon.core.site.probe_result import Phases, ProbeResult
+from pingmon.core.site.settings import SiteChanges, SiteSpec
 from pingmon.core.world.events import (
     DAEMON,
     AnyEvent,
@@ -28,13 +30,11 @@ from pingmon.core.world.events import (
     ChannelSecretRenewed,
     ChannelTested,
     CheckChanged,
-    CheckChanges,
     CheckCreated,
     CheckDeleted,
     CheckExpired,
     CheckPaused,
     CheckResumed,
-    CheckSpec,
     ClockStepped,
     Draft,
     Entry,
@@ -57,14 +57,12 @@ from pingmon.core.world.events import (
     ProjectRenamed,
     ScheduleEnded,
     SiteChanged,
-    SiteChanges,
     SiteCreated,
     SiteDeleted,
     SiteHostSeen,
     SitePaused,
     SiteProbed,
     SiteResumed,
-    SiteSpec,
 )
 from pingmon.core.world.fold import fold
 from pingmon.core.world.parts import Block

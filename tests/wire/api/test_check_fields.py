@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.core.check.schedule import next_expected
+from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.notify.channel import Channel
-from pingmon.core.world.events import CheckChanges, CheckSpec
 from pingmon.wire.api.check_fields import FIELDS, FieldRule, Invalid, changes, channel_ids, fault, judged, unique_fields
 
 JSON = st.recursive(

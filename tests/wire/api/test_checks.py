@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pingmon.core.check.check import Check, Run
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import CheckSpec
 from pingmon.wire.api.checks import View, badge_key, check_json, status, tagged, unique_key
 from pingmon.wire.time_texts import exact_text
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pingmon.core.changes import applied
 from pingmon.core.partner.inquiry import COUNTED, PartnerQuestion
 from pingmon.core.partner.partner import HostRule, Partner, PartnerSpec
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import applied
 from pingmon.wire.api.check_fields import Invalid
 from pingmon.wire.api.partners import RULES_MAX, changes, created, partner_json, settings
 from pingmon.wire.partner_webhook import request

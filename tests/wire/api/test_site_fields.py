@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pingmon.core.notify.channel import Channel
-from pingmon.core.world.events import SiteSpec
+from pingmon.core.site.settings import SiteSpec
 from pingmon.wire.api.check_fields import Invalid, fault, judged
 from pingmon.wire.api.site_fields import FIELDS, changes, created
 from pingmon.wire.probe.target import target

@@ -11,10 +11,10 @@ from msgspec.structs import asdict, replace
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, Hosting, Partner, PartnerSpec
 from pingmon.core.site.probe_result import ProbeResult
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import PartnerSilence, Site, Word
 from pingmon.core.site.verdict import Round
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import SiteSpec
 from pingmon.testing import PROJECT, bad, good, uuid
 from pingmon.wire.api.sites import SiteView, host_json, site_json
 

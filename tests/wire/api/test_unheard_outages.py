@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pingmon.core.check.settings import CheckChanges
 from pingmon.core.units import SECOND
 from pingmon.core.world import events as e
 from pingmon.wire.api.status import Problem
@@ -32,7 +33,7 @@ def test_what_is_down_without_a_channel_is_warned_of(log: Log) -> None:
     assert untold(log.world, T0, Q)[0].text.endswith(": 1")
     assert untold(log.world, T0, None)[0].text.endswith(": 3")
     log.channel(H1)
-    log.add(C1, e.CheckChanged(e.CheckChanges(channels=(H1,))))
+    log.add(C1, e.CheckChanged(CheckChanges(channels=(H1,))))
     log.ping(C2)
     log.add(S1, e.SiteDeleted())
     assert untold(log.world, T0, None) == []

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from pingmon.core.flip import Flip, FlipStatus
 from pingmon.core.partner.inquiry import PartnerAnswer, PartnerQuestion
 from pingmon.core.partner.partner import Partner, PartnerSpec
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Inquiry, Site
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import Entry, PartnerAnswered, SiteSpec
+from pingmon.core.world.events import Entry, PartnerAnswered
 from pingmon.wire.api.uptime import (
     STATES,
     Interval,

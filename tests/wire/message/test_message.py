@@ -9,14 +9,15 @@ import pytest
 from msgspec.structs import replace
 
 from pingmon.core.check.check import Check, Status
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Cause, Deaf, Flip, FlipStatus
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Missed, Notification
 from pingmon.core.site.probe_result import ProbeResult
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site
 from pingmon.core.site.verdict import Place
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import CheckSpec, SiteSpec
 from pingmon.testing import PROJECT, bad, good, uuid
 from pingmon.wire.api.probe_results import look_json
 from pingmon.wire.message.message import (

@@ -14,12 +14,13 @@ from msgspec.structs import replace
 from standardwebhooks import Webhook
 
 from pingmon.core.check.check import Check, Status
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Flip
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Notification
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import CheckSpec, SiteSpec
 from pingmon.testing import PROJECT, bad, uuid
 from pingmon.wire.message.message import Letter, object_of
 from pingmon.wire.message.webhook import request, retry_after_s, wants_body

@@ -11,12 +11,13 @@ import pytest
 from msgspec.structs import replace
 
 from pingmon.core.check.check import Check
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Flip
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Notification
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import CheckSpec, SiteSpec
 from pingmon.testing import PROJECT, bad, good, uuid
 from pingmon.wire.api.webhook_settings import doubts, webhook_value
 from pingmon.wire.message.message import Letter, object_of, trial_letter
