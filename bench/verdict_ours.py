@@ -19,7 +19,7 @@ from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import LOCAL_FAILURES, Site, in_doubt, looked, remarkable, wants_round
 from pingmon.core.site.verdict import Place, Round, verdict
 from pingmon.core.units import SECOND
-from pingmon.sites.rounds import AGAIN_S
+from pingmon.sites.site_watch import AGAIN_S
 from pingmon.sites.stand_ins import STAND_INS
 
 ID = "5174e000-0000-4000-8000-000000000001"

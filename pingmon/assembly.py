@@ -69,6 +69,7 @@ from pingmon.sites.own_health import Health
 from pingmon.sites.partner_inquiries import Inquiries
 from pingmon.sites.partner_webhook import Partners
 from pingmon.sites.rounds import ROUNDS, Rounds
+from pingmon.sites.site_watch import SiteWatch
 from pingmon.sites.stand_ins import StandIns
 from pingmon.timing.clock import Timekeeper, steady_seconds, wall_seconds
 from pingmon.verify.verifiers import Peer, Send, Verifiers, sender
@@ -143,7 +144,7 @@ def assembled(
         log_filter=levels,
         data=data,
         monitor=monitor,
-        watchers=(parts.housekeeping, parts.alarms, parts.hosts, parts.rounds),
+        watchers=(parts.housekeeping, parts.alarms, parts.hosts, parts.site_watch),
         tellers=(parts.outbox, parts.inquiries, control),
         door=door,
         factory=door,
@@ -176,11 +177,11 @@ def _parts(
         per_address=config.sites.per_address,
     )
     send = sender(reactor, trust, addresses)
+    own_health = Health(prober, config.sites.canaries, monitor.time.steady)
     rounds = Rounds(
         monitor,
         prober,
-        Health(prober, config.sites.canaries, monitor.time.steady),
-        reactor,
+        own_health,
         stand_ins=StandIns(prober, random.Random()),
         verifiers=_verifiers(config, send, reactor, monitor.now),
         quorum=config.quorum,
@@ -204,6 +205,7 @@ def _parts(
         tester=ChannelTester(monitor, kinds, reactor),
         inquiries=Inquiries(monitor, Partners(egress, monitor.now), reactor),
         hosts=hosts,
+        site_watch=SiteWatch(monitor, rounds, own_health, reactor),
         rounds=rounds,
         prober=prober,
     )
@@ -297,7 +299,7 @@ def _root(
         api_settings,
         health=lambda: problems(parts),
         clock=reactor,
-        probes=parts.rounds,
+        probes=parts.site_watch,
         tests=parts.tester,
         random_bytes=os.urandom,
         keyless=keyless,

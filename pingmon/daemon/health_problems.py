@@ -20,6 +20,7 @@ from pingmon.probe.prober import Prober
 from pingmon.sites.host_detection import HostDetection
 from pingmon.sites.partner_inquiries import Inquiries
 from pingmon.sites.rounds import ROUNDS, Rounds
+from pingmon.sites.site_watch import SiteWatch
 from pingmon.wire.api.status import Problem
 
 TICK_TOO_OLD_S: Final = 10.0
@@ -41,6 +42,7 @@ class Parts(Struct, frozen=True):
     tester: ChannelTester
     inquiries: Inquiries
     hosts: HostDetection
+    site_watch: SiteWatch
     rounds: Rounds
     prober: Prober
 
@@ -76,7 +78,7 @@ def _of_loops(parts: Parts) -> Iterator[Problem]:
     for what, last_tick in (
         ("deadlines", parts.alarms.last_tick),
         ("notifications", parts.outbox.last_tick),
-        ("sites", parts.rounds.last_tick),
+        ("sites", parts.site_watch.last_tick),
         ("the hosts of sites", parts.hosts.last_tick),
     ):
         if steady - last_tick > TICK_TOO_OLD_S:
@@ -100,20 +102,20 @@ def _of_what_is_late(parts: Parts) -> Iterator[Problem]:
 
 
 def _of_looks(parts: Parts) -> Iterator[Problem]:
-    sites = parts.rounds.health()
-    if sites.trouble:
+    watch, rounds = parts.site_watch.health(), parts.rounds.health()
+    if rounds.trouble:
         why = "either pingmon's own network is at fault, or its canaries are; no outage is told from here alone"
-        yield Problem(f"probes from here count for nothing: {sites.trouble}", why)
-    if sites.blind > sites.sites / 2:
+        yield Problem(f"probes from here count for nothing: {rounds.trouble}", why)
+    if rounds.blind > watch.sites / 2:
         why = "the flips and probes of a site say why; the network or the name servers of this machine may be at fault"
-        yield Problem(f"{sites.blind} of {sites.sites} sites cannot be looked at from here", why)
+        yield Problem(f"{rounds.blind} of {watch.sites} sites cannot be looked at from here", why)
     if parts.rounds.verifiers is not None and (trouble := parts.rounds.verifiers.trouble()):
         text, _, who = trouble.partition(": ")
         yield Problem(text, f"{who}; outages are told all the same, later and with less certainty")
-    if sites.late_s > TICK_TOO_OLD_S:
-        yield Problem(f"sites are probed {sites.late_s:.0f} s late", OVERLOADED)
-    if sites.queued_s > TICK_TOO_OLD_S:
+    if watch.late_s > TICK_TOO_OLD_S:
+        yield Problem(f"sites are probed {watch.late_s:.0f} s late", OVERLOADED)
+    if rounds.queued_s > TICK_TOO_OLD_S:
         why = f"{ROUNDS} sites that fail are being verified at once; the others have to wait"
-        yield Problem(f"verifiers are asked {sites.queued_s:.0f} s late", why)
+        yield Problem(f"verifiers are asked {rounds.queued_s:.0f} s late", why)
     for shortage in parts.prober.waits.shortages():
         yield Problem(shortage.text, f"so they come late, or see nothing: {shortage.remedy}")

@@ -14,8 +14,8 @@ from pingmon.testing import Rig
 
 
 def parts(rig: Rig, **changes: Any) -> Any:
-    """The parts of a daemon that is well, but for `changes`, such as `rounds__blind`."""
-    sites = SimpleNamespace(sites=10, blind=0, late_s=0.0, queued_s=0.0, trouble="")
+    """The parts of a daemon that is well, but for `changes`, such as `health__blind`."""
+    health = SimpleNamespace(sites=10, blind=0, late_s=0.0, queued_s=0.0, trouble="")
     now = rig.time.steady()
     made: dict[str, Any] = {
         "monitor": rig.monitor,
@@ -23,12 +23,13 @@ def parts(rig: Rig, **changes: Any) -> Any:
         "outbox": SimpleNamespace(last_tick=now, overdue=lambda now: 0),
         "inquiries": SimpleNamespace(overdue=lambda now: 0),
         "hosts": SimpleNamespace(last_tick=now),
-        "rounds": SimpleNamespace(last_tick=now, health=lambda: sites, verifiers=None),
+        "site_watch": SimpleNamespace(last_tick=now, health=lambda: health),
+        "rounds": SimpleNamespace(health=lambda: health, verifiers=None),
         "prober": SimpleNamespace(waits=SimpleNamespace(shortages=lambda: ())),
     }
     for name, value in changes.items():
         part, _, field = name.partition("__")
-        setattr(sites if part == "sites" else made[part], field, value)
+        setattr(health if part == "health" else made[part], field, value)
     return SimpleNamespace(**made)
 
 
@@ -47,14 +48,14 @@ def test_a_daemon_that_is_well_has_no_problems() -> None:
     ("change", "value", "text", "detail"),
     [
         ("outbox__last_tick", -11.0, "notifications are not being looked at", "for 11 s now: a fault in pingmon"),
-        ("rounds__last_tick", -11.0, "sites are not being looked at", "a restart may help"),
+        ("site_watch__last_tick", -11.0, "sites are not being looked at", "a restart may help"),
         ("hosts__last_tick", -11.0, "the hosts of sites are not being looked at", "a restart may help"),
         ("outbox__overdue", lambda now: 121 * SECOND, "a notification is overdue by 121 s", "[outgoing] parallel"),
         ("inquiries__overdue", lambda now: 11 * SECOND, "a question to a partner is overdue by 11 s", "too slow"),
-        ("sites__trouble", "most fail", "probes from here count for nothing: most fail", "pingmon's own network"),
-        ("sites__blind", 6, "6 of 10 sites cannot be looked at from here", "name servers of this machine"),
-        ("sites__late_s", 12.0, "sites are probed 12 s late", "too slow"),
-        ("sites__queued_s", 12.0, "verifiers are asked 12 s late", "200 sites that fail"),
+        ("health__trouble", "most fail", "probes from here count for nothing: most fail", "pingmon's own network"),
+        ("health__blind", 6, "6 of 10 sites cannot be looked at from here", "name servers of this machine"),
+        ("health__late_s", 12.0, "sites are probed 12 s late", "too slow"),
+        ("health__queued_s", 12.0, "verifiers are asked 12 s late", "200 sites that fail"),
         ("rounds__verifiers", ILL, "none of 2 answers", "a: dead; b: dead"),
     ],
 )

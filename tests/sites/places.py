@@ -12,11 +12,12 @@ from pingmon.core.site.probe_result import ASKED, Fault, Methods, ProbeResult
 from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site
 from pingmon.core.units import Id
-from pingmon.core.world.events import SiteCreated
+from pingmon.core.world.events import SiteCreated, SiteProbed
 from pingmon.sites.own_health import Health
 from pingmon.sites.rounds import Rounds
+from pingmon.sites.site_watch import SiteWatch
 from pingmon.sites.stand_ins import StandIns
-from pingmon.testing import PROJECT, FakeTime, Rig, uuid
+from pingmon.testing import PROJECT, FakeTime, Rig, result, uuid
 
 
 class FakeProber:
@@ -89,7 +90,7 @@ class FakeVerifiers:
 
 
 class Place:
-    """A daemon's place: a rig with rounds over fakes. `verified`: there are verifiers."""
+    """A daemon's place: a rig that watches sites with fakes. `verified`: there are verifiers."""
 
     def __init__(self, rig: Rig | None = None, *, verified: bool = True, canaries: tuple[str, ...] = ()) -> None:
         self.rig = rig or Rig()
@@ -101,13 +102,13 @@ class Place:
             self.rig.monitor,
             self.prober,
             self.node,
-            self.rig.time.clock,
             stand_ins=StandIns(self.prober, Random(1)),
             verifiers=self.verifiers if verified else None,
             quorum=2,
             address_seen=lambda site, address: self.addresses.append((site, address)),
         )
-        self.rounds.start()
+        self.watch = SiteWatch(self.rig.monitor, self.rounds, self.node, self.rig.time.clock)
+        self.watch.start()
 
     @property
     def time(self) -> FakeTime:
@@ -118,6 +119,12 @@ class Place:
         """A new site, not looked at yet. Its URL is `url(number)`."""
         made = self.rig.submit(uuid(number, "5"), SiteCreated(PROJECT, SiteSpec(url=url(number), **spec)))
         return self.rig.world.sites[made.id]
+
+    def logged(self, site: Site) -> list[SiteProbed]:
+        """What was logged of its probes, hours left out."""
+        entries = result(self.rig.journal.events(site.id, SiteProbed, upto=self.rig.world.seq, limit=1000))
+        events = [entry.event for entry in reversed(entries)]
+        return [event for event in events if isinstance(event, SiteProbed) and event.hour is None]
 
     def now(self, site: Site) -> Site:
         """The site as it is now."""

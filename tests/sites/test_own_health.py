@@ -164,7 +164,7 @@ def test_canaries_are_left_alone_when_the_daemon_stops(logs: Sequence[dict[str, 
     place = Place(canaries=CANARIES)
     place.prober.holds = True
     place.rig.advance(1)
-    result(place.rounds.stop())
+    result(place.watch.stop())
     place.prober.let_go()
     assert errors(logs) == 0
     assert place.rounds.health().trouble == ""
