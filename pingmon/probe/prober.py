@@ -15,8 +15,8 @@ A look that has to wait for a place at an address is over at once if others have
 (`dark_addresses`); whoever finds a place free looks for itself.
 
 Nothing fails but by being cancelled: whatever goes wrong is a `ProbeResult`, its sentence from `core.site.failures`.
-What is pingmon's own trouble (no descriptors, no network, no name server that answers, too much to do) is `void` too,
-and never the site's fault.
+What is pingmon's own trouble (no descriptors, no network, no name server that answers, too much to do) is `void` too:
+Note [Looks that count for nothing] in `core.site.probe_result`.
 """
 
 from __future__ import annotations

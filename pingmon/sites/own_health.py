@@ -1,5 +1,7 @@
 """Whether the daemon's own looks at sites can be trusted. While they cannot, they are void: they page nobody.
 
+What that means: Note [Looks that count for nothing] in `core.site.probe_result`.
+
 Three signs that it is pingmon's place that is sick, and not the sites:
 
     canaries     of some sites of the operator's choosing that never fail, most fail now

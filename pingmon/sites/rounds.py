@@ -7,8 +7,8 @@
                                            └─▶ nothing seen, for the third time: logged (unknown)
     in doubt: own look and the verifiers', in parallel ─▶ logged, judged
 
-When it is a site's turn is up to `site_watch`. Nothing here decides what was seen means (`core.site`) nor who is told
-(`core.site.escalation`).
+When it is a site's turn is up to `site_watch`. Nothing here decides what was seen means (`core.site`; of looks that saw
+nothing: Note [Looks that count for nothing] in `core.site.probe_result`) nor who is told (`core.site.escalation`).
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The verifiers that this daemon asks: several at once about one site, each bounded, each with an answer to show.
 
 Whoever was asked has an entry in the result, also if nothing came of it: `void`, and why. So a round shows who did not
-answer, and nobody's silence counts for or against a site. Nobody is waited for who can change nothing (`quorum_wait`),
-and the operator is told who is of no use (`verifier_health`). Each question has an id of its own, which its answer must
-repeat under a signature, so no answer counts for another round or another verifier; and none counts after its deadline.
+answer, and whoever did not counts neither for nor against a site: Note [Looks that count for nothing] in
+`core.site.probe_result`. Nobody is waited for who can change nothing (`quorum_wait`), and the operator is told who is
+of no use (`verifier_health`). Each question has an id of its own, which its answer must repeat under a signature, so no
+answer counts for another round or another verifier; and none counts after its deadline.
 
 Who answers goes by the name that the configuration gives, whatever the answer calls itself.
 """

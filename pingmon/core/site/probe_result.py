@@ -9,6 +9,24 @@
     redirect   too many of them, a loop, or one that leads nowhere or to where the prober may not look
     protocol   an answer that is not HTTP, or too large
 
+Note [Looks that count for nothing]
+A look is `void` when it tells of whoever looked, and nothing of the site:
+
+* It could not be made. The machine has no descriptor, no network or no name server that answers; there was no place
+  free for it; the process stood still.
+* It may not be made. The address that stands in the URL is forbidden, or, for a verifier, the one behind the name.
+* It cannot be believed. The daemon's own place is sick: its canaries, other sites or the verifiers say so
+  (`sites.own_health`).
+* A verifier did not answer, or not in time, or not in a way that proves anything; or nobody waited for it (`verify`).
+
+Taken for a failure, such a look would page people for pingmon's own trouble; taken for a success, it would end an
+outage that goes on. So it is neither. It moves no count of looks in a row, and a verifier's is *absent* from the
+verdict (`verdict`). It is counted for itself in the hour, and goes into the log only beside one that counts. The
+daemon makes its own again within 50 s (`sites.site_watch`). Yet of a site that nobody can see nobody knows that it is
+well: the third in a row is logged, and a site that is not down is `unknown` then (`sites.rounds`, `site`). No failure
+was seen, so no incident begins, and nobody is told but the operator, if it goes for most sites
+(`daemon.health_problems`).
+
 Source: the partner webhook's `code` (0: no HTTP status was received), and the classes that operators ask for.
 """
 
@@ -68,5 +86,5 @@ class ProbeResult(Struct, frozen=True, omit_defaults=True, gc=False):
 
     @property
     def counts(self) -> bool:
-        """Whether this says anything about the site at all."""
+        """Whether this says anything about the site at all; Note [Looks that count for nothing]."""
         return self.fault != "void"

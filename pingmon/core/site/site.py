@@ -29,8 +29,8 @@ repeated, and one is made at the very end of it.
 A down site is up again after `RECOVERY_SUCCESSES` good looks, one of them a verifier's if any of them can look; and
 after `LONE_SUCCESSES` of the daemon's own, whatever others see.
 
-Looks that saw nothing (`void`) count for nothing, and never against a site. But of a site that nobody could see nobody
-knows that it is well: a round of such looks alone, which is only logged after several in a row, makes it unknown. No
+Looks that saw nothing (`void`) count for nothing, and never against a site: Note [Looks that count for nothing] in
+`probe_result`. A round of such looks alone, which is only logged after several in a row, makes a site unknown. No
 failure was seen then, so there is no incident; if one had begun before, it stays.
 
 Source: the site monitoring spec. Every function is pure; instants are integer microseconds since the epoch, UTC.

@@ -1,7 +1,7 @@
 """What a round of looks says about a site that fails, or seems to.
 
 A round is what was seen at one time, here and elsewhere. A verifier that could not look, or was not heard of, is
-*absent*: it counts for nobody.
+*absent*: it counts for nobody (Note [Looks that count for nothing] in `probe_result`).
 
     here                elsewhere                                               the round says
     good                fewer than `quorum` see it failing                      up
