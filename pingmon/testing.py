@@ -38,6 +38,7 @@ from pingmon.core.world.events import (
     AnyEvent,
     ChannelCreated,
     CheckCreated,
+    Entry,
     Id,
     PartnerAnswered,
     PartnerCreated,
@@ -55,31 +56,39 @@ from pingmon.timing.clock import Timekeeper
 
 T = TypeVar("T")
 
-START_S = 1_700_000_000.0
-START = round(START_S) * SECOND
+START_S = 1_700_000_000
+START = START_S * SECOND
 PROJECT = "aaaaaaaa-0000-4000-8000-000000000001"
-PING_KEY = "pingkey0000000000000000"
+PING_KEY = "ping-key_0123456789-ABC"
 
 
 class FakeTime:
-    """Three clocks that agree until the test says otherwise: the wall's, a steady one, and the reactor's timers."""
+    """Three clocks that agree until the test says otherwise: the wall's, a steady one, and the reactor's timers.
 
-    def __init__(self) -> None:
-        self.clock = Clock()
+    It is `START_S` by the wall's at first; the others show the seconds that `clock` has.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        self._began = self.clock.seconds()
         self._set_by = 0.0
         self._slept = 0.0
         self._worked = 0.0
 
     def wall(self) -> float:
         """Seconds since the epoch, as the wall clock shows them."""
-        return START_S + self.clock.seconds() + self._slept + self._set_by
+        return START_S + self.clock.seconds() - self._began + self._slept + self._set_by
 
     def steady(self) -> float:
         """Seconds that have truly passed."""
         return self.clock.seconds() + self._slept
 
     def advance(self, seconds: float, step: float = 1.0) -> None:
-        """Let time pass in steps of at most `step` seconds, so that loops run as often as they would."""
+        """Let time pass in steps of at most `step` seconds, so that loops run as often as they would.
+
+        What is due already runs first, and alone if `seconds` is 0.
+        """
+        self.clock.advance(0)
         while seconds > 0:
             self.clock.advance(min(step, seconds))
             seconds -= step
@@ -103,7 +112,10 @@ class FakeTime:
 
 
 class Rig:
-    """A monitor with its alarms over a journal in memory. `flips` are those that happened while it ran."""
+    """A monitor with its alarms over a journal in memory, and with a project (`PROJECT`, `PING_KEY`) if it is wanted.
+
+    `entries` and `flips` are those that were logged while it ran.
+    """
 
     def __init__(
         self,
@@ -114,13 +126,15 @@ class Rig:
         project: bool = True,
     ) -> None:
         self.time = time or FakeTime()
+        self.clock = self.time.clock
         self.memory = memory or Memory()
         self.journal: MemoryJournal[Outcome] = MemoryJournal(memory=self.memory)
         self.keeper = Timekeeper(self.time.wall, self.time.steady, busy=self.time.busy)
         self.monitor = Monitor(self.journal, self.keeper, hold_s=hold_s)
-        self.alarms = Alarms(self.monitor, self.time.clock)
+        self.alarms = Alarms(self.monitor, self.clock)
+        self.entries: list[Entry] = []
         self.flips: list[Flip] = []
-        self.monitor.listen(lambda entry, outcome: self._flipped(outcome))
+        self.monitor.listen(self._logged)
         self.monitor.open()
         self.monitor.start()
         self.alarms.start()
@@ -145,9 +159,9 @@ class Rig:
         """Microseconds since the epoch by the wall clock."""
         return round(self.time.wall() * SECOND)
 
-    def advance(self, seconds: float) -> None:
-        """Let time pass, tick by tick."""
-        self.time.advance(seconds)
+    def advance(self, seconds: float, step: float = 1.0) -> None:
+        """Let time pass, in steps of at most `step` seconds."""
+        self.time.advance(seconds, step)
 
     def submit(self, stream: Id, event: AnyEvent, payload: bytes | None = None) -> Outcome:
         """Log `event`; its outcome, at once. Raises what the submission failed with."""
@@ -163,9 +177,9 @@ class Rig:
         event = ChannelCreated(PROJECT, "webhook", f"hook {number}", settings, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz")
         return self.submit(uuid(number, "d"), event).id
 
-    def ping(self, check: Id, signal: Signal = "success", **more: Any) -> Outcome:
+    def ping(self, check: Id, signal: Signal = "success", payload: bytes | None = None, **more: Any) -> Outcome:
         """A ping of `check`, as the HTTP side would submit it."""
-        return self.submit(check, PingReceived(signal, **more))
+        return self.submit(check, PingReceived(signal, **more), payload)
 
     def site(self, number: int = 1, **spec: Any) -> Id:
         """A site of the project, not looked at yet; the fields of its `SiteSpec` may be given."""
@@ -187,7 +201,8 @@ class Rig:
         assert inquiry is not None, "nobody is asked about the site"
         return self.submit(site, PartnerAnswered(inquiry.question.id, inquiry.partner, PartnerAnswer(kind, until), 1))
 
-    def _flipped(self, outcome: Outcome) -> None:
+    def _logged(self, entry: Entry, outcome: Outcome) -> None:
+        self.entries.append(entry)
         if outcome.flip is not None:
             self.flips.append(outcome.flip)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.task import Clock
 
 from pingmon.core.units import SECOND
-from pingmon.testing import Rig, bad, good
+from pingmon.core.world.events import CheckCreated, ListeningResumed, PingReceived, ProjectCreated
+from pingmon.testing import START_S, FakeTime, Rig, bad, good
 
 
 def down(rig: Rig) -> str:
@@ -48,6 +50,31 @@ def test_a_question_is_still_to_be_asked_after_a_restart(clean: bool) -> None:
     rig.probe(site, good(), good("berlin"), asked=1)
     rig.answer(site)
     assert [(owed.flip.new, owed.down_from is not None) for owed in rig.world.owed.values()] == [("up", True)]
+
+
+def test_what_is_logged_is_collected() -> None:
+    """Beginning with the project, and without what an earlier daemon over the same log did."""
+    rig = Rig()
+    check = rig.check()
+    rig.ping(check, "fail", b"why", exitstatus=1)
+    assert [type(entry.event) for entry in rig.entries] == [ProjectCreated, CheckCreated, PingReceived]
+    assert (rig.entries[-1].payload, [flip.new for flip in rig.flips]) == (b"why", ["down"])
+    after = rig.restarted()
+    assert ([type(entry.event) for entry in after.entries], after.flips) == ([ListeningResumed], [])
+
+
+def test_a_clock_that_has_run_before() -> None:
+    """The wall's clock begins when it always does, and what was due before is done first."""
+    clock = Clock()
+    done: list[float] = []
+    clock.advance(5000)
+    time = FakeTime(clock)
+    assert (time.wall(), time.steady()) == (START_S, 5000)
+    clock.callLater(0, lambda: done.append(time.wall()))
+    time.advance(0)
+    assert done == [START_S]
+    time.advance(2.5)
+    assert time.wall() == START_S + 2.5
 
 
 def test_an_answer_needs_a_question() -> None:

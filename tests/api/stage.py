@@ -194,7 +194,7 @@ class ApiStage:
     def ask_door(self, method: str, target: str, *headers: str, body: bytes = b"", version: str = "1.1") -> Reply:
         """The answer to a request that comes through a door, which looks at it first."""
         self.door = Door(self.root, DoorSettings(), self.turns, Dates(lambda: self.time), voice=voice)
-        line = Line(self, "127.0.0.1")
+        line = Line(self.clock, self.door, "127.0.0.1")
         lines = [f"{method} {target} HTTP/{version}", f"X-Api-Key: {self.rw}", *headers, f"Content-Length: {len(body)}"]
         line.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         reply = line.reply()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.door.stage import CHECK, KEY, UNKNOWN, DoorStage
+from pingmon.testing import PING_KEY
+from tests.door.stage import CHECK, UNKNOWN, DoorStage
 
 
 @pytest.mark.parametrize(
@@ -12,13 +13,13 @@ from tests.door.stage import CHECK, KEY, UNKNOWN, DoorStage
     [
         (f"/{CHECK}", 200, "OK"),
         (f"/{CHECK.upper()}/start", 200, "OK"),
-        (f"/{KEY}/backup/", 200, "OK"),
-        (f"/%32{CHECK[1:]}", 200, "OK"),
+        (f"/{PING_KEY}/backup/", 200, "OK"),
+        (f"/%{ord(CHECK[0]):x}{CHECK[1:]}", 200, "OK"),
         (f"/%70ing/{CHECK}", 200, "OK"),
         (f"/ping%2F{CHECK}", 200, "OK"),
         (f"/{UNKNOWN}", 404, "not found"),
-        (f"/{KEY}", 400, "invalid url format"),
-        (f"/{KEY}/UP", 400, "invalid url format"),
+        (f"/{PING_KEY}", 400, "invalid url format"),
+        (f"/{PING_KEY}/UP", 400, "invalid url format"),
         (f"/{CHECK}/256", 400, "invalid url format"),
         ("/api", 200, "GET 0"),
         ("/api/v3/checks/", 200, "GET 0"),

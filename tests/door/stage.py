@@ -1,4 +1,4 @@
-"""A whole door in memory: real HTTP parsing, real monitor, a journal without a disk, and time moved by hand."""
+"""A whole door in memory: a rig, real HTTP parsing, and clients without sockets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from socket import AF_INET
 from types import TracebackType
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from msgspec import Struct
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -19,10 +19,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from zope.interface import alsoProvides
 
-from pingmon.core.check.check import Check
-from pingmon.core.check.settings import CheckSpec
-from pingmon.core.world.events import AnyEvent, CheckCreated, Entry, Id, PingReceived, ProjectCreated
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.events import Id, PingReceived
 from pingmon.daemon.redaction import redacted
 from pingmon.daemon.resource_tree import Root, voice
 from pingmon.door.access_log import AccessLog
@@ -31,21 +28,16 @@ from pingmon.door.front import BareSocket
 from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
 from pingmon.door.public_url import ShownUrl
-from pingmon.journal import MemoryJournal
-from pingmon.monitor import Monitor
 from pingmon.pings.intake import PingIntake, PingSettings
-from pingmon.timing.clock import Timekeeper
+from pingmon.testing import FakeTime, Rig, uuid
 from pingmon.web.badges import Badges
 from pingmon.web.home import Home
 from pingmon.wire.api.status import Problem
 
-PROJECT = "11111111-0000-4000-8000-000000000001"
-CHECK = "22222222-aaaa-4000-8000-000000000001"
-KEY = "ping-key_0123456789-ABC"
+CHECK = uuid(1)
 RID = "33333333-aaaa-4000-8000-00000000000f"
 UNKNOWN = "99999999-0000-4000-8000-000000000009"
 CALLER = "192.0.2.7"
-START = 1_700_000_000
 UPTIME = 300_000
 """What the clock of timers shows at the start: the machine's uptime, decades from the time of day."""
 TEXT = "text/plain; charset=utf-8"
@@ -141,17 +133,10 @@ class Wire(StringTransport):
             self.protocol.connectionLost(Failure(ConnectionDone()))
 
 
-class Housed(Protocol):
-    """What a client needs to find a door."""
-
-    clock: Loop
-    door: Door
-
-
 class InMemoryFront:
     """Stands for the front, and for the reactor to which it gives sockets up."""
 
-    def __init__(self, clock: Loop, called: Called) -> None:
+    def __init__(self, clock: Clock, called: Called) -> None:
         self.reactor = self
         self.there: dict[int, BareSocket] = {}
         self.callLater = clock.callLater
@@ -182,7 +167,7 @@ class Called:
 
     family = AF_INET
 
-    def __init__(self, clock: Loop, wire: Wire) -> None:
+    def __init__(self, clock: Clock, wire: Wire) -> None:
         self.wire = wire
         self.polled = self.adopted = False
         self.came = b""
@@ -232,14 +217,14 @@ class Line:
 
     FRONT = False
 
-    def __init__(self, house: Housed, address: str) -> None:
+    def __init__(self, clock: Clock, door: Door, address: str = CALLER) -> None:
         family = IPv6Address if ":" in address else IPv4Address
         peer = family("TCP", address, 40_000)
-        self.wire = Wire(house.clock, peer)
-        self.house = house
-        protocol: Any = house.door.buildProtocol(peer)
+        self.wire = Wire(clock, peer)
+        self.clock = clock
+        protocol: Any = door.buildProtocol(peer)
         self.wire.protocol = protocol
-        self.called = Called(house.clock, self.wire) if self.FRONT else None
+        self.called = Called(clock, self.wire) if self.FRONT else None
         if self.called is None:
             protocol.makeConnection(self.wire)
 
@@ -278,11 +263,11 @@ class Line:
         else:
             self.met.ends = b""
             self.met.deliver()
-        self.house.clock.advance(0)
+        self.clock.advance(0)
 
     @property
     def closed(self) -> bool:
-        self.house.clock.advance(0)
+        self.clock.advance(0)
         return self.wire.closed
 
     def replies(self, *, head: bool = False) -> list[Reply]:
@@ -326,8 +311,13 @@ class Broken(Resource):
         raise ZeroDivisionError
 
 
-class DoorStage:
-    """`entries` is the log; `journal`, `monitor` and `clock` are there to be tampered with."""
+class DoorStage(Rig):
+    """A rig with a door, and with a check that can be pinged by its slug `backup`. Nobody judges its silence.
+
+    `entries` are those that came through the door.
+    """
+
+    clock: Loop
 
     def __init__(
         self,
@@ -338,20 +328,16 @@ class DoorStage:
         slow: bool = False,
         access_log: Callable[[DoorStage], AccessLog] | None = None,
     ) -> None:
-        self.clock = Loop()
-        self.clock.slow = slow
-        self.clock.advance(UPTIME)
-        self.journal: MemoryJournal[Outcome] = MemoryJournal()
-        self.monitor = Monitor(self.journal, Timekeeper(self.wall, self.clock.seconds))
-        self.monitor.open()
-        self.monitor.start()
-        self.made = 0
-        self.entries: list[Entry] = []
-        self.submit(PROJECT, ProjectCreated("home", KEY))
-        self.submit(CHECK, CheckCreated(PROJECT, CheckSpec(name="Backup", slug="backup")))
+        clock = Loop()
+        clock.slow = slow
+        clock.advance(UPTIME)
+        super().__init__(FakeTime(clock))
+        self.alarms.stop()
+        self.check(name="Backup", slug="backup")
+        self.entries.clear()
         self.journal.at_once = at_once
-        self.monitor.listen(lambda entry, outcome: self.entries.append(entry))
-        self.ping = PingIntake(self.monitor, pings or PingSettings(), new_id=self.new_id)
+        self.made = 0
+        self.intake = PingIntake(self.monitor, pings or PingSettings(), new_id=self.new_id)
         self.root = Root(Echo())
         self.problems: list[Problem] = []
         self.root.putChild(b"", Home("9.9", ShownUrl(""), lambda: self.problems))
@@ -361,8 +347,8 @@ class DoorStage:
             self.root,
             door or DoorSettings(),
             self.clock,
-            Dates(self.wall),
-            intake=self.ping,
+            Dates(self.time.wall),
+            intake=self.intake,
             voice=voice,
             access_log=log,
         )
@@ -384,7 +370,7 @@ class DoorStage:
         self.clock.slow = False
         self.door.doStop()
         self.door.drain(1)
-        self.wait(2)
+        self.advance(2)
         assert self.clock.getDelayedCalls() == []
         assert self.door.places.taken == 0
         assert not self.door.watch.connections
@@ -396,28 +382,19 @@ class DoorStage:
         self._expected += len(logged)
         return [event for event in logged if event["log_level"] >= LogLevel.error]
 
-    def wall(self) -> float:
-        return START + self.clock.seconds() - UPTIME
-
     def redacted(self, text: str) -> str:
-        return redacted(text, self.monitor.world.ping_keys.__contains__)
+        return redacted(text, self.world.ping_keys.__contains__)
 
     def new_id(self) -> Id:
         self.made += 1
         return f"44444444-0000-4000-8000-{self.made:012d}"
 
-    def submit(self, stream: Id, event: AnyEvent) -> None:
-        self.monitor.submit(stream, event)
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass, second by second as it does."""
-        self.clock.advance(0)
-        while seconds > 0:
-            self.clock.advance(min(seconds, 0.5))
-            seconds -= 0.5
+    def advance(self, seconds: float, step: float = 0.5) -> None:
+        """As a rig's, but looks after connections as often as the shortest deadlines of tests ask for."""
+        super().advance(seconds, step)
 
     def line(self, address: str = CALLER) -> Line:
-        return Line(self, address)
+        return Line(self.clock, self.door, address)
 
     def ask(self, target: str, method: str = "GET", body: bytes = b"", *headers: str) -> Reply:
         """One request on a connection of its own."""
@@ -437,6 +414,3 @@ class DoorStage:
     @property
     def last(self) -> PingReceived:
         return self.pings[-1]
-
-    def check(self, id: Id = CHECK) -> Check:
-        return self.monitor.world.checks[id]

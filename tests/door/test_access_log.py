@@ -13,12 +13,13 @@ from pingmon.api.credentials import PING_KEY_LENGTH
 from pingmon.daemon.redaction import redacted
 from pingmon.door.access_log import AccessLog
 from pingmon.door.http_dates import Dates
-from tests.door.stage import CHECK, KEY, RID, DoorStage
+from pingmon.testing import PING_KEY
+from tests.door.stage import CHECK, RID, DoorStage
 
 
 def logging(path: Path) -> DoorStage:
     return DoorStage(
-        access_log=lambda house: AccessLog(path, house.redacted, Dates(house.wall)),
+        access_log=lambda house: AccessLog(path, house.redacted, Dates(house.time.wall)),
     )
 
 
@@ -44,14 +45,14 @@ def test_combined_format(tmp_path: Path) -> None:
         f"/ping/{CHECK}",
         f"/ping/{CHECK.upper()}/start?rid={RID}",
         f"/{CHECK}",
-        f"/ping/{KEY}/backup",
-        f"/{KEY}/backup?create=1",
+        f"/ping/{PING_KEY}/backup",
+        f"/{PING_KEY}/backup?create=1",
         f"/%70ing/%32{CHECK[1:]}",
-        f"/ping%252F{KEY}%252Fbackup",
+        f"/ping%252F{PING_KEY}%252Fbackup",
         f"/api/v3/checks/{CHECK.replace('-', '')}",
-        f"/api?api_key={KEY}x&x=y&Token={KEY}y",
-        f"/ping{KEY}/backup",
-        f"/pings{KEY}backup/fail",
+        f"/api?api_key={PING_KEY}x&x=y&Token={PING_KEY}y",
+        f"/ping{PING_KEY}/backup",
+        f"/pings{PING_KEY}backup/fail",
         f"/ping{CHECK}",
     ],
 )
@@ -62,14 +63,14 @@ def test_secrets_are_hidden(tmp_path: Path, target: str) -> None:
         house.ask(target, "GET", b"", f"Referer: https://h{target}", f"User-Agent: see {target}")
     line = path.read_text("ascii").lower()
     assert line.count("***") >= 3
-    for secret in (CHECK, CHECK.replace("-", ""), KEY, RID):
+    for secret in (CHECK, CHECK.replace("-", ""), PING_KEY, RID):
         assert secret.lower() not in line
 
 
-@given(st.text(), st.sampled_from([CHECK, KEY]), st.text())
+@given(st.text(), st.sampled_from([CHECK, PING_KEY]), st.text())
 def test_redaction_never_fails(before: str, secret: str, after: str) -> None:
     """Whatever surrounds it, a secret that stands by itself is hidden."""
-    shown = redacted(f"{before}/{secret}/{after}", {KEY}.__contains__)
+    shown = redacted(f"{before}/{secret}/{after}", {PING_KEY}.__contains__)
     assert f"/{secret}/" not in shown or re.search(r"%", before + after)
 
 

@@ -48,9 +48,9 @@ def test_slow_request_is_cut_off(sent: bytes) -> None:
     with DoorStage(door=SHORT) as house:
         line = house.line()
         line.send(sent)
-        house.wait(9)
+        house.advance(9)
         assert not line.closed
-        house.wait(3)
+        house.advance(3)
         assert line.closed
         assert line.wire.value() == b""
         assert house.entries == []
@@ -63,7 +63,7 @@ def test_dripping_does_not_help(request_: bytes) -> None:
         line = house.line()
         for byte in request_[:30]:
             line.send(bytes([byte]))
-            house.wait(1)
+            house.advance(1)
         assert line.closed
         assert house.entries == []
 
@@ -75,14 +75,14 @@ def test_ping_with_a_slow_body_counts(length: str) -> None:
         line = house.line()
         line.send(f"{POST}{length}\r\n\r\n2\r\nhi\r\n".encode())
         for _ in range(12):
-            house.wait(1)
+            house.advance(1)
             line.send(b"1\r\n.\r\n")
         assert line.reply().status == 200
         assert line.reply().headers["Connection"] == "close"
         (entry,) = house.entries
         assert entry.payload is not None
         assert b"hi" in entry.payload
-        house.wait(4)
+        house.advance(4)
         assert line.closed
 
 
@@ -92,9 +92,9 @@ def test_each_request_has_its_own_deadline() -> None:
         line = house.line()
         for _ in range(5):
             line.send(PING[:20])
-            house.wait(8)
+            house.advance(8)
             line.send(PING[20:])
-            house.wait(8)
+            house.advance(8)
         assert [reply.status for reply in line.replies()] == [200] * 5
         assert not line.closed
 
@@ -104,11 +104,11 @@ def test_idle_connection_is_closed() -> None:
     with DoorStage(door=SHORT) as house:
         line = house.line()
         line.send(PING)
-        house.wait(19)
+        house.advance(19)
         line.send(PING)
-        house.wait(19)
+        house.advance(19)
         assert not line.closed
-        house.wait(4)
+        house.advance(4)
         assert line.closed
 
 
@@ -117,7 +117,7 @@ def test_slow_disk_is_not_the_clients_fault() -> None:
     with DoorStage(door=SHORT, at_once=False) as house:
         line = house.line()
         line.send(PING)
-        house.wait(100)
+        house.advance(100)
         house.journal.flush()
         assert line.reply().status == 200
 
@@ -128,7 +128,7 @@ def test_pipelined_start_has_a_deadline() -> None:
         line = house.line()
         line.send(PING + PING[:30])
         house.journal.flush()
-        house.wait(12)
+        house.advance(12)
         assert line.closed
         assert len(line.replies()) == 1
 
@@ -141,7 +141,7 @@ def test_client_that_does_not_read() -> None:
         stalled.producer.pauseProducing()
         closing.wire.reads = False
         closing.send(PING.replace(b"1.1", b"1.0"))
-        house.wait(30)
+        house.advance(30)
         assert stalled.wire.aborted
         assert closing.wire.aborted
 
@@ -153,7 +153,7 @@ def test_client_that_reads_slowly() -> None:
         line.send(PING + GET_API)
         for _ in range(4):
             line.producer.pauseProducing()
-            house.wait(10)
+            house.advance(10)
             line.producer.resumeProducing()
             line.send(PING)
         assert not line.closed
@@ -189,7 +189,7 @@ def test_half_closed_connection() -> None:
         for _ in range(2):
             assert not line.closed
             house.journal.flush()
-            house.wait(0)
+            house.advance(0)
         assert [reply.status for reply in line.replies()] == [200, 200]
         assert line.closed
         quiet = house.line()
@@ -275,7 +275,7 @@ def test_unreadable_heads(sent: bytes, status: int) -> None:
         line.send(PING)
         reply = line.reply()
         assert (reply.status, reply.headers["Connection"]) == (status, "close")
-        house.wait(3)
+        house.advance(3)
         assert line.closed
         assert house.entries == []
 
@@ -289,7 +289,7 @@ def test_ping_body_over_the_cap() -> None:
             for _ in range(20):
                 line.send(b"5a\r\n" + b"x" * 90 + b"\r\n")
             assert (line.reply().status, line.reply().headers["Connection"]) == (200, "close")
-            house.wait(3)
+            house.advance(3)
             assert line.closed
         assert [len(entry.payload or b"") for entry in house.entries] == [10, 10]
 
@@ -314,7 +314,7 @@ def test_other_bodies_over_the_limit(length: str) -> None:
         reply = line.reply()
         assert (reply.status, reply.headers["Content-Type"]) == (413, "application/json")
         assert reply.body == b'{"error": "the request body is longer than 65536 bytes"}'
-        house.wait(3)
+        house.advance(3)
         assert line.closed
 
 
@@ -543,7 +543,7 @@ def test_drain() -> None:
         assert arriving.reply().headers["Connection"] == "close"
         assert arriving.closed
         assert done == []
-        house.wait(6)
+        house.advance(6)
         assert stuck.wire.aborted
         assert done == [None]
         assert house.clock.getDelayedCalls() == []
@@ -570,10 +570,10 @@ def test_drain_of_a_connection_whose_end_nobody_tells() -> None:
         house.door.doStop()
         done: list[None] = []
         house.door.drain(5).addCallback(done.append)
-        house.wait(5)
+        house.advance(5)
         assert line.wire.aborted
         assert done == []
-        house.wait(GONE_S)
+        house.advance(GONE_S)
         assert done == [None]
         assert house.clock.getDelayedCalls() == []
         line.hang_up()
@@ -586,7 +586,7 @@ def test_stop_without_drain() -> None:
         line = house.line()
         line.send(PING[:20])
         house.door.doStop()
-        house.wait(15)
+        house.advance(15)
         assert line.closed
         assert house.clock.getDelayedCalls() == []
         house.door.doStart()
@@ -618,7 +618,7 @@ def test_watch_survives_a_fault() -> None:
         odd, even = house.line(), house.line()
         broken: Any = odd.wire.protocol
         life, broken.life = broken.life, None
-        house.wait(15)
+        house.advance(15)
         assert even.closed
         broken.life = life
         assert {event["log_format"] for event in house.troubles()} == {

@@ -11,7 +11,8 @@ from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, Stre
 from pingmon.door.connections import Connection
 from pingmon.door.limits import DoorSettings
 from pingmon.pings.intake import PingSettings
-from tests.door.stage import CHECK, KEY, Broken, DoorStage, Line
+from pingmon.testing import PING_KEY
+from tests.door.stage import CHECK, Broken, DoorStage
 
 PING = f"/ping/{CHECK}"
 SHORT = DoorSettings(request_deadline_s=10, idle_timeout_s=20, body_cap=1000)
@@ -22,7 +23,7 @@ class Client:
 
     def __init__(self, house: DoorStage) -> None:
         self.house = house
-        self.line = Line(house, "192.0.2.7")
+        self.line = house.line()
         self.line.wire.negotiatedProtocol = b"h2"  # type: ignore[attr-defined]
         self.h2 = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
         self.h2.initiate_connection()
@@ -33,7 +34,7 @@ class Client:
         """Send what is to be sent and read what has come."""
         self.line.send(self.h2.data_to_send())
         for _ in range(8):
-            self.house.wait(0)
+            self.house.advance(0)
         came = self.line.wire.value()
         self.line.wire.clear()
         self.events += self.h2.receive_data(came)
@@ -75,7 +76,7 @@ def test_pings() -> None:
         assert (headers["ping-body-limit"], headers["content-length"]) == ("10000", "2")
         assert (headers["access-control-allow-origin"], headers["cache-control"]) == ("*", "no-store")
         assert client.body(stream) == b"OK"
-        stream = client.ask(f"/ping/{KEY}/new?create=1", "HEAD")
+        stream = client.ask(f"/ping/{PING_KEY}/new?create=1", "HEAD")
         assert (client.headers(stream)[":status"], client.body(stream)) == ("201", b"")
         assert client.headers(client.ask(PING, "OPTIONS"))[":status"] == "204"
         assert client.headers(client.ask(PING, "TRACE"))[":status"] == "405"
@@ -107,13 +108,13 @@ def test_ping_with_a_slow_body_counts() -> None:
         stream = client.ask(PING, "POST", end=False)
         for _ in range(11):
             client.send(stream, b".")
-            house.wait(1)
+            house.advance(1)
         client.flush()
         assert client.body(stream) == b"OK"
         assert len(house.entries) == 1
         client.send(stream, b"." * 10_000)
         assert client.body(client.ask(PING)) == b"OK"
-        house.wait(30)
+        house.advance(30)
         client.flush()
         assert client.gone
 
@@ -124,7 +125,7 @@ def test_ping_whose_end_does_not_come_counts() -> None:
         with DoorStage(door=SHORT) as house:
             client = Client(house)
             stream = client.ask(PING, method, end=False)
-            house.wait(11)
+            house.advance(11)
             client.flush()
             assert client.headers(stream)[":status"] == "200"
             client = Client(house)
@@ -139,7 +140,7 @@ def test_end_after_the_answer() -> None:
         client = Client(house)
         for finish in ("end", "reset"):
             stream = client.ask(PING, "POST", end=False)
-            house.wait(11)
+            house.advance(11)
             client.flush()
             assert client.body(stream) == b"OK"
             if finish == "end":
@@ -159,7 +160,7 @@ def test_other_slow_requests_are_reset() -> None:
         for _ in range(12):
             if not client.of(StreamReset, stream):
                 client.send(stream, b".")
-            house.wait(1)
+            house.advance(1)
         client.flush()
         assert client.of(StreamReset, stream)
         assert client.body(client.ask(PING)) == b"OK"
@@ -200,13 +201,13 @@ def test_idle_connections_are_closed() -> None:
         client = Client(house)
         for _ in range(4):
             assert client.body(client.ask(PING)) == b"OK"
-            house.wait(15)
+            house.advance(15)
         assert not client.line.closed
         for _ in range(8):
             if not client.line.closed:
                 client.h2.ping(b"12345678")
                 client.flush()
-            house.wait(1)
+            house.advance(1)
         client.flush()
         assert client.gone
 
@@ -219,7 +220,7 @@ def test_never_a_request() -> None:
         head = client.h2.data_to_send()
         for byte in head[:-1]:
             client.line.send(bytes([byte]))
-            house.wait(1)
+            house.advance(1)
         assert client.line.closed
 
 
@@ -229,11 +230,11 @@ def test_client_that_does_not_read() -> None:
         client = Client(house)
         client.ask(PING)
         client.line.producer.pauseProducing()
-        house.wait(15)
+        house.advance(15)
         client.line.producer.resumeProducing()
         client.ask(PING)
         client.line.producer.pauseProducing()
-        house.wait(25)
+        house.advance(25)
         assert client.line.wire.aborted
 
 
@@ -250,7 +251,7 @@ def test_drain() -> None:
         house.journal.flush()
         client.flush()
         assert (client.body(first), client.body(second)) == (b"OK", b"OK")
-        house.wait(3)
+        house.advance(3)
         client.flush()
         assert client.gone
         assert done == [None]
@@ -289,7 +290,7 @@ def test_body_after_the_deadline_while_the_disk_is_slow() -> None:
         client = Client(house)
         stream = client.ask(PING, "POST", end=False)
         client.send(stream, b"early")
-        house.wait(11)
+        house.advance(11)
         client.send(stream, b"late")
         house.journal.flush()
         client.flush()

@@ -29,18 +29,13 @@ from twisted.internet.threads import deferToThread
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
-from pingmon.core.check.settings import CheckSpec
-from pingmon.core.world.events import CheckCreated, Entry, ProjectCreated
-from pingmon.core.world.parts import Outcome
 from pingmon.daemon.resource_tree import Root
 from pingmon.door.door import Door
 from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
-from pingmon.journal import MemoryJournal
-from pingmon.monitor import Monitor
 from pingmon.pings.intake import PingIntake, PingSettings
-from pingmon.timing.clock import Timekeeper, steady_seconds, wall_seconds
-from tests.door.stage import CHECK, KEY, PROJECT, Echo, Line
+from pingmon.testing import Rig
+from tests.door.stage import CHECK, Echo, Line
 
 pytestmark = pytest.mark.usefixtures("met_by")
 
@@ -75,20 +70,15 @@ class Collector(Protocol):
         return done.addTimeout(WAIT_S, reactor)
 
 
-class Served:
-    """A door that listens. `address`: a client endpoint without the protocol's name."""
+class Served(Rig):
+    """A rig with a door that listens on a real port. `entries` are those that came through it."""
 
     def __init__(self, settings: DoorSettings) -> None:
-        self.journal: MemoryJournal[Outcome] = MemoryJournal()
-        monitor = Monitor(self.journal, Timekeeper(wall_seconds, steady_seconds))
-        monitor.open()
-        monitor.start()
-        monitor.submit(PROJECT, ProjectCreated("home", KEY))
-        monitor.submit(CHECK, CheckCreated(PROJECT, CheckSpec(slug="backup")))
-        self.entries: list[Entry] = []
-        monitor.listen(lambda entry, outcome: self.entries.append(entry))
-        ping = PingIntake(monitor, PingSettings(), new_id=lambda: "")
-        self.door = Door(Root(Echo()), settings, reactor, Dates(wall_seconds), intake=ping)
+        super().__init__()
+        self.check(slug="backup")
+        self.entries.clear()
+        intake = PingIntake(self.monitor, PingSettings(), new_id=lambda: "")
+        self.door = Door(Root(Echo()), settings, reactor, Dates(self.time.wall), intake=intake)
         self.number = 0
         self.host = ""
 

@@ -19,7 +19,8 @@ from pingmon.door.fast_path import BODY_MAX, FIELDS_MAX, HEAD_MAX, PlainHead, pl
 from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
 from pingmon.pings.intake import PingSettings
-from tests.door.stage import CHECK, KEY, PROJECT, RID, UNKNOWN, DoorStage, Housed, InMemoryFront, Line
+from pingmon.testing import PING_KEY, PROJECT
+from tests.door.stage import CHECK, RID, UNKNOWN, DoorStage, InMemoryFront, Line
 
 pytestmark = pytest.mark.usefixtures("met_by")
 
@@ -33,7 +34,7 @@ def generally(house: DoorStage) -> DoorStage:
     return house
 
 
-def connection(house: Housed) -> Connection:
+def connection(house: DoorStage) -> Connection:
     (one,) = house.door.watch.connections
     assert isinstance(one, Connection)
     return one
@@ -44,8 +45,8 @@ def connection(house: Housed) -> Connection:
 
 def test_what_a_plain_head_says() -> None:
     """All that the intake and the access log ask for."""
-    head = f"POST /{KEY}/backup?rid={RID}&create=1 HTTP/1.1\r\nhost:x\r\nX-A: \t b c \r\nContent-Length: 12\r\n\r\n"
-    path, query = f"/{KEY}/backup".encode(), f"rid={RID}&create=1".encode()
+    path, query = f"/{PING_KEY}/backup".encode(), f"rid={RID}&create=1".encode()
+    head = f"POST /{PING_KEY}/backup?{query.decode()} HTTP/1.1\r\nhost:x\r\nX-A: \t b c \r\nContent-Length: 12\r\n\r\n"
     fields = {b"host": b"x", b"x-a": b"b c", b"content-length": b"12"}
     assert plain_head(head.encode()) == PlainHead(
         b"POST", path + b"?" + query, path, query, fields, 12, False, len(head)
@@ -112,8 +113,8 @@ METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "OPTIONS"])
 PATHS = st.sampled_from(
     [
         f"/ping/{CHECK}", f"/{CHECK}/fail", f"/ping/{CHECK.upper()}/7", f"/ping/{CHECK}/start?rid={RID}",
-        f"/ping/{CHECK}?rid=no", f"/ping/{KEY}/backup", f"/{KEY}/new?create=1", f"/ping/{UNKNOWN}", "/ping/", "/pinge",
-        "/api", f"/ping/{CHECK}?", f"/ping/{CHECK}?a?b", f"/%70ing/{CHECK}", f"/ping/{CHECK}/%73tart",
+        f"/ping/{CHECK}?rid=no", f"/ping/{PING_KEY}/backup", f"/{PING_KEY}/new?create=1", f"/ping/{UNKNOWN}", "/ping/",
+        "/pinge", "/api", f"/ping/{CHECK}?", f"/ping/{CHECK}?a?b", f"/%70ing/{CHECK}", f"/ping/{CHECK}/%73tart",
         f"/ping//{CHECK}",
         f"/ping/{CHECK}/", f"/ping/{CHECK}/../x", f"/ping/{CHECK};x", "/",
     ]
@@ -157,7 +158,7 @@ def told(house: DoorStage, pieces: list[bytes], end: str) -> tuple[object, ...]:
         elif end == "half":
             line.end()
         elif end == "wait":
-            house.wait(100)
+            house.advance(100)
         house.clock.advance(0)
         seen = line.wire.value(), line.closed, [(entry.event, entry.payload) for entry in house.entries]
         line.hang_up()
@@ -227,7 +228,7 @@ def test_a_plain_ping_counts_whose_body_does_not_come_whole(end: str) -> None:
         line = house.line()
         line.send((POST % 5).encode() + b"12")
         assert house.entries == []
-        {"hang up": line.hang_up, "half": line.end, "wait": lambda: house.wait(5)}[end]()
+        {"hang up": line.hang_up, "half": line.end, "wait": lambda: house.advance(5)}[end]()
         assert [entry.payload for entry in house.entries] == [b"12"]
         assert end == "hang up" or line.reply().status == 200
 
@@ -239,7 +240,7 @@ def test_all_of_a_body_counts_that_has_come(end: str) -> None:
         line = house.line()
         line.send((POST % 9000).encode() + b"1" * 3000)
         line.send(b"2" * 3000)
-        {"hang up": line.hang_up, "half": line.end, "wait": lambda: house.wait(5)}[end]()
+        {"hang up": line.hang_up, "half": line.end, "wait": lambda: house.advance(5)}[end]()
         assert [entry.payload for entry in house.entries] == [b"1" * 3000 + b"2" * 3000]
 
 
@@ -278,7 +279,7 @@ def test_a_remembered_head_names_what_is_there_now() -> None:
     with DoorStage() as house:
         for _ in range(3):
             assert house.ask(f"/ping/{CHECK}").status == 200
-        house.monitor.world.checks.pop(CHECK)
+        house.world.checks.pop(CHECK)
         assert house.ask(f"/ping/{CHECK}").status == 404
 
 
@@ -286,7 +287,7 @@ def test_a_remembered_head_that_is_nothing_for_the_intake_any_more() -> None:
     """Its ping key was replaced: it is now judged as all else is, its Host included."""
     with DoorStage() as house:
         for host in ("x", "a..b"):
-            sent = f"GET /{KEY}/backup HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+            sent = f"GET /{PING_KEY}/backup HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
             line = house.line()
             for _ in range(3):
                 line.send(sent)
@@ -381,11 +382,11 @@ def test_who_asks_for_more_and_has_gone_leaves_no_trace(monkeypatch: pytest.Monk
 def test_our_own_fault_is_answered_without_its_details() -> None:
     """With 500, and the connection goes on."""
     with DoorStage() as house:
-        house.ping._take = None  # type: ignore[assignment]
+        house.intake._take = None  # type: ignore[assignment]
         line = house.line()
         line.send(PING)
         assert line.reply().status == 500
         assert len(house.troubles()) == 1
-        del house.ping._take
+        del house.intake._take
         line.send(PING)
         assert line.replies()[1].status == 200

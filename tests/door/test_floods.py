@@ -13,7 +13,7 @@ from h2.events import StreamReset
 from pingmon.door.connection_watch import LINGER_S
 from pingmon.door.http2 import ALLOWED
 from pingmon.door.limits import DoorSettings
-from tests.door.stage import CHECK, DoorStage, Line
+from tests.door.stage import CHECK, DoorStage
 from tests.door.test_door_http2 import PING, Client
 
 pytestmark = pytest.mark.usefixtures("met_by")
@@ -34,7 +34,7 @@ class Hostile:
 
     def __init__(self, house: DoorStage) -> None:
         self.house = house
-        self.line = Line(house, "192.0.2.7")
+        self.line = house.line()
         self.line.wire.negotiatedProtocol = b"h2"  # type: ignore[attr-defined]
         self.came = b""
         self.throw(PREFACE + frame(4, 0, 0))
@@ -42,7 +42,7 @@ class Hostile:
     def throw(self, sent: bytes) -> None:
         """Send, and take what comes back."""
         self.line.send(sent)
-        self.house.wait(0)
+        self.house.advance(0)
         self.came += self.line.wire.value()
         self.line.wire.clear()
 
@@ -137,7 +137,7 @@ def test_after_an_error_nothing_is_taken() -> None:
             client.line.send(bytes(60_000))
         assert connection.held == b""
         assert len(connection.channel.conn.incoming_buffer._data) < 100
-        house.wait(LINGER_S + 2)
+        house.advance(LINGER_S + 2)
         assert client.line.wire.aborted
         assert house.door.places.taken == 0
 
@@ -191,12 +191,12 @@ def test_a_client_whose_window_is_shut_costs_nothing_and_is_let_go() -> None:
             client.h2.update_settings({4: 0})
             stream = client.ask(PING)
             assert house.clock.getDelayedCalls() == [house.door.watch._ticker._loop.call]
-            house.wait(3)
+            house.advance(3)
             if opens:
                 client.h2.update_settings({4: 1000})
                 client.flush()
                 assert client.body(stream) == b"OK"
-            house.wait(7)
+            house.advance(7)
             assert client.line.closed
 
 
@@ -235,7 +235,7 @@ def test_what_escapes_while_answers_are_sent_closes_the_connection() -> None:
         connection = only(house)
         client.line.send(client.h2.data_to_send() + opened(1))
         connection.channel._outboundStreamQueues = None
-        house.wait(0)
+        house.advance(0)
         assert client.line.closed
 
 
@@ -256,7 +256,7 @@ def test_every_flood_over_http2_ends(flood: Flood) -> None:
                 break
             assert len(connection.held) < 200_000
         assert house.ask(f"/ping/{CHECK}").status == 200
-        house.wait(20)
+        house.advance(20)
         assert line.closed
 
 
@@ -334,7 +334,7 @@ def test_no_more_than_one_request_is_answered_before_a_client_reads() -> None:
         line.send(asking("/x") * 100)
         assert len(line.replies()) == 1
         line.producer.resumeProducing()
-        house.wait(0)
+        house.advance(0)
         assert len(line.replies()) == 101
 
 
@@ -350,7 +350,7 @@ def test_pipelined_requests_behind_one_that_is_answered_later_keep_their_order()
                 line.send(sent[start : start + size])
             for _ in range(30):
                 house.journal.flush()
-                house.wait(0)
+                house.advance(0)
             assert [reply.status for reply in line.replies()] == [200, 404, 200, 200] * 5
             assert [entry.payload for entry in house.entries] == [b"hello", b"world"] * 5
 

@@ -368,9 +368,9 @@ def test_where_there_is_none(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> N
 def test_who_wants_none(front: bool, intake: bool) -> None:
     """An operator can do without, and an application without an intake has no use for it."""
     with DoorStage() as house:
-        pings = house.ping if intake else None
+        pings = house.intake if intake else None
         reactor: Any = global_reactor
-        door = Door(house.root, DoorSettings(front=front), reactor, Dates(house.wall), intake=pings)
+        door = Door(house.root, DoorSettings(front=front), reactor, Dates(house.time.wall), intake=pings)
         port: Any = Port()
         door.meet(port)
         assert port.reads

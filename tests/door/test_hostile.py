@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from pingmon.door.limits import DoorSettings
-from tests.door.stage import CHECK, KEY, DoorStage
+from pingmon.testing import PING_KEY
+from tests.door.stage import CHECK, DoorStage
 
 pytestmark = pytest.mark.usefixtures("met_by")
 
@@ -24,7 +25,7 @@ def still_well(house: DoorStage) -> None:
     before = len(house.entries)
     assert house.ask(f"/ping/{CHECK}").status == 200
     assert len(house.entries) == before + 1
-    house.wait(200)
+    house.advance(200)
     assert house.door.health().connections == 0
 
 
@@ -236,7 +237,7 @@ def test_bad_utf8_everywhere() -> None:
         line.send(head + fields + b"Content-Length: 6\r\n\r\n" + bad)
         assert line.reply().status == 200
         assert house.last.left_out == 6
-        assert house.ask(f"/ping/{KEY}/%ff").status == 400
+        assert house.ask(f"/ping/{PING_KEY}/%ff").status == 400
         assert house.ask("/%ff%fe").status == 400
         still_well(house)
 
@@ -250,7 +251,7 @@ def test_churn() -> None:
             line.send(PING[: chance.randrange(len(PING))])
             if chance.random() < 0.95:
                 line.hang_up()
-        house.wait(40)
+        house.advance(40)
         assert house.entries == []
         still_well(house)
 
@@ -290,7 +291,7 @@ def test_anything_at_all(pieces: list[bytes], step: int) -> None:
         sent = b"".join(pieces)
         for start in range(0, len(sent), step):
             line.send(sent[start : start + step])
-        house.wait(20)
+        house.advance(20)
         assert line.closed
         assert len(house.pings) <= sent.count(b"/ping/")
         still_well(house)
@@ -306,6 +307,6 @@ def test_anything_at_all_over_http2(pieces: list[bytes], preface: bool) -> None:
         sent = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"] * preface + pieces
         for piece in sent:
             line.send(piece)
-        house.wait(20)
+        house.advance(20)
         assert line.closed or not sent
         still_well(house)

@@ -37,7 +37,7 @@ class Through:
 
     @property
     def closed(self) -> bool:
-        self.house.wait(0)
+        self.house.advance(0)
         return self.wire.closed
 
 
@@ -125,9 +125,9 @@ def test_silence_is_ended_without_a_line(house: DoorStage) -> None:
     slow, brief = Through(house), Through(house)
     slow.send(HEADER[:-1])
     brief.wire.lost()
-    house.wait(HEADER_S)
+    house.advance(HEADER_S)
     assert not slow.closed
-    house.wait(2)
+    house.advance(2)
     assert slow.closed
     assert warnings(house) == []
     assert house.door.places.taken == 0

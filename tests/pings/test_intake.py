@@ -8,10 +8,11 @@ from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.world.events import CheckChanged, CheckCreated, CheckDeleted, Entry, NewCheck
 from pingmon.core.world.parts import Outcome
 from pingmon.pings.intake import PingSettings
-from tests.door.stage import CALLER, CHECK, KEY, PROJECT, RID, TEXT, UNKNOWN, DoorStage
+from pingmon.testing import PING_KEY, PROJECT
+from tests.door.stage import CALLER, CHECK, RID, TEXT, UNKNOWN, DoorStage
 
 BY_ID = f"/ping/{CHECK}"
-BY_SLUG = f"/ping/{KEY}/backup"
+BY_SLUG = f"/ping/{PING_KEY}/backup"
 HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store", "Server": "pingmon", "Content-Type": TEXT}
 
 
@@ -60,12 +61,12 @@ def test_methods(method: str) -> None:
     [
         (f"{BY_ID}/256", 400, "invalid url format"),
         (f"{BY_ID}/{'9' * 5000}", 400, "invalid url format"),
-        (f"/ping/{KEY}/Backup", 400, "invalid url format"),
-        (f"/ping/{KEY}/back.up", 400, "invalid url format"),
-        (f"/ping/{KEY}/b%C3%A4ckup", 400, "invalid url format"),
-        (f"/ping/{KEY}/%ff%fe", 400, "invalid url format"),
-        (f"/ping/{KEY}/{'a' * 101}?create=1", 400, "invalid url format"),
-        (f"/ping/{KEY}", 400, "invalid url format"),
+        (f"/ping/{PING_KEY}/Backup", 400, "invalid url format"),
+        (f"/ping/{PING_KEY}/back.up", 400, "invalid url format"),
+        (f"/ping/{PING_KEY}/b%C3%A4ckup", 400, "invalid url format"),
+        (f"/ping/{PING_KEY}/%ff%fe", 400, "invalid url format"),
+        (f"/ping/{PING_KEY}/{'a' * 101}?create=1", 400, "invalid url format"),
+        (f"/ping/{PING_KEY}", 400, "invalid url format"),
         (f"{BY_ID}//", 400, "invalid url format"),
         (f"{BY_ID}/START", 400, "invalid url format"),
         ("/ping", 400, "invalid url format"),
@@ -83,8 +84,8 @@ def test_methods(method: str) -> None:
         (f"{BY_ID}/success", 404, "not found"),
         (f"{BY_ID}/-1", 404, "not found"),
         (f"{BY_ID}/start/1", 404, "not found"),
-        (f"/ping/{KEY}/nothing", 404, "not found"),
-        (f"/ping/{KEY.lower()}/backup", 404, "not found"),
+        (f"/ping/{PING_KEY}/nothing", 404, "not found"),
+        (f"/ping/{PING_KEY.lower()}/backup", 404, "not found"),
         ("/ping/nokey/new?create=1", 404, "not found"),
         # which check beats exit status beats run id
         (f"/ping/{UNKNOWN}/256", 404, "not found"),
@@ -104,7 +105,7 @@ def test_refusals(target: str, status: int, text: str) -> None:
 def test_ambiguous_slug() -> None:
     """Two checks with one slug: 409, whatever else is wrong with the ping, and nothing is created."""
     with DoorStage() as house:
-        house.submit(UNKNOWN, CheckCreated(PROJECT, CheckSpec(slug="backup")))
+        house.check(2, slug="backup")
         house.entries.clear()
         for ending in ("", "/256", "?rid=x", "?create=1"):
             reply = house.ask(BY_SLUG + ending)
@@ -165,7 +166,7 @@ def test_raw_utf8_in_the_target(target: str, stream: str) -> None:
             line.send(b"GET " + BY_ID.encode() + b"?msg=" + odd + b" HTTP/1.1\r\n\r\n")
             assert line.reply().status == 200
             line.hang_up()
-        assert house.ask(f"/ping/{KEY}/größe").status == 400
+        assert house.ask(f"/ping/{PING_KEY}/größe").status == 400
 
 
 def test_uuids_in_either_case() -> None:
@@ -189,7 +190,7 @@ def test_deleted_while_on_its_way() -> None:
     """A check that is deleted between the ping's arrival and its place in the log: 404."""
     with DoorStage(at_once=False) as house:
         line = house.line()
-        house.submit(CHECK, CheckDeleted())
+        house.monitor.submit(CHECK, CheckDeleted())
         line.send(f"GET {BY_ID} HTTP/1.1\r\n\r\n".encode())
         house.journal.flush()
         assert line.reply().status == 404
@@ -303,12 +304,12 @@ def test_create() -> None:
     with DoorStage() as house:
         for ending in ("", "/start", "/fail", "/log", "/3"):
             slug = f"new-{len(house.entries)}"
-            reply = house.ask(f"/ping/{KEY}/{slug}{ending}?create=0&create=1", "HEAD")
+            reply = house.ask(f"/ping/{PING_KEY}/{slug}{ending}?create=0&create=1", "HEAD")
             assert (reply.status, reply.headers["Content-Length"]) == (201, "7")
             assert reply.headers["Ping-Body-Limit"] == "10000"
-            check = house.check(house.entries[-1].stream)
+            check = house.world.checks[house.entries[-1].stream]
             assert (check.spec.slug, check.spec.name, check.n_pings) == (slug, slug, 1)
-        assert house.ask(f"/ping/{KEY}/new-0?create=1").body == b"OK"
+        assert house.ask(f"/ping/{PING_KEY}/new-0?create=1").body == b"OK"
 
 
 @pytest.mark.parametrize(
@@ -317,29 +318,29 @@ def test_create() -> None:
 def test_nothing_is_created(tail: str) -> None:
     """A ping that is refused, or does not ask for it exactly, makes no check."""
     with DoorStage() as house:
-        assert house.ask(f"/ping/{KEY}/new{tail}").status in (400, 404)
+        assert house.ask(f"/ping/{PING_KEY}/new{tail}").status in (400, 404)
         assert house.entries == []
 
 
 def test_create_up_to_the_limit() -> None:
     """A project with as many checks as it may have gets no more by pings."""
     with DoorStage(PingSettings(max_checks=2)) as house:
-        assert house.ask(f"/ping/{KEY}/one?create=1").status == 201
-        assert house.ask(f"/ping/{KEY}/two?create=1").status == 404
-        assert house.ask(f"/ping/{KEY}/one?create=1").status == 200
+        assert house.ask(f"/ping/{PING_KEY}/one?create=1").status == 201
+        assert house.ask(f"/ping/{PING_KEY}/two?create=1").status == 404
+        assert house.ask(f"/ping/{PING_KEY}/one?create=1").status == 200
 
 
 def test_two_first_pings_race() -> None:
     """Two first pings of one slug at once: the first in the log creates, the second pings the same check."""
     with DoorStage(at_once=False) as house:
         first, second = house.line(), house.line()
-        first.send(f"GET /ping/{KEY}/new?create=1 HTTP/1.1\r\n\r\n".encode())
-        second.send(f"POST /ping/{KEY}/new/1?create=1 HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi".encode())
+        first.send(f"GET /ping/{PING_KEY}/new?create=1 HTTP/1.1\r\n\r\n".encode())
+        second.send(f"POST /ping/{PING_KEY}/new/1?create=1 HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi".encode())
         house.journal.flush()
         assert (first.reply().body, second.reply().body) == (b"Created", b"OK")
-        (id,) = (check.id for check in house.monitor.world.checks.values() if check.spec.slug == "new")
+        (id,) = (check.id for check in house.world.checks.values() if check.spec.slug == "new")
         assert house.entries[-1].payload == b"hi"
-        assert (house.check(id).n_pings, house.check(id).exitstatus, house.last.create) == (2, 1, None)
+        assert (house.world.checks[id].n_pings, house.world.checks[id].exitstatus, house.last.create) == (2, 1, None)
 
 
 def test_create_meets_changes() -> None:
@@ -347,8 +348,8 @@ def test_create_meets_changes() -> None:
     with DoorStage(at_once=False) as house:
         line = house.line()
         for id in (UNKNOWN, RID):
-            house.submit(id, CheckCreated(PROJECT, CheckSpec(slug="new")))
-        line.send(f"GET /ping/{KEY}/new?create=1 HTTP/1.1\r\n\r\n".encode())
+            house.monitor.submit(id, CheckCreated(PROJECT, CheckSpec(slug="new")))
+        line.send(f"GET /ping/{PING_KEY}/new?create=1 HTTP/1.1\r\n\r\n".encode())
         house.journal.flush()
         assert line.reply().status == 409
 
@@ -356,7 +357,7 @@ def test_create_meets_changes() -> None:
 def test_what_create_asks_for() -> None:
     """The log says what the ping asked for: the check with this slug in the key's project."""
     with DoorStage() as house:
-        house.ask(f"/ping/{KEY}/new?create=1")
+        house.ask(f"/ping/{PING_KEY}/new?create=1")
         assert house.last.create == NewCheck(PROJECT, "new", most=10_000)
 
 
@@ -375,7 +376,7 @@ def test_answer_waits_for_the_disk() -> None:
 def test_disk_trouble() -> None:
     """While the log cannot take it, a ping is answered 503 and asked to come again; later it is taken."""
     with DoorStage() as house:
-        for target in (BY_ID, f"/ping/{KEY}/new?create=1"):
+        for target in (BY_ID, f"/ping/{PING_KEY}/new?create=1"):
             house.journal.fail_next()
             reply = house.ask(target)
             assert (reply.status, reply.body, reply.headers["Retry-After"]) == (503, b"try again", "10")
@@ -400,7 +401,7 @@ def test_buffer_full() -> None:
 def test_client_hangs_up_before_the_answer() -> None:
     """A client that does not wait changes nothing: the ping counts, and nobody is troubled."""
     with DoorStage(at_once=False) as house:
-        for target in (BY_ID, f"/ping/{KEY}/new?create=1"):
+        for target in (BY_ID, f"/ping/{PING_KEY}/new?create=1"):
             line = house.line()
             line.send(f"GET {target} HTTP/1.1\r\n\r\n".encode())
             line.hang_up()
@@ -428,14 +429,14 @@ def test_our_own_fault() -> None:
         def fault() -> str:
             raise ZeroDivisionError
 
-        house.ping._new_id = fault
-        reply = house.ask(f"/ping/{KEY}/new?create=1")
+        house.intake._new_id = fault
+        reply = house.ask(f"/ping/{PING_KEY}/new?create=1")
         assert (reply.status, reply.body) == (500, b"internal error")
         assert [event["log_failure"].type for event in house.troubles()] == [ZeroDivisionError]
         assert house.ask(BY_ID).status == 200
 
         line = house.line()
-        line.send(f"POST /ping/{KEY}/new?create=1 HTTP/1.1\r\nContent-Length: 9\r\n\r\n".encode())
+        line.send(f"POST /ping/{PING_KEY}/new?create=1 HTTP/1.1\r\nContent-Length: 9\r\n\r\n".encode())
         line.hang_up()
         assert [event["log_failure"].type for event in house.troubles()] == [ZeroDivisionError]
 
@@ -452,10 +453,10 @@ def test_our_own_fault_once_the_log_has_the_ping() -> None:
         assert (reply.status, reply.body) == (500, b"internal error")
         assert {event["log_failure"].type for event in house.troubles()} == {ZeroDivisionError}
         house.journal.start(house.monitor._deliver)
-        well, house.ping._answers["done"] = house.ping._answers["done"], None  # type: ignore[assignment]
+        well, house.intake._answers["done"] = house.intake._answers["done"], None  # type: ignore[assignment]
         assert house.ask(BY_ID).status == 500
         assert [event["log_failure"].type for event in house.troubles()] == [AttributeError]
-        house.ping._answers["done"] = well
+        house.intake._answers["done"] = well
         assert house.ask(BY_ID).status == 200
 
 
@@ -468,7 +469,7 @@ def test_rate() -> None:
         assert [house.ask(BY_ID).status for _ in range(3)] == [200, 200, 429]
         reply = house.ask(BY_ID)
         assert (reply.body, reply.headers["Retry-After"]) == (b"rate limited", "30")
-        assert house.ask(f"/ping/{KEY}/new?create=1").status == 201
-        house.wait(30)
+        assert house.ask(f"/ping/{PING_KEY}/new?create=1").status == 201
+        house.advance(30)
         assert [house.ask(BY_ID).status for _ in range(2)] == [200, 429]
         assert len(house.entries) == 4

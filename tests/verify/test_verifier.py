@@ -84,8 +84,7 @@ class Post:
         return self.send("POST", "/verify", body, lines)
 
     def send(self, method: str, path: str, body: bytes = b"", lines: bytes = b"") -> Line:
-        house: Any = self
-        line = Line(house, "192.0.2.7")
+        line = Line(self.clock, self.door)
         head = f"{method} {path} HTTP/1.1\r\nHost: fra.example\r\nContent-Length: {len(body)}\r\n".encode()
         line.send(head + lines + b"\r\n" + body)
         return line
