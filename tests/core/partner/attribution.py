@@ -1,6 +1,6 @@
 """Partners for tests, and whom rules name if each is held against a site one by one: slow, and plainly right.
 
-What kinds of rules there are is told here once more, so that a wrong row of the code's table is found.
+Nothing here asks the code which kinds of rules there are or what shows a CDN, so a wrong row of its tables is found.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from pingmon.core.partner.cdn import Fronts
 from pingmon.core.partner.partner import (
     AUTO,
     Attribution,
@@ -19,9 +18,7 @@ from pingmon.core.partner.partner import (
     Signals,
     rule,
 )
-from pingmon.core.partner.rules import front
 
-NO_FRONTS = Fronts()
 EXPECTED: tuple[tuple[Kind, bool, Callable[[Signals], tuple[str, ...]]], ...] = (
     ("cname", True, lambda signals: signals.cnames),
     ("prefix", False, lambda signals: signals.addresses),
@@ -29,7 +26,10 @@ EXPECTED: tuple[tuple[Kind, bool, Callable[[Signals], tuple[str, ...]]], ...] = 
     ("ptr", False, lambda signals: signals.ptrs),
     ("ns", True, lambda signals: signals.nameservers),
 )
-"""The kinds of rules from the strongest, whether each counts behind a CDN, and with what it is compared."""
+"""The kinds of rules from the strongest, whether each counts behind a CDN, and with what it is compared.
+
+Source: the order of signals for "which host does this site belong to"; behind a CDN the address is the CDN's.
+"""
 
 
 def partner(slug: str, *rules: tuple[str, object], created: int = 1) -> Partner:
@@ -38,13 +38,12 @@ def partner(slug: str, *rules: tuple[str, object], created: int = 1) -> Partner:
     return Partner(slug + "-id", spec, created, created)
 
 
-def tried(host: str, signals: Signals, partners: Iterable[Partner], fronts: Fronts) -> Attribution | None:
-    """What `Rules.attribute` is to say."""
+def tried(host: str, signals: Signals, partners: Iterable[Partner], *, hidden: bool) -> Attribution | None:
+    """What `Rules.attribute` is to say. `hidden`: the site is behind a CDN."""
     partners = sorted(partners, key=lambda partner: (partner.born, partner.id))
     if host != AUTO:
         named = (Attribution(host, "explicit", host, "set for the site") for p in partners if p.spec.slug == host)
         return next(named, None)
-    hidden = front(signals, fronts) != ""
     for kind, told_behind_fronts, things in EXPECTED:
         if hidden and not told_behind_fronts:
             continue
