@@ -9,6 +9,7 @@ pair) is an error, and `true` is no number.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
@@ -18,7 +19,6 @@ from pingmon.core.check.schedule import BadSchedule, kind_of, next_expected, val
 from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.notify.channel import Channel
 from pingmon.core.world.events import Id
-from pingmon.wire.api.slugs import slugify
 from pingmon.wire.api.timezones import canonical
 
 Given: TypeAlias = Mapping[str, Any]
@@ -30,7 +30,10 @@ NAME_SHOWN: Final = 50
 NAMES_SHOWN: Final = 10
 """Unknown fields that a warning names."""
 SLUG_FOLLOWS_NAME: Final = (1, 2)
-"""Versions of the API in which the name makes the slug."""
+"""Versions of the API in which the name makes the slug. Later, a slug is only what the client says."""
+
+_NOT_IN_SLUGS: Final = re.compile(r"[^\w\s-]", re.ASCII)
+_GAP_IN_SLUGS: Final = re.compile(r"[-\s]+")
 
 
 class Invalid(ValueError):
@@ -208,6 +211,16 @@ def _subject_changes(given: Given, spec: CheckSpec) -> dict[str, object]:
         failure = sets.get("failure_kw", spec.failure_kw)
         sets["filter_subject"] = bool(success or failure)
     return sets
+
+
+def slugify(name: str) -> str:
+    """The slug that the management API made of a name before version 3; it may be empty.
+
+    The rule is Django's `slugify`: fold to ASCII, lower-case, drop what is no letter, digit, underscore, space or
+    hyphen, then make one hyphen of every run of spaces and hyphens.
+    """
+    folded = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii")
+    return _GAP_IN_SLUGS.sub("-", _NOT_IN_SLUGS.sub("", folded.lower())).strip("-_")
 
 
 def unique_fields(given: Given) -> tuple[str, ...]:

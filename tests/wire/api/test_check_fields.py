@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -12,7 +13,17 @@ from hypothesis import strategies as st
 from pingmon.core.check.schedule import next_expected
 from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.notify.channel import Channel
-from pingmon.wire.api.check_fields import FIELDS, FieldRule, Invalid, changes, channel_ids, fault, judged, unique_fields
+from pingmon.wire.api.check_fields import (
+    FIELDS,
+    FieldRule,
+    Invalid,
+    changes,
+    channel_ids,
+    fault,
+    judged,
+    slugify,
+    unique_fields,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
@@ -217,3 +228,36 @@ def test_a_schedule_whose_occurrences_are_all_past_is_refused(schedule: str) -> 
 def test_a_check_whose_schedule_has_run_out_may_be_changed() -> None:
     """As long as the change does not set the schedule."""
     assert made({"name": "old"}, CheckSpec(kind="oncalendar", schedule="2019-01-01")).name == "old"
+
+
+# --- slugs of names -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("", ""),
+        ("Hello, World!", "hello-world"),
+        ("  many   spaces\tand\nlines  ", "many-spaces-and-lines"),
+        ("Un éléphant à l'orée du bois", "un-elephant-a-loree-du-bois"),
+        ("jack & jill like numbers 1,2,3 and 4", "jack-jill-like-numbers-123-and-4"),
+        ("snake_case stays", "snake_case-stays"),
+        ("--dashes--and__lines__", "dashes-and__lines"),
+        ("a - - b", "a-b"),
+        ("(foobar)", "foobar"),
+        ("日本", ""),
+        ("ﬁle №5", "file-no5"),
+        ("Ⅳ²", "iv2"),
+    ],
+)
+def test_the_slug_of_a_name_is_the_one_that_django_makes(name: str, slug: str) -> None:
+    """As in the examples of Django's own documentation and tests."""
+    assert slugify(name) == slug
+
+
+@given(st.text(max_size=100))
+def test_any_name_makes_a_legal_slug_that_stays(name: str) -> None:
+    """Whatever the name, its slug is legal, and the slug of a slug is that slug."""
+    slug = slugify(name)
+    assert re.fullmatch("[a-z0-9_-]*", slug)
+    assert slugify(slug) == slug
