@@ -306,7 +306,7 @@ def _root(
     )
     root = Root(api.resource())
     root.putChild(b"", Home(__version__, ShownUrl(api_settings.base_url), lambda: problems(parts)))
-    root.putChild(b"b", Badges())
+    Badges(monitor, reactor).mount(root)
 
     def take(new: Config) -> None:
         api.take(replace(_api_settings(config), **_limits(new), outgoing=_policy(new)))

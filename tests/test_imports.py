@@ -30,7 +30,7 @@ LAYERS: dict[str, set[str]] = {
     "door": {"wire", "timing"},
     "pings": {"core", "wire", "timing", "journal", "monitor", "door"},
     "api": {"core", "wire", "timing", "journal", "monitor", "door"},
-    "web": {"wire", "door"},
+    "web": {"core", "wire", "monitor", "door"},
     "cli": {"core", "journal", "api", "daemon"},
     "daemon": {
         *("core", "wire", "timing", "journal", "monitor", "alarms", "probe", "delivery", "sites", "door", "api"),

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from pingmon.api import channels, check_history, checks, keys, partners, projects, site_history, sites
+from pingmon.api import badges, channels, check_history, checks, keys, partners, projects, site_history, sites
 from pingmon.api.api_answer import ApiAnswer
 from pingmon.core.world.events import Role
 
@@ -88,6 +88,7 @@ ROUTES: Final = (
     _route("test channel", f"{CHANNEL}/test", POST=("rw", channels.test_channel)),
     _route("secret of a channel", f"{CHANNEL}/secret", POST=("rw", channels.renew_secret)),
     _route("deliveries", f"{CHANNEL}/deliveries/", GET=("rw", channels.list_deliveries)),
+    _route("badges", "/badges/", GET=("ro", badges.list_badges)),
     _route("sites", "/sites/", GET=("ro", sites.list_sites), POST=("rw", sites.create_site)),
     _route(
         "site",

@@ -44,8 +44,7 @@ class ShownUrl:
             return
         self._warned = True
         self.log.warn(
-            "clients come by {asked}, but [http] base_url is {configured}, and all URLs that pingmon shows begin with "
-            "that: correct base_url, or what the proxy says of the host",
+            "clients come by {asked}, but [http] base_url is {configured}, and all URLs that pingmon shows begin so",
             asked=f"{scheme}://{host or expected.netloc}",
             configured=self._configured,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from socket import AF_INET
@@ -50,18 +49,6 @@ class Reply(Struct, frozen=True):
     status: int
     headers: dict[str, str]
     body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def error(self) -> str:
-        """What an API says is wrong."""
-        assert self.headers["Content-Type"] == "application/json"
-        message = self.json["error"]
-        assert isinstance(message, str)
-        return message
 
 
 class Loop(Clock):
@@ -354,7 +341,7 @@ class DoorStage(Rig):
         self.root = Root(Echo())
         self.problems: list[Problem] = []
         self.root.putChild(b"", Home("9.9", ShownUrl(""), lambda: self.problems))
-        self.root.putChild(b"b", Badges())
+        Badges(self.monitor, self.clock).mount(self.root)
         log = access_log(self) if access_log else None
         self.door = Door(
             self.root,

@@ -1,4 +1,4 @@
-"""What stands at `/`, and at `/b/` in the place of badges."""
+"""What stands at `/`."""
 
 from __future__ import annotations
 
@@ -48,20 +48,3 @@ def test_head_and_other_methods(accept: str) -> None:
         assert house.ask("/", "OPTIONS").headers["Allow"] == "GET, HEAD, OPTIONS"
         refused = house.ask("/", "POST", b"x")
         assert (refused.status, refused.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
-
-
-@pytest.mark.parametrize(
-    ("form", "kind"),
-    [
-        ("svg", "image/svg+xml"),
-        ("json", "application/json"),
-        ("shields", "application/json"),
-        ("png", "text/plain; charset=utf-8"),
-    ],
-)
-def test_badges(form: str, kind: str) -> None:
-    """An address of a badge says that there are none, in the form that was asked for, and never a check's state."""
-    with DoorStage() as house:
-        reply = house.ask(f"/b/2/11111111-0000-4000-8000-000000000001.{form}")
-        assert (reply.status, reply.headers["Content-Type"]) == (404, kind)
-        assert b"this pingmon makes no badges" in reply.body

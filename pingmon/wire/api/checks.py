@@ -8,7 +8,7 @@ of everything that names the check's id. After the known keys come pingmon's own
 from __future__ import annotations
 
 from functools import lru_cache
-from hashlib import sha1, sha256
+from hashlib import sha1
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from pingmon.core.check.check import Check, next_ping, shown_status, watched_sin
 from pingmon.core.notify.owed_messages import told
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.parts import Subject
+from pingmon.wire.badges import check_badge_url
 from pingmon.wire.time_texts import seconds_text
 
 Json: TypeAlias = dict[str, Any]
@@ -69,7 +70,7 @@ def check_json(check: Check, view: View) -> Json:
         "filter_body": spec.filter_body,
         "filter_http_body": spec.filter_http_body,
         "filter_default_fail": spec.filter_default_fail,
-        "badge_url": f"{view.base}/b/2/{badge_key(check.id)}.svg",
+        "badge_url": check_badge_url(view.base, check.id),
     }
     if check.last_duration is not None:
         shown["last_duration"] = check.last_duration // SECOND
@@ -134,9 +135,3 @@ def tagged(subject: Subject, tags: frozenset[str]) -> bool:
 def unique_key(id: Id) -> str:
     """The name of a check for those who may not know its id: SHA-1 of the id's first 16 hex digits, in hex."""
     return sha1(UUID(id).hex[:16].encode(), usedforsecurity=False).hexdigest()
-
-
-@lru_cache(maxsize=65_536)
-def badge_key(id: Id) -> Id:
-    """The name of a check in its badge's address. It follows from the id, and the id cannot be had from it."""
-    return str(UUID(bytes=sha256(f"badge {id}".encode()).digest()[:16], version=4))

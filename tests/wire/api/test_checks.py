@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pingmon.core.check.check import Check, Run
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import SECOND
-from pingmon.wire.api.checks import View, badge_key, check_json, status, tagged, unique_key
+from pingmon.wire.api.checks import View, check_json, status, tagged, unique_key
 from pingmon.wire.time_texts import exact_text
 
 ID = "11111111-1111-4111-8111-111111111111"
@@ -74,7 +74,6 @@ def test_values() -> None:
 def test_unique_key_is_that_of_the_reference_server() -> None:
     """The unique key of a known id is the one that the reference server was seen to give."""
     assert unique_key("11111111-1111-4111-8111-111111111111") == "a0fd04db8396895e5a64a823e6c390e2498168e1"
-    assert badge_key(ID) != badge_key("11111111-1111-4111-8111-111111111112")
 
 
 def test_status_started_in_version_1_only() -> None:

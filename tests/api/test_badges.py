@@ -1,0 +1,23 @@
+"""Where the API says that badges are."""
+
+from __future__ import annotations
+
+from pingmon.wire.badges import ALL, project_badge_urls
+from tests.api.stage import PROJECT, ApiStage
+
+BASE = "http://pingmon.example"
+
+
+def test_every_tag_and_all() -> None:
+    """For a read-only key as well: all forms for each tag, and `*` for all checks."""
+    house = ApiStage()
+    house.create(tags="prod web")
+    house.create(tags="prod")
+    badges = house.get("/api/v3/badges/", house.ro).json["badges"]
+    assert list(badges) == [ALL, "prod", "web"]
+    assert badges == {tag: project_badge_urls(BASE, PROJECT, tag) for tag in badges}
+
+
+def test_no_checks() -> None:
+    """There is a badge for all of them nevertheless."""
+    assert list(ApiStage().get("/api/v2/badges").json["badges"]) == [ALL]
