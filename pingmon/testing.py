@@ -60,6 +60,7 @@ START_S = 1_700_000_000
 START = START_S * SECOND
 PROJECT = "aaaaaaaa-0000-4000-8000-000000000001"
 PING_KEY = "ping-key_0123456789-ABC"
+SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 
 
 class FakeTime:
@@ -174,8 +175,7 @@ class Rig:
     def channel(self, number: int = 1, **value: Any) -> Id:
         """A webhook channel of the project; by default it posts to a receiver that does not exist."""
         settings = {"url_down": "http://localhost/down", "url_up": "http://localhost/up"} | value
-        event = ChannelCreated(PROJECT, "webhook", f"hook {number}", settings, "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz")
-        return self.submit(uuid(number, "d"), event).id
+        return self.submit(uuid(number, "d"), ChannelCreated(PROJECT, "webhook", f"hook {number}", settings, SECRET)).id
 
     def ping(self, check: Id, signal: Signal = "success", payload: bytes | None = None, **more: Any) -> Outcome:
         """A ping of `check`, as the HTTP side would submit it."""

@@ -12,23 +12,23 @@ from pingmon.core.partner.partner import Partner, PartnerSpec
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site
-from pingmon.core.units import SECOND
+from pingmon.core.units import HOUR as HOUR
+from pingmon.core.units import MINUTE as MINUTE
 from pingmon.core.world import events as e
 from pingmon.core.world.fold import fold
 from pingmon.core.world.parts import Block, Outcome
 from pingmon.core.world.snapshot import BLOCK, Saver
 from pingmon.core.world.world import World
+from pingmon.testing import PROJECT, START, uuid
 from pingmon.testing import bad as bad
 from pingmon.testing import good as good
 
-T0 = 1_700_000_000 * SECOND
-MINUTE = 60 * SECOND
-HOUR = 3600 * SECOND
-P, Q = "aaaaaaaa-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000002"
-C1, C2, C3 = (f"cccccccc-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
-H1, H2, H3 = (f"dddddddd-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
-S1, S2 = (f"eeeeeeee-0000-4000-8000-00000000000{n}" for n in (1, 2))
-A, B = (f"ffffffff-0000-4000-8000-00000000000{n}" for n in (1, 2))
+T0 = START
+P, Q = PROJECT, uuid(2, "a")
+C1, C2, C3 = (uuid(n) for n in (1, 2, 3))
+H1, H2, H3 = (uuid(n, "d") for n in (1, 2, 3))
+S1, S2 = (uuid(n, "e") for n in (1, 2))
+A, B = (uuid(n, "f") for n in (1, 2))
 URL = "http://shop.example/"
 HOOK = "https://hooks.example/"
 

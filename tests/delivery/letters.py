@@ -9,12 +9,9 @@ from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Flip
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Notification
-from pingmon.core.units import SECOND
-from pingmon.testing import PROJECT, uuid
+from pingmon.testing import PROJECT, SECRET, uuid
+from pingmon.testing import START as NOW
 from pingmon.wire.message.message import Letter
-
-NOW = 1_700_000_000 * SECOND
-SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 
 
 def letter(value: dict[str, object], *, now: int = NOW, **spec: Any) -> Letter:

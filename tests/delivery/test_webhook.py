@@ -21,7 +21,9 @@ from pingmon.delivery.attempt import Delivered, NotDelivered, Result, attempt
 from pingmon.delivery.webhook import BODY_MAX, Webhook, judged
 from pingmon.outgoing.exchange import explained
 from pingmon.outgoing.passage import RECEIVED_MAX
-from tests.delivery.letters import NOW, SECRET, letter
+from pingmon.testing import SECRET
+from pingmon.testing import START as NOW
+from tests.delivery.letters import letter
 from tests.delivery.receiver import Server, egress, kind, seconds, sent, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

@@ -17,11 +17,9 @@ from pingmon.journal import Memory, MemoryJournal, Retention
 from pingmon.journal.codec import encoded
 from pingmon.journal.sqlite.engine import SqliteJournal
 from pingmon.journal.sqlite.writer import Writer
+from pingmon.testing import START
 
 AnyJournal: TypeAlias = SqliteJournal[int] | MemoryJournal[int]
-
-BEGIN = 1_700_000_000_000_000
-SECOND = 1_000_000
 
 
 class JournalStage:
@@ -47,7 +45,7 @@ class JournalStage:
                 retention=kept,
                 max_buffered=max_buffered,
             )
-        journal.open(BEGIN)
+        journal.open(START)
         self._open.append(journal)
         return journal
 
@@ -97,7 +95,7 @@ def stream_id(n: int) -> Id:
     return str(UUID(int=n))
 
 
-def a_ping(at: int = BEGIN, stream: int = 1, signal: Signal = "success", payload: bytes | None = None) -> Draft:
+def a_ping(at: int = START, stream: int = 1, signal: Signal = "success", payload: bytes | None = None) -> Draft:
     return Draft(at, stream_id(stream), PingReceived(signal), payload)
 
 
@@ -120,7 +118,7 @@ class Pen:
         self.path = path
         self.found: list[Entry] = []
         self.writer = Writer(path, retention or Retention(), self.found.extend)
-        self.writer.open(BEGIN)
+        self.writer.open(START)
 
     def write(self, *drafts: Draft) -> int:
         """One commit; the seq of its last entry."""

@@ -23,8 +23,8 @@ from pingmon.core.world.parts import Block
 from pingmon.journal import FlipRow, JournalUnavailable
 from pingmon.journal.sqlite.engine import SqliteJournal
 from pingmon.journal.sqlite.verify import verify
+from pingmon.testing import START
 
-BEGIN = 1_700_000_000_000_000
 STREAM = "00000000-0000-0000-0000-000000000001"
 
 
@@ -51,7 +51,7 @@ async def story(place: Path, fault: Callable[[Path], Callable[[], None]]) -> dic
     delivered: list[Entry] = []
     reactor: Any = the_reactor
     journal: SqliteJournal[None] = SqliteJournal(path, reactor=reactor)
-    journal.open(BEGIN)
+    journal.open(START)
     journal.start(delivered.append)
     told: dict[str, Any] = {"refused": 0, "accepted": 0}
 
@@ -63,34 +63,34 @@ async def story(place: Path, fault: Callable[[Path], Callable[[], None]]) -> dic
         return "done"
 
     def draft(size: int) -> Draft:
-        return Draft(BEGIN, STREAM, PingReceived(), os.urandom(size))
+        return Draft(START, STREAM, PingReceived(), os.urandom(size))
 
     for _ in range(5):
         await journal.append(draft(50))
-    journal.derive(FlipRow(5, STREAM, BEGIN, b"{}"))
+    journal.derive(FlipRow(5, STREAM, START, b"{}"))
     mend = fault(place)
     for _ in range(20):
         waiting = [journal.append(draft(9000)) for _ in range(3)]
         for done in waiting:
             told["accepted" if await outcome(done) == "done" else "refused"] += 1
     blocks = [Block(n, "check", b'["' + b"x" * 4000 + b'"]') for n in range(1, 51)]
-    told["snapshot"] = await outcome(journal.snapshot(5, blocks, BEGIN))
+    told["snapshot"] = await outcome(journal.snapshot(5, blocks, START))
     told["unhealthy"] = journal.health().failing_since is not None
     told["snapshot_seq_after_failure"] = journal.snapshot_seq
     before = len(delivered)
     mend()
-    told["touch"] = await outcome(journal.touch(BEGIN + 7))
+    told["touch"] = await outcome(journal.touch(START + 7))
     told["healthy"] = journal.health().failing_since is None
     for _ in range(5):
         told["after"] = await outcome(journal.append(draft(9000)))
     told["delivered_after"] = len(delivered) - before
-    told["second_snapshot"] = await outcome(journal.snapshot(journal.last_seq, blocks[:1], BEGIN))
+    told["second_snapshot"] = await outcome(journal.snapshot(journal.last_seq, blocks[:1], START))
     told["flips"] = len(await journal.flips(STREAM, upto=99))
     told["gapless"] = [entry.seq for entry in delivered] == list(range(1, len(delivered) + 1))
     await journal.stop()
     told["damage"] = verify(path).damage
     reopened: SqliteJournal[None] = SqliteJournal(path, reactor=reactor)
-    reopened.open(BEGIN)
+    reopened.open(START)
     told["kept"] = reopened.last_seq == len(delivered)
     await reopened.stop()
     return told

@@ -15,19 +15,19 @@ from twisted.internet.task import react
 
 from pingmon.core.world.events import Draft, PingReceived
 from pingmon.journal.sqlite.engine import SqliteJournal
+from pingmon.testing import START
 
-BEGIN = 1_700_000_000_000_000
 STREAMS = [f"{n}0000000-0000-4000-8000-000000000001" for n in range(10)]
 
 
 async def append_for_ever(journal: SqliteJournal[int], stream: str) -> None:
     while True:
-        print(await journal.append(Draft(BEGIN, stream, PingReceived())), flush=True)
+        print(await journal.append(Draft(START, stream, PingReceived())), flush=True)
 
 
 async def story(reactor: Any, path: Path, count: int) -> None:
     journal: SqliteJournal[int] = SqliteJournal(path, reactor=reactor)
-    journal.open(BEGIN)
+    journal.open(START)
     journal.start(lambda entry: entry.seq)
     workers = [Deferred.fromCoroutine(append_for_ever(journal, STREAMS[n % 10])) for n in range(count)]
     for worker in workers:

@@ -10,6 +10,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import capturedLogs
 
+from pingmon.core.units import DAY, SECOND
 from pingmon.core.world.events import (
     CheckPaused,
     Draft,
@@ -23,10 +24,7 @@ from pingmon.core.world.events import (
 )
 from pingmon.core.world.parts import Block, Outdated
 from pingmon.journal import FlipRow, JournalFull, JournalUnavailable, Retention
-
-BEGIN = 1_700_000_000_000_000
-SECOND = 1_000_000
-DAY = 86_400 * SECOND
+from pingmon.testing import START
 
 Ping = Callable[..., Draft]
 Stream = Callable[[int], Id]
@@ -38,10 +36,10 @@ async def test_entries_are_numbered_and_delivered_in_the_order_in_which_they_wer
     house: JournalStage, ping: Ping
 ) -> None:
     journal = house.journal()
-    waiting = [journal.append(ping(BEGIN + n, n % 7)) for n in range(300)]
+    waiting = [journal.append(ping(START + n, n % 7)) for n in range(300)]
     house.settle(journal)
     assert await gatherResults(waiting) == list(range(1, 301))
-    assert [(entry.seq, entry.at) for entry in house.delivered] == [(n + 1, BEGIN + n) for n in range(300)]
+    assert [(entry.seq, entry.at) for entry in house.delivered] == [(n + 1, START + n) for n in range(300)]
     assert journal.last_seq == 300
 
 
@@ -62,7 +60,7 @@ async def test_decided_fires_when_all_that_was_appended_before_is_delivered(hous
     journal = house.journal()
     await journal.decided()
     for n in range(9):
-        journal.append(ping(BEGIN + n))
+        journal.append(ping(START + n))
     decided = journal.decided()
     assert not decided.called
     house.settle(journal)
@@ -88,13 +86,13 @@ async def test_what_is_appended_from_a_callback_comes_after_what_was_appended_be
 @ensureDeferred
 async def test_an_entry_whose_deferred_was_cancelled_is_kept_all_the_same(house: JournalStage, ping: Ping) -> None:
     journal = house.journal()
-    waiting = [journal.append(ping(BEGIN + n)) for n in range(3)]
+    waiting = [journal.append(ping(START + n)) for n in range(3)]
     waiting[1].cancel()
     house.settle(journal)
     with pytest.raises(CancelledError):
         await waiting[1]
     assert [await waiting[0], await waiting[2]] == [1, 3]
-    assert [entry.at for entry in house.delivered] == [BEGIN, BEGIN + 1, BEGIN + 2]
+    assert [entry.at for entry in house.delivered] == [START, START + 1, START + 2]
 
 
 @ensureDeferred
@@ -147,7 +145,7 @@ async def test_a_waiter_that_is_no_deferred_is_told_the_same(house: JournalStage
     journal.start(deliver)
     waiters = [Told() for _ in range(3)]
     with capturedLogs():
-        for waiter, at in zip(waiters, (BEGIN, 0, BEGIN), strict=True):
+        for waiter, at in zip(waiters, (START, 0, START), strict=True):
             journal.append_for(ping(at), waiter)
         house.settle(journal)
         await journal.decided()
@@ -176,12 +174,12 @@ async def test_the_time_of_what_is_refused_is_told_before_who_waits_hears_of_it(
     journal = house.unstarted(max_buffered=1)
     told: list[object] = []
     journal.start(house.deliver, told.append)
-    for at in (BEGIN, BEGIN + 1):
+    for at in (START, START + 1):
         journal.append(ping(at)).addBoth(lambda result: told.append(getattr(result, "type", result)))
     house.settle(journal)
     await journal.stop()
-    journal.append(ping(BEGIN + 2)).addErrback(lambda failure: told.append(failure.type))
-    assert told == [BEGIN + 1, JournalFull, 1, BEGIN + 2, JournalUnavailable]
+    journal.append(ping(START + 2)).addErrback(lambda failure: told.append(failure.type))
+    assert told == [START + 1, JournalFull, 1, START + 2, JournalUnavailable]
 
 
 @ensureDeferred
@@ -205,7 +203,7 @@ async def test_a_draft_that_cannot_be_kept_is_refused_to_its_author_alone(house:
     journal = house.journal()
     waiting = journal.append(ping())
     with pytest.raises(ValueError, match="not a canonical UUID"):
-        journal.append(Draft(BEGIN, "ABCDEFAB-0000-0000-0000-000000000000", CheckPaused()))
+        journal.append(Draft(START, "ABCDEFAB-0000-0000-0000-000000000000", CheckPaused()))
     house.settle(journal)
     assert await waiting == 1
 
@@ -213,25 +211,25 @@ async def test_a_draft_that_cannot_be_kept_is_refused_to_its_author_alone(house:
 @ensureDeferred
 async def test_replay_after_a_restart_gives_what_was_delivered(house: JournalStage, ping: Ping) -> None:
     journal = house.journal()
-    waiting = [journal.append(ping(BEGIN + n, n % 3, payload=bytes([n]) if n % 2 else None)) for n in range(50)]
+    waiting = [journal.append(ping(START + n, n % 3, payload=bytes([n]) if n % 2 else None)) for n in range(50)]
     house.settle(journal)
     await gatherResults(waiting)
     await journal.stop()
     reopened = house.unstarted()
     assert list(reopened.replay()) == house.delivered
     assert reopened.last_seq == 50
-    assert reopened.alive_at == BEGIN + 49
+    assert reopened.alive_at == START + 49
 
 
 @ensureDeferred
 async def test_a_snapshot_replaces_the_replay_of_what_came_before_it(house: JournalStage, ping: Ping) -> None:
     journal = house.journal()
-    waiting = [journal.append(ping(BEGIN + n)) for n in range(10)]
+    waiting = [journal.append(ping(START + n)) for n in range(10)]
     house.settle(journal)
     await gatherResults(waiting)
-    await journal.snapshot(3, [Block(1, "check", b"[1]"), Block(2, "check", b"[2]", b"[]", 1, 9)], BEGIN + 20)
-    await journal.snapshot(7, [Block(3, "check", b'["\xc3\xa9"]', b"[4]")], BEGIN + 30)
-    assert (journal.snapshot_seq, journal.alive_at) == (7, BEGIN + 30)
+    await journal.snapshot(3, [Block(1, "check", b"[1]"), Block(2, "check", b"[2]", b"[]", 1, 9)], START + 20)
+    await journal.snapshot(7, [Block(3, "check", b'["\xc3\xa9"]', b"[4]")], START + 30)
+    assert (journal.snapshot_seq, journal.alive_at) == (7, START + 30)
     await journal.stop()
     reopened = house.unstarted()
     assert reopened.snapshot_seq == 7
@@ -241,7 +239,7 @@ async def test_a_snapshot_replaces_the_replay_of_what_came_before_it(house: Jour
         Block(3, "check", b'["\xc3\xa9"]', b"[4]"),
     ]
     assert [entry.seq for entry in reopened.replay()] == [8, 9, 10]
-    assert reopened.alive_at == BEGIN + 30
+    assert reopened.alive_at == START + 30
 
 
 @ensureDeferred
@@ -259,8 +257,8 @@ async def test_a_snapshot_drops_what_it_replaces(house: JournalStage, outdated: 
     journal = house.journal()
     blocks = [Block(1, "check", b"[]", b"[]", 1, 10), Block(2, "check", b"[]"), Block(3, "site", b"[]", b"[]", 3, 1)]
     blocks += [Block(4, "check", b"[]", b"[]", 1, 20), Block(5, "check", b"[]", b"[]", 1, 30)]
-    await journal.snapshot(0, blocks, BEGIN)
-    await journal.snapshot(0, [Block(6, "check", b"[]")], BEGIN, [outdated])
+    await journal.snapshot(0, blocks, START)
+    await journal.snapshot(0, [Block(6, "check", b"[]")], START, [outdated])
     await journal.stop()
     assert [block.number for block in house.unstarted().load()] == left
 
@@ -269,7 +267,7 @@ async def test_a_snapshot_drops_what_it_replaces(house: JournalStage, outdated: 
 async def test_a_snapshot_of_what_is_not_in_the_log_is_refused(house: JournalStage, ping: Ping) -> None:
     journal = house.journal()
     with pytest.raises(ValueError, match="a snapshot at 1"):
-        await journal.snapshot(1, [], BEGIN)
+        await journal.snapshot(1, [], START)
     assert journal.snapshot_seq == 0
 
 
@@ -277,10 +275,10 @@ async def test_a_snapshot_of_what_is_not_in_the_log_is_refused(house: JournalSta
 async def test_a_heartbeat_is_found_after_a_restart(house: JournalStage) -> None:
     journal = house.journal()
     assert journal.alive_at is None
-    await journal.touch(BEGIN + 5)
-    assert journal.alive_at == BEGIN + 5
+    await journal.touch(START + 5)
+    assert journal.alive_at == START + 5
     await journal.stop()
-    assert house.unstarted().alive_at == BEGIN + 5
+    assert house.unstarted().alive_at == START + 5
 
 
 @ensureDeferred
@@ -292,7 +290,7 @@ async def test_what_was_buffered_is_written_by_stop_and_nothing_is_taken_after(h
     with pytest.raises(JournalUnavailable):
         await journal.append(ping())
     with pytest.raises(JournalUnavailable):
-        await journal.touch(BEGIN)
+        await journal.touch(START)
     await journal.stop()
     assert len(list(house.unstarted().replay())) == 20
 
@@ -303,8 +301,8 @@ async def test_entries_of_one_kind_come_newest_first_and_page_by_page(
 ) -> None:
     journal = house.journal()
     site, other = stream(1), stream(2)
-    drafts = [Draft(BEGIN + n, site if n % 3 else other, SiteProbed(asked=n)) for n in range(9)]
-    drafts[4:4] = [ping(BEGIN, 1), Draft(BEGIN, site, SitePaused())]
+    drafts = [Draft(START + n, site if n % 3 else other, SiteProbed(asked=n)) for n in range(9)]
+    drafts[4:4] = [ping(START, 1), Draft(START, site, SitePaused())]
     waiting = [journal.append(draft) for draft in drafts]
     house.settle(journal)
     await gatherResults(waiting)
@@ -330,23 +328,23 @@ async def test_flips_are_found_whether_or_not_they_are_written_yet(
 ) -> None:
     journal = house.journal()
     one, other = stream(1), stream(2)
-    flips = [FlipRow(n, one, BEGIN + n * SECOND, b'{"n":%d}' % n) for n in range(1, 6)]
+    flips = [FlipRow(n, one, START + n * SECOND, b'{"n":%d}' % n) for n in range(1, 6)]
     waiting = [journal.append(ping()) for _ in range(6)]
     house.settle(journal)
     await gatherResults(waiting)
-    for flip in [*flips, FlipRow(3, other, BEGIN, b"{}")]:
+    for flip in [*flips, FlipRow(3, other, START, b"{}")]:
         journal.derive(flip)
     journal.derive(flips[0])
     for moment in ("buffered", "written", "reopened"):
         if moment == "written":
-            await journal.touch(BEGIN)
+            await journal.touch(START)
         if moment == "reopened":
             await journal.stop()
             journal = house.journal()
         assert await journal.flips(one, upto=9) == flips[::-1], moment
         assert await journal.flips(one, upto=4, limit=2) == [flips[3], flips[2]], moment
         assert await journal.flips(one, upto=9, before=3) == [flips[1], flips[0]], moment
-        window = await journal.flips(one, upto=9, start=BEGIN + 2 * SECOND, end=BEGIN + 4 * SECOND)
+        window = await journal.flips(one, upto=9, start=START + 2 * SECOND, end=START + 4 * SECOND)
         assert window == [flips[2], flips[1]], moment
 
 
@@ -358,10 +356,10 @@ async def test_a_flip_that_is_derived_again_by_a_replay_is_kept_once_as_it_was(
     waiting = journal.append(ping())
     house.settle(journal)
     await waiting
-    journal.derive(FlipRow(1, stream(1), BEGIN, b'{"first":true}'))
-    await journal.touch(BEGIN)
-    journal.derive(FlipRow(1, stream(1), BEGIN, b'{"first":false}'))
-    await journal.touch(BEGIN)
+    journal.derive(FlipRow(1, stream(1), START, b'{"first":true}'))
+    await journal.touch(START)
+    journal.derive(FlipRow(1, stream(1), START, b'{"first":false}'))
+    await journal.touch(START)
     assert [flip.body for flip in await journal.flips(stream(1), upto=1)] == [b'{"first":true}']
 
 
@@ -375,13 +373,13 @@ async def test_what_is_known_better_now_takes_the_place_of_what_was_derived_befo
     house.settle(journal)
     await gatherResults(waiting)
     for seq in (1, 2):
-        journal.derive(FlipRow(seq, stream(1), BEGIN, b'{"sure":false}'))
-    journal.derive(FlipRow(1, stream(1), BEGIN, b'{"sure":true}', anew=True))
-    await journal.touch(BEGIN)
-    journal.derive(FlipRow(2, stream(1), BEGIN, b'{"sure":true}', anew=True))
+        journal.derive(FlipRow(seq, stream(1), START, b'{"sure":false}'))
+    journal.derive(FlipRow(1, stream(1), START, b'{"sure":true}', anew=True))
+    await journal.touch(START)
+    journal.derive(FlipRow(2, stream(1), START, b'{"sure":true}', anew=True))
     for moment in ("buffered", "written", "reopened"):
         if moment == "written":
-            await journal.touch(BEGIN)
+            await journal.touch(START)
         if moment == "reopened":
             await journal.stop()
             journal = house.journal()
@@ -395,12 +393,12 @@ async def test_all_that_was_derived_under_an_entry_is_found(house: JournalStage,
     waiting = [journal.append(ping()) for _ in range(3)]
     house.settle(journal)
     await gatherResults(waiting)
-    rows = [FlipRow(seq, stream(n), BEGIN, b"{}") for seq in (1, 2, 3) for n in (1, 2)]
+    rows = [FlipRow(seq, stream(n), START, b"{}") for seq in (1, 2, 3) for n in (1, 2)]
     for row in rows:
         journal.derive(row)
     for moment in ("buffered", "written"):
         if moment == "written":
-            await journal.touch(BEGIN)
+            await journal.touch(START)
         assert await journal.flips_at({1, 3}) == [*rows[:2], *rows[4:]], moment
         assert await journal.flips_at(set()) == []
 
@@ -408,7 +406,7 @@ async def test_all_that_was_derived_under_an_entry_is_found(house: JournalStage,
 @ensureDeferred
 async def test_entries_are_read_in_order_by_stream_or_all(house: JournalStage, ping: Ping, stream: Stream) -> None:
     journal = house.journal()
-    waiting = [journal.append(ping(BEGIN + n, n % 2)) for n in range(8)]
+    waiting = [journal.append(ping(START + n, n % 2)) for n in range(8)]
     house.settle(journal)
     await gatherResults(waiting)
     assert await journal.entries(None) == house.delivered
@@ -421,15 +419,15 @@ async def test_trimming_keeps_the_newest_pings_of_each_check_and_all_that_is_no_
     house: JournalStage, ping: Ping, stream: Stream
 ) -> None:
     journal = house.journal(retention=Retention(pings_per_check=3))
-    waiting = [journal.append(ping(BEGIN + n, n % 2)) for n in range(20)]
-    waiting.append(journal.append(Draft(BEGIN, stream(1), CheckPaused())))
+    waiting = [journal.append(ping(START + n, n % 2)) for n in range(20)]
+    waiting.append(journal.append(Draft(START, stream(1), CheckPaused())))
     house.settle(journal)
     await gatherResults(waiting)
-    await journal.trim(BEGIN + DAY)
+    await journal.trim(START + DAY)
     assert len(await journal.entries(None)) == 21, "nothing goes that no snapshot stands for"
-    await journal.snapshot(21, [], BEGIN + DAY)
+    await journal.snapshot(21, [], START + DAY)
     for _ in range(10):
-        await journal.trim(BEGIN + DAY, 5)
+        await journal.trim(START + DAY, 5)
     assert [entry.seq for entry in await journal.entries(None)] == [15, 16, 17, 18, 19, 20, 21]
     assert len(await journal.events(stream(1), PingReceived, upto=21)) == 3
     await journal.stop()
@@ -439,11 +437,11 @@ async def test_trimming_keeps_the_newest_pings_of_each_check_and_all_that_is_no_
 @ensureDeferred
 async def test_trimming_by_age_leaves_the_newest_ping_of_a_silent_check(house: JournalStage, ping: Ping) -> None:
     journal = house.journal(retention=Retention(max_age_days=2))
-    waiting = [journal.append(ping(BEGIN + n * DAY)) for n in range(3)] + [journal.append(ping(BEGIN, 2))]
+    waiting = [journal.append(ping(START + n * DAY)) for n in range(3)] + [journal.append(ping(START, 2))]
     house.settle(journal)
     await gatherResults(waiting)
-    await journal.snapshot(4, [], BEGIN)
-    trimmed = await journal.trim(BEGIN + 3 * DAY)
+    await journal.snapshot(4, [], START)
+    trimmed = await journal.trim(START + 3 * DAY)
     assert (trimmed.deleted, trimmed.wrapped) == (1, True)
     assert [entry.seq for entry in await journal.entries(None)] == [2, 3, 4]
 
@@ -453,28 +451,28 @@ async def test_trimming_keeps_the_newest_probes_of_each_site_by_their_own_number
     house: JournalStage, ping: Ping, stream: Stream
 ) -> None:
     journal = house.journal(retention=Retention(pings_per_check=1, max_age_days=5, probes_per_site=2))
-    drafts = [Draft(BEGIN + n, stream(n % 2), SiteProbed(asked=n)) for n in range(8)]
-    drafts += [Draft(BEGIN + 8, stream(1), SitePaused()), ping(BEGIN, 3), ping(BEGIN + 9, 3)]
+    drafts = [Draft(START + n, stream(n % 2), SiteProbed(asked=n)) for n in range(8)]
+    drafts += [Draft(START + 8, stream(1), SitePaused()), ping(START, 3), ping(START + 9, 3)]
     waiting = [journal.append(draft) for draft in drafts]
     house.settle(journal)
     await gatherResults(waiting)
-    await journal.snapshot(11, [], BEGIN + DAY)
-    assert (await journal.trim(BEGIN + DAY)).deleted == 5
+    await journal.snapshot(11, [], START + DAY)
+    assert (await journal.trim(START + DAY)).deleted == 5
     assert [entry.seq for entry in await journal.entries(None)] == [5, 6, 7, 8, 9, 11]
     assert [entry.seq for entry in await journal.events(stream(1), SiteProbed, upto=11)] == [8, 6]
-    await journal.trim(BEGIN + 6 * DAY)
+    await journal.trim(START + 6 * DAY)
     assert [entry.seq for entry in await journal.entries(None)] == [7, 8, 9, 11], "the newest stays, however old"
 
 
 @ensureDeferred
 async def test_trimming_takes_all_probes_of_a_deleted_site(house: JournalStage, ping: Ping, stream: Stream) -> None:
     journal = house.journal()
-    drafts = [Draft(BEGIN, stream(n), SiteProbed()) for n in (1, 2, 1)] + [Draft(BEGIN, stream(1), SiteDeleted())]
+    drafts = [Draft(START, stream(n), SiteProbed()) for n in (1, 2, 1)] + [Draft(START, stream(1), SiteDeleted())]
     waiting = [journal.append(draft) for draft in drafts]
     house.settle(journal)
     await gatherResults(waiting)
-    await journal.snapshot(4, [], BEGIN)
-    await journal.trim(BEGIN)
+    await journal.snapshot(4, [], START)
+    await journal.trim(START)
     assert [entry.seq for entry in await journal.entries(None)] == [2, 4]
 
 

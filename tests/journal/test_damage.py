@@ -30,8 +30,8 @@ from pingmon.journal.sqlite.meta_table import FORMAT, Meta
 from pingmon.journal.sqlite.snapshot_table import read_state
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer
+from pingmon.testing import START
 
-BEGIN = 1_700_000_000_000_000
 STREAM = "00000000-0000-0000-0000-000000000001"
 
 Pen = Callable[..., Any]
@@ -44,15 +44,15 @@ class Sample:
     def __init__(self, place: Path, *, checkpointed: bool) -> None:
         path = place / "journal.sqlite3"
         writer = Writer(path, Retention(pings_per_check=12), lambda found: None)
-        writer.open(BEGIN)
+        writer.open(START)
         for n in range(30):
-            draft = Draft(BEGIN + n, STREAM, PingReceived(ua=f"curl/{n}"), b"x" * (n * 400) if n % 3 else None)
+            draft = Draft(START + n, STREAM, PingReceived(ua=f"curl/{n}"), b"x" * (n * 400) if n % 3 else None)
             writer.commit((), [encoded(draft)] * 2)
         self.state: list[Block] = [Block(n, "check", b'[{"n":%d}]' % n) for n in range(10, 30)]
-        writer.snapshot([FlipRow(5, STREAM, BEGIN, b"{}")], 50, self.state, BEGIN)
+        writer.snapshot([FlipRow(5, STREAM, START, b"{}")], 50, self.state, START)
         for _ in range(8):
-            writer.trim(BEGIN, 10)
-        writer.commit((), [encoded(Draft(BEGIN + 99, STREAM, PingReceived("fail")))] * 3)
+            writer.trim(START, 10)
+        writer.commit((), [encoded(Draft(START + 99, STREAM, PingReceived("fail")))] * 3)
         if checkpointed:
             writer.reader().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.files = {file.name: file.read_bytes() for file in place.iterdir() if not file.name.endswith("-shm")}
@@ -80,7 +80,7 @@ def samples() -> tuple[Sample, Sample]:
 def started(path: Path) -> tuple[list[Block], list[Entry]]:
     """What a daemon reads at its start."""
     writer = Writer(path, Retention(), lambda found: None)
-    writer.open(BEGIN)
+    writer.open(START)
     try:
         with translated(path):
             state: list[Block] = []
@@ -217,7 +217,7 @@ def test_what_was_altered_is_named_at_the_start_and_by_verify(
 def test_verify_finds_a_lost_or_altered_derived_row(pen: Pen, ping: Ping, statement: str) -> None:
     book = pen()
     book.write(ping())
-    book.writer.snapshot([FlipRow(1, STREAM, BEGIN, b"{}")], 1, [Block(1, "check", b"[{}]")], BEGIN)
+    book.writer.snapshot([FlipRow(1, STREAM, START, b"{}")], 1, [Block(1, "check", b"[{}]")], START)
     book.close()
     altered(book.path, statement)
     assert len(verify(book.path).damage) == 1
@@ -226,7 +226,7 @@ def test_verify_finds_a_lost_or_altered_derived_row(pen: Pen, ping: Ping, statem
 def test_a_damaged_snapshot_is_rebuilt_from_a_whole_log(pen: Pen, ping: Ping) -> None:
     book = pen()
     book.write(ping(), ping())
-    book.writer.snapshot((), 2, [Block(1, "check", b"[{}]")], BEGIN)
+    book.writer.snapshot((), 2, [Block(1, "check", b"[{}]")], START)
     book.close()
     altered(book.path, "UPDATE state SET parts = '[]'")
     with capturedLogs() as logged:
@@ -239,8 +239,8 @@ def test_a_damaged_snapshot_is_rebuilt_from_a_whole_log(pen: Pen, ping: Ping) ->
 def test_a_damaged_snapshot_of_a_trimmed_log_is_told(pen: Pen, ping: Ping) -> None:
     book = pen(Retention(pings_per_check=1))
     book.write(ping(), ping())
-    book.writer.snapshot((), 2, [Block(1, "check", b"[{}]")], BEGIN)
-    assert book.writer.trim(BEGIN, 500).deleted == 1
+    book.writer.snapshot((), 2, [Block(1, "check", b"[{}]")], START)
+    assert book.writer.trim(START, 500).deleted == 1
     book.close()
     altered(book.path, "DELETE FROM state")
     with pytest.raises(JournalDamaged, match=r"0 blocks.*old measurements were trimmed.*restore a backup"):
@@ -253,11 +253,11 @@ def test_a_damaged_snapshot_of_a_trimmed_log_is_told(pen: Pen, ping: Ping) -> No
 def test_nothing_of_a_damaged_snapshot_of_a_trimmed_log_is_used(pen: Pen, ping: Ping, statement: str) -> None:
     world = World()
     for n in range(3):
-        fold(world, Entry(n + 1, BEGIN, f"{n}{STREAM[1:]}", ProjectCreated("a", f"key {n}")))
+        fold(world, Entry(n + 1, START, f"{n}{STREAM[1:]}", ProjectCreated("a", f"key {n}")))
     book = pen(Retention(pings_per_check=1))
     book.write(*[ping()] * 4)
-    book.writer.snapshot((), 4, Saver(world, 1).save().blocks, BEGIN)
-    book.writer.trim(BEGIN, 500)
+    book.writer.snapshot((), 4, Saver(world, 1).save().blocks, START)
+    book.writer.trim(START, 500)
     book.close()
     altered(book.path, statement)
     restored, again = World(), pen()
@@ -268,9 +268,9 @@ def test_nothing_of_a_damaged_snapshot_of_a_trimmed_log_is_used(pen: Pen, ping: 
 
 def test_a_kept_entry_below_the_trim_mark_is_proved_too(pen: Pen, ping: Ping) -> None:
     book = pen(Retention(pings_per_check=2))
-    book.write(*[ping(BEGIN + n) for n in range(5)])
-    book.writer.snapshot((), 5, [], BEGIN)
-    assert book.writer.trim(BEGIN, 500).deleted == 3
+    book.write(*[ping(START + n) for n in range(5)])
+    book.writer.snapshot((), 5, [], START)
+    assert book.writer.trim(START, 500).deleted == 3
     book.close()
     altered(book.path, "UPDATE event SET at = at + 1 WHERE seq = 4")
     assert verify(book.path).damage == ("among the entries kept up to 5 some are not what was written",)
@@ -358,4 +358,4 @@ def test_a_block_of_the_snapshot_that_lost_its_kind_is_damage(tmp_path: Path) ->
         db.execute("CREATE TABLE state (number, kind, round, upto, crc, gone, parts)")
         db.execute("INSERT INTO state VALUES (1, NULL, NULL, NULL, 7, '[]', '[]')")
         with pytest.raises(JournalDamaged), translated(tmp_path):
-            list(read_state(db, Meta(FORMAT, BEGIN)))
+            list(read_state(db, Meta(FORMAT, START)))

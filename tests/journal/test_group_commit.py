@@ -13,10 +13,9 @@ from pingmon.core.world.events import Draft, Entry
 from pingmon.journal import JournalFull, JournalUnavailable, MemoryJournal
 from pingmon.journal.codec import Row
 from pingmon.journal.group_commit import BATCH_BYTES, BATCH_ROWS, BUFFER_BYTES, GroupCommit
-from pingmon.testing import result
+from pingmon.testing import START, result
 
 Ping = Callable[..., Draft]
-BEGIN = 1_700_000_000_000_000
 
 
 class Disk:
@@ -92,7 +91,7 @@ def test_nobody_waits_for_ever_and_what_was_being_written_is_delivered_all_the_s
         each.addErrback(refused)
     disk.group.give_up()
     assert failed == ["the disk does not answer"] * 2
-    assert disk.refused == [BEGIN]
+    assert disk.refused == [START]
     assert (delivered, decided.called) == ([], False)
     disk.confirm()
     assert (delivered, decided.called) == ([1], True)
@@ -159,26 +158,26 @@ def test_a_batch_fails_as_a_whole_and_the_next_is_tried(disk: Disk, ping: Ping) 
         return 0
 
     for n in range(2):
-        disk.append(ping(BEGIN + n)).addErrback(hear)
+        disk.append(ping(START + n)).addErrback(hear)
     disk.turn()
     later = disk.append(ping())
     disk.refuse()
-    assert told == [("the disk is full", [BEGIN])] * 2
+    assert told == [("the disk is full", [START])] * 2
     disk.confirm()
     assert later.result == 1
-    assert disk.refused == [BEGIN]
+    assert disk.refused == [START]
 
 
 def test_a_memory_journal_can_be_told_to_fail(ping: Ping) -> None:
     journal: MemoryJournal[int] = MemoryJournal()
-    journal.open(BEGIN)
+    journal.open(START)
     journal.start(lambda entry: entry.seq)
     journal.fail_next(2)
     told: list[object] = []
     with capturedLogs() as logged:
         journal.append(ping()).addBoth(told.append)
-        journal.touch(BEGIN).addBoth(told.append)
-        assert journal.health().failing_since == BEGIN
+        journal.touch(START).addBoth(told.append)
+        assert journal.health().failing_since == START
         journal.append(ping()).addBoth(told.append)
     assert journal.health().failing_since is None
     assert [getattr(one, "value", one).__class__ for one in told] == [JournalUnavailable, JournalUnavailable, int]

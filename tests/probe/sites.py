@@ -17,9 +17,9 @@ from pingmon.core.site.probe_result import ProbeResult
 from pingmon.dns.resolver import Resolver
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.probe.prober import Prober
+from pingmon.testing import START as NOW
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-NOW = 1_700_000_000_000_000
 
 
 class Visitor(Protocol):

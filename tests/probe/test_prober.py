@@ -12,8 +12,9 @@ from twisted.internet.defer import CancelledError
 
 from pingmon import __version__
 from pingmon.core.site.probe_result import Phases, ProbeResult
+from pingmon.testing import START as NOW
 from tests.delivery.receiver import Stalling
-from tests.probe.sites import NOW, OK, Site, Timers, Visitor, advanced_until, answer, gist, prober, to, until
+from tests.probe.sites import OK, Site, Timers, Visitor, advanced_until, answer, gist, prober, to, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 

@@ -17,9 +17,9 @@ from pingmon.core.partner.inquiry import PartnerAnswer, PartnerQuestion
 from pingmon.core.partner.partner import Partner, PartnerSpec
 from pingmon.core.units import SECOND
 from pingmon.sites.partner_webhook import PARALLEL, WAITING_MAX, Partners
-from pingmon.testing import result
+from pingmon.testing import SECRET, result
+from pingmon.testing import START as NOW
 from pingmon.wire.partner_webhook import payload
-from tests.delivery.letters import NOW, SECRET
 from tests.delivery.receiver import Server, Stalling, egress, seconds, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

@@ -19,13 +19,13 @@ from pingmon.core.units import SECOND
 from pingmon.door.door import Door
 from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
+from pingmon.testing import START_S
 from pingmon.verify.seen_messages import SeenMessages
 from pingmon.verify.verifier import OVERRUN_S, Verifier
 from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED, WINDOW_S, Secret, signature, signed
 from pingmon.wire.verifier import BODY_MAX, REPLAYED, VERSION, answer_id
 from tests.door.stage import Line, Reply
 
-START_S = 1_700_000_000
 OLD, NEW, OTHER = (Secret(bytes([number]) * 32) for number in (1, 2, 3))
 GOOD = ProbeResult(code=200, ms=12, address="192.0.2.1")
 

@@ -23,6 +23,7 @@ from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.units import SECOND
 from pingmon.outgoing.exchange import NoReply, Reply
 from pingmon.outgoing.tls_trust import Trust
+from pingmon.testing import START as NOW
 from pingmon.testing import result
 from pingmon.verify import verifier_health as standing
 from pingmon.verify.quorum_wait import GRACE_S
@@ -35,7 +36,6 @@ from tests.authority import Authority
 from tests.delivery.receiver import Receiver, Server, Stalling, until
 from tests.outgoing.test_passage import listen_tls
 
-NOW = 1_700_000_000 * SECOND
 OLD, NEW, OTHER = (Secret(bytes([number]) * 32) for number in (1, 2, 3))
 SITE = "http://site.example/"
 GOOD = ProbeResult(code=200, ms=12, address="192.0.2.1")

@@ -15,11 +15,11 @@ from pingmon import __version__
 from pingmon.core.partner.inquiry import PartnerQuestion
 from pingmon.core.partner.partner import Partner, PartnerSpec
 from pingmon.core.units import SECOND
+from pingmon.testing import SECRET
 from pingmon.wire.api.partners import partner_json
 from pingmon.wire.outgoing_request import Unsendable
 from pingmon.wire.partner_webhook import payload, request
 
-SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 HOOK = "https://user:pass@hooks.example:8443/down?a=b#c"
 ASKED = PartnerQuestion("site.7", "http://example.com", 403, "example", 1_385_139_152_999_999)
 PARTNER = Partner("id", PartnerSpec(slug="example", webhook=HOOK, secret=SECRET), 1, 1)

@@ -14,12 +14,10 @@ from pingmon.core.check import check as machine
 from pingmon.core.check.check import MAX_OPEN_RUNS, Check, Run
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Deaf, Flip
-from pingmon.core.units import SECOND
+from pingmon.core.units import DAY, HOUR, SECOND
 from pingmon.core.world.events import PingReceived, Signal
+from pingmon.testing import START as T0
 
-HOUR = 3600 * SECOND
-DAY = 24 * HOUR
-T0 = 1_700_000_000 * SECOND
 A, B = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 
 

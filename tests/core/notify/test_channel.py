@@ -6,10 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.core.notify.channel import RETRY_AFTER_S, Channel, Failing, answers, failed, renewed, retry_at, shifted
-from pingmon.core.units import SECOND
+from pingmon.core.units import DAY, SECOND
+from pingmon.testing import START as T0
 
-T0 = 1_700_000_000 * SECOND
-DAY = 86_400 * SECOND
 WELL = Channel("c1", "p", "webhook", "ops", {}, "whsec_new", 1, T0)
 
 

@@ -18,9 +18,7 @@ from pingmon.core.notify.notification import (
     relayed,
     shifted,
 )
-from pingmon.core.units import SECOND
-
-T0 = 1_700_000_000 * SECOND
+from pingmon.testing import START as T0
 
 
 def flip(old: Status, new: Status, seq: int = 5, at: int = T0) -> Flip:

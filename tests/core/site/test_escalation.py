@@ -14,7 +14,9 @@ from pingmon.core.site import escalation as telling
 from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import PartnerSilence, Site
 from pingmon.core.site.verdict import Round
-from tests.core.worlds import HOOK, HOUR, MINUTE, S1, T0, URL, A, B, P, bad, good
+from pingmon.core.units import HOUR, MINUTE
+from pingmon.testing import bad, good
+from tests.core.worlds import HOOK, S1, T0, URL, A, B, P
 
 NOT_SILENT, SILENT, NOBODY = "partner to ask, and not silent", "silent by its word", "none to ask"
 DOWN = Flip(7, S1, T0, "suspect", "down", "verdict", T0, code=503, looks=(bad(), bad("berlin")))

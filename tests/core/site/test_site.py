@@ -20,8 +20,8 @@ from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import AGREEING, LOCAL_FAILURES, LONE_SUCCESSES, UNOPPOSED_S, Site, SiteStatus, looked
 from pingmon.core.site.verdict import NOTHING_SEEN, Place, Round, verdict
 from pingmon.core.units import SECOND
+from pingmon.testing import START as T0
 
-T0 = 1_700_000_000 * SECOND
 SITE = "5174e000-0000-4000-8000-000000000001"
 
 

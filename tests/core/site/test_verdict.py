@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pingmon.core.site import verdict as module
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.verdict import Round, Verdict, verdict
-from tests.core.worlds import bad, good
+from pingmon.testing import bad, good
 
 Kind: TypeAlias = Literal["good", "bad", "timeout", "void"]
 KINDS: tuple[Kind, ...] = ("good", "bad", "timeout", "void")

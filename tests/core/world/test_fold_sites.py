@@ -8,7 +8,8 @@ from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, Hosting, PartnerChanges, PartnerSpec
 from pingmon.core.site.settings import SiteChanges, SiteSpec
 from pingmon.core.world import events as e
-from tests.core.worlds import H1, S1, S2, T0, URL, A, B, Log, P, Q, Saves, bad, good, state
+from pingmon.testing import bad, good
+from tests.core.worlds import H1, S1, S2, T0, URL, A, B, Log, P, Q, Saves, state
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 
 from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.flip import Deaf, Flip
-from pingmon.core.units import SECOND
+from pingmon.core.units import HOUR, SECOND
 from pingmon.core.world import events as e
 from pingmon.core.world.fold import fold
 from pingmon.core.world.parts import Outcome
 from pingmon.core.world.world import World
-from tests.core.worlds import C1, C2, C3, H1, H2, HOUR, T0, Log, P, Q, Saves, replayed, state
+from tests.core.worlds import C1, C2, C3, H1, H2, T0, Log, P, Q, Saves, replayed, state
 
 
 @pytest.fixture

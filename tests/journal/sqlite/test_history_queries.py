@@ -12,9 +12,7 @@ from twisted.internet.defer import gatherResults
 
 from pingmon.core.world.events import Draft, Entry, Id, PingReceived, SiteProbed
 from pingmon.journal.sqlite.history_queries import read_entries, read_events, read_newest
-
-BEGIN = 1_700_000_000_000_000
-
+from pingmon.testing import START
 
 READS: dict[str, Callable[[sqlite3.Connection, Id], list[Entry]]] = {
     "history": lambda db, stream: read_events(db, stream, PingReceived, 9, 2, 1),
@@ -29,9 +27,9 @@ def test_entries_of_one_stream_are_found_by_their_places_and_among_the_newest(
 ) -> None:
     """Nothing is sorted, and no table is read from end to end but the one of one row."""
     book = pen()
-    book.write(*[Draft(BEGIN, stream(1), PingReceived())] * 3)
-    book.writer.trim(BEGIN, 1)
-    book.write(*[Draft(BEGIN, stream(1), PingReceived())] * 3)
+    book.write(*[Draft(START, stream(1), PingReceived())] * 3)
+    book.writer.trim(START, 1)
+    book.write(*[Draft(START, stream(1), PingReceived())] * 3)
     db = book.writer.reader()
     asked: list[str] = []
     db.set_trace_callback(asked.append)
@@ -49,7 +47,7 @@ def test_entries_of_one_stream_are_found_by_their_places_and_among_the_newest(
 @ensureDeferred
 async def test_nothing_is_read_before_the_reactor_goes_on(disk: Any, stream: Callable[[int], Id]) -> None:
     journal = disk.journal()
-    await journal.append(Draft(BEGIN, stream(1), SiteProbed()))
+    await journal.append(Draft(START, stream(1), SiteProbed()))
     reads = [
         journal.events(stream(1), SiteProbed, upto=1),
         journal.flips(stream(1), upto=1),

@@ -28,8 +28,8 @@ from pingmon.journal.sqlite.stored_journal import SqliteFile
 from pingmon.journal.sqlite.stream_index import LOT, PART
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer
+from pingmon.testing import START
 
-BEGIN = 1_700_000_000_000_000
 STREAMS = [f"{first}-0000-4000-8000-000000000000" for first in ("00000000", "0fffffff", "10000000", "ffffffff")]
 STEPS = st.lists(
     st.one_of(
@@ -49,19 +49,19 @@ class Book:
 
     def _open(self) -> None:
         self.writer = Writer(self.path, Retention(pings_per_check=4), lambda found: None)
-        self.writer.open(BEGIN)
+        self.writer.open(START)
 
     def take(self, step: Any) -> None:
         """One step of the story."""
         writer = self.writer
         if isinstance(step, list):
-            writer.commit((), [encoded(Draft(BEGIN, stream, kind())) for stream, kind in step])
+            writer.commit((), [encoded(Draft(START, stream, kind())) for stream, kind in step])
         elif step == "place":
             writer.place(3)
         elif step == "save":
-            writer.snapshot((), writer.log_end.last, [], BEGIN)
+            writer.snapshot((), writer.log_end.last, [], START)
         elif step == "trim":
-            writer.trim(BEGIN, 5)
+            writer.trim(START, 5)
         else:
             (writer.close if step == "stop" else writer.abandon)()
             self._open()
@@ -99,14 +99,14 @@ def test_a_lot_is_put_in_by_sixteenths_of_the_streams(pen: Callable[..., Any]) -
     """And not before there are enough entries for one."""
     book = pen()
     streams = [f"{first:02x}{STREAMS[0][2:]}" for first in range(256)]
-    book.write(*[Draft(BEGIN, stream, PingReceived()) for stream in streams * (LOT // 256)])
-    book.write(Draft(BEGIN, STREAMS[0], CheckPaused()))
+    book.write(*[Draft(START, stream, PingReceived()) for stream in streams * (LOT // 256)])
+    book.write(Draft(START, STREAMS[0], CheckPaused()))
     count = "SELECT count(*), count(DISTINCT stream) FROM place"
     counts = []
     for part in range(17):
         book.writer.place()
         if part in (7, 14):
-            book.write(*[Draft(BEGIN, stream, PingReceived()) for stream in streams])  # they wait for the next lot
+            book.write(*[Draft(START, stream, PingReceived()) for stream in streams])  # they wait for the next lot
         counts.append(book.writer.reader().execute(count).fetchone())
     assert counts == [(PART * part + 1, 16 * part) for part in range(1, 17)] + [(LOT + 1, 256)]
     assert (book.writer.meta.placed, book.writer.meta.part) == (LOT + 1, b"")
@@ -117,7 +117,7 @@ async def test_entries_get_their_places_as_others_come(disk: Any, stream: Callab
     """By themselves, and what was appended before, between and after is read."""
     journal = disk.journal()
     for _ in range(12):
-        await gatherResults([journal.append(Draft(BEGIN, stream(n % 2), PingReceived())) for n in range(2 * PART)])
+        await gatherResults([journal.append(Draft(START, stream(n % 2), PingReceived())) for n in range(2 * PART)])
     found = await gatherResults([journal.events(stream(n), PingReceived, upto=99_999, limit=9_999) for n in range(2)])
     assert [len(entries) for entries in found] == [12 * PART, 12 * PART]
     await journal.stop()
@@ -131,12 +131,12 @@ async def test_entries_get_their_places_as_others_come(disk: Any, stream: Callab
 async def test_a_place_that_is_taken_is_damage_and_costs_no_ping(disk: Any, stream: Callable[[int], Id]) -> None:
     """It is named in the health report."""
     journal = disk.journal()
-    await journal.append(Draft(BEGIN, stream(1), PingReceived()))
+    await journal.append(Draft(START, stream(1), PingReceived()))
     with closing(sqlite3.connect(disk.path)) as other, other:
         other.execute("INSERT INTO place VALUES (?, 5, 'x')", (packed_id(stream(1)),))
-    waiting = [journal.append(Draft(BEGIN, stream(1), PingReceived())) for _ in range(LOT + PART)]
+    waiting = [journal.append(Draft(START, stream(1), PingReceived())) for _ in range(LOT + PART)]
     await gatherResults(waiting)
-    await journal.append(Draft(BEGIN, stream(1), PingReceived()))
+    await journal.append(Draft(START, stream(1), PingReceived()))
     assert "place" in str(journal.health().damage)
     assert journal.health().failing_since is None
 
@@ -145,13 +145,13 @@ async def test_a_place_that_is_taken_is_damage_and_costs_no_ping(disk: Any, stre
 def test_places_are_put_in_for_what_is_found_when_the_file_is_opened_anew(pen: Callable[..., Any], write: str) -> None:
     """Entries and flips of a commit that was called failed, but was kept."""
     book = pen()
-    book.write(*[Draft(BEGIN, STREAMS[0], PingReceived())] * 3)
+    book.write(*[Draft(START, STREAMS[0], PingReceived())] * 3)
     before = book.writer.log_end, book.writer.meta
-    book.writer.commit([FlipRow(4, STREAMS[1], BEGIN, b"{}")], [encoded(Draft(BEGIN, STREAMS[1], PingReceived()))])
+    book.writer.commit([FlipRow(4, STREAMS[1], START, b"{}")], [encoded(Draft(START, STREAMS[1], PingReceived()))])
     book.writer.log_end, book.writer.meta = before
     book.writer.forget_connection()
     if write == "trim":
-        book.writer.trim(BEGIN, 500)
+        book.writer.trim(START, 500)
     else:
         book.writer.place(1)
     assert [entry.seq for entry in book.found] == [4]
@@ -162,9 +162,9 @@ def test_places_are_put_in_for_what_is_found_when_the_file_is_opened_anew(pen: C
 def test_deleting_an_entry_frees_its_place(pen: Callable[..., Any]) -> None:
     """Retention leaves nothing behind."""
     book = pen(Retention(pings_per_check=1))
-    book.write(*[Draft(BEGIN, STREAMS[0], PingReceived())] * 9)
-    book.writer.snapshot((), 9, [], BEGIN)
-    assert book.writer.trim(BEGIN, 500).deleted == 8
+    book.write(*[Draft(START, STREAMS[0], PingReceived())] * 9)
+    book.writer.snapshot((), 9, [], START)
+    assert book.writer.trim(START, 500).deleted == 8
     assert book.writer.reader().execute("SELECT seq FROM place").fetchall() == [(9,)]
 
 

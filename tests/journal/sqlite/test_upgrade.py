@@ -37,11 +37,11 @@ from pingmon.journal.sqlite.upgrade import REPORT, Progress, upgraded
 from pingmon.journal.sqlite.verify import verify
 from pingmon.journal.sqlite.writer import Writer
 from pingmon.monitor import Monitor
+from pingmon.testing import START
 from pingmon.timing.clock import Timekeeper, steady_seconds, wall_seconds
 from tests.journal.old_formats import format_of, write_format_1
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-BEGIN = 1_700_000_000_000_000
 OLD = sorted(
     place.name for place in GOLDEN.iterdir() if place.name.startswith("format-") and place.name[7] != str(FORMAT)
 )
@@ -57,7 +57,7 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def content(path: Path) -> list[Any]:
     """All that a journal says, and may not be lost: entries, commits, snapshot, flips and where it stands."""
     writer = Writer(path, Retention(), print)
-    writer.open(BEGIN)
+    writer.open(START)
     try:
         db = writer.reader()
         meta = writer.meta
@@ -82,7 +82,7 @@ def content(path: Path) -> list[Any]:
 def upgrade(path: Path) -> None:
     """As a start does it."""
     writer = Writer(path, Retention(), print)
-    writer.open(BEGIN)
+    writer.open(START)
     try:
         with suppress(SnapshotDamaged):
             list(writer.state())
@@ -108,7 +108,7 @@ def pings(count: int, streams: int = 3) -> Iterator[Draft]:
     """Pings of some checks in turn."""
     ids = [id_text(bytes([n * 7 % 256]) + bytes(15)) for n in range(streams)]
     for n in range(count):
-        yield Draft(BEGIN + n, ids[n % streams], PingReceived())
+        yield Draft(START + n, ids[n % streams], PingReceived())
 
 
 def test_an_old_journal_says_the_same_when_it_is_upgraded(old: Path) -> None:
@@ -124,9 +124,9 @@ def test_an_old_journal_says_the_same_when_it_is_upgraded(old: Path) -> None:
 def test_an_upgraded_journal_is_written_on_and_trimmed(old: Path) -> None:
     """The first write upgrades, if nobody has."""
     writer = Writer(old, Retention(pings_per_check=1, probes_per_site=1), print)
-    writer.open(BEGIN)
-    writer.snapshot((), writer.log_end.last, [], BEGIN)
-    while not writer.trim(BEGIN, 100).wrapped:
+    writer.open(START)
+    writer.snapshot((), writer.log_end.last, [], START)
+    while not writer.trim(START, 100).wrapped:
         pass
     writer.close()
     assert format_of(old) == FORMAT
@@ -138,8 +138,8 @@ def test_an_upgraded_journal_is_written_on_and_trimmed(old: Path) -> None:
 def test_any_first_write_upgrades(old: Path, write: str) -> None:
     """And goes on from what the upgrade has made."""
     writer = Writer(old, Retention(pings_per_check=1, probes_per_site=1), print)
-    writer.open(BEGIN)
-    {"trim": lambda: writer.trim(BEGIN, 100), "place": lambda: writer.place(1), "touch": lambda: writer.touch((), 1)}[
+    writer.open(START)
+    {"trim": lambda: writer.trim(START, 100), "place": lambda: writer.place(1), "touch": lambda: writer.touch((), 1)}[
         write
     ]()
     writer.close()
@@ -182,7 +182,7 @@ def test_a_kill_between_any_two_statements_leaves_a_whole_journal(old: Path, tmp
 
     with closing(connect(old, write=True)) as db:
         writer = Writer(old, Retention(), print)
-        writer.open(BEGIN)
+        writer.open(START)
         db.execute("PRAGMA cache_size = 1")  # what is changed goes to the disk at once
         db.set_trace_callback(killed)
         upgraded(old, db, writer.meta)
@@ -275,7 +275,7 @@ def test_a_damaged_snapshot_of_a_whole_log_is_dropped_before_the_upgrade(tmp_pat
     assert format_of(path) == FORMAT
     assert verify(path).damage == ()
     writer = Writer(path, Retention(), print)
-    writer.open(BEGIN)
+    writer.open(START)
     assert (writer.meta.snapshot_seq, len(list(replayed(writer.reader(), writer.meta)))) == (0, 200)
     writer.close()
 
@@ -315,7 +315,7 @@ async def test_a_journal_that_runs_reads_what_was_upgraded(disk: Any) -> None:
     journal.start(disk.deliver)
     stream = next(pings(1)).stream
     assert [entry.seq for entry in await journal.events(stream, PingReceived, upto=9_999, limit=2)] == [2_998, 2_995]
-    assert await journal.append(Draft(BEGIN, stream, PingReceived())) == 3_001
+    assert await journal.append(Draft(START, stream, PingReceived())) == 3_001
     assert [entry.seq for entry in await journal.events(stream, PingReceived, upto=9_999, limit=2)] == [3_001, 2_998]
 
 
@@ -339,6 +339,6 @@ def test_ranks_are_read_from_the_places_of_an_upgraded_journal(tmp_path: Path, p
     write_format_1(tmp_path / "journal.sqlite3", pings(300))
     book = pen()
     stream = next(pings(1)).stream
-    book.write(Draft(BEGIN, stream, PingReceived()))
+    book.write(Draft(START, stream, PingReceived()))
     found: list[Entry] = read_events(book.writer.reader(), stream, PingReceived, 999, 3, 99)
     assert [entry.seq for entry in found] == [4, 1]

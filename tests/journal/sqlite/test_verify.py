@@ -19,8 +19,8 @@ from pingmon.journal.codec import encoded
 from pingmon.journal.sqlite.error_codes import explained
 from pingmon.journal.sqlite.verify import sound, verify
 from pingmon.journal.sqlite.writer import Writer
+from pingmon.testing import START
 
-BEGIN = 1_700_000_000_000_000
 STREAM = "00000000-0000-0000-0000-000000000001"
 
 CHANGES = {
@@ -44,14 +44,14 @@ def content() -> bytes:
     with TemporaryDirectory() as place:
         path = Path(place) / "journal.sqlite3"
         writer = Writer(path, Retention(pings_per_check=5), lambda found: None)
-        writer.open(BEGIN)
+        writer.open(START)
         for n in range(12):
-            pings = [encoded(Draft(BEGIN + n, STREAM, PingReceived(ua=str(n)), b"hello"))] * 2
+            pings = [encoded(Draft(START + n, STREAM, PingReceived(ua=str(n)), b"hello"))] * 2
             writer.commit(
-                [FlipRow(n + 1, STREAM, n, b"{}")], [encoded(Draft(BEGIN + n, STREAM, CheckPaused())), *pings]
+                [FlipRow(n + 1, STREAM, n, b"{}")], [encoded(Draft(START + n, STREAM, CheckPaused())), *pings]
             )
-        writer.snapshot((), 20, [Block(n, "check", b"[{}]", b"[]", n, 7) for n in range(2, 7)], BEGIN)
-        while not writer.trim(BEGIN, 100).wrapped:
+        writer.snapshot((), 20, [Block(n, "check", b"[{}]", b"[]", n, 7) for n in range(2, 7)], START)
+        while not writer.trim(START, 100).wrapped:
             pass
         writer.close()
         return path.read_bytes()

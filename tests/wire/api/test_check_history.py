@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pingmon.core.flip import Flip
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import Entry, PingReceived, Signal
+from pingmon.testing import START as NOW
 from pingmon.wire.api.check_history import MAX_DURATION, Placed, durations, flip_json, pings_json
 
-NOW = 1_700_000_000 * SECOND
 A, B = "aaaaaaaa-0000-4000-8000-000000000000", "bbbbbbbb-0000-4000-8000-000000000000"
 
 

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from pingmon.core.check.check import Check, Run
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import SECOND
+from pingmon.testing import START as NOW
 from pingmon.wire.api.checks import View, check_json, status, tagged, unique_key
 from pingmon.wire.time_texts import exact_text
 
 ID = "11111111-1111-4111-8111-111111111111"
-NOW = 1_700_000_000 * SECOND
 VIEW = View(3, False, "https://mon.example", "https://mon.example/ping/", NOW)
 COMMON = (
     "name slug tags desc grace n_pings status started last_ping next_ping manual_resume methods subject subject_fail "

@@ -13,11 +13,11 @@ from pingmon.core.changes import applied
 from pingmon.core.partner.inquiry import COUNTED, PartnerQuestion
 from pingmon.core.partner.partner import HostRule, Partner, PartnerSpec
 from pingmon.core.units import SECOND
+from pingmon.testing import SECRET
 from pingmon.wire.api.check_fields import Invalid
 from pingmon.wire.api.partners import RULES_MAX, changes, created, partner_json, settings
 from pingmon.wire.partner_webhook import request
 
-SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 HOOK = "https://user:pass@hooks.example:8443/down?a=b#c"
 ASKED = PartnerQuestion("site.7", "http://example.com", 403, "example", 1_385_139_152_999_999)
 PARTNER = Partner("id", PartnerSpec(slug="example", webhook=HOOK, secret=SECRET), 1, 1)

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pingmon.core.site.probe_result import Fault, Phases, ProbeResult
+from pingmon.testing import START as T0
 from pingmon.testing import bad, good
 from pingmon.wire.api.probe_results import WORDS, look_json, witnesses
-
-T0 = 1_700_000_000_000_000
 
 
 def void(node: str = "", detail: str = "no answer within 15 s") -> ProbeResult:

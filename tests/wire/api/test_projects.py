@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.core.world.parts import Key, Members, Project
+from pingmon.testing import START as AT
 from pingmon.wire.api.check_fields import Invalid
 from pingmon.wire.api.projects import key_json, project_json, project_settings
-
-AT = 1_700_000_000_000_000
 
 
 def test_a_project_is_shown_with_its_ping_key_and_how_much_is_in_it() -> None:

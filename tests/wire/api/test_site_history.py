@@ -6,9 +6,9 @@ from pingmon.core.flip import Flip
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import Entry, Hour, SiteProbed
+from pingmon.testing import START as NOW
 from pingmon.wire.api.site_history import decision_json, hour_json, round_json, whole_hours
 
-NOW = 1_700_000_000 * SECOND
 HERE = ProbeResult("", NOW, 503, "status", 12, "192.0.2.1", "503 Service Unavailable")
 TOKYO = ProbeResult("tokyo", NOW + 5, 200, "", 9)
 

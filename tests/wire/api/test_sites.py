@@ -16,9 +16,9 @@ from pingmon.core.site.site import PartnerSilence, Site, Word
 from pingmon.core.site.verdict import Round
 from pingmon.core.units import SECOND
 from pingmon.testing import PROJECT, bad, good, uuid
+from pingmon.testing import START as NOW
 from pingmon.wire.api.sites import SiteView, host_json, site_json
 
-NOW = 1_700_000_000 * SECOND
 ID = uuid(1, "5")
 ADDRESS = f"https://mon.example/api/v3/sites/{ID}"
 FOUND = Attribution("example", "cname", "hosts.example", "shop.hosts.example")

@@ -19,6 +19,7 @@ from pingmon.core.site.site import Site
 from pingmon.core.site.verdict import Place
 from pingmon.core.units import SECOND
 from pingmon.testing import PROJECT, bad, good, uuid
+from pingmon.testing import START as T0
 from pingmon.wire.api.probe_results import look_json
 from pingmon.wire.message.message import (
     REASONS,
@@ -32,7 +33,6 @@ from pingmon.wire.message.message import (
     why_of,
 )
 
-T0 = 1_700_000_000 * SECOND
 CHANNEL = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", {}, "", 1, T0)
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.core.units import SECOND
+from pingmon.testing import START_S as NOW_S
 from pingmon.wire.message.signatures import (
     MISMATCH,
     SIGNATURES_MAX,
@@ -28,7 +29,6 @@ from pingmon.wire.message.signatures import (
     signed,
 )
 
-NOW_S = 1_700_000_000
 NOW = NOW_S * SECOND + 999_999
 ONE, TWO, THREE = (Secret(bytes([number]) * 32) for number in (1, 2, 3))
 TEXT = "whsec_" + b64encode(ONE.key).decode()

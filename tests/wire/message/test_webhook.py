@@ -21,13 +21,12 @@ from pingmon.core.notify.notification import Notification
 from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND
-from pingmon.testing import PROJECT, bad, uuid
+from pingmon.testing import PROJECT, SECRET, bad, uuid
+from pingmon.testing import START as T0
 from pingmon.wire.message.message import Letter, object_of
 from pingmon.wire.message.webhook import request, retry_after_s, wants_body
 from pingmon.wire.outgoing_request import USER_AGENT, OutgoingRequest, Unsendable, signature_headers
 
-T0 = 1_700_000_000 * SECOND
-SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 URL = "http://hook.example/"
 CHECK = {"name": "x", "n_pings": 3}
 

@@ -19,12 +19,12 @@ from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND
 from pingmon.testing import PROJECT, bad, good, uuid
+from pingmon.testing import START as NOW
 from pingmon.wire.api.webhook_settings import doubts, webhook_value
 from pingmon.wire.message.message import Letter, object_of, trial_letter
 from pingmon.wire.message.webhook import _PLACEHOLDER, request
 
 DOCS = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text("utf-8")
-NOW = 1_700_000_000 * SECOND
 OPS = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", {}, "", 1, NOW)
 CHECK = Check(uuid(1), PROJECT, CheckSpec(name='back"up'), 3, NOW, NOW, "down")
 SITE = Site(uuid(1, "5"), PROJECT, SiteSpec(name="shop", url="https://shop.example/"), 3, NOW, NOW, "down")

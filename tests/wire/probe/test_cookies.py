@@ -5,10 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.core.units import SECOND
+from pingmon.testing import START as NOW
 from pingmon.wire.probe.cookies import COOKIE_MAX, COOKIES_MAX, Cookies
-
-NOW = 1_700_000_000 * SECOND
 
 
 def kept(*given: str, host: str = "h.example", secure: bool = False) -> str:
