@@ -9,8 +9,17 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pingmon.core.flip import Flip
-from pingmon.core.notify import notification as notify
-from pingmon.core.notify.notification import Attempted, Audience, Delivery, Notification
+from pingmon.core.notify.notification import (
+    Attempted,
+    Audience,
+    Delivery,
+    Notification,
+    attempted,
+    delivered_after_all,
+    matters,
+    notification,
+    relayed,
+)
 from pingmon.core.site.site import Site
 from pingmon.core.units import Id
 from pingmon.core.world.parts import Subject
@@ -25,7 +34,7 @@ def owe(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
     """
     if flip.new not in ("up", "down"):
         return ()
-    if notify.matters(flip):
+    if matters(flip):
         return _owed_anew(world, now, subject, flip)
     for owed in world.owed_about(subject):
         if owed.flip.new == "down":
@@ -41,18 +50,16 @@ def owe_beside(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id
     """Owe `flip` to the subject's channels beside all that is still owed about it; which channels those are."""
     told = tuple(channel for channel in subject.spec.channels if channel in world.channels)
     for channel in told:
-        world.owe(notify.notification(flip, channel, now, None))
+        world.owe(notification(flip, channel, now, None))
     return told
 
 
 def _owed_anew(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
-    stale, before = [owed for owed in world.owed_about(subject) if notify.matters(owed.flip)], subject.audience
+    stale, before = [owed for owed in world.owed_about(subject) if matters(owed.flip)], subject.audience
     told = _recipients(world, subject, flip)
     pending = {owed.channel: owed for owed in stale}
     fresh = {
-        channel: notify.notification(
-            flip, channel, now, pending.get(channel), heard=before is None or channel in before.heard
-        )
+        channel: notification(flip, channel, now, pending.get(channel), heard=before is None or channel in before.heard)
         for channel in told
     }
     for owed in stale:
@@ -88,7 +95,7 @@ def delivered(world: World, owed: Notification, attempt: Attempted | None, at: i
     if attempt is None:
         world.settle(owed, "nothing to send", at)
         return
-    world.settle(notify.attempted(owed, attempt), "delivered", at)
+    world.settle(attempted(owed, attempt), "delivered", at)
     subject = world.subject(owed.flip.subject)
     if owed.relays is not None and owed.flip.new == "down":
         subject = replace(subject, relayed=(*subject.relayed, owed.channel))
@@ -103,9 +110,9 @@ def arrived_after_all(world: World, channel: Id, id: str, attempt: Attempted | N
     for waiting in world.outbox.get(channel, {}).values():
         if waiting.replaces == id:
             if waiting.overtook is not None and attempt is not None:
-                arrived = notify.attempted(waiting.overtook, attempt)
+                arrived = attempted(waiting.overtook, attempt)
                 world.ended.append(Delivery(arrived, "delivered", at, after_all=True))
-            world.owe(notify.delivered_after_all(waiting))
+            world.owe(delivered_after_all(waiting))
             return
 
 
@@ -117,7 +124,7 @@ def given_up(world: World, lost: Notification, error: str, at: int) -> tuple[Id,
     know = set(subject.spec.channels if audience is None or audience.seq != lost.flip.seq else audience.owed)
     know.update(owed.channel for owed in world.owed_about(subject) if owed.flip.seq == lost.flip.seq)
     others = [id for id in world.members[subject.project].channels if id != lost.channel and id not in know]
-    relays = notify.relayed(lost, error, others, at)
+    relays = relayed(lost, error, others, at)
     for relay in relays:
         world.owe(relay)
     if relays and audience is not None and audience.seq == lost.flip.seq:

@@ -14,12 +14,10 @@ from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import matters
 from pingmon.core.notify.owed_messages import owe, unowe
 from pingmon.core.partner import partner
-from pingmon.core.partner.inquiry import PartnerAnswer, counted
-from pingmon.core.partner.inquiry import silent_until as silence_of
+from pingmon.core.partner.inquiry import PartnerAnswer, counted, silent_until
 from pingmon.core.partner.partner import Partner
-from pingmon.core.site import escalation as telling
-from pingmon.core.site import site as sites
-from pingmon.core.site.site import Site, Word
+from pingmon.core.site import escalation
+from pingmon.core.site.site import Site, Word, looked, paused, respecified, resumed
 from pingmon.core.site.verdict import Round
 from pingmon.core.units import Id
 from pingmon.core.world import events
@@ -53,9 +51,9 @@ def site_event(world: World, entry: Entry, event: events.AnySiteEvent) -> Outcom
             world.drop_site(site, entry.at)
             return Outcome("done", site.id, site=site)
         case events.SitePaused():
-            return _kept(world, *sites.paused(site, entry.seq, entry.at))
+            return _kept(world, *paused(site, entry.seq, entry.at))
         case events.SiteResumed():
-            return _kept(world, *sites.resumed(site, entry.seq, entry.at))
+            return _kept(world, *resumed(site, entry.seq, entry.at))
         case _:
             assert_never(event)
 
@@ -74,18 +72,18 @@ def _site_created(world: World, entry: Entry, event: events.SiteCreated) -> Outc
 
 
 def _site_changed(world: World, entry: Entry, event: events.SiteChanged, site: Site) -> Outcome:
-    after = sites.respecified(site, entry.seq, event.changes.applied_to(site.spec))
+    after = respecified(site, entry.seq, event.changes.applied_to(site.spec))
     unowe(world, entry.at, site, after)
-    channels = _told(world, entry, *telling.called_off(site, after))
+    channels = _told(world, entry, *escalation.called_off(site, after))
     return Outcome("done", site.id, site=world.sites[site.id], channels=channels)
 
 
 def _site_probed(world: World, entry: Entry, event: events.SiteProbed, site: Site) -> Outcome:
     seen = Round(event.looks, event.asked, event.quorum, event.place)
-    after, flip = sites.looked(site, entry.seq, seen)
+    after, flip = looked(site, entry.seq, seen)
     news = flip
-    if flip is None and telling.overdue(after, world.host_of(after), entry.at):
-        news = telling.still_down(after, entry.seq, seen, world.host_of(after))
+    if flip is None and escalation.overdue(after, world.host_of(after), entry.at):
+        news = escalation.still_down(after, entry.seq, seen, world.host_of(after))
     if news is None:
         return _kept(world, after)
     if not matters(news):
@@ -93,10 +91,10 @@ def _site_probed(world: World, entry: Entry, event: events.SiteProbed, site: Sit
         _void_alerts(world, entry, after, news)
         return Outcome("done", after.id, site=world.sites[after.id], flip=flip)
     if news.new == "down":
-        after, tell = telling.went_down(after, news, world.host_of(after), entry.at)
+        after, tell = escalation.went_down(after, news, world.host_of(after), entry.at)
     else:
-        asked = world.partners.get(telling.asked_about(after) or "")
-        after, tell = telling.came_back(after, news, asked, entry.at)
+        asked = world.partners.get(escalation.asked_about(after) or "")
+        after, tell = escalation.came_back(after, news, asked, entry.at)
     channels = _told(world, entry, after, news if tell else None)
     return Outcome("done", after.id, site=world.sites[after.id], flip=flip, channels=channels)
 
@@ -174,13 +172,13 @@ def _partner_deleted(world: World, entry: Entry) -> Outcome:
 def _partner_answered(world: World, entry: Entry, event: events.PartnerAnswered) -> Outcome:
     answer, known = event.answer, world.partners.get(event.partner)
     if known is not None:
-        until = silence_of(known.silent_until, answer) if known.spec.scope == "partner" else known.silent_until
+        until = silent_until(known.silent_until, answer) if known.spec.scope == "partner" else known.silent_until
         known = replace(known, answers=counted(known.answers, answer), silent_until=until)
         world.put_partner(known)
     site = world.sites.get(entry.stream)
     if site is None:
         return Outcome("unknown", entry.stream)
-    if not telling.concerns(site, event.id):
+    if not escalation.concerns(site, event.id):
         return Outcome("done", site.id, site=site)
     site = replace(site, word=Word(event.partner, entry.at, answer))
     channels = _answered(world, entry, site, known, event.id, answer)
@@ -191,4 +189,4 @@ def _answered(
     world: World, entry: Entry, site: Site, known: Partner | None, id: str, answer: PartnerAnswer
 ) -> tuple[Id, ...]:
     """Keep what an answer makes of `site`; the channels that are owed something by it."""
-    return _told(world, entry, *telling.answered(site, known, id, answer, entry.at))
+    return _told(world, entry, *escalation.answered(site, known, id, answer, entry.at))
