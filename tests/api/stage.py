@@ -1,4 +1,4 @@
-"""A whole management API in memory: real HTTP parsing, real monitor, a journal without a disk, clocks set by hand."""
+"""A whole management API in memory: a rig, and a client without sockets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from msgspec import Struct
 from treq.testing import StubTreq
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import EventLoggingObserver
@@ -17,48 +16,26 @@ from twisted.web.iweb import IResponse
 from pingmon.api.api import Api, ApiSettings, Probes
 from pingmon.api.call import PAUSE_S, Tests
 from pingmon.api.credentials import key_created, new_key
-from pingmon.core.check.check import Check
 from pingmon.core.site.probe_result import Fault, ProbeResult
-from pingmon.core.units import SECOND
-from pingmon.core.world.events import DAEMON, AnyEvent, PingReceived, ProjectCreated, Signal, SiteProbed
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.events import DAEMON, ProjectCreated
 from pingmon.daemon.resource_tree import Root, voice
 from pingmon.door.door import Door
 from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
-from pingmon.journal import History, MemoryJournal
-from pingmon.monitor import Monitor
-from pingmon.timing.clock import Timekeeper
+from pingmon.journal import History
+from pingmon.testing import PROJECT, Rig, uuid
 from pingmon.wire.api.status import Problem
-from tests.door.stage import Line, Loop
+from tests.door.stage import Line, Reply
 
-PROJECT = "11111111-0000-4000-8000-000000000001"
-OTHER_PROJECT = "11111111-0000-4000-8000-000000000002"
-START = 1_700_000_000
-"""2023-11-14T22:13:20+00:00"""
+OTHER_PROJECT = uuid(2, "a")
+CHECKS, CHANNELS, SITES, PARTNERS = (f"/api/v3/{kind}/" for kind in ("checks", "channels", "sites", "partners"))
 
 
-class Reply(Struct, frozen=True):
-    """An answer as a client has it."""
+class ApiStage(Rig):
+    """A rig with an API; `ask` is a client. Nobody judges silence.
 
-    status: int
-    raw: bytes
-    headers: dict[str, str]
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.raw)
-
-    @property
-    def error(self) -> str:
-        assert self.headers["Content-Type"] == "application/json"
-        message = self.json["error"]
-        assert isinstance(message, str)
-        return message
-
-
-class ApiStage:
-    """`ask` is a client; `journal`, `monitor` and `time` (seconds) are there to be tampered with."""
+    What is called `new` is made by a request; `rw`, `ro` and `operator` are keys.
+    """
 
     def __init__(
         self,
@@ -67,31 +44,27 @@ class ApiStage:
         probes: Probes | None = None,
         tests: Tests | None = None,
     ) -> None:
-        self.time = float(START)
-        self.turns = self.clock = Loop()
+        super().__init__()
+        self.alarms.stop()
         self.health: Callable[[], list[Problem]] = list
         chance = count()
         self.random_bytes: Callable[[int], bytes] = lambda n: b"".join(
             (next(chance) * 2_654_435_761 % 2**32).to_bytes(4, "big") for _ in range(n)
         )[:n]
-        self.journal: MemoryJournal[Outcome] = MemoryJournal()
-        self.monitor = Monitor(self.journal, Timekeeper(lambda: self.time, lambda: self.time - START))
-        self.monitor.open()
-        self.monitor.start()
         settings = settings or ApiSettings(keys_per_second=0)
         self.api = Api(
             self.monitor,
             history or self.journal,
             settings,
             health=lambda: self.health(),
-            clock=self.turns,
+            clock=self.clock,
             probes=probes,
             tests=tests,
             random_bytes=lambda n: self.random_bytes(n),
         )
         self.root = Root(self.api.resource())
         self.treq: Any = StubTreq(self.root)
-        self.rw = self.new_project(PROJECT)
+        self.rw = self.new_key(PROJECT, "rw")
         self.ro = self.new_key(PROJECT, "ro")
         self.operator = self.new_key(DAEMON, "operator")
 
@@ -107,54 +80,33 @@ class ApiStage:
         self.submit(stream, key_created(key, role, self.random_bytes))
         return key
 
-    def submit(self, stream: str, event: AnyEvent, payload: bytes | None = None) -> Outcome:
-        outcomes: list[Outcome] = []
-        self.monitor.submit(stream, event, payload).addCallback(outcomes.append)
-        return outcomes[0]
+    def new_check(self, **fields: Any) -> str:
+        return self._new(CHECKS, fields)
 
-    def ping(self, id: str, signal: Signal = "success", body: bytes | None = None, **more: Any) -> None:
-        self.submit(id, PingReceived(signal, **more), body)
-
-    def create(self, **fields: Any) -> str:
-        reply = self.post("/api/v3/checks/", fields)
-        assert reply.status == 201, reply.raw
-        return str(reply.json["uuid"])
-
-    def channel(self, name: str = "ops") -> str:
-        reply = self.post("/api/v3/channels/", {"kind": "webhook", "name": name, "value": {"url_down": "http://x.y/"}})
-        assert reply.status == 201, reply.raw
-        return str(reply.json["id"])
+    def new_channel(self, name: str = "ops") -> str:
+        return self._new(CHANNELS, {"kind": "webhook", "name": name, "value": {"url_down": "http://x.y/"}})
 
     def new_site(self, url: str = "https://site.example/", **fields: Any) -> str:
-        reply = self.post("/api/v3/sites/", {"url": url, **fields})
-        assert reply.status == 201, reply.raw
-        return str(reply.json["uuid"])
+        return self._new(SITES, {"url": url, **fields})
 
     def new_partner(self, slug: str = "hosty", **fields: Any) -> str:
-        reply = self.post("/api/v3/partners/", {"slug": slug, **fields}, self.operator)
-        assert reply.status == 201, reply.raw
-        return str(reply.json["uuid"])
+        return self._new(PARTNERS, {"slug": slug, **fields}, self.operator)
+
+    def _new(self, path: str, fields: object, key: str | None = None) -> str:
+        reply = self.post(path, fields, key)
+        assert reply.status == 201, reply.body
+        return str(reply.json.get("uuid") or reply.json["id"])
 
     def look(self, fault: Fault = "", code: int = 200, node: str = "", **more: Any) -> ProbeResult:
         return ProbeResult(node, self.now, code, fault, **more)
 
-    def probed(self, id: str, *looks: ProbeResult, asked: int = 0, quorum: int = 0) -> None:
-        self.submit(id, SiteProbed(looks, asked, quorum))
-
     def outage(self, id: str, down_s: int = 60) -> None:
         """The site goes down now, without verifiers, and is back `down_s` seconds later."""
         for wait in (10, 10, down_s - 20 - 1, 1):
-            self.probed(id, self.look("status", 503))
-            self.time += wait
-        self.probed(id, self.look())
-        self.probed(id, self.look())
-
-    def check(self, id: str) -> Check:
-        return self.monitor.world.checks[id]
-
-    @property
-    def now(self) -> int:
-        return round(self.time * SECOND)
+            self.probe(id, self.look("status", 503))
+            self.advance(wait)
+        self.probe(id, self.look())
+        self.probe(id, self.look())
 
     # --- asking ---------------------------------------------------------------------------------------------------
 
@@ -179,8 +131,8 @@ class ApiStage:
         )
         asked.addCallback(replies.append)
         self.treq.flush()
-        while not replies and self.turns.getDelayedCalls():  # a long list is made in several turns
-            self.turns.advance(PAUSE_S)
+        while not replies and self.clock.getDelayedCalls():  # a long list is made in several turns
+            self.clock.advance(PAUSE_S)
             self.treq.flush()
         assert replies, "no answer"
         raw: list[bytes] = []
@@ -189,17 +141,17 @@ class ApiStage:
         shown = {
             name.decode("ascii"): values[0].decode("ascii") for name, values in replies[0].headers.getAllRawHeaders()
         }
-        return Reply(replies[0].code, raw[0], shown)
+        return Reply(replies[0].code, shown, raw[0])
 
     def ask_door(self, method: str, target: str, *headers: str, body: bytes = b"", version: str = "1.1") -> Reply:
         """The answer to a request that comes through a door, which looks at it first."""
-        self.door = Door(self.root, DoorSettings(), self.turns, Dates(lambda: self.time), voice=voice)
-        line = Line(self.clock, self.door, "127.0.0.1")
+        door = Door(self.root, DoorSettings(), self.clock, Dates(self.time.wall), voice=voice)
+        line = Line(self.clock, door, "127.0.0.1")
         lines = [f"{method} {target} HTTP/{version}", f"X-Api-Key: {self.rw}", *headers, f"Content-Length: {len(body)}"]
         line.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         reply = line.reply()
         line.hang_up()
-        return Reply(reply.status, reply.body, reply.headers)
+        return reply
 
 
 class Logged:

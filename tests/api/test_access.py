@@ -9,11 +9,10 @@ import pytest
 from pingmon import __version__
 from pingmon.api.api import Api, ApiSettings
 from pingmon.api.routes import ROUTES
+from pingmon.testing import PROJECT
 from pingmon.wire.api.status import Problem
-from tests.api.stage import OTHER_PROJECT, PROJECT, START, ApiStage, Logged
-
-CHECKS = "/api/v3/checks/"
-MISSING = "22222222-0000-4000-8000-000000000000"
+from tests.api.stage import CHECKS, OTHER_PROJECT, ApiStage, Logged
+from tests.door.stage import UNKNOWN
 
 HOST = "Host: pingmon.example"
 
@@ -39,7 +38,7 @@ def test_wrong_key() -> None:
     """An unknown key of any length, a read-only key where more is needed, and the operator's key are wrong."""
     house = ApiStage()
     operator = house.new_key(PROJECT, "operator")
-    id = house.create()
+    id = house.new_check()
     asked = [
         house.get(CHECKS, "x" * 32),
         house.get(CHECKS, "foo"),
@@ -50,7 +49,7 @@ def test_wrong_key() -> None:
         house.delete(CHECKS + id, house.ro),
         house.get(CHECKS + f"{id}/pings/", house.ro),
         house.get("/api/v3/channels/", house.ro),
-        house.get(CHECKS, house.new_key(MISSING, "rw")),
+        house.get(CHECKS, house.new_key(UNKNOWN, "rw")),
     ]
     assert [(reply.status, reply.error) for reply in asked] == [(401, "wrong api key")] * len(asked)
 
@@ -64,24 +63,24 @@ def test_a_key_in_the_body() -> None:
 def test_order_of_judgement() -> None:
     """An unreadable body is told before the key, the key before the check, the check before its fields."""
     house = ApiStage()
-    assert house.ask("POST", CHECKS + MISSING, b"{").status == 400
-    assert house.post(CHECKS + MISSING, {"name": 1}, "x" * 32).status == 401
-    assert house.post(CHECKS + MISSING, {"name": 1}).status == 404
-    assert house.post(CHECKS + house.create(), {"name": 1}).status == 400
+    assert house.ask("POST", CHECKS + UNKNOWN, b"{").status == 400
+    assert house.post(CHECKS + UNKNOWN, {"name": 1}, "x" * 32).status == 401
+    assert house.post(CHECKS + UNKNOWN, {"name": 1}).status == 404
+    assert house.post(CHECKS + house.new_check(), {"name": 1}).status == 400
 
 
 def test_another_projects_check_does_not_exist() -> None:
     """What belongs to another project is answered exactly as what does not exist."""
     house = ApiStage()
-    id = house.create()
+    id = house.new_check()
     key = house.new_project(OTHER_PROJECT)
     for method, end in [
         ("GET", ""), ("POST", ""), ("DELETE", ""), ("POST", "/pause"), ("POST", "/resume"),
         ("GET", "/pings/"), ("GET", "/pings/1/body"), ("GET", "/flips/"),
     ]:  # fmt: skip
         other = house.ask(method, CHECKS + id + end, key=key)
-        missing = house.ask(method, CHECKS + MISSING + end, key=house.rw)
-        assert (other.status, other.raw) == (missing.status, missing.raw) == (404, b'{"error":"not found"}')
+        missing = house.ask(method, CHECKS + UNKNOWN + end, key=house.rw)
+        assert (other.status, other.body) == (missing.status, missing.body) == (404, b'{"error":"not found"}')
     assert house.get(CHECKS, key).json == {"checks": []}
     assert house.get(CHECKS + id).status == 200
 
@@ -95,7 +94,7 @@ def test_too_many_requests() -> None:
     assert refused.error == "rate limit exceeded"
     assert refused.headers["Retry-After"] == "1"
     assert house.get(CHECKS).status == 200
-    house.time = START + 1
+    house.advance(1)
     assert house.get(CHECKS, house.ro).status == 200
 
 
@@ -169,7 +168,7 @@ def test_every_route_has_its_own_endpoint() -> None:
 def test_a_slash_more_or_less(version: int) -> None:
     """Every path is served with and without its last slash, never redirected."""
     house = ApiStage()
-    id = house.create()
+    id = house.new_check()
     for end in ("checks", f"checks/{id}", f"checks/{id}/pings", f"checks/{id}/flips", "channels", "status"):
         for slash in ("", "/"):
             assert house.get(f"/api/v{version}/{end}{slash}").status == 200
@@ -181,8 +180,8 @@ def test_a_slash_more_or_less(version: int) -> None:
     "path",
     [
         "/api", "/api/", "/api/v4/checks/", "/api/v03/checks/", "/api/checks/", "/api/v3/", "/api/v3//checks/",
-        "/api/v3/checks/nonsense", "/api/v3/checks/nonsense/flips/", f"/api/v3/checks/{MISSING}/x",
-        f"/api/v3/checks/{MISSING}/pings/{'9' * 5000}/body", "/api/v3/%2e%2e/", "/api/v3/checks/%00",
+        "/api/v3/checks/nonsense", "/api/v3/checks/nonsense/flips/", f"/api/v3/checks/{UNKNOWN}/x",
+        f"/api/v3/checks/{UNKNOWN}/pings/{'9' * 5000}/body", "/api/v3/%2e%2e/", "/api/v3/checks/%00",
     ],
 )  # fmt: skip
 def test_paths_that_lead_nowhere(path: str) -> None:
@@ -196,7 +195,7 @@ def test_paths_that_lead_nowhere(path: str) -> None:
 def test_upper_case_ids_are_the_same_check() -> None:
     """The hexadecimal digits of an id may be written in either case."""
     house = ApiStage()
-    id = house.create()
+    id = house.new_check()
     assert house.get(CHECKS + id.upper()).json["uuid"] == id
 
 
@@ -205,9 +204,9 @@ def test_upper_case_ids_are_the_same_check() -> None:
     [
         ("checks/", "DELETE", "GET, HEAD, POST, OPTIONS"),
         ("checks/", "PATCH", "GET, HEAD, POST, OPTIONS"),
-        (f"checks/{MISSING}", "PUT", "GET, HEAD, POST, DELETE, OPTIONS"),
-        (f"checks/{MISSING}/pause", "GET", "POST, OPTIONS"),
-        (f"checks/{MISSING}/pause", "HEAD", "POST, OPTIONS"),
+        (f"checks/{UNKNOWN}", "PUT", "GET, HEAD, POST, DELETE, OPTIONS"),
+        (f"checks/{UNKNOWN}/pause", "GET", "POST, OPTIONS"),
+        (f"checks/{UNKNOWN}/pause", "HEAD", "POST, OPTIONS"),
         ("status/", "POST", "GET, HEAD, OPTIONS"),
     ],
 )
@@ -221,8 +220,8 @@ def test_wrong_methods(path: str, method: str, allowed: str) -> None:
 
 def test_preflight() -> None:
     """OPTIONS needs no key and says what scripts of other origins may do, also where nothing exists."""
-    reply = ApiStage().ask("OPTIONS", CHECKS + MISSING)
-    assert (reply.status, reply.raw) == (204, b"")
+    reply = ApiStage().ask("OPTIONS", CHECKS + UNKNOWN)
+    assert (reply.status, reply.body) == (204, b"")
     assert reply.headers["Access-Control-Allow-Origin"] == "*"
     assert reply.headers["Access-Control-Allow-Headers"] == "X-Api-Key, Content-Type"
     assert reply.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, DELETE, OPTIONS"
@@ -232,11 +231,11 @@ def test_preflight() -> None:
 def test_head_is_get_without_the_body() -> None:
     """HEAD gives the headers of GET, the length too, and no body."""
     house = ApiStage()
-    id = house.create()
+    id = house.new_check()
     for path in (CHECKS, CHECKS + id, "/api/v3/status/"):
         head = house.ask("HEAD", path, key=house.rw)
-        assert (head.status, head.raw) == (200, b"")
-        assert head.headers["Content-Length"] == str(len(house.get(path).raw))
+        assert (head.status, head.body) == (200, b"")
+        assert head.headers["Content-Length"] == str(len(house.get(path).body))
 
 
 def test_every_answer_may_be_read_by_scripts_and_is_not_kept() -> None:
@@ -307,7 +306,7 @@ def test_status_for_anybody() -> None:
     """The daemon says OK while it is well, and else what is wrong but not why; nobody needs a key for that."""
     house = ApiStage()
     reply = house.ask("GET", "/api/v3/status/")
-    assert (reply.status, reply.raw, reply.headers["Content-Type"]) == (200, b"OK", "text/plain")
+    assert (reply.status, reply.body, reply.headers["Content-Type"]) == (200, b"OK", "text/plain")
     house.health = lambda: [FULL]
     reply = house.ask("GET", "/api/v1/status", headers={"X-Api-Key": ""})
     assert reply.status == 503

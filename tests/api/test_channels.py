@@ -26,11 +26,10 @@ from pingmon.core.world.events import (
     PartnerAnswered,
     ProjectCreated,
 )
-from pingmon.testing import result
+from pingmon.testing import PROJECT, START, result
 from pingmon.wire.api.webhook_settings import webhook_value
-from tests.api.stage import OTHER_PROJECT, PROJECT, START, ApiStage
+from tests.api.stage import CHANNELS, OTHER_PROJECT, ApiStage
 
-CHANNELS = "/api/v3/channels/"
 VALUE = {"url_down": "https://hooks.example/$CODE", "method_down": "POST"}
 
 
@@ -44,7 +43,7 @@ def test_a_webhook() -> None:
     assert (made["name"], made["kind"], made["value"]["method_up"]) == ("ops", "webhook", "GET")
     assert re.fullmatch("whsec_[A-Za-z0-9+/]{32}", made["secret"])
     assert len(b64decode(made["secret"].removeprefix("whsec_"))) == 24
-    channel = house.monitor.world.channels[made["id"]]
+    channel = house.world.channels[made["id"]]
     assert (channel.name, channel.value, channel.secret) == ("ops", made["value"], made["secret"])
 
 
@@ -59,7 +58,7 @@ def test_settings_as_a_json_string() -> None:
 def test_the_list_tells_no_secrets() -> None:
     """The list names each of the project's channels, and neither settings nor secrets nor other projects' channels."""
     house = ApiStage()
-    first, second = house.channel("ops"), house.channel("dev")
+    first, second = house.new_channel("ops"), house.new_channel("dev")
     key = house.new_project(OTHER_PROJECT)
     assert house.get(CHANNELS).json == {
         "channels": [
@@ -88,13 +87,13 @@ def test_errors(body: dict[str, Any], text: str) -> None:
     house = ApiStage()
     reply = house.post(CHANNELS, body)
     assert (reply.status, reply.error) == (400, f"json validation error: {text}")
-    assert house.monitor.world.channels == {}
+    assert house.world.channels == {}
 
 
 def test_too_many_channels() -> None:
     """A full project takes no more channels."""
     house = ApiStage(ApiSettings(max_channels=1, keys_per_second=0))
-    house.channel()
+    house.new_channel()
     reply = house.post(CHANNELS, {"kind": "webhook", "value": VALUE})
     assert (reply.status, reply.error) == (403, "too many channels: a project may have 1")
 
@@ -108,7 +107,7 @@ def test_a_read_only_key_sees_no_channels() -> None:
 def test_each_project_has_its_own_names() -> None:
     """A check cannot be given another project's channel."""
     house = ApiStage()
-    house.channel("ops")
+    house.new_channel("ops")
     house.submit(OTHER_PROJECT, ProjectCreated("other", "k"))
     key = house.new_key(OTHER_PROJECT, "rw")
     reply = house.post("/api/v3/checks/", {"channels": "ops"}, key)
@@ -147,9 +146,9 @@ def test_what_is_sent_is_changed_and_the_rest_stays() -> None:
     assert (changed["name"], changed["value"]["url_up"]) == ("on call", "https://hooks.example/up")
     assert (changed["value"]["url_down"], changed["value"]["method_down"]) == (VALUE["url_down"], "POST")
     assert house.post(CHANNELS + id, {"value": json.dumps({"url_down": ""})}).json["value"]["url_down"] == ""
-    seq = house.monitor.world.seq
+    seq = house.world.seq
     assert house.post(CHANNELS + id, {"kind": "webhook"}).json["name"] == "on call"
-    assert house.monitor.world.seq == seq
+    assert house.world.seq == seq
 
 
 @pytest.mark.parametrize(
@@ -191,7 +190,7 @@ def test_a_receiver_that_may_not_be_reached_is_refused() -> None:
         'allow it with [outgoing] allow = ["127.0.0.0/8"]'
     )
     assert (house.post(CHANNELS, hook).status, house.post(CHANNELS, hook).error) == (400, told)
-    id = house.channel()
+    id = house.new_channel()
     assert house.post(CHANNELS + id, {"value": hook["value"]}).error == told
     allowed = ApiStage(ApiSettings(outgoing=allowing(["127.0.0.0/8"]), keys_per_second=0))
     assert allowed.post(CHANNELS, hook).status == 201
@@ -220,15 +219,15 @@ def test_what_may_not_be_meant_so_is_warned_of() -> None:
 def test_a_new_secret() -> None:
     """It is shown once, and the old one signs as well for a day; without overlap it does not."""
     house = ApiStage()
-    id = house.channel()
-    old = house.monitor.world.channels[id].secret
+    id = house.new_channel()
+    old = house.world.channels[id].secret
     renewed = house.post(f"{CHANNELS}{id}/secret").json
     assert re.fullmatch("whsec_[A-Za-z0-9+/]{32}", renewed["secret"])
     assert renewed["old_secret_until"] == "2023-11-15T22:13:20+00:00"
-    assert house.monitor.world.channels[id].secrets(house.now) == (renewed["secret"], old)
+    assert house.world.channels[id].secrets(house.now) == (renewed["secret"], old)
     leaked = house.post(f"{CHANNELS}{id}/secret", {"overlap": 0}).json
     assert leaked["old_secret_until"] is None
-    assert house.monitor.world.channels[id].secrets(house.now) == (leaked["secret"],)
+    assert house.world.channels[id].secrets(house.now) == (leaked["secret"],)
     assert house.get(CHANNELS + id).json["secret"] == leaked["secret"][:10] + "…"
     assert house.post(f"{CHANNELS}{id}/secret", {"overlap": -1}).status == 400
 
@@ -239,9 +238,9 @@ def test_a_new_secret() -> None:
 def test_a_channel_is_deleted_for_ever() -> None:
     """Checks and sites lose it, and what is owed to it; the answer says how many are left without any."""
     house = ApiStage()
-    ops, dev = house.channel("ops"), house.channel("dev")
-    check = house.create(channels="ops")
-    house.create(channels="*")
+    ops, dev = house.new_channel("ops"), house.new_channel("dev")
+    check = house.new_check(channels="ops")
+    house.new_check(channels="*")
     site = house.new_site(channels="ops")
     house.ping(check, "fail")
     gone = house.delete(CHANNELS + ops)
@@ -249,7 +248,7 @@ def test_a_channel_is_deleted_for_ever() -> None:
     assert gone.json["warnings"] == [
         "checks and sites that have no channel now, so that nobody is told when they go down: 2"
     ]
-    assert house.monitor.world.owed == {}
+    assert house.world.owed == {}
     assert house.get(CHANNELS + ops).status == house.delete(CHANNELS + ops).status == 404
     assert [each["id"] for each in house.get(CHANNELS).json["channels"]] == [dev]
     for path in (f"/api/v3/checks/{check}", f"/api/v3/sites/{site}"):
@@ -261,7 +260,7 @@ def test_a_channel_is_deleted_for_ever() -> None:
 def test_a_channel_that_nothing_has() -> None:
     """There is nothing to warn of."""
     house = ApiStage()
-    assert house.delete(CHANNELS + house.channel()).json["warnings"] == []
+    assert house.delete(CHANNELS + house.new_channel()).json["warnings"] == []
 
 
 # --- tested -------------------------------------------------------------------------------------------------------
@@ -281,14 +280,14 @@ class Attempts:
 
 def test_a_test_message_is_sent_now() -> None:
     """The answer says whether it was delivered, with which status, in which time."""
-    attempts = Attempts(Attempted(START * SECOND, 12, 204))
+    attempts = Attempts(Attempted(START, 12, 204))
     house = ApiStage(tests=attempts)
-    id = house.channel()
+    id = house.new_channel()
     tested = house.post(f"{CHANNELS}{id}/test")
     assert tested.status == 200
     assert tested.json == {"delivered": True, "at": "2023-11-14T22:13:20+00:00", "ms": 12, "status": 204}
-    house.time += 5
-    attempts.attempt = Attempted(START * SECOND, 9, error="status 404")
+    house.advance(5)
+    attempts.attempt = Attempted(START, 9, error="status 404")
     assert house.post(f"{CHANNELS}{id}/test", {"event": "up"}).json == {
         "delivered": False,
         "at": "2023-11-14T22:13:20+00:00",
@@ -302,7 +301,7 @@ def test_a_test_message_is_sent_now() -> None:
 def test_a_channel_is_tested_every_five_seconds_at_most() -> None:
     """Its receiver is somebody else's; other channels are not affected."""
     house = ApiStage(tests=Attempts(Attempted(0, 12, 204)))
-    ops, dev = house.channel("ops"), house.channel("dev")
+    ops, dev = house.new_channel("ops"), house.new_channel("dev")
     assert [house.post(f"{CHANNELS}{id}/test").status for id in (ops, ops, dev)] == [200, 429, 200]
     assert house.post(f"{CHANNELS}{ops}/test").headers["Retry-After"] == "5"
 
@@ -310,21 +309,21 @@ def test_a_channel_is_tested_every_five_seconds_at_most() -> None:
 def test_where_nobody_delivers_nothing_is_tested() -> None:
     """The client is told to try again."""
     house = ApiStage()
-    assert house.post(f"{CHANNELS}{house.channel()}/test").status == 503
+    assert house.post(f"{CHANNELS}{house.new_channel()}/test").status == 503
 
 
 def test_who_changes_the_name_and_who_changes_the_settings_do_not_undo_each_other() -> None:
     """At the same time, too: what a request does not name is not written."""
     house = ApiStage()
-    id = house.channel()
+    id = house.new_channel()
     for fields in ({"name": "night shift"}, {"value": {"method_down": "PUT"}}):
         assert house.post(CHANNELS + id, fields).status == 200
-    written = result(house.journal.events(id, ChannelChanged, upto=house.monitor.world.seq))
+    written = result(house.journal.events(id, ChannelChanged, upto=house.world.seq))
     second, first = [entry.event for entry in written]
     assert isinstance(first, ChannelChanged)
     assert isinstance(second, ChannelChanged)
     assert (first.name, first.value, second.name) == ("night shift", UNSET, UNSET)
-    channel = house.monitor.world.channels[id]
+    channel = house.world.channels[id]
     assert (channel.name, channel.value["method_down"]) == ("night shift", "PUT")
 
 
@@ -333,9 +332,9 @@ def test_who_changes_the_name_and_who_changes_the_settings_do_not_undo_each_othe
 
 def failing(house: ApiStage, id: str) -> str:
     """A check that went down, and whose message to the channel failed once."""
-    check = house.create(name="backup")
+    check = house.new_check(name="backup")
     house.ping(check, "fail")
-    (owed,) = house.monitor.world.outbox[id]
+    (owed,) = house.world.outbox[id]
     house.submit(id, NotificationFailed(owed, 40, "status 500", house.now + 5 * SECOND))
     return check
 
@@ -343,7 +342,7 @@ def failing(house: ApiStage, id: str) -> str:
 def test_a_message_that_waits_is_shown() -> None:
     """When it fell due, how it was tried, and when it is tried again; and the channel says that it fails."""
     house = ApiStage()
-    id = house.channel()
+    id = house.new_channel()
     check = failing(house, id)
     (waiting,) = house.get(f"{CHANNELS}{id}/deliveries/").json["deliveries"]
     assert waiting == {
@@ -376,10 +375,10 @@ def test_a_message_that_waits_is_shown() -> None:
 def test_what_became_of_messages_is_shown_newest_first() -> None:
     """Replaced by which one, delivered when, and why it will never be; by pages."""
     house = ApiStage()
-    id = house.channel()
+    id = house.new_channel()
     check = failing(house, id)
     house.ping(check)
-    (up,) = house.monitor.world.outbox[id]
+    (up,) = house.world.outbox[id]
     house.submit(id, NotificationDelivered(up, 30, 200))
     house.ping(check, "fail")
     house.delete(f"/api/v3/checks/{check}")
@@ -405,8 +404,8 @@ def test_what_became_of_messages_is_shown_newest_first() -> None:
 def test_a_message_that_is_delivered_while_the_log_is_read_is_listed_once() -> None:
     """Before the read has begun, and when it is done."""
     house = ApiStage()
-    id = house.channel()
-    check = house.create()
+    id = house.new_channel()
+    check = house.new_check()
     for read in (f"{CHANNELS}{id}/deliveries/", f"/api/v3/checks/{check}/flips/?limit=1"):
         for before in (True, False):
             house.ping(check)
@@ -425,7 +424,7 @@ def landing(house: ApiStage, channel: str, *, before: bool) -> Iterator[None]:
     def reading(read: Callable[..., Deferred[Any]]) -> Callable[..., Deferred[Any]]:
         def landed(*args: Any, **more: Any) -> Deferred[Any]:
             found = None if before else read(*args, **more)
-            for owed in list(house.monitor.world.outbox.get(channel, {})):
+            for owed in list(house.world.outbox.get(channel, {})):
                 house.submit(channel, NotificationDelivered(owed, 30, 200))
             return found or read(*args, **more)
 
@@ -440,11 +439,11 @@ def landing(house: ApiStage, channel: str, *, before: bool) -> Iterator[None]:
 def test_waiting_and_ended_messages_stand_in_one_order() -> None:
     """By pages too."""
     house = ApiStage()
-    id = house.channel()
-    first, second = house.create(), house.create()
+    id = house.new_channel()
+    first, second = house.new_check(), house.new_check()
     house.ping(first, "fail")
     house.ping(second, "fail")
-    (_, newer) = house.monitor.world.outbox[id]
+    (_, newer) = house.world.outbox[id]
     house.submit(id, NotificationDelivered(newer, 30, 200))
     listed = house.get(f"{CHANNELS}{id}/deliveries/").json["deliveries"]
     assert [each["result"] for each in listed] == ["delivered", "waiting"]
@@ -456,16 +455,16 @@ def test_waiting_and_ended_messages_stand_in_one_order() -> None:
 def test_the_flips_of_a_check_say_who_was_told() -> None:
     """Told means delivered; a message that another channel got in the first one's stead says so."""
     house = ApiStage()
-    ops = house.channel("ops")
-    check = house.create()
-    dev = house.channel("dev")
+    ops = house.new_channel("ops")
+    check = house.new_check()
+    dev = house.new_channel("dev")
     house.ping(check, "fail")
-    (owed,) = house.monitor.world.outbox[ops]
+    (owed,) = house.world.outbox[ops]
     path = f"/api/v3/checks/{check}/flips/"
     (down,) = house.get(path).json["flips"]
     assert (down["told"], [each["result"] for each in down["deliveries"]]) == (False, ["waiting"])
     house.submit(ops, NotificationFailed(owed, 1, "status 410", house.now, given_up=house.now))
-    (relay,) = house.monitor.world.outbox[dev]
+    (relay,) = house.world.outbox[dev]
     house.submit(dev, NotificationDelivered(relay, 30, 200))
     (down,) = house.get(path).json["flips"]
     assert down["told"] is True
@@ -482,9 +481,9 @@ def test_the_flips_of_a_check_say_who_was_told() -> None:
 def test_the_flips_of_a_site_say_who_was_told() -> None:
     """As those of checks."""
     house = ApiStage()
-    house.channel()
+    house.new_channel()
     site = house.new_site()
-    house.probed(site, house.look())
+    house.probe(site, house.look())
     house.outage(site)
     up, down, *_ = house.get(f"/api/v3/sites/{site}/flips/").json["flips"]
     assert ([each["result"] for each in up["deliveries"]], up["told"]) == (["waiting"], False)
@@ -497,7 +496,7 @@ def test_the_flips_of_a_site_say_who_was_told() -> None:
 def test_new_checks_and_sites_have_all_channels_unless_they_say_otherwise() -> None:
     """An alert too many is better than one that reaches nobody; whoever wants none says so, and is warned."""
     house = ApiStage()
-    both = ",".join(sorted([house.channel("ops"), house.channel("dev")]))
+    both = ",".join(sorted([house.new_channel("ops"), house.new_channel("dev")]))
     bare = "it has no channels: nobody is told when it goes down"
     for path, body in (("/api/v3/checks/", {}), ("/api/v3/sites/", {"url": "https://x.example/"})):
         made = house.post(path, body).json
@@ -509,8 +508,8 @@ def test_new_checks_and_sites_have_all_channels_unless_they_say_otherwise() -> N
 def test_a_check_that_is_there_keeps_its_channels() -> None:
     """Only a new one gets all of them."""
     house = ApiStage()
-    house.channel()
-    id = house.create(name="db", channels="")
+    house.new_channel()
+    id = house.new_check(name="db", channels="")
     assert house.post("/api/v3/checks/", {"name": "db", "unique": ["name"], "tags": "x"}).json["channels"] == ""
     house.ping(id, "fail")
     assert house.get(f"/api/v3/checks/{id}").json["warnings"] == ["it has no channels: it is down, and nobody is told"]
@@ -519,9 +518,9 @@ def test_a_check_that_is_there_keeps_its_channels() -> None:
 def test_who_gets_channels_when_it_is_down_is_warned_that_nobody_was_told() -> None:
     """Until it goes down again: a channel that came later does not hear of the outage."""
     house = ApiStage()
-    id = house.create(name="db", channels="")
+    id = house.new_check(name="db", channels="")
     house.ping(id, "fail")
-    house.channel()
+    house.new_channel()
     path = f"/api/v3/checks/{id}"
     warned = ["it went down when it had no channels: nobody was told"]
     assert house.post(path, {"channels": "*"}).json["warnings"] == warned
@@ -535,25 +534,25 @@ def test_who_gets_channels_when_it_is_down_is_warned_that_nobody_was_told() -> N
 def test_an_outage_that_is_told_late_is_told_under_the_flip_that_it_is_about() -> None:
     """Its host had asked for silence; the message came with a later look, and the flip shows it all the same."""
     house = ApiStage()
-    channel = house.channel()
+    channel = house.new_channel()
     partner = house.new_partner(webhook="https://hooks.example/")
     site = house.new_site(host="hosty")
-    house.probed(site, house.look())
+    house.probe(site, house.look())
     for _ in range(3):
-        house.probed(site, house.look("status", 503))
-        house.time += 10
-    inquiry = house.monitor.world.sites[site].inquiry
+        house.probe(site, house.look("status", 503))
+        house.advance(10)
+    inquiry = house.world.sites[site].inquiry
     assert inquiry is not None
     house.submit(
         site, PartnerAnswered(inquiry.question.id, partner, PartnerAnswer("until", house.now + 60 * SECOND), 5)
     )
-    house.time += 61
+    house.advance(61)
     house.delete(f"/api/v3/partners/{partner}", house.operator)
-    house.probed(site, house.look("status", 503))
+    house.probe(site, house.look("status", 503))
     (waiting,) = house.get(f"{CHANNELS}{channel}/deliveries/").json["deliveries"]
     down = house.get(f"/api/v3/sites/{site}/flips/").json["flips"][0]
     assert (down["new"], down["seq"], down["deliveries"]) == ("down", waiting["seq"], [waiting])
-    (owed,) = house.monitor.world.owed
+    (owed,) = house.world.owed
     house.submit(channel, NotificationDelivered(owed, 30, 200))
     (delivered,) = house.get(f"{CHANNELS}{channel}/deliveries/").json["deliveries"]
     assert house.get(f"/api/v3/sites/{site}/flips/").json["flips"][0]["deliveries"] == [delivered]

@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred
 
 from pingmon.api.check_history import LOOK_BACK, SCAN_MAX
 from pingmon.core.world.events import Event
-from tests.api.stage import START, ApiStage
+from pingmon.testing import START_S
+from tests.api.stage import ApiStage
 
 A = "aaaaaaaa-0000-4000-8000-000000000000"
 
@@ -23,10 +24,10 @@ def house() -> ApiStage:
 
 def with_pings(house: ApiStage, count: int, **fields: Any) -> str:
     """The path of a check with so many pings, alternating start and success, a second apart."""
-    id = house.create(**fields)
+    id = house.new_check(**fields)
     for n in range(count):
         house.ping(id, "start" if n % 2 == 0 else "success")
-        house.time += 1
+        house.advance(1)
     return f"/api/v3/checks/{id}"
 
 
@@ -172,7 +173,7 @@ def test_pings_that_arrive_meanwhile_do_not_shift_a_page() -> None:
 
 def test_bodies_come_back_as_they_came(house: ApiStage) -> None:
     """A body is given back byte for byte, as text that no browser will take for anything else."""
-    id = house.create()
+    id = house.new_check()
     body = b"caf\xc3\xa9 \xff\x00 <script>"
     house.ping(id, "fail", body, exitstatus=7, rid=A, method="POST", addr="192.0.2.1", ua="curl")
     house.ping(id)
@@ -180,7 +181,7 @@ def test_bodies_come_back_as_they_came(house: ApiStage) -> None:
     assert ping["body_url"] == f"http://pingmon.example/api/v3/checks/{id}/pings/1/body"
     assert (ping["exitstatus"], ping["rid"], ping["remote_addr"]) == (7, A, "192.0.2.1")
     reply = house.get(ping["body_url"])
-    assert (reply.status, reply.raw) == (200, body)
+    assert (reply.status, reply.body) == (200, body)
     assert reply.headers["Content-Type"] == "text/plain"
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
 
@@ -188,7 +189,7 @@ def test_bodies_come_back_as_they_came(house: ApiStage) -> None:
 @pytest.mark.parametrize("n", ["0", "2", "3", "999999999999999", "-1", "x", "%D9%A1", "1.0"])
 def test_bodies_that_are_not_there(house: ApiStage, n: str) -> None:
     """No such ping, and no such body, are 404."""
-    id = house.create()
+    id = house.new_check()
     house.ping(id, "success", b"yes")
     house.ping(id, "success")
     assert house.get(f"/api/v3/checks/{id}/pings/1/body").status == 200
@@ -200,10 +201,10 @@ def test_bodies_that_are_not_there(house: ApiStage, n: str) -> None:
 
 def flipping(house: ApiStage) -> str:
     """The path of a check that went up, down and up again, an hour apart, and was paused then."""
-    id = house.create()
+    id = house.new_check()
     for signal in ("success", "fail", "success"):
         house.ping(id, signal)
-        house.time += 3600
+        house.advance(3600)
     house.post(f"/api/v3/checks/{id}/pause")
     return f"/api/v3/checks/{id}/flips/"
 
@@ -228,7 +229,7 @@ def test_flips_for_a_read_only_key(house: ApiStage) -> None:
 def test_flips_of_a_time(house: ApiStage) -> None:
     """`seconds`, `start` (inclusive) and `end` (exclusive) narrow the list, all together."""
     path = flipping(house)
-    hour = START + 3600
+    hour = START_S + 3600
 
     def count(query: str) -> int:
         return len(house.get(f"{path}?{query}").json["flips"])
@@ -238,7 +239,7 @@ def test_flips_of_a_time(house: ApiStage) -> None:
     assert count(f"start={hour}") == 3
     assert count(f"end={hour}") == 1
     assert count(f"start={hour}&end={hour + 1}") == 1
-    assert count(f"start={START}&seconds=60") == 1
+    assert count(f"start={START_S}&seconds=60") == 1
 
 
 def test_paging_through_flips(house: ApiStage) -> None:
@@ -262,5 +263,5 @@ def test_paging_through_flips(house: ApiStage) -> None:
 )
 def test_bad_times(house: ApiStage, query: str, text: str) -> None:
     """A filter that cannot be understood is told so."""
-    reply = house.get(f"/api/v3/checks/{house.create()}/flips/?{query}")
+    reply = house.get(f"/api/v3/checks/{house.new_check()}/flips/?{query}")
     assert (reply.status, reply.error) == (400, text)

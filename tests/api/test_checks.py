@@ -12,10 +12,8 @@ from pingmon.api.api import ApiSettings
 from pingmon.api.call import PAUSE_S, SLICE
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.world.events import CheckCreated, CheckExpired, PingReceived
-from tests.api.stage import PROJECT, ApiStage
-
-CHECKS = "/api/v3/checks/"
-
+from pingmon.testing import PROJECT
+from tests.api.stage import CHECKS, ApiStage
 
 # --- creating -----------------------------------------------------------------------------------------------------
 
@@ -28,7 +26,7 @@ def test_create() -> None:
     shown = reply.json
     assert (shown["name"], shown["slug"], shown["timeout"], shown["grace"]) == ("Backup", "", 300, 3600)
     assert (shown["status"], shown["n_pings"], shown["channels"]) == ("new", 0, "")
-    assert house.check(shown["uuid"]).project == PROJECT
+    assert house.world.checks[shown["uuid"]].project == PROJECT
 
 
 def test_a_field_that_is_misspelt_is_ignored_and_warned_of() -> None:
@@ -75,14 +73,14 @@ def test_errors(body: dict[str, Any], text: str) -> None:
     house = ApiStage()
     reply = house.post(CHECKS, body)
     assert (reply.status, reply.error) == (400, text)
-    assert house.monitor.world.checks == {}
+    assert house.world.checks == {}
 
 
 def test_channels() -> None:
     """Channels are assigned by name, id or `*`, and shown as sorted ids."""
     house = ApiStage()
-    ids = sorted([house.channel("ops"), house.channel("dev")])
-    id = house.create(channels="*")
+    ids = sorted([house.new_channel("ops"), house.new_channel("dev")])
+    id = house.new_check(channels="*")
     assert house.get(CHECKS + id).json["channels"] == ",".join(ids)
     assert house.post(CHECKS + id, {"channels": "ops"}).json["channels"] in ids
     assert house.post(CHECKS + id, {"channels": ""}).json["channels"] == ""
@@ -91,7 +89,7 @@ def test_channels() -> None:
 def test_unique() -> None:
     """With `unique`, an equal check is changed and answered 200; a missing field or none at all makes a new one."""
     house = ApiStage()
-    id = house.create(name="db", tags="a")
+    id = house.new_check(name="db", tags="a")
     upsert = house.post(CHECKS, {"name": "db", "unique": ["name"], "tags": "b", "grace": 60})
     assert (upsert.status, upsert.json["uuid"], upsert.json["tags"]) == (200, id, "b")
     assert house.post(CHECKS, {"name": "db", "unique": ["name", "slug"]}).status == 201
@@ -109,7 +107,7 @@ def test_unique_by_timeout_works_with_a_schedule() -> None:
 def test_upsert_does_not_unpause() -> None:
     """Changing a paused check leaves it paused."""
     house = ApiStage()
-    id = house.create(name="db")
+    id = house.new_check(name="db")
     house.post(f"{CHECKS}{id}/pause")
     assert house.post(CHECKS, {"name": "db", "unique": ["name"], "tags": "x"}).json["status"] == "paused"
 
@@ -117,7 +115,7 @@ def test_upsert_does_not_unpause() -> None:
 def test_too_many_checks() -> None:
     """A full project takes no more checks, but still changes those it has."""
     house = ApiStage(ApiSettings(max_checks=1, keys_per_second=0))
-    house.create(name="db")
+    house.new_check(name="db")
     reply = house.post(CHECKS, {"name": "web"})
     assert (reply.status, reply.error) == (403, "too many checks: a project may have 1")
     assert house.post(CHECKS, {"name": "db", "unique": ["name"]}).status == 200
@@ -130,7 +128,7 @@ def test_list_and_its_filters() -> None:
     """The list is narrowed by tags, all of which must be there, and by slug, of which the last counts."""
     house = ApiStage()
     for slug, tags in [("a", "prod db"), ("b", "prod"), ("c", "db,prod")]:
-        house.create(slug=slug, tags=tags)
+        house.new_check(slug=slug, tags=tags)
 
     def slugs(query: str) -> str:
         return "".join(check["slug"] for check in house.get(f"{CHECKS}?{query}").json["checks"])
@@ -148,7 +146,7 @@ def test_list_and_its_filters() -> None:
 def test_a_read_only_key_finds_checks_by_unique_key() -> None:
     """A read-only key sees no id, but may ask for a check by the key that it sees instead."""
     house = ApiStage()
-    id = house.create(name="db")
+    id = house.new_check(name="db")
     (listed,) = house.get(CHECKS, house.ro).json["checks"]
     assert "uuid" not in listed
     path = CHECKS + listed["unique_key"]
@@ -162,9 +160,9 @@ def test_a_read_only_key_finds_checks_by_unique_key() -> None:
 def test_what_pings_do_is_shown() -> None:
     """Status, times and duration follow the pings, in each version's words."""
     house = ApiStage()
-    id = house.create(timeout=60, grace=60)
+    id = house.new_check(timeout=60, grace=60)
     house.ping(id, "start")
-    house.time += 5
+    house.advance(5)
     shown = house.get(CHECKS + id).json
     assert (shown["status"], shown["started"], shown["next_ping"]) == ("new", True, "2023-11-14T22:13:20+00:00")
     assert house.get(f"/api/v1/checks/{id}").json["status"] == "started"
@@ -172,10 +170,10 @@ def test_what_pings_do_is_shown() -> None:
     shown = house.get(CHECKS + id).json
     assert (shown["status"], shown["started"], shown["last_duration"], shown["n_pings"]) == ("up", False, 5, 2)
     assert shown["next_ping"] == "2023-11-14T22:14:25+00:00"
-    house.time += 61
+    house.advance(61)
     assert house.get(CHECKS + id).json["status"] == "grace"
-    check = house.monitor.world.checks[id]
-    house.time += 60
+    check = house.world.checks[id]
+    house.advance(60)
     house.submit(id, CheckExpired(check.deadline or 0, check.armed_by))
     assert house.get(CHECKS + id).json["status"] == "down"
 
@@ -183,10 +181,10 @@ def test_what_pings_do_is_shown() -> None:
 def test_while_pingmon_is_deaf_no_silent_check_is_called_down() -> None:
     """Whoever polls the API is not paged by pingmon's own outage: the API knows no more than the flips do."""
     house = ApiStage()
-    id = house.create(timeout=60, grace=60)
+    id = house.new_check(timeout=60, grace=60)
     house.ping(id)
     house.monitor.deaf(house.monitor.now(), "disk")
-    house.time += 3600
+    house.advance(3600)
     assert house.get(CHECKS + id).json["status"] == "grace"
     assert house.get(f"{CHECKS}{id}/flips/").json["flips"][0]["up"] == 1
 
@@ -202,7 +200,7 @@ def test_a_list_of_many_checks() -> None:
 def test_a_long_list_leaves_turns_to_others_and_is_still_that_of_one_moment() -> None:
     """What is asked while it is made does not wait for it, and it shows no ping that came meanwhile."""
     house = ApiStage()
-    ids = [house.create(name=str(n)) for n in range(2 * SLICE + 1)]
+    ids = [house.new_check(name=str(n)) for n in range(2 * SLICE + 1)]
     replies: list[IResponse] = []
     listing = house.treq.get(f"http://pingmon.example{CHECKS}", headers={"X-Api-Key": house.rw})
     listing.addCallback(replies.append)
@@ -210,9 +208,9 @@ def test_a_long_list_leaves_turns_to_others_and_is_still_that_of_one_moment() ->
     house.ping(ids[-1])
     assert house.get(f"{CHECKS}{ids[-1]}").json["n_pings"] == 1
     for _ in range(2):
-        house.turns.advance(PAUSE_S / 2)
+        house.clock.advance(PAUSE_S / 2)
         assert not replies, "the journal's thread has its time"
-        house.turns.advance(PAUSE_S / 2)
+        house.clock.advance(PAUSE_S / 2)
     house.treq.flush()
     bodies: list[bytes] = []
     house.treq.content(replies[0]).addCallback(bodies.append)
@@ -228,7 +226,7 @@ def test_a_long_list_leaves_turns_to_others_and_is_still_that_of_one_moment() ->
 def test_update_sets_only_what_was_sent() -> None:
     """Fields that were not sent stay, and `unique` does not matter."""
     house = ApiStage()
-    id = house.create(name="db", tags="a", timeout=60)
+    id = house.new_check(name="db", tags="a", timeout=60)
     before = house.get(CHECKS + id).json
     after = house.post(CHECKS + id, {"tags": "b", "unique": ["name"]}).json
     assert after == before | {"tags": "b"}
@@ -237,16 +235,16 @@ def test_update_sets_only_what_was_sent() -> None:
 def test_an_update_that_changes_nothing_is_not_logged() -> None:
     """Setting a check to what it is costs no entry of the log."""
     house = ApiStage()
-    id = house.create(name="db")
-    seq = house.monitor.world.seq
+    id = house.new_check(name="db")
+    seq = house.world.seq
     assert house.post(CHECKS + id, {"name": "db"}).status == house.post(CHECKS + id).status == 200
-    assert house.monitor.world.seq == seq
+    assert house.world.seq == seq
 
 
 def test_pause_and_resume() -> None:
     """Pausing is answered alike however often it is asked; only a paused check can be resumed."""
     house = ApiStage()
-    id = house.create()
+    id = house.new_check()
     house.ping(id)
     assert [house.post(f"{CHECKS}{id}/pause").json["status"] for _ in range(2)] == ["paused", "paused"]
     resumed = house.post(f"{CHECKS}{id}/resume")
@@ -258,8 +256,8 @@ def test_pause_and_resume() -> None:
 def test_delete() -> None:
     """A deleted check is shown once more, without channels, and then exists no longer, for pings neither."""
     house = ApiStage()
-    house.channel()
-    id = house.create(name="db", channels="*")
+    house.new_channel()
+    id = house.new_check(name="db", channels="*")
     gone = house.delete(CHECKS + id)
     assert (gone.status, gone.json["name"], gone.json["uuid"], gone.json["channels"]) == (200, "db", id, "")
     assert house.get(CHECKS + id).status == house.delete(CHECKS + id).status == 404

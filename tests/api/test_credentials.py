@@ -12,8 +12,7 @@ from pingmon.api.credentials import find_key, key_created, new_id, new_key
 from pingmon.core.world.events import DAEMON, Entry, ProjectCreated, Role
 from pingmon.core.world.fold import fold
 from pingmon.core.world.world import World
-
-PROJECT = "11111111-0000-4000-8000-000000000001"
+from pingmon.testing import PROJECT
 
 
 @pytest.mark.parametrize(("role", "mark"), [("rw", "hcw_"), ("ro", "hcr_"), ("operator", "hco_")])

@@ -10,9 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 from pingmon.core.world.events import CheckDeleted, Event
 from pingmon.journal import JournalUnavailable
 from pingmon.wire.api.status import Problem
-from tests.api.stage import ApiStage, Logged
-
-CHECKS = "/api/v3/checks/"
+from tests.api.stage import CHECKS, ApiStage, Logged
 
 
 def test_nothing_is_answered_before_it_is_durable() -> None:
@@ -42,14 +40,14 @@ def test_a_client_that_hangs_up_has_asked_nevertheless() -> None:
         house.journal.flush()
         house.treq.flush()
     assert len(ended) == 1
-    assert len(house.monitor.world.checks) == 1
+    assert len(house.world.checks) == 1
     assert logged.troubles == []
 
 
 def test_a_full_disk() -> None:
     """While the journal cannot write, changes are refused with 503 and a time to wait, and reads still work."""
     house = ApiStage()
-    id = house.create(name="before")
+    id = house.new_check(name="before")
     for method, path in [("POST", CHECKS), ("POST", f"{CHECKS}{id}/pause"), ("DELETE", CHECKS + id)]:
         house.journal.fail_next()
         reply = house.ask(method, path, key=house.rw)
@@ -72,7 +70,7 @@ def test_two_racing_upserts_make_one_check() -> None:
     house.journal.flush()
     house.treq.flush()
     assert sorted(answer.code for answer in asked) == [200, 201]
-    assert [check.spec.tags for check in house.monitor.world.checks.values()] == ["second"]
+    assert [check.spec.tags for check in house.world.checks.values()] == ["second"]
 
 
 def test_a_check_deleted_meanwhile() -> None:
@@ -81,7 +79,7 @@ def test_a_check_deleted_meanwhile() -> None:
     for method, end, body in [
         ("POST", "", b'{"name": "x"}'), ("POST", "/pause", b""), ("DELETE", "", b""),
     ]:  # fmt: skip
-        id = house.create()
+        id = house.new_check()
         house.journal.at_once = False
         house.monitor.submit(id, CheckDeleted())
         asked: list[Any] = []
@@ -98,7 +96,7 @@ def test_a_check_deleted_meanwhile() -> None:
 def test_resumed_twice_at_once() -> None:
     """Of two requests to resume a check, the log's second is told that it is not paused."""
     house = ApiStage()
-    id = house.create()
+    id = house.new_check()
     house.post(f"{CHECKS}{id}/pause")
     house.journal.at_once = False
     asked: list[Any] = []
@@ -116,7 +114,7 @@ def test_a_journal_that_cannot_be_read() -> None:
     """History that cannot be read now is answered 503, not with an empty list."""
     for error in (JournalUnavailable("the disk reports an I/O error"), CancelledError()):
         house = ApiStage(history=Broken(error))
-        assert house.get(f"{CHECKS}{house.create()}/pings/").status == 503
+        assert house.get(f"{CHECKS}{house.new_check()}/pings/").status == 503
         site = house.new_site()
         for what in ("flips", "probes", "hours", "uptime"):
             assert house.get(f"/api/v3/sites/{site}/{what}/").status == 503
@@ -125,10 +123,10 @@ def test_a_journal_that_cannot_be_read() -> None:
 def test_a_bug() -> None:
     """What goes wrong by our fault is logged with its traceback; the client is told only that."""
     house = ApiStage(history=Broken(ZeroDivisionError("the secret of the house")))
-    id = house.create()
+    id = house.new_check()
     with Logged() as logged:
         reply = house.get(f"{CHECKS}{id}/flips/")
-    assert (reply.status, reply.raw) == (500, b'{"error":"internal error"}')
+    assert (reply.status, reply.body) == (500, b'{"error":"internal error"}')
     assert len(logged.troubles) == 1
 
 

@@ -22,7 +22,7 @@ def house() -> ApiStage:
         house.journal,
         ApiSettings(),
         health=lambda: [Problem("it rains", "take an umbrella")],
-        clock=house.turns,
+        clock=house.clock,
         random_bytes=house.random_bytes,
         keyless=True,
     )
@@ -51,7 +51,7 @@ def test_a_key_that_is_shown_counts(house: ApiStage) -> None:
 
 def test_nobody_can_show_what_stands_for_no_key(house: ApiStage) -> None:
     """It is not among the keys, and cannot be revoked."""
-    assert OWNER.id not in house.monitor.world.keys
+    assert OWNER.id not in house.world.keys
     assert house.ask("DELETE", f"/api/v3/keys/{OWNER.id}").error == "not found"
     listed: Any = house.ask("GET", "/api/v3/keys/").json
     assert OWNER.id not in [key["uuid"] for key in listed["keys"]]

@@ -12,10 +12,9 @@ from pingmon.api.partners import MAX_PARTNERS
 from pingmon.core.partner.partner import PartnerSpec
 from pingmon.core.world.events import PartnerCreated, PartnerDeleted
 from pingmon.testing import uuid
-from tests.api.stage import ApiStage
+from tests.api.stage import PARTNERS, ApiStage
+from tests.door.stage import UNKNOWN
 
-PARTNERS = "/api/v3/partners/"
-MISSING = "22222222-0000-4000-8000-000000000000"
 RULE = {"kind": "cname", "value": "hosty.example"}
 
 
@@ -27,7 +26,7 @@ def test_a_slug_makes_a_partner() -> None:
     shown = made.json
     secret = shown.pop("secret")
     assert re.fullmatch("whsec_[A-Za-z0-9+/]{32}", secret)
-    assert house.monitor.world.partners[shown["uuid"]].spec.secret == secret
+    assert house.world.partners[shown["uuid"]].spec.secret == secret
     assert (shown["slug"], shown["scope"], shown["max_suppression"]) == ("hosty", "site", 86_400)
     assert house.get(PARTNERS + shown["uuid"], house.operator).json == shown
     assert house.get(PARTNERS, house.operator).json == {"partners": [shown]}
@@ -58,16 +57,16 @@ def test_what_cannot_be_a_partner_is_told(body: dict[str, Any], text: str) -> No
     house.new_partner("taken", rules=[RULE])
     reply = house.post(PARTNERS, body, house.operator)
     assert (reply.status, reply.error) == (400, f"json validation error: {text}")
-    assert len(house.monitor.world.partners) == 1
+    assert len(house.world.partners) == 1
 
 
 def test_a_change_sets_what_is_sent() -> None:
     """The slug stays; what changes nothing does not trouble the log."""
     house = ApiStage()
     id = house.new_partner("hosty", rules=[RULE])
-    seq = house.monitor.world.seq
+    seq = house.world.seq
     assert house.post(PARTNERS + id, {"slug": "hosty"}, house.operator).status == 200
-    assert house.monitor.world.seq == seq
+    assert house.world.seq == seq
     changed = house.post(PARTNERS + id, {"name": "Hosty Inc.", "secret": ""}, house.operator).json
     assert (changed["name"], changed["rules"]) == ("Hosty Inc.", [RULE])
     assert "secret" not in changed
@@ -82,7 +81,7 @@ def test_a_deleted_partner_is_shown_once_more() -> None:
     assert house.delete(PARTNERS + id, house.operator).json["uuid"] == id
     for method in ("GET", "POST", "DELETE"):
         assert house.ask(method, PARTNERS + id, key=house.operator).error == "not found"
-    assert house.get(PARTNERS + MISSING, house.operator).status == 404
+    assert house.get(PARTNERS + UNKNOWN, house.operator).status == 404
     house.new_partner("hosty")
 
 

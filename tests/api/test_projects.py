@@ -11,12 +11,12 @@ from pingmon.api import keys as api_keys
 from pingmon.api import projects as api_projects
 from pingmon.api.credentials import find_key
 from pingmon.core.world.events import DAEMON, KeyRevoked, ProjectCreated
-from pingmon.testing import uuid
-from tests.api.stage import OTHER_PROJECT, PROJECT, ApiStage
+from pingmon.testing import PROJECT, uuid
+from tests.api.stage import OTHER_PROJECT, ApiStage
+from tests.door.stage import UNKNOWN
 
 PROJECTS = "/api/v3/projects/"
 KEYS = "/api/v3/keys/"
-MISSING = "22222222-0000-4000-8000-000000000000"
 OWN_KEYS = f"{PROJECTS}{PROJECT}/keys/"
 
 
@@ -27,7 +27,7 @@ def house() -> ApiStage:
 
 def post(house: ApiStage, path: str, body: object = None) -> Any:
     reply = house.post(path, body, house.operator)
-    assert reply.status in (200, 201), reply.raw
+    assert reply.status in (200, 201), reply.body
     return reply.json
 
 
@@ -41,26 +41,26 @@ def test_a_name_makes_a_project_that_can_be_pinged(house: ApiStage) -> None:
     shown = made.json
     assert re.fullmatch("[a-z0-9]{22}", shown["ping_key"])
     assert (shown["name"], shown["checks"], shown["created"]) == ("Büro", 0, "2023-11-14T22:13:20+00:00")
-    assert house.monitor.world.ping_keys[shown["ping_key"]] == shown["uuid"]
+    assert house.world.ping_keys[shown["ping_key"]] == shown["uuid"]
     assert house.get(PROJECTS + shown["uuid"], house.operator).json == shown
-    assert [each["name"] for each in house.get(PROJECTS, house.operator).json["projects"]] == [PROJECT, "Büro"]
+    assert [each["name"] for each in house.get(PROJECTS, house.operator).json["projects"]] == ["project", "Büro"]
 
 
 def test_a_project_is_renamed(house: ApiStage) -> None:
     """What changes nothing does not trouble the log."""
     assert post(house, PROJECTS + PROJECT, {"name": "Servers"})["name"] == "Servers"
-    seq = house.monitor.world.seq
+    seq = house.world.seq
     assert post(house, PROJECTS + PROJECT, {"name": "Servers"})["name"] == "Servers"
     assert post(house, PROJECTS + PROJECT)["name"] == "Servers"
-    assert house.monitor.world.seq == seq
+    assert house.world.seq == seq
 
 
 def test_a_rotated_ping_key_names_nothing_at_once(house: ApiStage) -> None:
     """The new one is in the answer, and all else is as it was."""
-    house.create(slug="job")
+    house.new_check(slug="job")
     before = house.get(PROJECTS + PROJECT, house.operator).json
     after = post(house, f"{PROJECTS}{PROJECT}/rotate-ping-key")
-    assert house.monitor.world.ping_keys == {after["ping_key"]: PROJECT}
+    assert house.world.ping_keys == {after["ping_key"]: PROJECT}
     assert before.pop("ping_key") != after.pop("ping_key")
     assert before == after
     assert after["checks"] == 1
@@ -71,7 +71,7 @@ def test_names_are_judged(house: ApiStage) -> None:
     for path in (PROJECTS, PROJECTS + PROJECT):
         assert house.post(path, {"name": " "}, house.operator).error == "json validation error: name is empty"
     assert house.post(PROJECTS, {}, house.operator).error == "json validation error: name is missing"
-    assert [project.name for project in house.monitor.world.projects.values()] == [PROJECT]
+    assert [project.name for project in house.world.projects.values()] == ["project"]
 
 
 def test_there_are_so_many_projects(house: ApiStage) -> None:
@@ -98,7 +98,7 @@ def test_a_project_gets_keys_of_its_own(house: ApiStage, body: Any, role: str) -
     assert house.get(PROJECTS, text).error == "wrong api key"
     listed = house.get(OWN_KEYS, house.operator)
     assert listed.json["keys"][-1] == shown
-    assert text[8:].encode() not in listed.raw
+    assert text[8:].encode() not in listed.body
 
 
 def test_an_operator_gets_further_keys(house: ApiStage) -> None:
@@ -115,7 +115,7 @@ def test_a_revoked_key_is_wrong_at_once(house: ApiStage) -> None:
     house.new_project(OTHER_PROJECT)
     for key, path in ((house.rw, "/api/v3/checks/"), (house.operator, PROJECTS)):
         assert house.get(path, key).status == 200
-        found = find_key(house.monitor.world, key)
+        found = find_key(house.world, key)
         assert found is not None
         gone = house.delete(KEYS + found.id, house.operator)
         assert (gone.status, gone.json["uuid"], gone.json["prefix"]) == (200, found.id, key[:8])
@@ -136,16 +136,16 @@ def test_a_revoked_key_is_wrong_at_once(house: ApiStage) -> None:
 )
 def test_what_cannot_be_a_key_is_told(house: ApiStage, path: str, body: dict[str, Any], text: str) -> None:
     """And none is made."""
-    before = dict(house.monitor.world.keys)
+    before = dict(house.world.keys)
     reply = house.post(path, body, house.operator)
     assert reply.status == 400
     assert text in reply.error or reply.error == "could not parse request body"
-    assert house.monitor.world.keys == before
+    assert house.world.keys == before
 
 
 def test_there_are_so_many_keys(house: ApiStage) -> None:
     """When there are as many as there may be, no more are made."""
-    while len(house.monitor.world.keys) < api_keys.MAX_KEYS:
+    while len(house.world.keys) < api_keys.MAX_KEYS:
         house.new_key(PROJECT, "ro")
     for path in (KEYS, OWN_KEYS):
         reply = house.post(path, {}, house.operator)
@@ -164,7 +164,7 @@ ROUTES = [
     ("POST", OWN_KEYS),
     ("GET", KEYS),
     ("POST", KEYS),
-    ("DELETE", KEYS + MISSING),
+    ("DELETE", KEYS + UNKNOWN),
 ]
 
 
@@ -179,13 +179,13 @@ def test_projects_and_keys_are_the_operators(house: ApiStage, method: str, path:
 @pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if PROJECT in route[1]] + ROUTES[-1:])
 def test_what_is_not_there_is_not_found(house: ApiStage, method: str, path: str) -> None:
     """Whatever else is wrong with the request."""
-    reply = house.ask(method, path.replace(PROJECT, MISSING), b'{"name": 1}', key=house.operator)
+    reply = house.ask(method, path.replace(PROJECT, UNKNOWN), b'{"name": 1}', key=house.operator)
     assert (reply.status, reply.error) == (404, "not found")
 
 
 def test_a_key_that_goes_meanwhile_is_gone(house: ApiStage) -> None:
     """The order of the log decides: who revokes it second is told that there is none."""
-    found = find_key(house.monitor.world, house.new_key(DAEMON, "operator"))
+    found = find_key(house.world, house.new_key(DAEMON, "operator"))
     assert found is not None
     house.journal.at_once = False
     house.monitor.submit(DAEMON, KeyRevoked(found.id))

@@ -11,30 +11,31 @@ from pingmon.api.call import PAGE_MAX
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import Hour, PartnerAnswered, SitePaused, SiteProbed, SiteResumed
-from tests.api.stage import START, ApiStage
+from pingmon.testing import START_S
+from tests.api.stage import ApiStage
 
 DAY_S = 86_400
-MIDNIGHT = START - START % DAY_S
+UNTIL_MIDNIGHT_S = -START_S % DAY_S
 
 
 @pytest.fixture
 def house() -> ApiStage:
     """A house at midnight."""
     house = ApiStage()
-    house.time = float(MIDNIGHT)
+    house.advance(UNTIL_MIDNIGHT_S)
     return house
 
 
 def up(house: ApiStage, **fields: Any) -> tuple[str, str]:
     """A site that is up, and its path."""
     id = house.new_site(**fields)
-    house.probed(id, house.look())
+    house.probe(id, house.look())
     return id, f"/api/v3/sites/{id}"
 
 
 def asked(house: ApiStage, path: str, key: str | None = None) -> Any:
     reply = house.get(path, key)
-    assert reply.status == 200, reply.raw
+    assert reply.status == 200, reply.body
     return reply.json
 
 
@@ -64,7 +65,7 @@ def test_rounds_say_who_saw_what(house: ApiStage) -> None:
     """Here and elsewhere; hours are no rounds."""
     id, path = up(house)
     house.submit(id, SiteProbed(hour=Hour(house.now, 12)))
-    house.probed(id, house.look("timeout", 0), house.look("", 200, "tokyo"), asked=1, quorum=1)
+    house.probe(id, house.look("timeout", 0), house.look("", 200, "tokyo"), asked=1, quorum=1)
     rounds = asked(house, f"{path}/probes/", house.ro)
     assert rounds["next"] is None
     assert [(seen["summary"], seen["asked"]) for seen in rounds["probes"]] == [
@@ -92,7 +93,7 @@ def test_paging(house: ApiStage, what: str) -> None:
     """`next` leads from page to page, through entries of the other kind, to the end."""
     id, path = up(house)
     for number in range(5):
-        house.probed(id, house.look())
+        house.probe(id, house.look())
         house.submit(id, SiteProbed(hour=Hour(house.now + number * 3600 * SECOND, 1)))
     every = asked(house, f"{path}/{what}/")[what]
     found: list[Any] = []
@@ -114,7 +115,7 @@ def test_an_hour_that_a_restart_has_parted_is_one_on_whatever_page_it_stands(hou
     id, path = up(house)
     for hour, probes in ((0, 1), (1, 2), (1, 3), (1, 4), (2, 5)):
         house.submit(id, SiteProbed(hour=Hour(house.now + hour * 3600 * SECOND, probes)))
-        house.probed(id, house.look())
+        house.probe(id, house.look())
     found: list[int] = []
     page: dict[str, Any] = {"next": 10**9}
     while page["next"] is not None:
@@ -140,15 +141,15 @@ def test_a_long_search_is_broken_off_and_can_be_taken_up(house: ApiStage) -> Non
 def test_uptime_by_day_and_month(house: ApiStage) -> None:
     """Thirty days and twelve months unless asked otherwise; seconds of all kinds add up to the time."""
     id, path = up(house)
-    house.time = MIDNIGHT + DAY_S / 2
+    house.advance(DAY_S / 2)
     house.outage(id, 60)
-    house.time = float(MIDNIGHT + DAY_S + 10)
+    house.advance(DAY_S / 2 - 60 + 10)
     shown = asked(house, f"{path}/uptime/", house.ro)
     assert (len(shown["days"]), len(shown["months"])) == (30, 12)
     today, yesterday, before = shown["days"][:3]
-    assert (today["date"], today["uptime"], today["up"]) == ("2023-11-15", 1.0, 10)
+    assert (today["date"], today["uptime"], today["up"]) == ("2023-11-16", 1.0, 10)
     assert yesterday == {
-        "date": "2023-11-14",
+        "date": "2023-11-15",
         "uptime": (DAY_S - 60) / DAY_S,
         "up": DAY_S - 60,
         "down": 60,
@@ -165,7 +166,7 @@ def test_as_many_days_and_months_as_asked(house: ApiStage) -> None:
     """None at all too, and not too many."""
     _, path = up(house)
     shown = asked(house, f"{path}/uptime/?days=2&months=0")
-    assert ([day["date"] for day in shown["days"]], shown["months"]) == (["2023-11-14", "2023-11-13"], [])
+    assert ([day["date"] for day in shown["days"]], shown["months"]) == (["2023-11-15", "2023-11-14"], [])
     assert asked(house, f"{path}/uptime/?days=0&months=0") == {"days": [], "months": []}
     assert house.get(f"{path}/uptime/?days=367").error == "days must be a number from 0 to 366"
     assert house.get(f"{path}/uptime/?months=37").error == "months must be a number from 0 to 36"
@@ -185,18 +186,18 @@ def until(house: ApiStage, id: str, partner: str, seconds: int, *, question: str
 def go_down(house: ApiStage, id: str) -> None:
     """Down by three failing looks, 20 s after the first one."""
     for _ in range(3):
-        house.probed(id, house.look("status", 503))
-        house.time += 10
+        house.probe(id, house.look("status", 503))
+        house.advance(10)
 
 
 def test_an_outage_that_the_host_knew_of_is_suppressed(house: ApiStage) -> None:
     """From its answer until the instant that it named."""
     partner = house.new_partner("hosty", webhook="https://hooks.example/")
     id, path = up(house, host="hosty")
-    house.time += 100
+    house.advance(100)
     go_down(house, id)
     until(house, id, partner, 300)
-    house.time += 1000
+    house.advance(1000)
     line = today(house, path)
     assert (line["up"], line["down"], line["suppressed"]) == (100, 30 + 700, 300)
 
@@ -207,9 +208,9 @@ def test_an_outage_in_the_silence_of_all_of_a_hosts_sites(house: ApiStage) -> No
     other, _ = up(house, host="hosty")
     id, path = up(house, host="hosty")
     until(house, other, partner, 500)
-    house.time += 100
+    house.advance(100)
     go_down(house, id)
-    house.time += 70
+    house.advance(70)
     line = today(house, path)
     assert (line["up"], line["down"], line["suppressed"]) == (100, 0, 100)
 
@@ -219,7 +220,7 @@ def test_more_flips_and_answers_than_one_page_holds(house: ApiStage) -> None:
     partner = house.new_partner("hosty")
     id, path = up(house, host="hosty")
     for _ in range(PAGE_MAX // 3 + 2):
-        house.time += 100
+        house.advance(100)
         house.outage(id, 50)
     for number in range(PAGE_MAX + 2):
         until(house, id, partner, 1, question=f"q{number}")
@@ -231,7 +232,7 @@ def test_beyond_the_most_that_is_read_nothing_is_known(house: ApiStage) -> None:
     """A site that changes without end costs a bounded number of reads, and its older time is unknown."""
     id, path = up(house)
     for number in range(history.UPTIME_MAX + 2):
-        house.time += 1
+        house.advance(1)
         house.submit(id, SiteResumed() if number % 2 else SitePaused())
     line = today(house, path)
     assert (line["up"], line["unknown"], line["unwatched"]) == (0, 3, history.UPTIME_MAX - 1)

@@ -13,10 +13,9 @@ from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.settings import SiteChanges
 from pingmon.core.world.events import PartnerDeleted, SiteChanged, SiteDeleted, SiteHostSeen, SiteResumed
 from pingmon.journal import JournalUnavailable
-from tests.api.stage import OTHER_PROJECT, ApiStage
+from tests.api.stage import OTHER_PROJECT, SITES, ApiStage
+from tests.door.stage import UNKNOWN
 
-SITES = "/api/v3/sites/"
-MISSING = "22222222-0000-4000-8000-000000000000"
 URL = "https://site.example/"
 
 
@@ -41,7 +40,7 @@ class Prober:
             return fail(self.failure)
         look = self.newest[site] = self.house.look(ms=21)
         done: Deferred[ProbeResult] = Deferred()
-        self.house.probed(site, look)
+        self.house.probe(site, look)
         if self.meanwhile is not None:
             self.meanwhile(site)
         done.callback(look)
@@ -102,7 +101,7 @@ def test_an_address_makes_a_site() -> None:
 def test_channels_by_name() -> None:
     """Channels are given as those of checks are, and shown by their ids; one of another project is none."""
     house = ApiStage()
-    id = house.channel("ops")
+    id = house.new_channel("ops")
     site = house.new_site(channels="ops")
     assert house.get(SITES + site).json["channels"] == id
     assert house.post(SITES + site, {"channels": ""}).json["channels"] == ""
@@ -125,7 +124,7 @@ def test_what_cannot_be_a_site_is_told(body: dict[str, Any], text: str) -> None:
     house = ApiStage()
     reply = house.post(SITES, body)
     assert (reply.status, reply.error) == (400, f"json validation error: {text}")
-    assert house.monitor.world.sites == {}
+    assert house.world.sites == {}
 
 
 def test_an_address_that_may_not_be_looked_at_is_refused() -> None:
@@ -135,7 +134,7 @@ def test_an_address_that_may_not_be_looked_at_is_refused() -> None:
     assert (reply.status, reply.error) == (400, "url leads to where pingmon may not look: address 10.0.0.1 is private")
     site = house.new_site()
     assert house.post(SITES + site, {"url": "http://10.0.0.1/"}).status == 400
-    assert house.monitor.world.sites[site].spec.url == URL
+    assert house.world.sites[site].spec.url == URL
     house.submit(site, SiteChanged(SiteChanges(url="http://10.0.0.1/")))
     assert house.post(SITES + site, {"url": "http://10.0.0.1/", "interval": 60}).status == 200
 
@@ -165,7 +164,7 @@ def test_lists_are_narrowed_by_tag_and_status() -> None:
     """All the tags that are asked for, any of the states."""
     house = ApiStage()
     one, two = house.new_site(tags="a b"), house.new_site(tags="b")
-    house.probed(two, house.look())
+    house.probe(two, house.look())
 
     def listed(query: str) -> list[str]:
         return [site["uuid"] for site in house.get(f"{SITES}?{query}").json["sites"]]
@@ -186,8 +185,8 @@ def test_another_projects_site_does_not_exist() -> None:
         ("GET", ""), ("POST", ""), ("DELETE", ""), ("POST", "/pause"), ("POST", "/resume"), ("POST", "/probe"),
         ("GET", "/flips/"), ("GET", "/probes/"), ("GET", "/hours/"), ("GET", "/uptime/"),
     ]:  # fmt: skip
-        other, missing = house.ask(method, SITES + id + end, key=key), house.ask(method, SITES + MISSING + end, key=key)
-        assert (other.status, other.raw) == (missing.status, missing.raw) == (404, b'{"error":"not found"}')
+        other, missing = house.ask(method, SITES + id + end, key=key), house.ask(method, SITES + UNKNOWN + end, key=key)
+        assert (other.status, other.body) == (missing.status, missing.body) == (404, b'{"error":"not found"}')
     assert house.get(SITES, key).json == {"sites": []}
 
 
@@ -209,9 +208,9 @@ def test_a_change_sets_what_is_sent() -> None:
     """And what changes nothing does not trouble the log."""
     house = ApiStage()
     id = house.new_site(name="shop", interval=60)
-    seq = house.monitor.world.seq
+    seq = house.world.seq
     assert house.post(SITES + id, {"interval": 60}).json["interval"] == 60
-    assert house.monitor.world.seq == seq
+    assert house.world.seq == seq
     changed = house.post(SITES + id, {"timeout": 5}).json
     assert (changed["name"], changed["interval"], changed["timeout"]) == ("shop", 60, 5)
     assert house.post(SITES + id, {"url": "ftp://x"}).status == 400
@@ -323,12 +322,12 @@ def test_a_site_is_probed_by_hand_once_in_five_seconds() -> None:
     house, _ = probing()
     id, other = house.new_site(), house.new_site()
     assert house.post(f"{SITES}{id}/probe").status == 200
-    house.time += 1.5
+    house.advance(1.5)
     refused = house.post(f"{SITES}{id}/probe")
     assert (refused.status, refused.error) == (429, "rate limit exceeded")
     assert refused.headers["Retry-After"] == "4"
     assert house.post(f"{SITES}{other}/probe").status == 200
-    house.time += 3.5
+    house.advance(3.5)
     assert house.post(f"{SITES}{id}/probe").status == 200
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from socket import AF_INET
@@ -49,6 +50,18 @@ class Reply(Struct, frozen=True):
     status: int
     headers: dict[str, str]
     body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> str:
+        """What an API says is wrong."""
+        assert self.headers["Content-Type"] == "application/json"
+        message = self.json["error"]
+        assert isinstance(message, str)
+        return message
 
 
 class Loop(Clock):
