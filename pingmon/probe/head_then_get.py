@@ -1,45 +1,31 @@
-"""One question to one server: HEAD, and one GET where HEAD came to nothing.
+"""One question to one server: HEAD, and GET besides where HEAD has come to nothing.
 
-Some servers do to HEAD what they would do to no browser: refuse it, hang up, never answer. One GET tells "this server
-does not like HEAD" from "down":
-
-    HEAD                                     then
-    2xx or a redirect                        that is the answer
-    another status, closed, not HTTP         GET is asked at once
-    nothing yet, when somebody insists       GET is asked besides, and the first good answer counts
-
-What GET is answered with counts for more than what HEAD was, also if HEAD never is. Where GET is not answered at all,
-the status that HEAD had stands, but for those that only say that HEAD is not known. What fails before the question is
-on its way, fails for GET too, which is not asked then.
+What has come of a request settles it, or GET is asked; which answer counts in the end, and what is said of it, is up to
+`core.site.status_codes`. What fails before the question is on its way, fails for GET too, which is not asked then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from http import HTTPStatus
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 
-from pingmon.core.site.probe_result import Method, Methods, is_up
+from pingmon.core.site.probe_result import Method, Methods
+from pingmon.core.site.status_codes import Came, bad_status, counting, settles, why_get
 from pingmon.probe.connect import Dial
 from pingmon.probe.network_faults import ProbeFailed
 from pingmon.wire.probe.response_head import ResponseHead
-
-NO_HEAD: Final = frozenset({405, 501})
-"""Answers to a HEAD that say nothing about the site."""
-REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-
 
 Ended: TypeAlias = Callable[[ResponseHead | ProbeFailed], object]
 
 
 class Answered(Struct, frozen=True):
-    """The answer that counts. `status` is it in words, with what was asked; `note`: why it was not HEAD, or ""."""
+    """The answer that counts. `bad`: what is said of it if it is not up; `note`: why it is not HEAD's, or ""."""
 
     head: ResponseHead
-    status: str
+    bad: str
     note: str = ""
 
 
@@ -70,13 +56,14 @@ class HeadThenGet:
         return heads[-1].status if heads else 0
 
     def so_far(self) -> Answered | None:
-        """What there is when nobody waits any more: a status that counts although the other method was not answered."""
-        head, last = self._results.get("HEAD"), self._results.get(self._methods[-1])
-        if isinstance(last, ResponseHead) and self._methods[-1] != "HEAD":
-            return Answered(last, f"{_phrase(last.status)} to {self._answered_so(last)}")
-        if isinstance(head, ResponseHead) and head.status not in NO_HEAD:
-            return Answered(head, f"{_phrase(head.status)} to HEAD")
-        return None
+        """The answer that counts, whatever else has come; None if there is none."""
+        came = {method: _came(result) for method, result in self._results.items()}
+        counts = counting(self._methods, came)
+        if counts is None:
+            return None
+        head = self._results[counts]
+        assert isinstance(head, ResponseHead)
+        return Answered(head, bad_status(came, counts), self._note(counts))
 
     def _ask(self, method: Method) -> None:
         self.asked.append(method)
@@ -89,51 +76,31 @@ class HeadThenGet:
 
     def _ended(self, result: ResponseHead | ProbeFailed, method: Method) -> None:
         self._results[method] = result
-        if not isinstance(result, ResponseHead) or not _settles(result):
+        if not settles(_came(result)):
             self.insist()
             if len(self._results) < len(self.asked):
                 return
-        outcome = self._outcome()
+        answered = self.so_far()
         self._abort()
-        if isinstance(outcome, ProbeFailed):
-            self.done.errback(outcome)
+        if answered is not None:
+            self.done.callback(answered)
         else:
-            self.done.callback(outcome)
+            failure = self._results[self.asked[-1]]
+            assert isinstance(failure, ProbeFailed)
+            self.done.errback(failure)
 
-    def _outcome(self) -> Answered | ProbeFailed:
-        first, last = (self._results.get(method) for method in (self._methods[0], self._methods[-1]))
-        if isinstance(first, ResponseHead) and _settles(first):
-            return Answered(first, _phrase(first.status), "" if self._methods[0] == "HEAD" else "GET was asked")
-        if isinstance(last, ResponseHead):
-            return Answered(last, f"{_phrase(last.status)} to {self._answered_so(last)}", self._why_get(first))
-        result = last if last is not None else first
-        assert isinstance(result, ProbeFailed)
-        return result if result.fault == "void" else self.so_far() or result
-
-    def _answered_so(self, last: ResponseHead) -> str:
-        first = self._results.get("HEAD")
-        if len(self._methods) < 2 or not isinstance(first, ResponseHead):
-            return self._methods[-1]
-        return "HEAD and GET" if first.status == last.status else f"GET, {first.status} to HEAD"
-
-    def _why_get(self, first: ResponseHead | ProbeFailed | None) -> str:
-        if isinstance(first, ResponseHead):
-            return f"HEAD was answered with {first.status}, so GET was asked"
-        why = "no answer in half of the time" if first is None else first.detail
-        return f"HEAD came to nothing ({why}), so GET was asked"
+    def _note(self, counts: Method) -> str:
+        if counts == "HEAD":
+            return ""
+        if len(self._methods) < 2:
+            return "GET was asked"
+        head = self._results.get("HEAD")
+        return why_get(head.detail if isinstance(head, ProbeFailed) else None if head is None else head.status)
 
     def _abort(self) -> None:
         for dial in self._dials:
             dial.abort()
 
 
-def _settles(head: ResponseHead) -> bool:
-    """Whether nothing more needs to be asked."""
-    return is_up(head.status) or head.status in REDIRECTS
-
-
-def _phrase(status: int) -> str:
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return f"{status}"
+def _came(result: ResponseHead | ProbeFailed) -> Came:
+    return result.status if isinstance(result, ResponseHead) else result.fault

@@ -32,7 +32,8 @@ from twisted.python.failure import Failure
 
 from pingmon.core.address_policy import AddressPolicy
 from pingmon.core.site import failures as kinds
-from pingmon.core.site.probe_result import ASKED, Fault, Method, Methods, ProbeResult, is_up
+from pingmon.core.site.probe_result import ASKED, Fault, Method, Methods, ProbeResult
+from pingmon.core.site.status_codes import is_redirect, is_up
 from pingmon.dns.resolver import Resolver
 from pingmon.dns.results import CannotAsk, LookupFailed, NoAnswer
 from pingmon.outgoing.passage import MAX_ADDRESSES
@@ -40,7 +41,7 @@ from pingmon.outgoing.tls_trust import Trust
 from pingmon.probe.connect import Dial
 from pingmon.probe.dark_addresses import DarkAddresses
 from pingmon.probe.head_request import Phase, request
-from pingmon.probe.head_then_get import REDIRECTS, Answered, Ended, HeadThenGet
+from pingmon.probe.head_then_get import Answered, Ended, HeadThenGet
 from pingmon.probe.network_faults import ProbeFailed, failed
 from pingmon.probe.probe_slots import ProbeSlots
 from pingmon.probe.probe_timer import ProbeTimer
@@ -170,7 +171,7 @@ class _Visit:
         while True:
             where = self._hops[-1]
             answered = await self._asked(where)
-            if answered.head.status not in REDIRECTS:
+            if not is_redirect(answered.head.status):
                 return answered
             if len(self._hops) > MAX_REDIRECTS:
                 raise failed(kinds.TOO_MANY_REDIRECTS, most=MAX_REDIRECTS)
@@ -282,7 +283,7 @@ class _Visit:
     def _judged(self, answered: Answered) -> ProbeResult:
         if is_up(answered.head.status):
             return self._seen("", "; ".join(self._notes))
-        return self._seen("status", answered.status)
+        return self._seen("status", answered.bad)
 
     def _seen(self, fault: Fault, detail: str) -> ProbeResult:
         self._timer.stop()
@@ -324,7 +325,7 @@ class _Visit:
             prober.dark.tried(silent, no_way, self._hops[-1].port, self._entered_s, prober.reactor.seconds())
         known = None if exchange is None else exchange.so_far()
         if known is not None:
-            return ProbeFailed("status", known.status)
+            return ProbeFailed("status", known.bad)
         doing = DOING[phase]
         if phase == "answer" and exchange is not None:
             doing = f"{doing} to {' and '.join(exchange.asked)}"

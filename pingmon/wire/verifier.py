@@ -38,7 +38,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct, field
 
-from pingmon.core.site.probe_result import Fault, Method, Methods, ProbeResult, is_up, methods
+from pingmon.core.site.probe_result import Fault, Method, Methods, ProbeResult, methods
+from pingmon.core.site.status_codes import is_up
 from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED
 
 BODY_MAX: Final = 8192

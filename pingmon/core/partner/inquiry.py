@@ -23,7 +23,8 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
-from pingmon.core.site.probe_result import ProbeResult, is_up
+from pingmon.core.site.probe_result import ProbeResult
+from pingmon.core.site.status_codes import is_up
 from pingmon.core.units import SECOND
 
 AnswerKind: TypeAlias = Literal["ok", "until", "expired", "malformed", "refused", "no answer"]

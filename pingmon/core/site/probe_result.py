@@ -5,7 +5,7 @@
     connect    refused, reset or unreachable before anything was said
     tls        the handshake, the chain or the name in the certificate
     timeout    the whole time was used up
-    status     an HTTP answer with a status that is not up (see `is_up`)
+    status     an HTTP answer with a status that is not up (`status_codes`)
     redirect   too many of them, a loop, or one that leads nowhere or to where the prober may not look
     protocol   an answer that is not HTTP, or too large
 
@@ -47,11 +47,6 @@ Fault: TypeAlias = Literal["", "dns", "connect", "tls", "timeout", "status", "re
 def methods(method: Method, head_only: bool) -> Methods:
     """What a site is asked that wants `method`; `head_only`: no GET where HEAD came to nothing."""
     return (method,) if head_only or method == "GET" else (method, "GET")
-
-
-def is_up(status: int) -> bool:
-    """Whether a site that answers with this HTTP status is up. Here alone that is said."""
-    return 200 <= status < 300
 
 
 class Phases(Struct, frozen=True, omit_defaults=True, gc=False):
