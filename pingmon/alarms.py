@@ -171,7 +171,7 @@ class Alarms:
     def _judge(self, upto: int) -> None:
         self._judging = False
         if self._ticker.running:
-            with self.log.failuresHandled("while judging deadlines that passed"):
+            with self.log.failuresHandled("an error while judging deadlines that passed"):
                 self._expire(upto)
                 self._monitor.heard_until = upto
                 self._judged_at = self._monitor.time.steady()
@@ -205,7 +205,7 @@ class Alarms:
     def _submit(self, id: Id, deadline: int, armed_by: int) -> None:
         submitted = self._monitor.submit(id, CheckExpired(deadline, armed_by))
         submitted.addBoth(self._submitted, id).addErrback(
-            lambda failure: self.log.failure("while letting {check} expire", failure, check=id)
+            lambda failure: self.log.failure("an error while check {check} was called down", failure, check=id)
         )
 
     def _submitted(self, result: Outcome | Failure, id: Id) -> None:
@@ -222,7 +222,10 @@ class Alarms:
     def _tell_what_has_run_out(self) -> None:
         run_out, self._run_out = self._run_out, set()
         for id in run_out:
-            self.log.warn("check {check} can alarm no more: its schedule has no further occurrence", check=id[:8])
+            self.log.warn(
+                "check {check} cannot go down any more: its schedule has no further occurrence, so give it another one",
+                check=id[:8],
+            )
             self._monitor.submit(id, ScheduleEnded()).addErrback(self._not_told, id)
 
     def _not_told(self, failure: Failure, id: Id) -> None:
@@ -232,4 +235,4 @@ class Alarms:
     def _not_alive(self, failure: Failure, now: int) -> None:
         self._monitor.deaf(now, "disk")
         if not failure.check(JournalUnavailable):
-            self.log.failure("while leaving a sign of life", failure)
+            self.log.failure("an error while writing a sign of life", failure)

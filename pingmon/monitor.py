@@ -184,7 +184,7 @@ class Monitor:
     def stop(self) -> Deferred[None]:
         """Save the world and close the journal; fires when both are done, also if saving failed."""
         saved = self.save().addErrback(self._not_saved)
-        saved.addErrback(lambda failure: self.log.failure("while saving the state", failure))
+        saved.addErrback(lambda failure: self.log.failure("an error while saving the state", failure))
         return saved.addCallback(lambda _: self.journal.stop())
 
     def end_listening(self) -> Deferred[None]:
@@ -229,7 +229,7 @@ class Monitor:
             try:
                 listener(entry, outcome)
             except Exception:  # noqa: BLE001 -- what is durable is answered, whatever comes after
-                self.log.failure("while following an entry")
+                self.log.failure("an error while following an entry")
         if entry.seq - self._tried_to_save >= SNAPSHOT_EVERY:
             self.save().addErrback(self._not_saved)
         return outcome

@@ -37,13 +37,13 @@ async def submit_until_durable(monitor: Monitor, clock: IReactorTime, stream: Id
             raise
         except (JournalFull, JournalUnavailable) as error:
             log.warn(
-                "{what} could not be logged, will try again in {wait:.0f} s: {why}",
+                "pingmon could not log {what} and will try again in {wait:.0f} s: {why}",
                 what=what,
                 wait=wait,
                 why=str(error),
             )
         except Exception:  # noqa: BLE001 -- a bug, which must not make it happen a second time
-            log.failure("while logging {what}", what=what)
+            log.failure("an error while logging {what}", what=what)
         else:
             return
         await deferLater(clock, wait)

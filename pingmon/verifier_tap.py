@@ -167,7 +167,7 @@ class VerifierService(Listening):
 
     async def _stop(self) -> None:
         await self.close_ports()
-        with self.log.failuresHandled("while finishing requests"):
+        with self.log.failuresHandled("an error while finishing requests"):
             await self._door.drain(DRAIN_S)
         self.log.info("{name} has stopped", name=PROGRAM)
 

@@ -122,7 +122,7 @@ class Api:
         except CancelledError:  # nobody cancels this coroutine but a reactor that is going away
             return try_again().answer()
         except Exception:  # noqa: BLE001 -- a bug of ours: the client gets an answer, the log the traceback
-            self.log.failure("while answering {method} on {route}", method=request.method, route=route.name)
+            self.log.failure("an error while answering {method} on {route}", method=request.method, route=route.name)
             return _internal_error()
 
     async def _asked(self, route: Route, request: IRequest, version: int, names: Mapping[str, object]) -> ApiAnswer:
@@ -232,7 +232,7 @@ class Api:
     @app.handle_errors(Exception)
     def bug(self, request: IRequest, failure: Failure) -> bytes:
         """Something of ours is broken."""
-        self.log.failure("while routing {path}", failure, path=request.path)
+        self.log.failure("an error while routing {path}", failure, path=request.path)
         return written(request, _internal_error())
 
 

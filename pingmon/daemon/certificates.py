@@ -183,8 +183,10 @@ class Certificates:
         except BadCertificates as error:
             self.log.error("the certificates stay as they were: {why}", why=str(error))
         else:
-            names = ", ".join(self._contexts) or "no name"
-            self.log.info("the certificates in {where} were read again: {names}", where=self._where, names=names)
+            names = ", ".join(self._contexts) or "no host name"
+            self.log.info(
+                "the certificates in {where} were read again; they have {names}", where=self._where, names=names
+            )
 
     def _read(self) -> SSL.Context:
         contexts: dict[str, SSL.Context] = {}

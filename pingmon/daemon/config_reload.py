@@ -56,7 +56,7 @@ class Reload:
             return
         self.log.info("the configuration was read again")
         if waiting := [key for key in differing(self._running, config) if not _taken(key)]:
-            self.log.warn("changed, but only a restart takes it up: {keys}", keys=", ".join(waiting))
+            self.log.warn("these keys have changed, but only a restart takes them up: {keys}", keys=", ".join(waiting))
 
 
 def differing(one: Struct, other: Any, prefix: str = "") -> Iterator[str]:

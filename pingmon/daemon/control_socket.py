@@ -65,7 +65,7 @@ class Control:
         except OSError as error:
             self._name.close()
             self.log.warn(
-                "no control socket {path}: {why}; pingmon key and pingmon project need the daemon stopped",
+                "there is no control socket {path}: {why}. Stop the daemon to use `pingmon key` or `pingmon project`",
                 path=str(self._path),
                 why=error.strerror or str(error),
             )

@@ -12,13 +12,18 @@ from pingmon.daemon.certificates import BadCertificates
 
 PORT_MAX: Final = 65_535
 
-_CURES: Final = {
+_PORT_CURES: Final = {
     errno.EADDRINUSE: "; end what listens there, or choose another port with --listen, such as tcp:8001",
     errno.EACCES: "; ports below 1024 need root or a socket of systemd's (docs/operations.md)",
     errno.EADDRNOTAVAIL: "; this machine has no such address",
+}
+"""What to do about what the system says of a port."""
+_SOCKET_CURES: Final = {
+    errno.EADDRINUSE: "; end what listens there, or choose another path",
+    errno.EACCES: "; pingmon's user must be allowed to write in the directory of the socket",
     errno.ENOENT: "; the directory of the socket must be there",
 }
-"""What to do about what the system says."""
+"""What to do about what it says of a UNIX socket."""
 
 _unknown: Final = re.compile(r"unexpected keyword argument '(\w+)'").search
 _bare: Final = re.compile(r"(?:(?P<host>\[[0-9A-Fa-f:.]+\]|localhost|[\w-]+\.[\w.-]+):)?(?P<port>[0-9]+)").fullmatch
@@ -36,7 +41,8 @@ def _reason(description: str, error: BaseException) -> str:
     port = rest.partition(":")[0]
     if isinstance(error, OSError):
         text = error.strerror or str(error)
-        return f"{text[:1].lower()}{text[1:]}{_CURES.get(error.errno or 0, '')}"
+        cures = _SOCKET_CURES if "unix" in (kind, port) else _PORT_CURES
+        return f"{text[:1].lower()}{text[1:]}{cures.get(error.errno or 0, '')}"
     if isinstance(error, BadCertificates):
         return str(error)
     if bare := _bare(description):

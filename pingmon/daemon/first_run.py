@@ -63,4 +63,4 @@ def lost_keys(world: World, data: DataDir) -> str | None:
     keys = () if made is None else (made.api_key, made.api_key_readonly, made.operator_key)
     if any(find_key(world, key) for key in keys):
         return None
-    return f"{what}; new keys: pingmon key create --data {quote(str(data.path))}"
+    return f"{what}. To make new keys: pingmon key create --data {quote(str(data.path))}"

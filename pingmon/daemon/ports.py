@@ -228,7 +228,7 @@ class Listening(Service):
     async def close_ports(self) -> None:
         """Accept no more connections."""
         for each in reversed(self._listeners):
-            with self.log.failuresHandled("while closing {endpoint}", endpoint=each.description):
+            with self.log.failuresHandled("an error while closing {endpoint}", endpoint=each.description):
                 await each.stop()
 
 

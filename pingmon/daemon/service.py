@@ -146,13 +146,13 @@ class Daemon(Listening):
     async def _stop(self) -> None:
         # Whoever calls from now on may not be heard: silence proves nothing any more.
         await self._stop_parts(self._watchers)
-        with self.log.failuresHandled("while noting that nothing is heard any more"):
+        with self.log.failuresHandled("an error while logging that pingmon listens no more"):
             await self._monitor.end_listening()
         await self.close_ports()
-        with self.log.failuresHandled("while finishing requests"):
+        with self.log.failuresHandled("an error while finishing requests"):
             await self._door.drain(self._drain_s)
         await self._stop_parts(self._tellers)
-        with self.log.failuresHandled("while closing the journal"):
+        with self.log.failuresHandled("an error while closing the journal"):
             await self._monitor.stop()
         self._data.release()
         self.log.info("{name} has stopped", name=self.name)
@@ -162,7 +162,7 @@ class Daemon(Listening):
         await gatherResults([Deferred.fromCoroutine(self._stop_part(part)) for part in reversed(parts)])
 
     async def _stop_part(self, part: Part) -> None:
-        with self.log.failuresHandled("while stopping {part}", part=type(part).__name__):
+        with self.log.failuresHandled("an error while stopping {part}", part=type(part).__name__):
             await maybe(part.stop())
 
 

@@ -60,7 +60,7 @@ def attempt(deliver: Deliver, letter: Letter, clock: IReactorTime, timeout_s: fl
 
     def broken(failure: Failure) -> Result:
         if not failure.check(CancelledError):  # which, from a deadline or the caller, nobody waits for any more
-            log.failure("while delivering to channel {channel}", failure, channel=letter.channel.id)
+            log.failure("an error while delivering to channel {channel}", failure, channel=letter.channel.id)
         return NotDelivered("pingmon could not deliver this by its own fault; its log says more")
 
     delivering: Deferred[Result] = Deferred.fromCoroutine(deliver(letter))

@@ -173,7 +173,7 @@ class Outbox:
 
     def _go(self) -> None:
         self._soon = None
-        with self.log.failuresHandled("while looking for messages that are due"):
+        with self.log.failuresHandled("an error while looking for messages that are due"):
             self._start_due()
 
     def _start_due(self) -> None:
@@ -184,7 +184,7 @@ class Outbox:
 
     def _ended_badly(self, failure: Failure, owed: Notification) -> None:
         if not failure.check(CancelledError):
-            self.log.failure("while delivering {id}", failure, id=owed.id)
+            self.log.failure("an error while delivering message {id}", failure, id=owed.id)
 
     def _ended(self, _: None, channel: Id) -> None:
         self._tasks.pop(channel, None)
@@ -196,7 +196,7 @@ class Outbox:
     async def _see_to(self, owed: Notification) -> None:
         """Try to deliver `owed`, and log how it went."""
         began = self._monitor.time.steady()
-        self.log.debug("delivering {id}, attempt {n}", id=owed.id, n=owed.attempts + 1)
+        self.log.debug("message {id} is sent: attempt {n}", id=owed.id, n=owed.attempts + 1)
         channel = self._monitor.world.channels[owed.channel]
         try:
             result = await self._attempt(owed, channel)
@@ -225,7 +225,7 @@ class Outbox:
         if isinstance(result, Delivered):
             if channel.failing is not None and not result.nothing:
                 _log_answers(channel, self._monitor.now(), len(waiting) - 1)
-            self.log.debug("delivered {id} in {ms} ms", id=owed.id, ms=took_ms)
+            self.log.debug("message {id} was delivered in {ms} ms", id=owed.id, ms=took_ms)
             return NotificationDelivered(owed.id, took_ms, result.status, result.nothing)
         error = result.error[:ERROR_MAX]
         if result.permanent:

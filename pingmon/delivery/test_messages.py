@@ -61,7 +61,11 @@ class ChannelTester:
         try:
             await self._monitor.submit(id, ChannelTested(tested.took_ms, status, error))
         except (JournalFull, JournalUnavailable) as trouble:
-            self.log.warn("that a channel was tested could not be logged: {why}", why=str(trouble))
+            self.log.warn(
+                "pingmon could not log that it tested channel {channel}: {why}",
+                channel=called(channel),
+                why=str(trouble),
+            )
         return tested
 
     def _now(self, began: float, error: str, status: int | None = None) -> Attempted:

@@ -69,7 +69,7 @@ class Webhook:
         except CancelledError:
             raise
         except Exception:  # noqa: BLE001 -- the message matters more than what it quotes
-            self.log.failure("reading the last ping of {check}", check=letter.subject.id)
+            self.log.failure("an error while reading the last ping of {check}", check=letter.subject.id)
             return b""
 
 

@@ -72,6 +72,10 @@ class Door(server.Site):
             self._access_log.open()
         self.watch.start()
 
+    def logPrefix(self) -> str:
+        """What Twisted calls it in its own lines, such as "HTTP server starting on 8000"."""
+        return "HTTP server"
+
     def stopFactory(self) -> None:
         """No endpoint listens any more. Connections that are still open are looked after until they are drained."""
         self.watch.stop()

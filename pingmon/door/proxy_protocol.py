@@ -15,7 +15,7 @@ from typing import Any, Final
 from typing import Protocol as Shape
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import IAddress, IProtocolFactory
+from twisted.internet.interfaces import IAddress, ILoggingContext, IProtocolFactory
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -44,7 +44,7 @@ class Behind(Shape):
     def buildProtocol(self, addr: IAddress) -> Any: ...
 
 
-@implementer(IProtocolFactory)
+@implementer(IProtocolFactory, ILoggingContext)
 class ProxiedDoor:
     """The factory for an endpoint that proxies connect to."""
 
@@ -54,6 +54,10 @@ class ProxiedDoor:
         self.door = door
         self.patience = door.watch.ticks(HEADER_S)
         self._told: set[str] = set()
+
+    def logPrefix(self) -> str:
+        """What Twisted calls it in its own lines, as it calls the door."""
+        return "HTTP server behind a proxy"
 
     def doStart(self) -> None:
         """As `IProtocolFactory`."""

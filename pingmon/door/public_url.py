@@ -44,7 +44,8 @@ class ShownUrl:
             return
         self._warned = True
         self.log.warn(
-            "clients come by {asked}, but [http] base_url is {configured}, and all URLs that pingmon shows begin so",
+            "clients come by {asked}, but [http] base_url is {configured}, and all URLs that pingmon shows begin with "
+            "that: correct base_url, or what the proxy says of the host",
             asked=f"{scheme}://{host or expected.netloc}",
             configured=self._configured,
         )

@@ -36,13 +36,13 @@ def deliver_one(deliver: Callable[[Entry], T], entry: Entry, waiter: Waiter[T]) 
     try:
         outcome = deliver(entry)
     except Exception as error:  # noqa: BLE001 -- whatever it is, it belongs to the one who waits for this entry
-        log.failure("delivering entry {seq} of {stream}", seq=entry.seq, stream=entry.stream)
+        log.failure("an error while delivering entry {seq} of {stream}", seq=entry.seq, stream=entry.stream)
         refuse_one(waiter, error)
         return
     try:
         waiter.callback(outcome)
     except Exception:  # noqa: BLE001 -- others wait as well
-        log.failure("telling of entry {seq} of {stream}", seq=entry.seq, stream=entry.stream)
+        log.failure("an error while telling of entry {seq} of {stream}", seq=entry.seq, stream=entry.stream)
 
 
 def refuse_one(waiter: Waiter[T], error: Exception) -> None:
@@ -50,4 +50,4 @@ def refuse_one(waiter: Waiter[T], error: Exception) -> None:
     try:
         waiter.errback(error)
     except Exception:  # noqa: BLE001 -- others wait as well
-        log.failure("telling of an entry that was refused")
+        log.failure("an error while telling of an entry that was refused")

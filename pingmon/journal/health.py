@@ -51,7 +51,9 @@ class HealthTracker:
         """What is on disk is not what was written. The first damage is logged and kept."""
         if self.damage is None:
             self.damage = damage
-            log.error("the journal is damaged: {damage}", damage=damage)
+            log.error(
+                "the journal is damaged: {damage}; see docs/log-format.md, «When a journal is damaged»", damage=damage
+            )
 
     def noted(self, failure: Failure) -> Failure:
         """For an errback: damage is taken note of, and the failure goes on."""

@@ -134,7 +134,7 @@ class _Verified:
             try:
                 fault = self._fault(certificate, error, depth, bool(ok))
             except Exception:  # noqa: BLE001
-                log.failure("while verifying a certificate")
+                log.failure("an error while verifying a certificate")
                 fault = UNVERIFIED(why="pingmon's own fault; its log says more")
             if fault is not None:
                 tlsProtocol.failVerification(Failure(Untrusted(fault)))

@@ -334,7 +334,7 @@ class _Visit:
     def _stopped(self, failure: Failure) -> Deferred[ProbeResult]:
         """It was cancelled, by the deadline or from outside; anything else is a bug."""
         if failure.check(CancelledError) is None:
-            log.failure("while probing a site", failure)
+            log.failure("an error while probing a site", failure)
             return succeed(self._seen("void", kinds.OWN_FAULT()))
         if self._verdict is None:
             failure.raiseException()

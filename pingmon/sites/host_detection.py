@@ -202,7 +202,7 @@ class HostDetection:
 
     def _broken(self, failure: Failure, known: _Known, id: Id) -> None:
         if not failure.check(CancelledError, JournalFull, JournalUnavailable):
-            self.log.failure("while looking up who hosts site {site}", failure, site=id[:8])
+            self.log.failure("an error while looking up who hosts site {site}", failure, site=id[:8])
         if self._known.get(id) is known:
             self._plan(id, AGAIN_S * SECOND)
 
@@ -248,7 +248,7 @@ class HostDetection:
         found = None if site is None else site.hosting.found
         if found is None:
             if was:
-                self.log.info("nobody is known any more to host site {site}; it was {was}", site=id[:8], was=was)
+                self.log.info("it is no longer known who hosts site {site}; it was {was}", site=id[:8], was=was)
         elif found.slug != was:
             self.log.info(
                 "partner {slug} hosts site {site}, by its {kind} {evidence}",

@@ -195,7 +195,7 @@ class Health:
         error = failure.value
         if isinstance(error, FirstError) and error.subFailure.check(CancelledError):
             return
-        log.failure("while looking at the canaries", failure)
+        log.failure("an error while looking at the canaries", failure)
         self._testified([ProbeResult(fault="void")] * max(2, len(self._canaries)))
 
     # --- what the operator hears ----------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ class Inquiries:
         changed, self._changed = self._changed, {}
         for site in changed:
             # One that breaks must not keep the others from being asked: their users wait.
-            with self.log.failuresHandled("while seeing whom to ask about site {site}", site=site[:8]):
+            with self.log.failuresHandled("an error while seeing whom to ask about site {site}", site=site[:8]):
                 self._follow(site)
 
     def _follow(self, id: Id) -> None:
@@ -146,7 +146,7 @@ class Inquiries:
 
     def _ended_badly(self, failure: Failure, site: Id) -> None:
         if not failure.check(CancelledError):
-            self.log.failure("while asking about site {site}", failure, site=site[:8])
+            self.log.failure("an error while asking about site {site}", failure, site=site[:8])
 
     def _ended(self, _: object, site: Id, asking: _OpenInquiry) -> None:
         self._open.pop(asking.question, None)
@@ -160,7 +160,7 @@ class Inquiries:
         began = self._monitor.time.steady()
         answer = await self._answer(inquiry, asking)
         took_ms = round((self._monitor.time.steady() - began) * 1000)
-        with self.log.failuresHandled("while reporting an answer about site {site}", site=site[:8]):
+        with self.log.failuresHandled("an error while reporting an answer about site {site}", site=site[:8]):
             self._report(site, inquiry, answer)
         event = PartnerAnswered(inquiry.question.id, inquiry.partner, answer, took_ms)
         await self._places.run(self._logged, site, event)
@@ -179,7 +179,7 @@ class Inquiries:
         except CancelledError:
             raise
         except Exception:  # noqa: BLE001 -- a bug, which must not keep the users from being told
-            self.log.failure("while asking partner {slug}", slug=partner.spec.slug)
+            self.log.failure("an error while asking partner {slug}", slug=partner.spec.slug)
             return BROKEN
 
     # --- for the log ----------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ class Inquiries:
             "partner {slug} knows about site {site}: {what} until {until}",
             slug=partner.spec.slug,
             site=site[:8],
-            what="users are not told" if silenced else "no more questions",
+            what="users are not told" if silenced else "pingmon asks it no more",
             until=seconds_text(until),
         )
 

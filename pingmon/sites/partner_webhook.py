@@ -153,7 +153,7 @@ class _WaitingQuestion:
 
     def _broken(self, failure: Failure) -> None:
         if not self._over:
-            log.failure("asking partner {partner}", failure, partner=self._partner.spec.slug)
+            log.failure("an error while asking partner {partner}", failure, partner=self._partner.spec.slug)
             self.settle(PartnerAnswer("no answer", detail="pingmon could not ask by its own fault; its log says more"))
 
     def _cancelled(self, _: Deferred[PartnerAnswer]) -> None:

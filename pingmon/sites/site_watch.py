@@ -189,13 +189,15 @@ class SiteWatch:
         look = self._looking[site.id] = _UnderWay(site.spec.url, waiting)
         looking = Deferred.fromCoroutine(self._rounds.look(site.id, site.spec))
         look.task = looking.addBoth(self._ended, site.id, planned, look).addErrback(
-            lambda failure: self.log.failure("while planning the next look at {site}", failure, site=site.id[:8])
+            lambda failure: self.log.failure(
+                "an error while planning the next look at {site}", failure, site=site.id[:8]
+            )
         )
 
     def _ended(self, result: ProbeResult | Failure, id: Id, planned: int, look: _UnderWay) -> None:
         del self._looking[id]
         if isinstance(result, Failure) and not result.check(CancelledError, JournalFull, JournalUnavailable):
-            self.log.failure("while looking at site {site}", result, site=id[:8])
+            self.log.failure("an error while looking at site {site}", result, site=id[:8])
         self._plan(id, planned, look.url, again=isinstance(result, Failure) or not result.counts)
         for waiting in look.waiting:
             if waiting.called:

@@ -57,4 +57,4 @@ class Ticker:
         self.last = self._steady()
 
     def _failed(self, failure: Failure) -> None:
-        self.log.failure("while {doing}", failure, doing=self._doing)
+        self.log.failure("an error while pingmon was {doing}", failure, doing=self._doing)

@@ -205,7 +205,7 @@ class Verifier(Resource):
 
     def _failed(self, failure: Failure) -> _Reply:
         if not failure.check(CancelledError):
-            self.log.failure("while looking at a site", failure)
+            self.log.failure("an error while looking at a site", failure)
         return _Reply(500, b"internal error")
 
 

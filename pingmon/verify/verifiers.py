@@ -180,7 +180,7 @@ class Verifiers:
         except CancelledError:
             raise
         except Exception:  # noqa: BLE001 -- one peer must not cost the round the answers of the others
-            self.log.failure("while asking the verifier {peer}", peer=peer.name)
+            self.log.failure("an error while asking the verifier {peer}", peer=peer.name)
             return Heard(self._void(peer, "could not be asked, by pingmon's own fault; its log says more"))
 
     def _seen(self, peer: Peer, question: VerifierQuestion, reply: Reply) -> Heard:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import socket
+from errno import EACCES
 from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet import reactor
+from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 
+from pingmon.daemon.endpoint_errors import cannot_listen
 from pingmon.daemon.endpoints import listener
 from pingmon.daemon.ports import Binding
 from pingmon.daemon.startup_errors import StartupRefused
@@ -96,6 +99,15 @@ def test_a_port_that_is_bound_takes_nobody_before_it_is_opened() -> None:
     with pytest.raises(StartupRefused, match="address already in use; end what listens there, or choose another port"):
         bound(f"tcp:{where[1]}:interface=127.0.0.1")
     made.port.stopListening()
+
+
+def test_what_the_system_says_of_a_socket_has_its_own_cure() -> None:
+    """No port is spoken of."""
+    refused = CannotListenError("", "/run/x.sock", PermissionError(EACCES, "Permission denied"))
+    words = "permission denied; pingmon's user must be allowed to write in the directory of the socket"
+    for endpoint in ("unix:/run/x.sock", "haproxy:unix:/run/x.sock"):
+        assert cannot_listen(endpoint, refused) == f"cannot listen on {endpoint}: {words}"
+    assert "ports below 1024 need root" in cannot_listen("tcp:80", refused)
 
 
 def bound(endpoint: str) -> Any:

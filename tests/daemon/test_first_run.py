@@ -91,15 +91,15 @@ def test_who_has_lost_the_keys_is_told_how_to_make_new_ones(rig: Rig, tmp_path: 
     run(rig, data)
     assert lost_keys(rig.world, data) is None
     made, file = published(data), data.path / "first-run.json"
-    command = f"new keys: pingmon key create --data '{data.path}'"
+    command = f"To make new keys: pingmon key create --data '{data.path}'"
     file.write_bytes(msgspec.json.encode(msgspec.structs.replace(made, api_key="x", api_key_readonly="x")))
     assert lost_keys(rig.world, data) is None
     file.write_bytes(msgspec.json.encode(FirstRun(*["x" * 32] * 6)))
-    assert lost_keys(rig.world, data) == f"no key in first-run.json opens anything here; {command}"
+    assert lost_keys(rig.world, data) == f"no key in first-run.json opens anything here. {command}"
     file.write_text("{")
     assert str(lost_keys(rig.world, data)).startswith(f"cannot read {file}: ")
     file.unlink()
-    assert lost_keys(rig.world, data) == f"there is no first-run.json; {command}"
+    assert lost_keys(rig.world, data) == f"there is no first-run.json. {command}"
     data.release()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import ILoggingContext
 from twisted.logger import LogLevel
 
 from pingmon.door.limits import DoorSettings
@@ -100,6 +101,13 @@ def test_what_the_client_may_hold_is_counted_for_the_client() -> None:
         factory = house.door.behind_proxy()
         assert [Through(house, factory).send(HEADER + PING) for _ in range(7)] == [1] * 5 + [0, 0]
         assert house.door.places.taken == 5
+
+
+def test_twisted_names_the_door_in_words_that_operators_know(house: DoorStage) -> None:
+    """As in its line "HTTP server starting on 8000"."""
+    doors: tuple[Any, ...] = (house.door, house.door.behind_proxy())
+    assert all(map(ILoggingContext.providedBy, doors))
+    assert [door.logPrefix() for door in doors] == ["HTTP server", "HTTP server behind a proxy"]
 
 
 def test_strangers_are_turned_away_and_one_line_is_logged(house: DoorStage) -> None:

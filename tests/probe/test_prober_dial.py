@@ -112,7 +112,7 @@ def test_a_bug_of_ours_is_logged_and_not_the_sites_fault() -> None:
     looker = prober(hosts={"h.example": ["no address"]}, running=reactor)
     with capturedLogs() as logged:
         look = result(looker.look("http://h.example/", 5))
-    assert [event["log_format"] for event in logged] == ["while probing a site"]
+    assert [event["log_format"] for event in logged] == ["an error while probing a site"]
     assert gist(look) == (0, "void", "pingmon could not look by its own fault; its log says more")
     assert reactor.getDelayedCalls() == []
     assert looker.flight.empty

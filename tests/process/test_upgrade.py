@@ -18,7 +18,7 @@ MORE = 60_000
 def begun(daemon: Running) -> None:
     """Wait, without a pause that might be too long, until the upgrade has begun; fails if it never does."""
     end = time.monotonic() + PATIENCE_S
-    while "is brought from format 1" not in daemon.log.read_text():
+    while "is upgraded from format 1" not in daemon.log.read_text():
         assert time.monotonic() < end, daemon.log.read_text()
 
 
@@ -37,7 +37,7 @@ def test_a_daemon_that_is_killed_in_the_middle_of_an_upgrade_does_it_at_the_next
         daemon.kill()
     assert format_of(path) == 1
     daemon = start(first.data)
-    assert "is brought from format 1 to format 2" in daemon.log.read_text()
+    assert "is upgraded from format 1 to format 2" in daemon.log.read_text()
     assert format_of(path) == 2
     (check,) = daemon.api("GET", "checks/").json["checks"]
     assert check["n_pings"] == 10 + MORE

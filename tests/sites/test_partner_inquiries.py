@@ -461,7 +461,7 @@ def test_a_silence_that_is_asked_for_when_none_is_left_is_logged_as_such(desk: D
     assert desk.rig.world.sites[site].told
 
 
-@pytest.mark.parametrize(("suppress", "what"), [(True, "users are not told"), (False, "no more questions")])
+@pytest.mark.parametrize(("suppress", "what"), [(True, "users are not told"), (False, "pingmon asks it no more")])
 def test_what_is_suppressed_is_logged_with_its_site_and_its_end(desk: Desk, suppress: bool, what: str) -> None:
     desk.partner(suppress_users=suppress)
     site = desk.site()

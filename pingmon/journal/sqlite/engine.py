@@ -166,7 +166,7 @@ class SqliteJournal(SqliteHistory, Journal[T]):
 
     def _not_placed(self, failure: Failure) -> None:
         if not failure.check(JournalDamaged, JournalUnavailable):  # what is wrong with the disk, commits will tell
-            log.failure("while entries were given their place", failure)
+            log.failure("an error while indexing entries by their streams", failure)
 
     def _found(self, entries: list[Entry]) -> None:
         self._reactor.callFromThread(self._deliver_found, entries)
@@ -188,7 +188,7 @@ class SqliteJournal(SqliteHistory, Journal[T]):
         if self._stopping is None:
             self._stopping = Deferred()
             if self._group is None:
-                with log.failuresHandled("closing the journal"):
+                with log.failuresHandled("an error while closing the journal"):
                     self._writer.abandon()
                 self._stopping.callback(None)
             else:

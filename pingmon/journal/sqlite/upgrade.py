@@ -31,8 +31,7 @@ REPORT: Final = 1_000_000
 class Progress:
     """Tells the log how far a long upgrade is."""
 
-    def __init__(self, what: str, total: int) -> None:
-        self._what = what
+    def __init__(self, total: int) -> None:
         self._total = total
         self._done = 0
 
@@ -40,7 +39,7 @@ class Progress:
         """So many more rows are in their new place."""
         before, self._done = self._done, self._done + rows
         if before // REPORT != self._done // REPORT:
-            log.info("{what}: {done} of {total}", what=self._what, done=self._done, total=self._total)
+            log.info("the upgrade has moved {done} of {total} entries", done=self._done, total=self._total)
 
 
 def upgraded(path: Path, db: sqlite3.Connection, meta: Meta) -> Meta:
@@ -51,8 +50,8 @@ def upgraded(path: Path, db: sqlite3.Connection, meta: Meta) -> Meta:
     if meta.format == FORMAT:
         return meta
     log.info(
-        "{path} is brought from format {old} to format {new}. If that is interrupted, it is as it was, and the next "
-        "start does it; when it is done, no older pingmon can read it",
+        "{path} is upgraded from format {old} to format {new}. If that is interrupted, nothing has changed, and the "
+        "next start does it; when it is done, no older pingmon can read the file",
         path=str(path),
         old=meta.format,
         new=FORMAT,
@@ -64,7 +63,7 @@ def upgraded(path: Path, db: sqlite3.Connection, meta: Meta) -> Meta:
             db.execute(f"PRAGMA user_version = {meta.format}")
             check_schema(path, db)
     db.execute("PRAGMA temp_store = MEMORY")
-    log.info("{path} has format {new}", path=str(path), new=FORMAT)
+    log.info("{path} was upgraded to format {new}", path=str(path), new=FORMAT)
     return meta
 
 
@@ -79,7 +78,7 @@ def _to_2(db: sqlite3.Connection, meta: Meta) -> Meta:
     """The index of streams becomes a table that is filled in lots."""
     (total,) = db.execute("SELECT count(*) FROM event").fetchone()
     (last,) = db.execute("SELECT ifnull(max(seq), 0) FROM event").fetchone()
-    progress = Progress("entries have their place", total)
+    progress = Progress(total)
     _made(db, 2, "place")
     stream, seq = b"", 0
     rows = "SELECT stream, seq, kind FROM event WHERE"

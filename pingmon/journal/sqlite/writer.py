@@ -153,7 +153,10 @@ class Writer:
         """See whether the open files are still those of the journal; mend what can be."""
         state = self._files.look()
         if state == "gone":
-            log.warn("{path}: its write-ahead log was taken away; it is brought into the file", path=str(self.path))
+            log.warn(
+                "{path}: its write-ahead log was moved or deleted; pingmon writes what was in it into the file",
+                path=str(self.path),
+            )
             if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
                 raise JournalUnavailable(f"{self.path}: somebody reads the write-ahead log that was taken away")
             self.forget_connection()
@@ -193,7 +196,8 @@ class Writer:
         self.renewals += 1
         if surplus:
             log.warn(
-                "the log holds {count} entries of a commit that had failed; pingmon counts them", count=len(surplus)
+                "the log holds {count} entries of a commit that seemed to have failed; pingmon takes them as they are",
+                count=len(surplus),
             )
             self._found(surplus)
 

@@ -326,9 +326,9 @@ def test_the_log_is_told_of_an_upgrade_and_of_how_far_a_long_one_is(tmp_path: Pa
     with capturedLogs() as logged:
         upgrade(path)
         upgrade(path)
-    assert [event["log_format"].partition(" ")[2][:14] for event in logged] == ["is brought fro", "has format {ne"]
+    assert [event["log_format"].partition(" ")[2][:14] for event in logged] == ["is upgraded fr", "was upgraded t"]
     with capturedLogs() as logged:
-        progress = Progress("entries have their place", 3 * REPORT)
+        progress = Progress(3 * REPORT)
         for _ in range(6):
             progress.moved(REPORT // 2)
     assert [event["done"] for event in logged] == [REPORT, 2 * REPORT, 3 * REPORT]
