@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pingmon.testing import PROJECT
 from pingmon.wire.badges import ALL, project_badge_urls
-from tests.api.stage import PROJECT, ApiStage
+from tests.api.stage import ApiStage
 
 BASE = "http://pingmon.example"
 
@@ -11,8 +12,8 @@ BASE = "http://pingmon.example"
 def test_every_tag_and_all() -> None:
     """For a read-only key as well: all forms for each tag, and `*` for all checks."""
     house = ApiStage()
-    house.create(tags="prod web")
-    house.create(tags="prod")
+    house.new_check(tags="prod web")
+    house.new_check(tags="prod")
     badges = house.get("/api/v3/badges/", house.ro).json["badges"]
     assert list(badges) == [ALL, "prod", "web"]
     assert badges == {tag: project_badge_urls(BASE, PROJECT, tag) for tag in badges}
