@@ -34,13 +34,13 @@ class Url(str):
 
 
 class Page(str):
-    """An `http://` or `https://` URL that is probed: with a host, and perhaps a port, a path and a query."""
+    """A URL that is probed, as `wire.probe.target.page` reads it, without a fragment."""
 
     __slots__ = ()
 
 
 class PeerUrl(str):
-    """Where a verifier is: like `Url`, but ASCII and never empty."""
+    """Where a verifier is, as `wire.verifier.question_url` reads it."""
 
     __slots__ = ()
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -16,13 +15,11 @@ from msgspec.structs import fields
 
 from pingmon.daemon.config import Config, Network, Page, PeerUrl, Proxies, Secrets, SecretSetting, Url
 from pingmon.wire.message.signatures import secret
+from pingmon.wire.probe.target import page, target
+from pingmon.wire.verifier import question_url
+from pingmon.wire.web_url import BadUrl
 
-PORTS: Final = {"http": 80, "https": 443}
-
-_HOST: Final = r"https?://[A-Za-z0-9._\[\]:-]+"
-_is_url: Final = re.compile(_HOST + r"(/[^\s?#'\"]*)?").fullmatch
-_is_page: Final = re.compile(_HOST + r"([/?][^\s#]*)?").fullmatch
-_is_peer: Final = re.compile(_HOST + r"(/[A-Za-z0-9._~!$&'()*+;=:%/-]*)?").fullmatch
+_is_url: Final = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(/[^\s?#'\"]*)?").fullmatch
 
 
 class BadConfig(ValueError):
@@ -139,17 +136,12 @@ def _contradictions(tree: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _asked_at(url: str) -> str:
-    """What `url` means to whoever asks a verifier (`verify.verifiers.Peer.target`), in one spelling.
-
-    One verifier under two names would have two votes.
-    """
-    target = url.rstrip("/").removesuffix("/verify") + "/verify"
+    """Where a verifier at `url` is asked, in one spelling. One verifier under two names would have two votes."""
     try:
-        parts = urlsplit(target)
-        host, port = (parts.hostname or "").rstrip("."), parts.port or PORTS.get(parts.scheme)
-    except ValueError:
+        there = target(question_url(url))
+    except BadUrl:
         return url
-    return f"{parts.scheme}://{host}:{port}{parts.path}"
+    return f"{there.scheme}://{there.host.rstrip('.')}:{there.port}{there.path}"
 
 
 def _count(value: Any) -> int:
@@ -171,23 +163,23 @@ def _url(value: Any) -> Url:
 
 
 def _page(value: Any) -> Page:
-    if not isinstance(value, str) or not _is_page(value) or not _has_host(value):
+    if not isinstance(value, str) or "#" in value or not _is_good(page, value):
         raise ValueError(f'expected a URL such as "https://www.example.org/", got {value!r}')
     return Page(value)
 
 
 def _peer_url(value: Any) -> PeerUrl:
-    if not isinstance(value, str) or not _is_peer(value) or not _has_host(value):
+    if not isinstance(value, str) or not _is_good(question_url, value):
         raise ValueError(f'expected an address such as "https://verifier.example.org:8100", got {value!r}')
     return PeerUrl(value)
 
 
-def _has_host(url: str) -> bool:
+def _is_good(read: Callable[[str], object], url: str) -> bool:
     try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        read(url)
+    except BadUrl:
         return False
+    return True
 
 
 def _secrets(value: Any) -> Secrets:

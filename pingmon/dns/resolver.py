@@ -34,7 +34,7 @@ from pingmon.dns.results import CannotAsk, Found, LookupFailed, NoAnswer, NoSuch
 from pingmon.dns.shared_lookups import SharedLookups
 from pingmon.timing.bounded_wait import within
 from pingmon.timing.expiry import expiry_clock
-from pingmon.wire.probe.target import in_ascii, is_literal
+from pingmon.wire.web_url import in_ascii, is_literal
 
 DEADLINE_S: Final = 8.0
 """Seconds for a lookup in all."""

@@ -6,15 +6,13 @@ Note [Trust in relays]).
 
 from __future__ import annotations
 
-from typing import Final
 from urllib.parse import urlsplit
 
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 
 from pingmon.door.request_syntax import is_host
-
-PORTS: Final = {"http": 80, "https": 443}
+from pingmon.wire.web_url import PORTS
 
 
 class ShownUrl:

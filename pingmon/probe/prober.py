@@ -49,7 +49,8 @@ from pingmon.probe.slot_shortage import Limit, SlotWaits
 from pingmon.probe.slots import Slots
 from pingmon.wire.probe.cookies import Cookies
 from pingmon.wire.probe.response_head import ResponseHead
-from pingmon.wire.probe.target import BadUrl, Target, is_literal, redirected, target
+from pingmon.wire.probe.target import Target, redirected, target
+from pingmon.wire.web_url import BadUrl, is_literal
 
 MAX_REDIRECTS: Final = 5
 """Redirects that are followed; there is no other limit to circles, for a cookie may be all that ends one."""

@@ -31,7 +31,8 @@ from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 from pingmon.timing.deadline_heap import DeadlineHeap
 from pingmon.timing.ticker import Ticker
-from pingmon.wire.probe.target import BadUrl, target
+from pingmon.wire.probe.target import target
+from pingmon.wire.web_url import BadUrl
 
 TICK_S: Final = 1.0
 PARALLEL: Final = 8

@@ -11,11 +11,9 @@ Who answers goes by the name that the configuration gives, whatever the answer c
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 from twisted.internet.defer import CancelledError, Deferred
@@ -41,12 +39,11 @@ from pingmon.wire.verifier import (
     encode,
     look_of,
     question_of,
+    question_url,
 )
+from pingmon.wire.web_url import BadUrl
 
 _Item = TypeVar("_Item")
-
-_PLAIN: Final = re.compile(r"[!$-+\--;=A-Z\[\]_a-z~%]+")
-"""What a verifier's URL is made of: ASCII, and neither a user name nor a query."""
 
 CONNECT_S: Final = 5.0
 RECEIVED_MAX: Final = 65_536
@@ -76,7 +73,7 @@ class Peer(Struct, frozen=True):
     @property
     def target(self) -> str:
         """The URL that is asked."""
-        return self.url.rstrip("/").removesuffix("/verify") + "/verify"
+        return question_url(self.url)
 
 
 Send: TypeAlias = Callable[[OutgoingRequest, int], Coroutine[Deferred[Any], Any, Reply]]
@@ -236,15 +233,10 @@ def _refusal(reply: Reply) -> str:
 
 
 def _problem(peer: Peer) -> str:
-    try:
-        parts = urlsplit(peer.url)
-        host = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        host = False
     if not peer.name:
         return "has no name"
-    if not host or not _PLAIN.fullmatch(peer.url):
-        return "its url has no valid host and port, or more in it than a path"
-    if parts.scheme not in ("http", "https"):
-        return "its url is neither http nor https"
+    try:
+        question_url(peer.url)
+    except BadUrl as error:
+        return f"its url {error}"
     return "" if peer.secrets else "has no secret"

@@ -9,17 +9,15 @@ from base64 import b64encode
 from collections.abc import Sequence
 from ipaddress import IPv6Address
 from typing import Final
-from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes
 
 from msgspec import Struct
 
 from pingmon import __version__
 from pingmon.wire.message.signatures import HEADERS, BadSecret, secret, signature
-from pingmon.wire.probe.target import in_ascii
+from pingmon.wire.web_url import BadUrl, in_ascii, path_of, web_url
 
 USER_AGENT: Final = f"pingmon/{__version__}".encode("ascii")
-
-_KEPT_IN_URL: Final = "!$%&'()*+,;=:@/?[]~"
 
 
 class Unsendable(ValueError):
@@ -54,19 +52,15 @@ def target(url: str) -> tuple[str, bytes | None]:
     Raises `Unsendable`.
     """
     try:
-        parts = urlsplit(url)
-        host, port = _host(parts.hostname or "", bracketed="[" in parts.netloc), parts.port
+        parts = web_url(url)
+    except BadUrl as error:
+        raise Unsendable(f"the URL {error}") from error
+    try:
+        host = _host(parts.hostname or "", bracketed="[" in parts.netloc)
     except ValueError as error:
         raise Unsendable("the URL has no valid host and port") from error
-    if parts.scheme not in ("http", "https"):
-        raise Unsendable("the URL is neither http nor https")
-    if port == 0:
-        raise Unsendable("the URL has no valid host and port")
-    authority = host if port is None else f"{host}:{port}"
-    path = quote(parts.path, safe=_KEPT_IN_URL, errors="replace") or "/"
-    query = quote(parts.query, safe=_KEPT_IN_URL, errors="replace")
-    whole = f"{parts.scheme}://{authority}{path}" + (f"?{query}" if query else "")
-    return whole, _credentials(parts)
+    authority = host if parts.port is None else f"{host}:{parts.port}"
+    return f"{parts.scheme}://{authority}{path_of(parts)}", _credentials(parts)
 
 
 def _host(host: str, *, bracketed: bool) -> str:

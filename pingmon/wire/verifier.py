@@ -41,6 +41,7 @@ from msgspec import Meta, Struct, field
 from pingmon.core.site.probe_result import Fault, Method, Methods, ProbeResult, methods
 from pingmon.core.site.status_codes import is_up
 from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED
+from pingmon.wire.web_url import PORTS, BadUrl, web_url
 
 BODY_MAX: Final = 8192
 """Bytes of a question, and of an answer."""
@@ -60,6 +61,8 @@ Id: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 
 _Message = TypeVar("_Message", bound=Struct)
 
+_PLACE: Final = re.compile(r"[a-z]+://[A-Za-z0-9._\[\]:-]+(/[A-Za-z0-9._~!$&'()*+;=:%/-]*)?")
+"""Where a verifier may be: a host in ASCII, and neither a user name nor a query."""
 _NOT_IN_URLS: Final = re.compile(r"[\x00-\x20\x7f]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 
@@ -106,6 +109,14 @@ class VerifierAnswer(Struct, frozen=True, omit_defaults=True, gc=False):
     node: Annotated[str, Meta(max_length=255)]
     detail: str = ""
     version: Annotated[int, Meta(ge=1)] = 1
+
+
+def question_url(place: str) -> str:
+    """The URL that a verifier at `place` is asked at; `place` may have `/verify` at its end. Raises `BadUrl`."""
+    if not _PLACE.fullmatch(place):
+        raise BadUrl("has no valid host and port, or more in it than a path")
+    web_url(place)
+    return place.rstrip("/").removesuffix("/verify") + "/verify"
 
 
 def question_of(id: str, url: str, timeout_s: float, deadline_s: float, asked: Methods) -> VerifierQuestion:
@@ -179,7 +190,7 @@ def _problem_with(url: str) -> str:
         valid = False
     if not valid:
         return "has no valid host and port"
-    return "" if parts.scheme in ("http", "https") else "neither http nor https"
+    return "" if parts.scheme in PORTS else "neither http nor https"
 
 
 def _words(text: str) -> str:

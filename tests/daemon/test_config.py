@@ -331,6 +331,9 @@ def test_every_verifier_that_is_accepted_can_be_asked(url: str) -> None:
         ("ftp://a.example/", False),
         ("http://user:pw@a.example/", False),
         ("http://a.example/#top", False),
+        ("http://bücher.example/ü", True),
+        ("http://a..b/", False),
+        ("http://a.example/a b", False),
     ],
 )
 def test_a_canary_is_something_that_can_be_probed(url: str, accepted: bool) -> None:

@@ -13,16 +13,16 @@ from pingmon.core.notify.channel import Channel
 from pingmon.core.partner.partner import AUTO
 from pingmon.core.site.settings import SiteChanges, SiteSpec
 from pingmon.wire.api.check_fields import FieldRule, Given, Invalid, channel_ids
-from pingmon.wire.probe.target import BadUrl, target
+from pingmon.wire.probe.target import page
+from pingmon.wire.web_url import BadUrl
 
 
 def _wrong_url(url: str) -> str | None:
     try:
-        target(url)
+        page(url)
     except BadUrl as error:
         return str(error)
-    # A message, a header and a page will show it: nothing in it may be invisible or break a line.
-    return None if url.isprintable() and " " not in url else "contains spaces or characters that cannot be seen"
+    return None
 
 
 FIELDS: Final[dict[str, FieldRule]] = {

@@ -22,6 +22,7 @@ import msgspec
 from pingmon.core.address_policy import AddressPolicy
 from pingmon.wire.api.check_fields import Invalid, storable
 from pingmon.wire.message.webhook import BODY_METHODS, in_body_only, is_placeholder
+from pingmon.wire.web_url import BadUrl, web_url
 
 DIRECTIONS: Final = ("down", "up")
 METHODS: Final = ("GET", "POST", "PUT")
@@ -138,10 +139,10 @@ def _is_web_address(url: str) -> bool:
     if _NOT_IN_URL.search(url):
         return False
     try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, a broken IPv6 address
+        web_url(url)
+    except BadUrl:
         return False
+    return True
 
 
 def _method(given: dict[Any, Any], name: str) -> str:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.probe.head_request import request
-from pingmon.wire.probe.target import BadUrl, Target, is_literal, redirected, target
+from pingmon.wire.probe.target import Target, page, redirected, target
+from pingmon.wire.web_url import BadUrl
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,8 @@ def test_what_is_shown_of_a_url_has_no_query_and_an_end() -> None:
     assert target("https://h.example/" + "a" * 200).shown == "https://h.example/" + "a" * 41 + "…"
 
 
-def test_addresses_are_told_from_names() -> None:
-    assert is_literal("192.0.2.1")
-    assert is_literal("::1")
-    assert not is_literal("127.1")
+def test_a_page_that_people_name_can_be_seen_in_full() -> None:
+    assert page("http://bücher.example/ü") == target("http://bücher.example/ü")
+    for url in ("http://h.example/a b", "http://h.example/\u200b", "http://h\n.example/"):
+        with pytest.raises(BadUrl, match="characters that cannot be seen"):
+            page(url)
