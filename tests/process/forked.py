@@ -19,7 +19,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Protocol
 
 BIN = Path(sys.executable).parent
@@ -164,12 +166,16 @@ def _fork(request: int, out: int, err: int, answers: int) -> None:
     sys.argv = wanted["argv"]
 
 
-def imported() -> None:
-    """Import what commands do; but each makes a reactor of its own."""
-    import twisted.internet
+COMMANDS = ("twisted.scripts.twistd", "pingmon.tap", "pingmon.verifier_tap", "pingmon.assembly", "pingmon.cli")
+"""Modules that import nearly all that commands do; by name, as an import that is not used would be tidied away."""
 
-    if sys.modules.pop("twisted.internet.reactor", None):
-        del twisted.internet.reactor
+
+def imported() -> None:
+    """Import what commands do. Whoever wants a reactor meanwhile gets none, as each command makes its own."""
+    sys.modules["twisted.internet.reactor"] = ModuleType("reactor")
+    for name in COMMANDS:
+        import_module(name)
+    del sys.modules["twisted.internet.reactor"]
     gc.collect()
     gc.freeze()
 
