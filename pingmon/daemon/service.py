@@ -101,8 +101,9 @@ class Daemon(Listening):
         gc.collect()
         gc.freeze()
         try:
-            self._waited_for(self._monitor.start())
-            self._waited_for(self._prepare())
+            with _interrupts_held():  # half of a journal's threads could not be stopped
+                self._waited_for(self._monitor.start())
+                self._waited_for(self._prepare())
         except BaseException as error:
             self._waited_for(self._monitor.stop())  # its threads would keep the process from ending
             if isinstance(error, DataDirError | JournalUnavailable | JournalFull):
@@ -129,8 +130,6 @@ class Daemon(Listening):
                     if self._reactor.seconds() > end:
                         raise StartupRefused(f"{self._data.path}: the disk has taken nothing for {DISK_WAIT_S:.0f} s")
                     self._reactor.iterate(TURN_S)
-            if interrupts:
-                raise KeyboardInterrupt
         except BaseException:
             work.cancel()  # it would go on while the start is undone
             raise
@@ -169,10 +168,15 @@ class Daemon(Listening):
 
 @contextmanager
 def _interrupts_held() -> Iterator[list[int]]:
-    """Collects SIGINTs. As an exception in the midst of a turn of the reactor, one would be logged and forgotten."""
+    """Collects SIGINTs, and raises `KeyboardInterrupt` at the end if there were any.
+
+    As an exception in the midst of a turn of the reactor, one would be logged and forgotten.
+    """
     interrupts: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
     try:
         yield interrupts
     finally:
         signal.signal(signal.SIGINT, before)
+    if interrupts:
+        raise KeyboardInterrupt

@@ -211,6 +211,10 @@ globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStan
 options = tap.PingmonOptions()
 options.parseOptions(["--data", sys.argv[1], "--listen", "tcp:0:interface=127.0.0.1"])
 service = tap.makeService(options)
+{interrupted}
+service.startService()
+"""
+IN_A_TURN = """
 turns, iterate = [], reactor.iterate
 def interrupted(delay):
     turns.append(1)
@@ -218,14 +222,23 @@ def interrupted(delay):
         reactor.callLater(0, os.kill, os.getpid(), signal.SIGINT)
     iterate(delay)
 reactor.iterate = interrupted
-service.startService()
+"""
+WITH_ONE_THREAD_OF_MANY = """
+import threading
+start = threading.Thread.start
+def interrupted(thread):
+    start(thread)
+    threading.Thread.start = start
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread.start = interrupted
 """
 
 
-def test_a_first_start_that_is_interrupted_goes_no_further(tmp_path: Path) -> None:
-    """What it was doing is not done against a journal that is being closed, and no disk is blamed for it."""
-    command = [sys.executable, "-c", INTERRUPTED, str(tmp_path / "data")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+@pytest.mark.parametrize("interrupted", [IN_A_TURN, WITH_ONE_THREAD_OF_MANY], ids=["turn", "threads"])
+def test_a_first_start_that_is_interrupted_goes_no_further(tmp_path: Path, interrupted: str) -> None:
+    """What it was doing is not done against a journal that is being closed, and no disk is waited for or blamed."""
+    command = [sys.executable, "-c", INTERRUPTED.format(interrupted=interrupted), str(tmp_path / "data")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
     assert "KeyboardInterrupt" in done.stderr
     assert "is starting" in done.stdout
     assert not re.search("#error|#critical", done.stdout), "the reactor was in the midst of a turn"
