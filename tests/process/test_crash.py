@@ -82,7 +82,7 @@ def test_killed_at_random_moments_under_load_it_loses_nothing_and_repeats_nothin
     answered: collections.Counter[str] = collections.Counter()
     sent: collections.Counter[str] = collections.Counter()
     config = '[outgoing]\nallow = ["127.0.0.0/8"]\n[monitor]\nhold = 0\n[retention]\npings = 1000000\n'
-    daemon = start(config=config)
+    daemon, history = start(config=config), History()
     value = {"url_down": receiver.url, "method_down": "POST", "url_up": receiver.url, "method_up": "POST"}
     assert daemon.api("POST", "channels/", {"kind": "webhook", "name": "hook", "value": value}).status == 201
     for life in range(ROUNDS):
@@ -99,7 +99,7 @@ def test_killed_at_random_moments_under_load_it_loses_nothing_and_repeats_nothin
             answered[pinger.job] += pinger.answered
             sent[pinger.job] += pinger.sent
         verified(daemon)
-        same_world(daemon)
+        history.goes_on(daemon)
         daemon = start(daemon.data, config=config)
         for check in daemon.api("GET", "checks/").json["checks"]:
             job = check["slug"]
@@ -114,12 +114,29 @@ def test_killed_at_random_moments_under_load_it_loses_nothing_and_repeats_nothin
     assert "Traceback" not in daemon.log.read_text()
 
 
-def same_world(daemon: Running) -> None:
-    """The fold of all entries, as exported, is the world that the next daemon will load: snapshot plus tail."""
-    exported = ran("pingmon", "journal", "export", "--data", daemon.data).stdout
-    folded = World()
-    for line in exported.splitlines():
-        fold(folded, entry_of(json.loads(line)))
+class History:
+    """What the log of a daemon says, from life to life: a life adds to it and changes nothing of the lives before."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.folded = World()
+
+    def goes_on(self, daemon: Running) -> None:
+        """The fold of all entries, as exported, is the world that the next daemon will load: snapshot plus tail."""
+        exported = ran("pingmon", "journal", "export", "--data", daemon.data).stdout
+        assert exported.startswith(self.text)
+        for line in exported[len(self.text) :].splitlines():
+            fold(self.folded, entry_of(json.loads(line)))
+        self.text = exported
+        loaded = loaded_by_the_next(daemon)
+        assert loaded.checks == self.folded.checks
+        assert loaded.daemon == self.folded.daemon
+        assert loaded.channels == self.folded.channels
+        assert loaded.owed == self.folded.owed
+
+
+def loaded_by_the_next(daemon: Running) -> World:
+    """The world that the next daemon will begin with."""
     copy = daemon.data.with_name("copy")
     shutil.copytree(daemon.data, copy, ignore=shutil.ignore_patterns("*.sock"))
     journal: Journal[None] = journal_at(copy / "journal.sqlite3", reactor=reactor)  # type: ignore[arg-type]
@@ -130,18 +147,17 @@ def same_world(daemon: Running) -> None:
         fold(loaded, entry)
     journal.stop()
     shutil.rmtree(copy)
-    assert loaded.checks == folded.checks
-    assert loaded.daemon == folded.daemon
-    assert loaded.channels == folded.channels
-    assert loaded.owed == folded.owed
+    return loaded
+
+
+KIND_OF = {name: kind for kind, name in KINDS.items()}
 
 
 def entry_of(line: dict[str, Any]) -> Entry:
     """An entry from its exported form."""
-    kinds = {name: kind for kind, name in KINDS.items()}
     at = round((datetime.fromisoformat(line["at"]) - EPOCH) / timedelta(microseconds=1))
     fields = {name.removeprefix("event_"): value for name, value in line.items() if name != "kind"}
-    event: Any = msgspec.convert(fields, kinds[line["kind"]])
+    event: Any = msgspec.convert(fields, KIND_OF[line["kind"]])
     return Entry(line["seq"], at, line["stream"], event)
 
 
