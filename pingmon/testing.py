@@ -19,7 +19,7 @@ assert rig.world.sites[site].told
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from twisted.internet.defer import Deferred
@@ -39,6 +39,7 @@ from pingmon.core.world.events import (
     ChannelCreated,
     CheckCreated,
     Entry,
+    Event,
     Id,
     PartnerAnswered,
     PartnerCreated,
@@ -55,6 +56,7 @@ from pingmon.monitor import Monitor
 from pingmon.timing.clock import Timekeeper
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Event)
 
 START_S = 1_700_000_000
 START = START_S * SECOND
@@ -142,13 +144,16 @@ class Rig:
         if project and not self.world.projects:
             self.submit(PROJECT, ProjectCreated("project", PING_KEY))
 
-    def restarted(self, *, clean: bool = True, away_s: float = 0.0) -> Rig:
-        """The next daemon over the same log, `away_s` seconds later. Not `clean`: this one was killed."""
+    def restarted(self, *, clean: bool = True, away_s: float = 0.0, **more: Any) -> Self:
+        """The next daemon over the same log, `away_s` seconds later. Not `clean`: this one was killed.
+
+        It is of the same class, and made of `time`, `memory` and what else is given here.
+        """
         self.alarms.stop()
         if clean:
             result(self.monitor.stop())
         self.time.sleep(away_s)
-        return Rig(self.time, self.memory)
+        return type(self)(self.time, self.memory, **more)
 
     @property
     def world(self) -> World:
@@ -159,6 +164,11 @@ class Rig:
     def now(self) -> int:
         """Microseconds since the epoch by the wall clock."""
         return round(self.time.wall() * SECOND)
+
+    def events(self, *kinds: type[E]) -> list[E]:
+        """The events of these kinds in the whole log, from the oldest on."""
+        entries = map(self.memory.entry, sorted(self.memory.rows))
+        return [entry.event for entry in entries if isinstance(entry.event, kinds)]
 
     def advance(self, seconds: float, step: float = 1.0) -> None:
         """Let time pass, in steps of at most `step` seconds."""

@@ -61,6 +61,7 @@ def test_what_is_logged_is_collected() -> None:
     assert (rig.entries[-1].payload, [flip.new for flip in rig.flips]) == (b"why", ["down"])
     after = rig.restarted()
     assert ([type(entry.event) for entry in after.entries], after.flips) == ([ListeningResumed], [])
+    assert after.events(PingReceived, CheckCreated) == [rig.entries[1].event, rig.entries[2].event]
 
 
 def test_a_clock_that_has_run_before() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from pingmon.core.world.events import Id, NotificationAbandoned, NotificationDelivered, NotificationFailed
+from pingmon.core.world.events import Event, Id, NotificationAbandoned, NotificationDelivered, NotificationFailed
 from pingmon.delivery.attempt import Result
 from pingmon.delivery.outbox import STOP_S, Outbox
-from pingmon.testing import Rig, result
+from pingmon.journal import Memory
+from pingmon.testing import FakeTime, Rig, result
 from pingmon.wire.message.message import Letter
 
 
@@ -41,44 +42,44 @@ class Receivers:
         return [(letter.channel.id, letter.owed.flip.new) for letter in self.sent]
 
 
-class Post:
+class Post(Rig):
     """A rig with an outbox. `random` always gives `spread`."""
 
-    def __init__(self, rig: Rig | None = None, *, max_parallel: int = 64, spread: float = 0.0) -> None:
-        self.rig = rig or Rig()
+    def __init__(
+        self, time: FakeTime | None = None, memory: Memory | None = None, *, max_parallel: int = 64, spread: float = 0.0
+    ) -> None:
+        super().__init__(time, memory)
         self.max_parallel = max_parallel
         self.receivers = Receivers()
-        self.clock = self.rig.time.clock
         self.outbox = Outbox(
-            self.rig.monitor, {"webhook": self.receivers}, self.clock, lambda: spread, max_parallel=max_parallel
+            self.monitor, {"webhook": self.receivers}, self.clock, lambda: spread, max_parallel=max_parallel
         )
         self.outbox.start()
 
     def flip(self, check: Id, *, down: bool = True) -> None:
         """Let the check go down, or up; and its messages leave."""
-        self.rig.ping(check, "fail" if down else "success")
+        self.ping(check, "fail" if down else "success")
         self.clock.advance(0)
 
-    def answer(self, channel: Id, found: Result) -> None:
+    def reply(self, channel: Id, found: Result) -> None:
         """Let the attempt at `channel` end; and the next message leave."""
         self.receivers.answer(channel, found)
         self.clock.advance(0)
 
-    def events(self) -> list[object]:
-        """The results in the log."""
-        kinds = NotificationDelivered | NotificationFailed | NotificationAbandoned
-        entries = result(self.rig.journal.entries(None, limit=10_000))
-        return [entry.event for entry in entries if isinstance(entry.event, kinds)]
+    @property
+    def results(self) -> list[Event]:
+        """What became of attempts, in the log."""
+        return self.events(NotificationDelivered, NotificationFailed, NotificationAbandoned)
 
     def killed(self) -> Post:
         """The next daemon over the same log, after this one was killed: it does not get to log anything any more."""
-        self.rig.journal.fail_next(1000)
+        self.journal.fail_next(1000)
         self.close()
-        return Post(self.rig.restarted(clean=False), max_parallel=self.max_parallel)
+        return self.restarted(clean=False, max_parallel=self.max_parallel)
 
     def close(self) -> None:
         """Stop, which takes no longer than it may."""
         ended = self.outbox.stop()
         self.clock.advance(STOP_S)
         result(ended)
-        self.rig.alarms.stop()
+        self.alarms.stop()

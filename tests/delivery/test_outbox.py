@@ -48,142 +48,142 @@ def post() -> Iterator[Post]:
 
 
 def test_a_message_leaves_at_once_and_not_at_the_next_tick(post: Post) -> None:
-    channel = post.rig.channel()
-    check = post.rig.check(channels=(channel,), name="backup")
+    channel = post.channel()
+    check = post.check(channels=(channel,), name="backup")
     post.flip(check)
     (letter,) = post.receivers.sent
     assert (letter.subject.spec.name, letter.owed.flip.new, letter.channel.id) == ("backup", "down", channel)
-    assert post.rig.world.owed
+    assert post.world.owed
 
 
 def test_a_delivered_message_is_logged_with_status_and_duration_and_owed_no_more(post: Post) -> None:
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
-    post.rig.advance(1.25)
-    post.answer(channel, Delivered(204))
-    assert post.events() == [NotificationDelivered(f"{channel}.4", 1250, 204)]
-    assert post.rig.world.owed == {}
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
+    post.advance(1.25)
+    post.reply(channel, Delivered(204))
+    assert post.results == [NotificationDelivered(f"{channel}.4", 1250, 204)]
+    assert post.world.owed == {}
     assert (post.outbox.pending, post.outbox.in_flight) == (0, 0)
 
 
 def test_a_message_that_has_nowhere_to_go_is_settled(post: Post) -> None:
-    channel = post.rig.channel()
+    channel = post.channel()
     post.receivers.at_once[channel] = Delivered(nothing=True)
-    post.flip(post.rig.check(channels=(channel,)))
-    assert post.events() == [NotificationDelivered(f"{channel}.4", 0, nothing=True)]
+    post.flip(post.check(channels=(channel,)))
+    assert post.results == [NotificationDelivered(f"{channel}.4", 0, nothing=True)]
 
 
 def test_a_failed_message_is_tried_again_with_the_same_id_after_growing_waits(post: Post) -> None:
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
     waits = []
     for wait in RETRY_AFTER_S:
         count, began = len(post.receivers.sent), post.clock.seconds()
-        post.answer(channel, REFUSED)
+        post.reply(channel, REFUSED)
         while len(post.receivers.sent) == count and post.clock.seconds() - began <= wait + 1:
             post.clock.advance(1)
         waits.append(post.clock.seconds() - began)
         assert wait <= waits[-1] <= wait + 1
     assert {letter.id for letter in post.receivers.sent} == {f"{channel}_4"}
-    assert [event.error for event in post.events() if isinstance(event, NotificationFailed)] == [REFUSED.error] * 6
+    assert [event.error for event in post.results if isinstance(event, NotificationFailed)] == [REFUSED.error] * 6
 
 
 def test_retries_are_spread_so_that_channels_do_not_march_in_step() -> None:
     post = Post(spread=0.999)
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
-    post.answer(channel, REFUSED)
-    (failed,) = post.events()
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
+    post.reply(channel, REFUSED)
+    (failed,) = post.results
     assert isinstance(failed, NotificationFailed)
-    assert failed.retry_at - post.rig.now == pytest.approx(5.5 * SECOND, abs=SECOND // 100)
+    assert failed.retry_at - post.now == pytest.approx(5.5 * SECOND, abs=SECOND // 100)
 
 
 def test_a_receiver_that_asks_for_time_gets_it(post: Post) -> None:
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
-    post.answer(channel, NotDelivered("status 429", retry_after_s=100.0))
-    post.rig.advance(99)
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
+    post.reply(channel, NotDelivered("status 429", retry_after_s=100.0))
+    post.advance(99)
     assert len(post.receivers.sent) == 1
-    post.rig.advance(2)
+    post.advance(2)
     assert len(post.receivers.sent) == 2
 
 
 def test_an_attempt_that_takes_too_long_is_ended(post: Post) -> None:
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
-    post.rig.advance(30)
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
+    post.advance(30)
     assert post.receivers.open == {}
-    (failed,) = post.events()
+    (failed,) = post.results
     assert isinstance(failed, NotificationFailed)
     assert (failed.error, failed.took_ms) == ("timed out after 30 s", 30_000)
 
 
 def test_a_receiver_that_wants_no_more_ends_it_at_once_and_the_other_channels_hear_of_it(post: Post) -> None:
-    lost, other = post.rig.channel(1), post.rig.channel(2)
-    post.flip(post.rig.check(channels=(lost,)))
-    post.answer(lost, NotDelivered("status 410", gone=True))
+    lost, other = post.channel(1), post.channel(2)
+    post.flip(post.check(channels=(lost,)))
+    post.reply(lost, NotDelivered("status 410", gone=True))
     assert [letter.channel.id for letter in post.receivers.sent] == [lost, other]
     relay = post.receivers.sent[-1]
     assert (relay.lost, relay.owed.relays, relay.owed.relays_error) == ("hook 1", lost, "status 410")
-    post.answer(other, NotDelivered("timed out after 30 s"))
-    post.rig.advance(6)
+    post.reply(other, NotDelivered("timed out after 30 s"))
+    post.advance(6)
     assert post.receivers.sent[-1].owed.relays_error == "status 410"
 
 
 def test_after_a_day_of_failures_a_message_is_abandoned(post: Post) -> None:
-    channel = post.rig.channel()
+    channel = post.channel()
     post.receivers.at_once[channel] = REFUSED
-    post.flip(post.rig.check(channels=(channel,)))
-    post.rig.time.advance(GIVE_UP_AFTER / SECOND + 60, step=30)
-    *failed, last = post.events()
+    post.flip(post.check(channels=(channel,)))
+    post.time.advance(GIVE_UP_AFTER / SECOND + 60, step=30)
+    *failed, last = post.results
     assert all(isinstance(event, NotificationFailed) and not event.given_up for event in failed)
     assert isinstance(last, NotificationFailed)
     assert last.given_up
     assert 25 <= len(failed) <= 32
-    assert post.rig.world.owed == {}
+    assert post.world.owed == {}
 
 
 def test_a_message_that_nobody_could_send_is_given_up_and_its_channel_is_well(post: Post) -> None:
     """Its settings make no request for this check; the next message goes at once."""
-    channel = post.rig.channel()
+    channel = post.channel()
     post.receivers.at_once[channel] = NotDelivered("the URL has no valid host and port", permanent=True)
     with capturedLogs() as logged:
-        post.flip(post.rig.check(channels=(channel,)))
-    assert post.events() == [NotificationAbandoned(f"{channel}.4", 0, "the URL has no valid host and port")]
+        post.flip(post.check(channels=(channel,)))
+    assert post.results == [NotificationAbandoned(f"{channel}.4", 0, "the URL has no valid host and port")]
     assert lines(logged, "error") == [
         "channel hook 1 (dddddddd) was not told, and will not be: the URL has no valid host and port "
         f"(message {channel}.4)"
     ]
-    post.flip(post.rig.check(2, channels=(channel,)))
+    post.flip(post.check(2, channels=(channel,)))
     assert len(post.receivers.sent) == 2
 
 
 def test_a_long_error_is_cut(post: Post) -> None:
-    channel = post.rig.channel()
+    channel = post.channel()
     post.receivers.at_once[channel] = NotDelivered("x" * 5000)
-    post.flip(post.rig.check(channels=(channel,)))
-    assert len(post.rig.world.channels[channel].last_error) == 200
+    post.flip(post.check(channels=(channel,)))
+    assert len(post.world.channels[channel].last_error) == 200
 
 
 def test_a_kind_that_this_pingmon_does_not_have_is_tried_again_later(post: Post) -> None:
     """The operator may install what is missing; until then the channel says so."""
     post.outbox._kinds = {}
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
-    (failed,) = post.events()
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
+    (failed,) = post.results
     assert isinstance(failed, NotificationFailed)
     assert "kind 'webhook'" in failed.error
 
 
 def test_a_kind_that_breaks_is_reported_and_tried_again(post: Post) -> None:
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
     with capturedLogs() as logged:
         post.receivers.open[channel].errback(ZeroDivisionError())
         post.clock.advance(0)
     assert [event["log_failure"].type for event in logged if "log_failure" in event] == [ZeroDivisionError]
-    assert post.rig.world.owed
-    post.rig.advance(6)
+    assert post.world.owed
+    post.advance(6)
     assert len(post.receivers.sent) == 2
 
 
@@ -191,130 +191,130 @@ def test_a_kind_that_breaks_is_reported_and_tried_again(post: Post) -> None:
 
 
 def test_a_channel_gets_one_message_at_a_time_in_the_order_they_fell_due(post: Post) -> None:
-    channel = post.rig.channel()
-    checks = [post.rig.check(number, channels=(channel,)) for number in range(1, 5)]
+    channel = post.channel()
+    checks = [post.check(number, channels=(channel,)) for number in range(1, 5)]
     for check in checks:
-        post.rig.advance(0.1)
+        post.advance(0.1)
         post.flip(check)
     for number, check in enumerate(checks, 1):
         assert [letter.subject.id for letter in post.receivers.sent] == checks[:number]
         assert post.receivers.sent[-1].subject.id == check
-        post.answer(channel, Delivered(200))
+        post.reply(channel, Delivered(200))
 
 
 def test_a_newer_message_waits_no_longer_than_a_minute_for_a_channel_that_fails(post: Post) -> None:
     """It may be the older message that is refused, or the receiver is back: news is a reason to try."""
-    channel = post.rig.channel()
-    first, second = (post.rig.check(number, channels=(channel,)) for number in (1, 2))
+    channel = post.channel()
+    first, second = (post.check(number, channels=(channel,)) for number in (1, 2))
     post.flip(first)
     for wait in (6, 31, 121, 601):
-        post.answer(channel, REFUSED)
-        post.rig.advance(wait)
-    post.answer(channel, REFUSED)
-    post.rig.advance(10)
+        post.reply(channel, REFUSED)
+        post.advance(wait)
+    post.reply(channel, REFUSED)
+    post.advance(10)
     assert len(post.receivers.sent) == 5
     post.flip(second)
-    post.rig.advance(NEWS_S - 11)
+    post.advance(NEWS_S - 11)
     assert len(post.receivers.sent) == 5
-    post.rig.advance(2)
+    post.advance(2)
     assert post.receivers.sent[-1].subject.id == second
-    post.answer(channel, Delivered(200))
+    post.reply(channel, Delivered(200))
     assert post.receivers.sent[-1].subject.id == first
 
 
 def test_news_is_tried_at_once_if_the_last_attempt_is_long_ago(post: Post) -> None:
-    channel = post.rig.channel()
-    first, second = (post.rig.check(number, channels=(channel,)) for number in (1, 2))
+    channel = post.channel()
+    first, second = (post.check(number, channels=(channel,)) for number in (1, 2))
     post.flip(first)
     for wait in (6, 31, 121, 601):
-        post.answer(channel, REFUSED)
-        post.rig.advance(wait)
-    post.answer(channel, REFUSED)
-    post.rig.advance(2 * NEWS_S)
+        post.reply(channel, REFUSED)
+        post.advance(wait)
+    post.reply(channel, REFUSED)
+    post.advance(2 * NEWS_S)
     post.flip(second)
-    post.rig.advance(1)
+    post.advance(1)
     assert post.receivers.sent[-1].subject.id == second
 
 
 def test_news_does_not_disturb_a_receiver_that_has_asked_to_be_left_alone(post: Post) -> None:
-    channel = post.rig.channel()
-    post.flip(post.rig.check(1, channels=(channel,)))
-    post.answer(channel, NotDelivered("status 429", retry_after_s=600))
-    post.rig.advance(2 * NEWS_S)
-    post.flip(post.rig.check(2, channels=(channel,)))
-    post.rig.advance(600 - 2 * NEWS_S - 2)
+    channel = post.channel()
+    post.flip(post.check(1, channels=(channel,)))
+    post.reply(channel, NotDelivered("status 429", retry_after_s=600))
+    post.advance(2 * NEWS_S)
+    post.flip(post.check(2, channels=(channel,)))
+    post.advance(600 - 2 * NEWS_S - 2)
     assert len(post.receivers.sent) == 1
-    post.rig.advance(3)
+    post.advance(3)
     assert len(post.receivers.sent) == 2
 
 
 def test_an_up_overtakes_a_down_that_waits_for_its_retry(post: Post) -> None:
     """It says once from when to when the check was down; the down is never sent after it."""
-    channel = post.rig.channel()
-    check = post.rig.check(channels=(channel,))
+    channel = post.channel()
+    check = post.check(channels=(channel,))
     post.flip(check)
-    went_down = post.rig.now
-    post.answer(channel, REFUSED)
-    post.rig.advance(2)
+    went_down = post.now
+    post.reply(channel, REFUSED)
+    post.advance(2)
     post.flip(check, down=False)
-    post.rig.advance(4)
-    post.answer(channel, Delivered(200))
-    post.rig.advance(7200)
+    post.advance(4)
+    post.reply(channel, Delivered(200))
+    post.advance(7200)
     assert post.receivers.told == [(channel, "down"), (channel, "up")]
     assert post.receivers.sent[-1].owed.down_from == went_down
 
 
 def test_an_up_waits_for_the_down_that_is_in_flight(post: Post) -> None:
-    channel = post.rig.channel()
-    check = post.rig.check(channels=(channel,))
+    channel = post.channel()
+    check = post.check(channels=(channel,))
     post.flip(check)
     post.flip(check, down=False)
-    post.rig.advance(5)
+    post.advance(5)
     assert post.receivers.told == [(channel, "down")]
-    post.answer(channel, Delivered(200))
+    post.reply(channel, Delivered(200))
     assert post.receivers.told == [(channel, "down"), (channel, "up")]
     assert post.receivers.sent[-1].owed.down_from is None
 
 
 def test_what_is_overtaken_in_the_same_commit_is_not_sent_at_all(post: Post) -> None:
-    channel = post.rig.channel()
-    check = post.rig.check(channels=(channel,))
-    post.rig.ping(check, "fail")
-    post.rig.ping(check)
+    channel = post.channel()
+    check = post.check(channels=(channel,))
+    post.ping(check, "fail")
+    post.ping(check)
     post.clock.advance(0)
     assert post.receivers.told == [(channel, "up")]
 
 
 def test_nothing_is_sent_about_a_check_that_was_deleted_meanwhile(post: Post) -> None:
-    channel = post.rig.channel()
-    check = post.rig.check(channels=(channel,))
+    channel = post.channel()
+    check = post.check(channels=(channel,))
     post.flip(check)
-    post.answer(channel, REFUSED)
-    post.rig.submit(check, CheckDeleted())
-    post.rig.advance(7200)
+    post.reply(channel, REFUSED)
+    post.submit(check, CheckDeleted())
+    post.advance(7200)
     assert len(post.receivers.sent) == 1
 
 
 def test_waits_move_along_when_the_clock_is_set(post: Post) -> None:
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
-    post.answer(channel, REFUSED)
-    post.rig.time.set_wall(-86_400)
-    post.rig.advance(4)
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
+    post.reply(channel, REFUSED)
+    post.time.set_wall(-86_400)
+    post.advance(4)
     assert len(post.receivers.sent) == 1
-    post.rig.advance(3)
+    post.advance(3)
     assert len(post.receivers.sent) == 2
 
 
 def test_a_clock_that_is_set_during_an_attempt_brings_no_second_one_before_its_time(post: Post) -> None:
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
-    post.rig.time.set_wall(3600)
-    post.rig.advance(2)
-    post.answer(channel, REFUSED)
-    post.rig.advance(4)
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
+    post.time.set_wall(3600)
+    post.advance(2)
+    post.reply(channel, REFUSED)
+    post.advance(4)
     assert len(post.receivers.sent) == 1
-    post.rig.advance(3)
+    post.advance(3)
     assert len(post.receivers.sent) == 2
 
 
@@ -322,9 +322,9 @@ def test_a_clock_that_is_set_during_an_attempt_brings_no_second_one_before_its_t
 
 
 def test_a_dead_endpoint_keeps_no_other_channel_waiting(post: Post) -> None:
-    dead, well = post.rig.channel(1), post.rig.channel(2)
+    dead, well = post.channel(1), post.channel(2)
     post.receivers.at_once[well] = Delivered(200)
-    checks = [post.rig.check(number, channels=(dead, well)) for number in range(1, 11)]
+    checks = [post.check(number, channels=(dead, well)) for number in range(1, 11)]
     for check in checks:
         post.flip(check)
     assert [letter.subject.id for letter in post.receivers.sent if letter.channel.id == well] == checks
@@ -336,10 +336,10 @@ def test_a_dead_endpoint_keeps_no_other_channel_waiting(post: Post) -> None:
 
 def stormed(post: Post, checks: int, **receiver: object) -> str:
     """A dead channel to which messages about so many checks are due."""
-    channel = post.rig.channel()
+    channel = post.channel()
     post.receivers.at_once[channel] = NotDelivered("connection refused")
     for number in range(1, checks + 1):
-        post.flip(post.rig.check(number, channels=(channel,)))
+        post.flip(post.check(number, channels=(channel,)))
     return channel
 
 
@@ -347,9 +347,9 @@ def test_a_dead_receiver_costs_one_attempt_one_entry_and_one_line_a_round(post: 
     """However many messages wait for it."""
     with capturedLogs() as logged:
         stormed(post, 300)
-        post.rig.advance(5 + 30 + 120 + 60)
+        post.advance(5 + 30 + 120 + 60)
     rounds = 1 + 3
-    assert len(post.receivers.sent) == len(post.events()) == rounds
+    assert len(post.receivers.sent) == len(post.results) == rounds
     assert lines(logged, "warn") == [
         "channel hook 1 (dddddddd) was not told: connection refused; will try again in 5 s, one message waits",
         "channel hook 1 (dddddddd) was not told: connection refused; will try again in 30 s, 300 messages wait",
@@ -361,32 +361,32 @@ def test_a_dead_receiver_costs_one_attempt_one_entry_and_one_line_a_round(post: 
 def test_each_round_tries_another_message(post: Post) -> None:
     """One that is always refused holds up no others."""
     channel = stormed(post, 3)
-    post.rig.advance(5 + 30 + 1)
+    post.advance(5 + 30 + 1)
     assert len({letter.id for letter in post.receivers.sent}) == 3
     assert len(post.receivers.sent) == 3
-    assert post.rig.world.channels[channel].failing is not None
+    assert post.world.channels[channel].failing is not None
 
 
 def test_when_a_channel_answers_again_all_that_waits_goes(post: Post) -> None:
     """At once, in one go, with one line that says so."""
     channel = stormed(post, 50)
-    post.rig.advance(5 + 30 + 1)
+    post.advance(5 + 30 + 1)
     post.receivers.at_once[channel] = Delivered(200)
     with capturedLogs() as logged:
-        post.rig.advance(121)
-    assert post.rig.world.owed == {}
+        post.advance(121)
+    assert post.world.owed == {}
     assert lines(logged, "info") == ["channel hook 1 (dddddddd) answers again, after 2 min 35 s; 49 messages go now"]
 
 
 def test_a_receiver_that_wants_no_more_is_given_up_with_all_that_waits_for_it(post: Post) -> None:
     """In one attempt, one entry and one line; each message is told elsewhere."""
-    other = post.rig.channel(2)
+    other = post.channel(2)
     channel = stormed(post, 20)
     post.receivers.at_once[other] = Delivered(200)
     post.receivers.at_once[channel] = NotDelivered("status 410", gone=True)
     with capturedLogs() as logged:
-        post.rig.advance(6)
-    assert post.rig.world.owed == {}
+        post.advance(6)
+    assert post.world.owed == {}
     assert len([letter for letter in post.receivers.sent if letter.channel.id == other]) == 20
     assert lines(logged, "error") == [
         "channel hook 1 (dddddddd) was not told: status 410; 20 messages given up, others are told instead; "
@@ -396,76 +396,76 @@ def test_a_receiver_that_wants_no_more_is_given_up_with_all_that_waits_for_it(po
 
 def test_what_has_waited_for_a_day_is_given_up_also_if_another_message_was_tried(post: Post) -> None:
     channel = stormed(post, 3)
-    post.rig.time.advance(GIVE_UP_AFTER / SECOND + 60, step=30)
-    assert post.rig.world.owed == {}
-    given_up = [event for event in post.events() if isinstance(event, NotificationFailed) and event.given_up]
+    post.time.advance(GIVE_UP_AFTER / SECOND + 60, step=30)
+    assert post.world.owed == {}
+    given_up = [event for event in post.results if isinstance(event, NotificationFailed) and event.given_up]
     assert len(given_up) <= 2
-    assert post.rig.world.channels[channel].failing is not None
+    assert post.world.channels[channel].failing is not None
 
 
 @pytest.mark.parametrize("event", [ChannelChanged(name="ops"), ChannelTested(5, 200)])
 def test_a_changed_or_well_tested_channel_is_tried_at_once(post: Post, event: AnyEvent) -> None:
     channel = stormed(post, 3)
-    post.rig.advance(36)
+    post.advance(36)
     post.receivers.at_once[channel] = Delivered(200)
-    post.rig.submit(channel, event)
+    post.submit(channel, event)
     post.clock.advance(0)
-    assert post.rig.world.owed == {}
+    assert post.world.owed == {}
 
 
 def test_a_test_that_failed_changes_nothing(post: Post) -> None:
     channel = stormed(post, 3)
-    post.rig.submit(channel, ChannelTested(5, error="status 500"))
-    post.rig.advance(1)
+    post.submit(channel, ChannelTested(5, error="status 500"))
+    post.advance(1)
     assert len(post.receivers.sent) == 1
 
 
 def test_after_a_restart_what_waits_is_tried_at_once(post: Post) -> None:
     """The operator may have mended what was wrong."""
     channel = stormed(post, 3)
-    post.rig.advance(5 + 30 + 1)
+    post.advance(5 + 30 + 1)
     after = post.killed()
     after.receivers.at_once[channel] = Delivered(200)
     after.clock.advance(0)
-    assert after.rig.world.owed == {}
+    assert after.world.owed == {}
     after.close()
 
 
 def test_a_receiver_that_asked_to_be_left_alone_is_also_after_a_restart(post: Post) -> None:
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
-    post.answer(channel, NotDelivered("status 503", retry_after_s=600))
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
+    post.reply(channel, NotDelivered("status 503", retry_after_s=600))
     after = post.killed()
-    after.rig.advance(500)
+    after.advance(500)
     assert after.receivers.sent == []
-    after.rig.advance(101)
+    after.advance(101)
     assert len(after.receivers.sent) == 1
     after.close()
 
 
 def test_nothing_is_sent_to_a_channel_that_was_deleted(post: Post) -> None:
     """Not even what is just on its way."""
-    channel, other = post.rig.channel(1), post.rig.channel(2)
-    post.flip(post.rig.check(1, channels=(channel,)))
-    post.flip(post.rig.check(2, channels=(channel, other)))
-    post.rig.submit(channel, ChannelDeleted())
+    channel, other = post.channel(1), post.channel(2)
+    post.flip(post.check(1, channels=(channel,)))
+    post.flip(post.check(2, channels=(channel, other)))
+    post.submit(channel, ChannelDeleted())
     post.clock.advance(0)
     assert list(post.receivers.open) == [other]
     assert post.outbox.in_flight == 1
-    post.rig.submit(channel, ChannelDeleted())
-    post.answer(other, Delivered(200))
-    assert post.rig.world.owed == {}
+    post.submit(channel, ChannelDeleted())
+    post.reply(other, Delivered(200))
+    assert post.world.owed == {}
 
 
 def test_a_message_that_is_overtaken_leaves_a_line(post: Post) -> None:
     """So does one that is void; of what is deleted with its channel nobody asks."""
-    channel, other = post.rig.channel(1), post.rig.channel(2)
-    check = post.rig.check(channels=(channel, other))
+    channel, other = post.channel(1), post.channel(2)
+    check = post.check(channels=(channel, other))
     with capturedLogs() as logged:
         post.flip(check)
         post.flip(check, down=False)
-        post.rig.submit(other, ChannelDeleted())
-        post.rig.submit(check, CheckDeleted())
+        post.submit(other, ChannelDeleted())
+        post.submit(check, CheckDeleted())
     assert [line for line in lines(logged, "info") if line.startswith("message")] == [
         f"message {id}.5 (down) was not delivered to channel {name} (dddddddd) and will not be: message {id}.6 takes "
         "its place"
@@ -481,40 +481,40 @@ def test_a_message_that_is_overtaken_leaves_a_line(post: Post) -> None:
 
 def test_no_more_than_max_parallel_messages_are_in_flight_and_channels_take_turns() -> None:
     post = Post(max_parallel=2)
-    channels = [post.rig.channel(number) for number in range(1, 6)]
-    checks = [post.rig.check(number, channels=tuple(channels)) for number in (1, 2)]
+    channels = [post.channel(number) for number in range(1, 6)]
+    checks = [post.check(number, channels=tuple(channels)) for number in (1, 2)]
     for check in checks:
         post.flip(check)
     while post.receivers.open:
         assert len(post.receivers.open) == post.outbox.in_flight <= 2
-        post.answer(next(iter(post.receivers.open)), Delivered(200))
+        post.reply(next(iter(post.receivers.open)), Delivered(200))
     assert [letter.channel.id for letter in post.receivers.sent] == channels * 2
-    assert post.rig.world.owed == {}
+    assert post.world.owed == {}
 
 
 def test_endpoints_that_hang_never_take_all_places() -> None:
     """Half of the places is for channels whose last attempt went well."""
     post = Post(max_parallel=4)
-    hanging = [post.rig.channel(number) for number in range(1, 9)]
-    bad = [post.rig.check(number, channels=tuple(hanging)) for number in range(1, 4)]
+    hanging = [post.channel(number) for number in range(1, 9)]
+    bad = [post.check(number, channels=tuple(hanging)) for number in range(1, 4)]
     for check in bad:
         post.flip(check)
-    post.rig.advance(5 * 30)
+    post.advance(5 * 30)
     assert len(post.receivers.open) == post.outbox.in_flight == 2
-    good = post.rig.channel(20)
-    post.flip(post.rig.check(20, channels=(good,)))
+    good = post.channel(20)
+    post.flip(post.check(20, channels=(good,)))
     assert good in post.receivers.open
-    post.answer(good, Delivered(200))
-    post.rig.advance(86_400)
+    post.reply(good, Delivered(200))
+    post.advance(86_400)
     assert {letter.channel.id for letter in post.receivers.sent} == {*hanging, good}
 
 
 def test_the_cost_of_a_tick_does_not_grow_with_what_waits(post: Post) -> None:
     """A thousand messages that wait for their retry are not looked at."""
-    channel = post.rig.channel()
+    channel = post.channel()
     post.receivers.at_once[channel] = NotDelivered("status 503", retry_after_s=3600)
     for number in range(1, 1001):
-        post.flip(post.rig.check(number, channels=(channel,)))
+        post.flip(post.check(number, channels=(channel,)))
     assert len(post.receivers.sent) == 1
     looked = 0
 
@@ -524,8 +524,8 @@ def test_the_cost_of_a_tick_does_not_grow_with_what_waits(post: Post) -> None:
             looked += 1
             return super().get(*key)  # type: ignore[call-overload]
 
-    post.rig.world.owed = Counted(post.rig.world.owed)  # type: ignore[assignment]
-    post.rig.advance(10)
+    post.world.owed = Counted(post.world.owed)  # type: ignore[assignment]
+    post.advance(10)
     assert looked == 0
     assert post.outbox.pending == 1000
 
@@ -535,50 +535,50 @@ def test_the_cost_of_a_tick_does_not_grow_with_what_waits(post: Post) -> None:
 
 @pytest.mark.parametrize("failures", [1, 3, 8])
 def test_a_result_that_cannot_be_logged_is_kept_and_nothing_is_sent_twice(post: Post, failures: int) -> None:
-    channel = post.rig.channel()
-    checks = [post.rig.check(number, channels=(channel,)) for number in (1, 2)]
+    channel = post.channel()
+    checks = [post.check(number, channels=(channel,)) for number in (1, 2)]
     for check in checks:
         post.flip(check)
-    post.rig.alarms.stop()  # its signs of life would use up the failures
-    post.rig.journal.fail_next(failures)
-    post.answer(channel, Delivered(200))
+    post.alarms.stop()  # its signs of life would use up the failures
+    post.journal.fail_next(failures)
+    post.reply(channel, Delivered(200))
     waits = [*LOG_AGAIN_S, *[LOG_AGAIN_S[-1]] * failures][:failures]
-    post.rig.advance(sum(waits) - 0.5)
+    post.advance(sum(waits) - 0.5)
     assert [letter.subject.id for letter in post.receivers.sent] == checks[:1]
     assert post.outbox.in_flight == 0
-    post.rig.advance(1)
+    post.advance(1)
     assert [letter.subject.id for letter in post.receivers.sent] == checks
-    assert post.events() == [NotificationDelivered(f"{channel}.5", 0, 200)]
+    assert post.results == [NotificationDelivered(f"{channel}.5", 0, 200)]
 
 
 def test_a_full_journal_is_waited_for_too(post: Post) -> None:
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
-    post.rig.journal.bound_buffer(0)
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
+    post.journal.bound_buffer(0)
     with pytest.raises(JournalFull):
-        post.rig.ping(uuid(1))
-    post.answer(channel, Delivered(200))
-    post.rig.journal.bound_buffer(100)
-    post.rig.advance(2)
-    assert len(post.events()) == 1
+        post.ping(uuid(1))
+    post.reply(channel, Delivered(200))
+    post.journal.bound_buffer(100)
+    post.advance(2)
+    assert len(post.results) == 1
 
 
 def test_a_result_that_breaks_the_journal_by_a_bug_is_reported_and_kept(post: Post) -> None:
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
     with capturedLogs() as logged:
-        post.answer(channel, Delivered(cast(int, object())))
-        post.rig.advance(2)
+        post.reply(channel, Delivered(cast(int, object())))
+        post.advance(2)
     assert [event["log_failure"].type for event in logged if "log_failure" in event] == [TypeError] * 2
     assert len(post.receivers.sent) == 1
 
 
 def test_a_message_about_what_the_world_does_not_know_is_reported_and_holds_up_nothing(post: Post) -> None:
-    channel = post.rig.channel()
-    lost, known = (post.rig.check(number, channels=(channel,)) for number in (1, 2))
-    post.rig.ping(lost, "fail")
-    del post.rig.world.checks[lost]
-    post.rig.ping(known, "fail")
+    channel = post.channel()
+    lost, known = (post.check(number, channels=(channel,)) for number in (1, 2))
+    post.ping(lost, "fail")
+    del post.world.checks[lost]
+    post.ping(known, "fail")
     with capturedLogs() as logged:
         post.clock.advance(0)
     assert [event["log_failure"].type for event in logged if "log_failure" in event] == [KeyError]
@@ -586,95 +586,95 @@ def test_a_message_about_what_the_world_does_not_know_is_reported_and_holds_up_n
 
 
 def test_other_channels_go_on_while_one_waits_for_the_journal(post: Post) -> None:
-    waiting, other = post.rig.channel(1), post.rig.channel(2)
-    check = post.rig.check(channels=(waiting, other))
+    waiting, other = post.channel(1), post.channel(2)
+    check = post.check(channels=(waiting, other))
     post.flip(check)
-    post.rig.alarms.stop()
-    post.rig.journal.fail_next()
-    post.answer(waiting, Delivered(200))
-    post.answer(other, Delivered(200))
-    assert post.events() == [NotificationDelivered(f"{other}.5", 0, 200)]
+    post.alarms.stop()
+    post.journal.fail_next()
+    post.reply(waiting, Delivered(200))
+    post.reply(other, Delivered(200))
+    assert post.results == [NotificationDelivered(f"{other}.5", 0, 200)]
 
 
 def test_what_was_in_flight_when_pingmon_was_killed_is_sent_again_with_the_same_id() -> None:
     post = Post()
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
     after = post.killed()
     after.clock.advance(0)
     assert [letter.id for letter in after.receivers.sent] == [letter.id for letter in post.receivers.sent]
-    after.answer(channel, Delivered(200))
-    assert len(after.events()) == 1
+    after.reply(channel, Delivered(200))
+    assert len(after.results) == 1
 
 
 def test_waits_outlive_a_restart() -> None:
     post = Post()
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
-    post.answer(channel, NotDelivered("status 503", retry_after_s=60))
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
+    post.reply(channel, NotDelivered("status 503", retry_after_s=60))
     after = post.killed()
-    after.rig.advance(50)
+    after.advance(50)
     assert after.receivers.sent == []
-    after.rig.advance(12)
+    after.advance(12)
     assert [letter.owed.attempts for letter in after.receivers.sent] == [1]
 
 
 def test_stopping_lets_attempts_end_by_themselves_for_a_while(post: Post) -> None:
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
     stopped = post.outbox.stop()
     assert not stopped.called
-    post.answer(channel, Delivered(200))
+    post.reply(channel, Delivered(200))
     result(stopped)
-    assert len(post.events()) == 1
+    assert len(post.results) == 1
 
 
 def test_stopping_ends_attempts_within_its_bound_without_counting_them_as_failed(post: Post) -> None:
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
     stopped = post.outbox.stop()
     post.clock.advance(STOP_S)
     result(stopped)
     assert post.receivers.open == {}
-    assert post.events() == []
-    assert post.rig.world.owed
+    assert post.results == []
+    assert post.world.owed
 
 
 def test_stopping_does_not_wait_for_a_journal_that_takes_nothing(post: Post) -> None:
-    channel = post.rig.channel()
-    post.flip(post.rig.check(channels=(channel,)))
-    post.rig.journal.fail_next(100)
-    post.answer(channel, Delivered(200))
+    channel = post.channel()
+    post.flip(post.check(channels=(channel,)))
+    post.journal.fail_next(100)
+    post.reply(channel, Delivered(200))
     stopped = post.outbox.stop()
     post.clock.advance(STOP_S)
     result(stopped)
 
 
 def test_nothing_is_sent_after_stopping(post: Post) -> None:
-    channel = post.rig.channel()
-    check = post.rig.check(channels=(channel,))
+    channel = post.channel()
+    check = post.check(channels=(channel,))
     result(post.outbox.stop())
     post.flip(check)
-    post.rig.advance(60)
+    post.advance(60)
     assert post.receivers.sent == []
 
 
 def test_the_age_of_the_last_tick_and_of_what_is_overdue_can_be_read() -> None:
     post = Post(max_parallel=1)
-    channels = [post.rig.channel(number) for number in (1, 2)]
-    post.flip(post.rig.check(channels=tuple(channels)))
-    assert post.outbox.overdue(post.rig.now) == 0
-    post.rig.advance(3)
-    assert post.outbox.overdue(post.rig.now) == 3 * SECOND
-    assert post.outbox.last_tick == post.rig.time.steady()
+    channels = [post.channel(number) for number in (1, 2)]
+    post.flip(post.check(channels=tuple(channels)))
+    assert post.outbox.overdue(post.now) == 0
+    post.advance(3)
+    assert post.outbox.overdue(post.now) == 3 * SECOND
+    assert post.outbox.last_tick == post.time.steady()
 
 
 def test_a_tick_that_breaks_is_not_the_last_one(post: Post) -> None:
     turns = post.outbox._order
     ripen, turns.ripen = turns.ripen, lambda now: 1 // 0  # type: ignore[method-assign, assignment]
     ticked = post.outbox.last_tick
-    post.rig.advance(3)
+    post.advance(3)
     assert post.outbox.last_tick == ticked
     turns.ripen = ripen  # type: ignore[method-assign]
-    post.rig.advance(1)
-    assert post.outbox.last_tick == post.rig.time.steady()
+    post.advance(1)
+    assert post.outbox.last_tick == post.time.steady()

@@ -33,9 +33,9 @@ class Deliveries(RuleBasedStateMachine):
         super().__init__()
         self.post = Post(max_parallel=2)
         for number in range(1, len(CHANNELS) + 1):
-            self.post.rig.channel(number)
+            self.post.channel(number)
         for number in range(1, len(CHECKS) + 1):
-            self.post.rig.check(number, channels=tuple(CHANNELS), timeout=10**7)
+            self.post.check(number, channels=tuple(CHANNELS), timeout=10**7)
         self.received: list[tuple[Id, Id, int, str]] = []
         self.sent: list[tuple[Id, Id, int, str]] = []
         self.seen = 0
@@ -59,7 +59,7 @@ class Deliveries(RuleBasedStateMachine):
     @rule(check=st.sampled_from(CHECKS), down=st.booleans())
     def flip_twice_in_one_turn(self, check: Id, down: bool) -> None:
         with suppress(JournalUnavailable):
-            self.post.rig.ping(check, "fail" if down else "success")
+            self.post.ping(check, "fail" if down else "success")
             self.post.flip(check, down=not down)
 
     @precondition(lambda self: self.post.receivers.open)
@@ -73,27 +73,27 @@ class Deliveries(RuleBasedStateMachine):
         if works:
             self.received.append(self.entry(letter))
         self.look()
-        self.post.answer(channel, Delivered(200) if works else NotDelivered("status 503", retry_after_s=wait))
+        self.post.reply(channel, Delivered(200) if works else NotDelivered("status 503", retry_after_s=wait))
 
     @rule(seconds=st.sampled_from([0.5, 2.0, 6.0, 31.0, 700.0]))
     def time_passes(self, seconds: float) -> None:
-        self.post.rig.time.advance(seconds, step=5)
+        self.post.time.advance(seconds, step=5)
 
     @rule(seconds=st.sampled_from([-3600.0, 3600.0]))
     def the_clock_is_set(self, seconds: float) -> None:
-        self.post.rig.time.set_wall(seconds)
+        self.post.time.set_wall(seconds)
 
     @rule(writes=st.integers(1, 4))
     def the_disk_fails(self, writes: int) -> None:
         """The results of attempts cannot be logged for a while."""
-        self.post.rig.journal.fail_next(writes)
+        self.post.journal.fail_next(writes)
         for channel in sorted(self.post.receivers.open):
             self.settle(channel, works=True)
 
     @rule()
     def killed(self) -> None:
         self.look()
-        self.past += self.post.rig.flips
+        self.past += self.post.flips
         self.post = self.post.killed()
         self.seen = 0
         self.post.clock.advance(0)
@@ -119,9 +119,9 @@ class Deliveries(RuleBasedStateMachine):
         for channel in sorted(post.receivers.open):
             self.settle(channel, works=True)
         while post.outbox.pending and post.clock.seconds() < 10**6:
-            post.rig.time.advance(600, step=30)
+            post.time.advance(600, step=30)
         self.received += map(self.entry, post.receivers.sent[answered:])
-        assert post.rig.world.owed == {}
+        assert post.world.owed == {}
         for channel in CHANNELS:
             for check in CHECKS:
                 self.latest_is_true(channel, check)
@@ -129,7 +129,7 @@ class Deliveries(RuleBasedStateMachine):
         assert post.clock.getDelayedCalls() == []
 
     def latest_is_true(self, channel: Id, check: Id) -> None:
-        flips = [flip for flip in (*self.past, *self.post.rig.flips) if flip.subject == check and matters(flip)]
+        flips = [flip for flip in (*self.past, *self.post.flips) if flip.subject == check and matters(flip)]
         got = [seq for to, about, seq, _ in self.received if (to, about) == (channel, check)]
         assert (max(got) if got else None) == (flips[-1].seq if flips else None)
 

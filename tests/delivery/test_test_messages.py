@@ -26,75 +26,70 @@ def post() -> Iterator[Post]:
 
 
 def sent(post: Post, channel: str, *, up: bool = False) -> Deferred[Attempted]:
-    return ChannelTester(post.rig.monitor, {"webhook": post.receivers}, post.clock).test(channel, up=up)
-
-
-def events(post: Post) -> list[ChannelTested]:
-    entries = result(post.rig.journal.entries(None, limit=100))
-    return [entry.event for entry in entries if isinstance(entry.event, ChannelTested)]
+    return ChannelTester(post.monitor, {"webhook": post.receivers}, post.clock).test(channel, up=up)
 
 
 @pytest.mark.parametrize(("up", "event"), [(False, "down"), (True, "up")])
 def test_a_test_message_says_what_it_is_and_which_way_it_goes(post: Post, up: bool, event: str) -> None:
     """It is about a check that there is not, and that it was delivered is in the log."""
-    channel = post.rig.channel()
+    channel = post.channel()
     attempt = sent(post, channel, up=up)
     (letter,) = post.receivers.sent
     assert (letter.test, letter.owed.flip.new, letter.subject.spec.name) == (True, event, "test")
-    post.rig.advance(1.5)
+    post.advance(1.5)
     with capturedLogs() as logged:
-        post.answer(channel, Delivered(204))
-    assert result(attempt) == Attempted(post.rig.now, 1500, 204)
-    assert events(post) == [ChannelTested(1500, 204)]
+        post.reply(channel, Delivered(204))
+    assert result(attempt) == Attempted(post.now, 1500, 204)
+    assert post.events(ChannelTested) == [ChannelTested(1500, 204)]
     assert "a test message to channel hook 1 (dddddddd) was delivered" in map(formatEvent, logged)
 
 
 def test_a_test_message_that_fails_is_not_tried_again(post: Post) -> None:
     """Why it failed is the answer."""
-    channel = post.rig.channel()
+    channel = post.channel()
     post.receivers.at_once[channel] = NotDelivered("status 404")
     assert result(sent(post, channel)).error == "status 404"
-    post.rig.advance(3600)
+    post.advance(3600)
     assert len(post.receivers.sent) == 1
-    assert events(post) == [ChannelTested(0, error="status 404")]
+    assert post.events(ChannelTested) == [ChannelTested(0, error="status 404")]
 
 
 def test_a_receiver_that_does_not_answer_has_as_long_as_for_any_message(post: Post) -> None:
     """Then the client hears of it."""
-    attempt = sent(post, post.rig.channel())
-    post.rig.advance(30)
+    attempt = sent(post, post.channel())
+    post.advance(30)
     assert result(attempt).error == "timed out after 30 s"
 
 
 def test_two_tests_have_two_ids(post: Post) -> None:
     """Else a receiver that drops repeats would drop the second."""
-    channel = post.rig.channel()
+    channel = post.channel()
     post.receivers.at_once[channel] = Delivered(200)
     for _ in range(2):
         result(sent(post, channel))
-        post.rig.advance(5)
+        post.advance(5)
     assert len({letter.id for letter in post.receivers.sent}) == 2
 
 
 @pytest.mark.parametrize(("up", "when"), [(False, "goes down"), (True, "comes back")])
 def test_where_there_is_nothing_to_send_nothing_was_tested(post: Post, up: bool, when: str) -> None:
     """The channel wants no message of this kind."""
-    channel = post.rig.channel()
+    channel = post.channel()
     post.receivers.at_once[channel] = Delivered(nothing=True)
     assert result(sent(post, channel, up=up)).error == f"this channel is sent nothing when something {when}"
-    assert events(post) == []
+    assert post.events(ChannelTested) == []
 
 
 def test_a_kind_that_this_pingmon_does_not_have(post: Post) -> None:
     """The answer says so."""
-    tester = ChannelTester(post.rig.monitor, {}, cast(Any, post.clock))
-    assert "kind 'webhook'" in result(tester.test(post.rig.channel(), up=False)).error
+    tester = ChannelTester(post.monitor, {}, cast(Any, post.clock))
+    assert "kind 'webhook'" in result(tester.test(post.channel(), up=False)).error
 
 
 def test_a_test_that_cannot_be_logged_is_answered_all_the_same(post: Post) -> None:
     """The message was sent."""
-    channel = post.rig.channel()
+    channel = post.channel()
     post.receivers.at_once[channel] = Delivered(200)
-    post.rig.journal.fail_next(1)
+    post.journal.fail_next(1)
     assert result(sent(post, channel)).status == 200
-    assert events(post) == []
+    assert post.events(ChannelTested) == []
