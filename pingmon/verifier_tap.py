@@ -189,7 +189,7 @@ def _looker(clock: Any, policy: AddressPolicy, now: Callable[[], int], probes: i
         per_address=PER_ADDRESS,
         max_waiting=probes,
         max_wait_s=WAIT_S,
-        forbidden_name="void",
+        elsewhere=True,
         remedies={"in all": "raise --probes", "at one address": "one verifier does no more; have several"},
     )
 

@@ -28,9 +28,11 @@ from twisted.internet.protocol import ClientFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
+from pingmon.core.site.failed_probe import tells_of
+from pingmon.core.site.probe_result import Phase
 from pingmon.outgoing.passage import STAGGER_S
-from pingmon.probe.head_request import HeadProtocol, Phase
-from pingmon.probe.network_faults import ProbeFailed, connect_failed, no_way, own_trouble
+from pingmon.probe.head_request import HeadProtocol
+from pingmon.probe.network_faults import ProbeFailed, connect_failed, number_of
 from pingmon.wire.probe.response_head import ResponseHead
 
 
@@ -112,8 +114,9 @@ class Dial(ClientFactory[HeadProtocol]):
             return
         assert error is not None
         self._errors.append((address, error))
-        self.troubled = self.troubled or own_trouble(address, error)
-        if no_way(error):
+        told = tells_of(address, number_of(error))
+        self.troubled = self.troubled or told == "machine"
+        if told == "family":
             self.no_way.append(address)
         if self._left:
             self._stop_timer()

@@ -7,7 +7,7 @@ never agree (twisted#7926).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 from OpenSSL.SSL import Error as OpenSslError
 from OpenSSL.SSL import SysCallError
@@ -19,14 +19,12 @@ from zope.interface import implementer
 
 from pingmon import __version__
 from pingmon.core.site.failures import CLOSED, CUT_OFF
+from pingmon.core.site.probe_result import Phase
 from pingmon.probe.network_faults import ProbeFailed, failed, tls_failed
 from pingmon.wire.probe.response_head import HeadReader, NotHttp, ResponseHead
 from pingmon.wire.probe.target import Target
 
 USER_AGENT: Final = f"pingmon/{__version__}"
-
-Phase: TypeAlias = Literal["wait", "dns", "connect", "tls", "answer"]
-"""What a probe is busy with; in `wait` it is not even its turn."""
 
 
 def request(method: str, target: Target, cookie: str = "") -> bytes:

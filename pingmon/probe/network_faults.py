@@ -1,22 +1,17 @@
-"""What an error of the network says about a site, and what it says about pingmon's own machine.
-
-No descriptors, buffers or local ports left, a local firewall, no network at all: then the prober cannot look, and the
-site is not to blame (`void`). A machine without IPv6 is common and fails IPv6 at once; that counts only when nothing
-else was left to try.
-"""
+"""Errors of the network in the words of `core.site.failures`; what they tell of is up to `core.site.failed_probe`."""
 
 from __future__ import annotations
 
 import errno
 import os
 from collections.abc import Sequence
-from ipaddress import IPv4Address, ip_address
 from typing import Final
 
 from OpenSSL.SSL import Error as OpenSslError
 from OpenSSL.SSL import SysCallError
 from twisted.internet.error import ConnectError
 
+from pingmon.core.site.failed_probe import counting_attempt
 from pingmon.core.site.failures import (
     CANNOT_CONNECT,
     CLIENT_CERTIFICATE,
@@ -36,12 +31,6 @@ from pingmon.core.site.failures import (
 from pingmon.core.site.probe_result import Fault
 from pingmon.outgoing.tls_trust import Untrusted
 
-EXHAUSTED: Final = frozenset(
-    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN, errno.EPERM, errno.EACCES}
-)
-"""What this machine refuses to itself, whatever the address."""
-NO_NETWORK: Final = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.ENETDOWN})
-"""This machine has no way to addresses of this kind."""
 WORDS: Final = {
     errno.ECONNREFUSED: REFUSED(),
     errno.ETIMEDOUT: UNANSWERED(),
@@ -74,31 +63,19 @@ def failed(kind: FailureKind, **values: object) -> ProbeFailed:
     return ProbeFailed(kind.fault, kind(**values))
 
 
-def own_trouble(address: str, error: BaseException) -> bool:
-    """Whether a failed attempt to connect to `address` says something of this machine, whatever other attempts say.
-
-    No local port left looks like a missing IPv6 address; for IPv4 it can only be the former.
-    """
-    number = getattr(error, "osError", None)
-    if number == errno.EADDRNOTAVAIL:
-        return isinstance(ip_address(address), IPv4Address)
-    return number in EXHAUSTED
-
-
-def no_way(error: BaseException) -> bool:
-    """Whether an attempt failed because this machine reaches no address of this kind."""
-    return getattr(error, "osError", None) in NO_NETWORK
+def number_of(error: BaseException) -> int | None:
+    """The `errno` that an attempt to connect failed with; None if it had none."""
+    number: int | None = getattr(error, "osError", None)
+    return number
 
 
 def connect_failed(errors: Sequence[tuple[str, BaseException]]) -> ProbeFailed:
     """What the failed attempts (address, error), at least one, at all addresses of a host come to."""
-    for address, error in errors:
-        if own_trouble(address, error):
-            return failed(CANNOT_CONNECT, why=_words(error))
-    for _, error in errors:
-        if not no_way(error):
-            return ProbeFailed("connect", _words(error))
-    return failed(NO_WAY, why=_words(errors[0][1]))
+    counts, tells_of = counting_attempt((address, number_of(error)) for address, error in errors)
+    words = _words(errors[counts][1])
+    if tells_of == "site":
+        return ProbeFailed("connect", words)
+    return failed(CANNOT_CONNECT if tells_of == "machine" else NO_WAY, why=words)
 
 
 def tls_failed(error: BaseException) -> ProbeFailed:
@@ -115,8 +92,8 @@ def tls_failed(error: BaseException) -> ProbeFailed:
 
 
 def _words(error: BaseException) -> str:
-    number = getattr(error, "osError", None) if isinstance(error, ConnectError) else None
-    if isinstance(number, int):
+    number = number_of(error) if isinstance(error, ConnectError) else None
+    if number is not None:
         return WORDS.get(number) or os.strerror(number).lower()
     return "connection failed"
 

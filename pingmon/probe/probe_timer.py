@@ -13,8 +13,7 @@ from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 
-from pingmon.core.site.probe_result import Phases
-from pingmon.probe.head_request import Phase
+from pingmon.core.site.probe_result import Phase, Phases
 from pingmon.timing.expiry import Expiry
 
 HELD_UP_S: Final = 1.0

@@ -1,12 +1,8 @@
 """One look at a site from here: redirects followed, one deadline over all of it, and an honest word for trouble.
 
 A name is looked up once for each hop, every address it has is held against the policy, and the connection goes to one
-of these very addresses. If one address of a host is refused, the host is not connected to:
-
-    the address stands in the URL    `void`: the prober was told not to look
-    a name leads there               `dns` for the daemon: names of domains that are suspended or filtered lead there.
-                                     A verifier says `void`, for the site may be in the daemon's own network
-    a redirect leads there           `redirect`: the site's own doing
+of these very addresses. If one address of a host is refused, the host is not connected to. What that and other
+troubles say of the site is up to `core.site.failed_probe`, and what statuses say to `core.site.status_codes`.
 
 That a name's servers do not answer is a failure of the site, from the first moment. Where the name led a while ago is
 asked all the same: it is good to know that only the name is at fault.
@@ -22,7 +18,7 @@ Note [Looks that count for nothing] in `core.site.probe_result`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from msgspec.structs import replace
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -32,7 +28,8 @@ from twisted.python.failure import Failure
 
 from pingmon.core.address_policy import AddressPolicy
 from pingmon.core.site import failures as kinds
-from pingmon.core.site.probe_result import ASKED, Fault, Method, Methods, ProbeResult
+from pingmon.core.site.failed_probe import forbidden, nameless, out_of_time
+from pingmon.core.site.probe_result import ASKED, Fault, Method, Methods, Phase, ProbeResult
 from pingmon.core.site.status_codes import is_redirect, is_up
 from pingmon.dns.resolver import Resolver
 from pingmon.dns.results import CannotAsk, LookupFailed, NoAnswer
@@ -40,7 +37,7 @@ from pingmon.outgoing.passage import MAX_ADDRESSES
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.probe.connect import Dial
 from pingmon.probe.dark_addresses import DarkAddresses
-from pingmon.probe.head_request import Phase, request
+from pingmon.probe.head_request import request
 from pingmon.probe.head_then_get import Answered, Ended, HeadThenGet
 from pingmon.probe.network_faults import ProbeFailed, failed
 from pingmon.probe.probe_slots import ProbeSlots
@@ -75,7 +72,7 @@ class Prober:
 
     `max_in_flight` and `per_address` bound what goes on at once, in all and to one address; one look holds a socket or
     two as a rule, and for moments up to `MAX_ADDRESSES`. More looks wait, at most `max_waiting` of them and each at
-    most `max_wait_s` in all. `forbidden_name`: the class of a site whose name leads to where it may not look.
+    most `max_wait_s` in all. `elsewhere`: it is a verifier's, which does not know the daemon's networks.
     `remedies`: what the operator is told to raise when they wait for long.
     """
 
@@ -91,7 +88,7 @@ class Prober:
         per_address: int = 4,
         max_waiting: int = 10_000,
         max_wait_s: float = 60.0,
-        forbidden_name: Literal["dns", "void"] = "dns",
+        elsewhere: bool = False,
         remedies: Mapping[Limit, str] = REMEDIES,
     ) -> None:
         self.reactor = reactor
@@ -100,7 +97,7 @@ class Prober:
         self.trust = trust
         self.now = now
         self.max_wait_s = max_wait_s
-        self.forbidden_name = kinds.FORBIDDEN_NAME if forbidden_name == "dns" else kinds.NOT_ALLOWED
+        self.elsewhere = elsewhere
         self.flight = Slots(max_in_flight)
         self.targets = Slots(per_address)
         self.dark = DarkAddresses()
@@ -248,10 +245,12 @@ class _Visit:
         refusal = policy.refusal_of_name(addresses)
         if refusal is None:
             return addresses[:MAX_ADDRESSES]
-        if is_literal(host):
-            raise failed(kinds.LEADS_ASTRAY if self._hops[1:] else kinds.NOT_ALLOWED, why=policy.refusal(host))
+        literal, redirected = is_literal(host), len(self._hops) > 1
+        kind = forbidden(literal=literal, redirected=redirected, elsewhere=self._prober.elsewhere)
+        if literal:
+            raise failed(kind, why=policy.refusal(host))
         log.debug("{host} leads to {addresses}, which are not all allowed", host=host, addresses=", ".join(addresses))
-        raise failed(kinds.LEADS_ASTRAY if self._hops[1:] else self._prober.forbidden_name, why=refusal)
+        raise failed(kind, why=refusal)
 
     def _remembered(self, host: str, error: LookupFailed) -> tuple[str, ...]:
         """The addresses that `host` had a while ago; what the failed lookup means if there are none."""
@@ -289,8 +288,7 @@ class _Visit:
     def _seen(self, fault: Fault, detail: str) -> ProbeResult:
         self._timer.stop()
         if self._nameless:
-            well = "is well" if fault == "" else f"fails too: {detail}"
-            fault, detail = "dns", f"{self._nameless}; the server at its last known address {well}"
+            fault, detail = "dns", nameless(self._nameless, fault, detail)
         if fault and len(self._hops) > 1:
             after = "a redirect" if len(self._hops) == 2 else f"{len(self._hops) - 1} redirects"
             detail = f"{detail}, at {self._hops[-1].shown} after {after}"
@@ -311,26 +309,26 @@ class _Visit:
         self._walking.cancel()
 
     def _out_of_time(self, held_up: bool) -> ProbeFailed:
-        phase, exchange, prober = self._timer.phase, self._asking, self._prober
-        if held_up:
-            return failed(kinds.HELD_UP, doing=DOING[phase])
-        if phase == "wait":
+        phase, exchange, prober, now_s = self._timer.phase, self._asking, self._prober, self._prober.reactor.seconds()
+        unconnected = None if exchange is None or exchange.first.address else exchange.first
+        answered = None if exchange is None else exchange.so_far()
+        kind = out_of_time(
+            phase,
+            held_up=held_up,
+            long_lookup=now_s - self._entered_s >= self._timeout_s / 2,
+            untried=unconnected is not None and unconnected.troubled,
+            answered=answered is not None,
+        )
+        if kind is kinds.NO_PLACE:
             prober.waits.note(*self._slots.waits_for, prober.max_wait_s, void=True)
-            return failed(kinds.NO_PLACE, waited=prober.max_wait_s)
-        if phase == "dns" and prober.reactor.seconds() - self._entered_s >= self._timeout_s / 2:
-            return failed(kinds.DNS_SILENT)
-        if exchange is not None and not exchange.first.address:
-            if exchange.first.troubled:
-                return failed(kinds.CANNOT_CONNECT_TO_ALL)
-            silent, no_way = exchange.first.waiting, exchange.first.no_way
-            prober.dark.tried(silent, no_way, self._hops[-1].port, self._entered_s, prober.reactor.seconds())
-        known = None if exchange is None else exchange.so_far()
-        if known is not None:
-            return ProbeFailed("status", known.bad)
+        if kind is kinds.TIMED_OUT and unconnected is not None:
+            prober.dark.tried(unconnected.waiting, unconnected.no_way, self._hops[-1].port, self._entered_s, now_s)
+        if answered is not None and kind is kinds.BAD_STATUS:
+            return ProbeFailed(kind.fault, answered.bad)
         doing = DOING[phase]
-        if phase == "answer" and exchange is not None:
+        if kind is kinds.TIMED_OUT and phase == "answer" and exchange is not None:
             doing = f"{doing} to {' and '.join(exchange.asked)}"
-        return failed(kinds.TIMED_OUT, limit=self._timeout_s, doing=doing)
+        return failed(kind, doing=doing, waited=prober.max_wait_s, limit=self._timeout_s)
 
     def _stopped(self, failure: Failure) -> Deferred[ProbeResult]:
         """It was cancelled, by the deadline or from outside; anything else is a bug."""

@@ -61,7 +61,7 @@ def test_that_it_may_not_look_at_one_site_is_no_trouble(words: str) -> None:
 
 
 def test_the_words_about_one_site_are_those_of_the_prober() -> None:
-    watched = Watched({"ten.example": ["10.0.0.1"], "six.example": ["2001:db8::1"]}, forbidden_name="void")
+    watched = Watched({"ten.example": ["10.0.0.1"], "six.example": ["2001:db8::1"]}, elsewhere=True)
     looking = [watched.look(site) for site in watched.seen]
     looking.append(watched.look("six.example", url="ftp://six.example/"))
     watched.net.pass_s(1.0)

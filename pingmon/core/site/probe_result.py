@@ -41,6 +41,8 @@ Methods: TypeAlias = tuple[Method, ...]
 """What a site is asked, in this order: the next when the one before it came to nothing."""
 ASKED: Final[Methods] = ("HEAD", "GET")
 """The same, unless the site says otherwise."""
+Phase: TypeAlias = Literal["wait", "dns", "connect", "tls", "answer"]
+"""What a probe is busy with; in `wait` it is not even its turn."""
 Fault: TypeAlias = Literal["", "dns", "connect", "tls", "timeout", "status", "redirect", "protocol", "void"]
 
 

@@ -1,0 +1,107 @@
+"""What it means that a probe came to no answer: that the site fails, or that nothing was seen of it (`void`).
+
+    an address is forbidden                   the probe says
+    that stands in the site's URL             void: the prober was told not to look
+    to which its name leads, here             dns: names of domains that are suspended or filtered lead there
+    to which its name leads, for a verifier   void: the site may be in the daemon's own network
+    to which a redirect leads                 redirect: it is the site's own doing
+
+    connecting failed, as                                     it tells of
+    EMFILE ENFILE ENOBUFS ENOMEM EAGAIN EPERM EACCES          the machine, which refuses it to itself
+    EADDRNOTAVAIL, to an IPv4 address                         the machine, which has no local port left
+    EADDRNOTAVAIL, to an IPv6 address                         the family, of which the machine has no address
+    ENETUNREACH EAFNOSUPPORT ENETDOWN                         the family, to which the machine has no way
+    anything else                                             the site
+
+    the time was used up                      the probe says
+    and this process could not see to it      void
+    while it waited for its turn              void
+    by looking up the name, for half of it    dns
+    while not all addresses could be tried    void
+    after an answer that counts               status
+    otherwise                                 timeout
+
+Several attempts to connect to one host are judged by what tells of the machine, else of the site, else of the family: a
+machine without IPv6 is common and fails IPv6 at once, so that matters only where nothing else was left to try.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from ipaddress import IPv4Address, ip_address
+from typing import Final, Literal, TypeAlias
+
+from pingmon.core.site.failures import (
+    BAD_STATUS,
+    CANNOT_CONNECT_TO_ALL,
+    DNS_SILENT,
+    FORBIDDEN_NAME,
+    HELD_UP,
+    LEADS_ASTRAY,
+    NO_PLACE,
+    NOT_ALLOWED,
+    TIMED_OUT,
+    FailureKind,
+)
+from pingmon.core.site.probe_result import Fault, Phase
+
+TellsOf: TypeAlias = Literal["machine", "site", "family"]
+"""What a failed attempt to connect tells of."""
+BEFORE: Final[tuple[TellsOf, ...]] = ("machine", "site", "family")
+"""Which of several attempts counts: one that tells of what stands first here."""
+
+EXHAUSTED: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN, errno.EPERM, errno.EACCES}
+)
+NO_NETWORK: Final = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.ENETDOWN})
+
+
+def forbidden(*, literal: bool, redirected: bool, elsewhere: bool) -> FailureKind:
+    """What it is that a probe is led to an address where it may not look.
+
+    `literal`: it stands in the URL, of the site or of a redirect; `redirected`: a redirect has led there; `elsewhere`:
+    a verifier looks.
+    """
+    if redirected:
+        return LEADS_ASTRAY
+    return NOT_ALLOWED if literal or elsewhere else FORBIDDEN_NAME
+
+
+def tells_of(address: str, number: int | None) -> TellsOf:
+    """What it tells of that connecting to `address` failed with this `errno`; None if it had none."""
+    if number == errno.EADDRNOTAVAIL:
+        return "machine" if isinstance(ip_address(address), IPv4Address) else "family"
+    return "machine" if number in EXHAUSTED else "family" if number in NO_NETWORK else "site"
+
+
+def counting_attempt(attempts: Iterable[tuple[str, int | None]]) -> tuple[int, TellsOf]:
+    """Which of these failed attempts (address, `errno`) counts, by its place among them, and what it tells of.
+
+    There is at least one.
+    """
+    told = [tells_of(*attempt) for attempt in attempts]
+    counts = min(told, key=BEFORE.index)
+    return told.index(counts), counts
+
+
+def out_of_time(phase: Phase, *, held_up: bool, long_lookup: bool, untried: bool, answered: bool) -> FailureKind:
+    """What it is that the time of a probe was used up in `phase`.
+
+    `held_up`: nobody could see to it in time; `long_lookup`: a lookup had half of the time; `untried`: no address has
+    answered, and some could not be tried for reasons of this machine; `answered`: there is an answer that counts.
+    """
+    if held_up:
+        return HELD_UP
+    if phase == "wait":
+        return NO_PLACE
+    if phase == "dns" and long_lookup:
+        return DNS_SILENT
+    if untried:
+        return CANNOT_CONNECT_TO_ALL
+    return BAD_STATUS if answered else TIMED_OUT
+
+
+def nameless(why: str, fault: Fault, detail: str) -> str:
+    """What is said (of class `dns`) of a site whose name servers fail, where `fault` was seen at its last address."""
+    return f"{why}; the server at its last known address {f'fails too: {detail}' if fault else 'is well'}"
