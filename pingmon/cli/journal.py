@@ -9,14 +9,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event as Alarm
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 from uuid import UUID
 
 import click
 
 from pingmon.cli.json_lines import line
 from pingmon.core.world.events import Entry
-from pingmon.journal import FILE_NAME, Progress, StoredJournal, stored_journal_at, unheard
+from pingmon.journal import (
+    FILE_NAME,
+    JournalDamaged,
+    JournalFormatError,
+    JournalUnavailable,
+    Progress,
+    StoredJournal,
+    stored_journal_at,
+    unheard,
+)
 
 POLL_S: Final = 0.25
 MANY: Final = (1 << 63) - 1
@@ -31,7 +40,24 @@ data_option = click.option(
 )
 
 
-@click.group()
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Makes one line and exit status 1 of the trouble that the block has with a journal."""
+    try:
+        yield
+    except (JournalDamaged, JournalFormatError, JournalUnavailable) as error:
+        raise click.ClickException(str(error)) from error
+
+
+class JournalCommands(click.Group):
+    """Commands that may have trouble with a journal."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with one_line():
+            return super().invoke(ctx)
+
+
+@click.group(cls=JournalCommands)
 def journal() -> None:
     """Look at the append-only log, prove that it is whole, copy it."""
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import click
 
-from pingmon.cli.journal import journal_file
+from pingmon.cli.journal import journal_file, one_line
 from pingmon.daemon.data_directory import CONTROL, DataDir, DataDirError, DataDirInUse, short_name
 
 STARTING_S: Final = 20.0
@@ -89,7 +89,7 @@ def local_daemon(data: Path) -> Iterator[LocalDaemon]:
         yield ours
         return
     try:
-        with offline_api(ours) as opened:
+        with one_line(), offline_api(ours) as opened:
             yield LocalDaemon(opened)
     finally:
         ours.release()

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from pingmon.cli import main
+from pingmon.cli.commands import pingmon as main
 from pingmon.core.world.events import CheckPaused, Draft, PingReceived
 from pingmon.journal import Retention
 from pingmon.journal.codec import encoded

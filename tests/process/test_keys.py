@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from pingmon.cli import main
+from pingmon.cli.commands import pingmon as main
 from tests.process.daemons import PATIENCE_S, Answer, Running, Starter, until
 from tests.process.forked import BIN, ran
 

@@ -20,7 +20,7 @@ from pytest_twisted import ensureDeferred
 from twisted.internet import reactor
 from twisted.logger import capturedLogs
 
-from pingmon.cli import main
+from pingmon.cli.commands import pingmon as main
 from pingmon.core.world.events import Draft, Entry, Id, PingReceived
 from pingmon.core.world.parts import Outcome
 from pingmon.journal import JournalDamaged, JournalUnavailable, Retention, SnapshotDamaged

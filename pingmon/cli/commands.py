@@ -1,0 +1,58 @@
+"""All commands of `pingmon` by name. Each is imported when it is asked for, so that none pays for the others."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from pingmon import __version__
+
+COMMANDS: Final = {
+    "journal": ("journal", "Look at the append-only log, prove that it is whole, copy it."),
+    "key": ("keys", "Make, list and revoke API keys."),
+    "project": ("projects", "Projects, which own checks, sites and channels."),
+    "run": ("run_command", "Run a command as a job that is watched."),
+}
+"""The module of each command, which calls it by the same name, and what it is for."""
+
+
+class Commands(click.Group):
+    """Imports what was asked for. The trouble that it has with a journal or a file becomes one line, exit status 1."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[name]
+        command: click.Command = getattr(import_module(f"pingmon.cli.{module}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in `--help`, for which nothing is imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. A reader that went away (`| head`) is no trouble."""
+        if sys.stdout is None:
+            raise click.ClickException("standard output is closed, so nothing was done")
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            # What is still buffered would be written, and fail, when the interpreter flushes at its exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(0) from error
+        except OSError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands)
+@click.version_option(__version__, prog_name="pingmon")
+def pingmon() -> None:
+    """Watch jobs and sites with a pingmon that runs as `twistd pingmon`."""
