@@ -27,6 +27,7 @@ from pingmon import __version__
 from pingmon.api.api_answer import TEXT, ApiAnswer, ApiError, cors, json_answer, not_found, try_again, written
 from pingmon.api.call import ApiSettings, Call, Probes, Tests
 from pingmon.api.credentials import RandomBytes, find_key
+from pingmon.api.project_scrapes import ProjectScrapes
 from pingmon.api.routes import MAY, ROUTES, VERSIONS, Operation, Route
 from pingmon.core.world.events import DAEMON
 from pingmon.core.world.parts import Key
@@ -97,6 +98,10 @@ class Api:
     def resource(self) -> IResource:
         """What to mount at `/api`."""
         return cast(IResource, self.app.resource())
+
+    def scrapes(self) -> IResource:
+        """What to mount at `/projects`, for Prometheus."""
+        return ProjectScrapes(self._monitor, self._clock, self)
 
     # --- answering ------------------------------------------------------------------------------------------------
 
@@ -178,14 +183,14 @@ class Api:
         shown = body.get("api_key") if header is None else header.decode("latin-1")
         if shown is None and self._keyless and operation.needs == "operator":
             return OWNER
-        key = self._known(shown)
+        key = self.known(shown)
         if key.role not in MAY[operation.needs]:
             raise ApiError(401, "wrong api key")
-        self._in_time(key)
+        self.count(key)
         return key
 
-    def _known(self, shown: object) -> Key:
-        """The key that `shown` is, if it is one."""
+    def known(self, shown: object) -> Key:
+        """The key that `shown` is. `ApiError` if it is none."""
         if not isinstance(shown, str) or not shown:
             raise ApiError(401, "missing api key")
         key = find_key(self._monitor.world, shown)
@@ -193,7 +198,8 @@ class Api:
             raise ApiError(401, "wrong api key")
         return key
 
-    def _in_time(self, key: Key) -> None:
+    def count(self, key: Key) -> None:
+        """A request with this key counts against its limit. `ApiError` if that is reached."""
         wait = self._rates.wait_s(key.id)
         if wait:
             raise ApiError(429, "rate limit exceeded", (("Retry-After", str(wait)),))
@@ -215,8 +221,8 @@ class Api:
     def _health_report(self, request: IRequest) -> ApiAnswer:
         key = OWNER if self._keyless else None
         if shown := request.getHeader(b"x-api-key"):
-            key = self._known(shown.decode("latin-1"))
-            self._in_time(key)
+            key = self.known(shown.decode("latin-1"))
+            self.count(key)
         found = self._health()
         code = 503 if found else 200
         if key is not None:

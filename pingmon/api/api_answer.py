@@ -7,11 +7,14 @@ Every answer has a length, is never cached and may be read by scripts of any ori
 from __future__ import annotations
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 from twisted.web.iweb import IRequest
+
+from pingmon.door.plain_answer import PlainAnswer
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
@@ -44,6 +47,12 @@ class ApiError(Exception):
     def answer(self) -> ApiAnswer:
         """The answer that tells it."""
         return json_answer({"error": self.message}, self.status, self.headers)
+
+    def plain(self) -> PlainAnswer:
+        """The same, where no route of the API is asked."""
+        found = self.answer()
+        headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in found.headers]
+        return PlainAnswer(HTTPStatus(found.status), found.body.decode(), *headers, kind=JSON.encode("ascii"))
 
 
 def json_answer(value: object, status: int = 200, headers: Headers = ()) -> ApiAnswer:

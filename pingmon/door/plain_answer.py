@@ -65,6 +65,12 @@ class PlainAnswer:
 
 
 NO_CONTENT: Final = PlainAnswer(HTTPStatus.NO_CONTENT, "")
+READING: Final = b"GET, HEAD, OPTIONS"
+"""The methods of what can only be read."""
+NOT_ALLOWED: Final = PlainAnswer(HTTPStatus.METHOD_NOT_ALLOWED, "method not allowed", (b"Allow", READING))
+PREFLIGHT: Final = PlainAnswer(
+    HTTPStatus.NO_CONTENT, "", (b"Access-Control-Allow-Methods", READING), (b"Access-Control-Max-Age", b"600")
+)
 BAD_REQUEST: Final = PlainAnswer(HTTPStatus.BAD_REQUEST, "bad request")
 BAD_METHOD: Final = PlainAnswer(HTTPStatus.BAD_REQUEST, "invalid method")
 BAD_TARGET: Final = PlainAnswer(HTTPStatus.BAD_REQUEST, "invalid url format")

@@ -24,18 +24,13 @@ from pingmon.core.check.check import Check
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import CheckCreated, CheckDeleted, Entry
 from pingmon.core.world.parts import Outcome, Project
-from pingmon.door.plain_answer import JSON, NOT_FOUND, PlainAnswer
+from pingmon.door.plain_answer import JSON, NOT_ALLOWED, NOT_FOUND, PREFLIGHT, PlainAnswer
 from pingmon.door.request import Request
 from pingmon.monitor import Monitor
 from pingmon.wire.api.checks import tagged
 from pingmon.wire.badges import ALL, Form, badge, badge_key, check_badge, project_badge
 
 KINDS: Final[dict[Form, bytes]] = {"svg": b"image/svg+xml", "json": JSON, "shields": JSON}
-ALLOWED: Final = b"GET, HEAD, OPTIONS"
-NOT_ALLOWED: Final = PlainAnswer(HTTPStatus.METHOD_NOT_ALLOWED, "method not allowed", (b"Allow", ALLOWED))
-PREFLIGHT: Final = PlainAnswer(
-    HTTPStatus.NO_CONTENT, "", (b"Access-Control-Allow-Methods", ALLOWED), (b"Access-Control-Max-Age", b"600")
-)
 
 SLICE: Final = 500
 """Checks that are looked at in one turn of the loop (about a millisecond)."""

@@ -13,17 +13,15 @@ from typing import Final
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from pingmon.door.plain_answer import NOT_FOUND, PlainAnswer
+from pingmon.door.plain_answer import NOT_ALLOWED, NOT_FOUND, READING, PlainAnswer
 from pingmon.door.public_url import ShownUrl
 from pingmon.door.request import Request
 from pingmon.wire.api.status import Problem
 
-ALLOWED: Final = b"GET, HEAD, OPTIONS"
 DOCUMENTATION: Final = "README.md and the folder docs/ in pingmon's source"
 WHAT: Final = "It takes pings from jobs, looks at sites, and tells people when one fails, hangs or stays silent."
 
-NOT_ALLOWED: Final = PlainAnswer(HTTPStatus.METHOD_NOT_ALLOWED, "method not allowed", (b"Allow", ALLOWED))
-OPTIONS: Final = PlainAnswer(HTTPStatus.NO_CONTENT, "", (b"Allow", ALLOWED))
+OPTIONS: Final = PlainAnswer(HTTPStatus.NO_CONTENT, "", (b"Allow", READING))
 VARY: Final = (b"Vary", b"Accept")
 ALONE: Final = (b"Content-Security-Policy", b"default-src 'none'; img-src data:; style-src 'unsafe-inline'")
 

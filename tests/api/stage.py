@@ -63,6 +63,7 @@ class ApiStage(Rig):
             random_bytes=lambda n: self.random_bytes(n),
         )
         self.root = Root(self.api.resource())
+        self.root.putChild(b"projects", self.api.scrapes())
         self.treq: Any = StubTreq(self.root)
         self.rw = self.new_key(PROJECT, "rw")
         self.ro = self.new_key(PROJECT, "ro")
@@ -149,6 +150,10 @@ class ApiStage(Rig):
         line = Line(self.clock, door, "127.0.0.1")
         lines = [f"{method} {target} HTTP/{version}", f"X-Api-Key: {self.rw}", *headers, f"Content-Length: {len(body)}"]
         line.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        for _ in range(100):
+            if line.replies():
+                break
+            self.clock.advance(PAUSE_S)
         reply = line.reply()
         line.hang_up()
         return reply

@@ -1,0 +1,70 @@
+"""What Prometheus scrapes of a project."""
+
+from __future__ import annotations
+
+import pytest
+
+from pingmon.api.call import SLICE
+from pingmon.testing import PROJECT
+from tests.api.stage import OTHER_PROJECT, ApiStage
+from tests.door.stage import Reply
+
+METRICS = f"/projects/{PROJECT}/metrics/"
+
+
+def scrape(house: ApiStage, path: str, *headers: str, method: str = "GET") -> Reply:
+    return house.ask_door(method, path, "Host: pingmon.example", *headers)
+
+
+def test_a_key_in_the_path_or_as_bearer() -> None:
+    """As the reference server has it, under both of its paths, with one slash more or less."""
+    house = ApiStage()
+    house.new_check(name="backup")
+    house.new_site(name="shop")
+    bearer = f"Authorization: Bearer {house.ro}"
+    first = scrape(house, METRICS + house.ro)
+    assert (first.status, first.headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert b'\nhc_check_up{name="backup"' in first.body
+    assert b'\npingmon_site_up{name="shop"' in first.body
+    older = f"/projects/{PROJECT}/checks/metrics/"
+    for path, *headers in ((METRICS, bearer), (METRICS[:-1], bearer), (older, bearer), (older + house.ro,)):
+        assert scrape(house, path, *headers).body == first.body
+    assert scrape(house, METRICS + house.ro, method="HEAD").status == 200
+
+
+def test_who_is_not_let_in() -> None:
+    """No key, none of ours, one that could write, and another project's; each told in JSON."""
+    house = ApiStage()
+    house.new_project(OTHER_PROJECT)
+    asked = [
+        (METRICS, 401),
+        (METRICS + "x", 400),
+        (METRICS + "x" * 32, 401),
+        (METRICS + house.rw, 403),
+        (METRICS + house.operator, 403),
+        (METRICS.replace(PROJECT, OTHER_PROJECT) + house.ro, 404),
+        (METRICS.replace(PROJECT, "x") + house.ro, 404),
+        (f"/projects/{PROJECT}/{house.ro}", 404),
+        ("/projects/", 404),
+        (f"{METRICS}{house.ro}/x", 404),
+    ]
+    replies = [scrape(house, path) for path, _ in asked]
+    assert [reply.status for reply in replies] == [status for _, status in asked]
+    assert all(reply.error for reply in replies)
+    assert scrape(house, METRICS, f"Authorization: {house.ro}").status == 401
+
+
+@pytest.mark.parametrize(("method", "status"), [("OPTIONS", 204), ("POST", 405)])
+def test_it_can_only_be_read(method: str, status: int) -> None:
+    """From any page."""
+    reply = scrape(ApiStage(), METRICS, method=method)
+    assert reply.status == status
+    assert reply.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_many_checks() -> None:
+    """More than one slice: all are there."""
+    house = ApiStage()
+    for number in range(SLICE + 1):
+        house.new_check(name=f"job {number}")
+    assert scrape(house, METRICS + house.ro).body.count(b"\nhc_check_up{") == SLICE + 1
