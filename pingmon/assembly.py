@@ -44,6 +44,7 @@ from pingmon.daemon.redaction import redacted
 from pingmon.daemon.resource_tree import Root, voice
 from pingmon.daemon.service import Daemon
 from pingmon.daemon.startup_errors import StartupRefused
+from pingmon.delivery.advice import Advice
 from pingmon.delivery.attempt import Deliver
 from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.test_messages import ChannelTester
@@ -188,7 +189,8 @@ def _parts(
         address_seen=hosts.address_seen,
     )
     kinds = channel_kinds(config, monitor, journal, egress, base_url)
-    outbox = Outbox(monitor, kinds, reactor, random.random, max_parallel=config.outgoing.parallel)
+    advice = Advice(monitor.world, journal, reactor)
+    outbox = Outbox(monitor, kinds, reactor, random.random, advice=advice, max_parallel=config.outgoing.parallel)
 
     def take(new: Config) -> None:
         nonlocal config

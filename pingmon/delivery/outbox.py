@@ -10,7 +10,7 @@ decides neither who is told nor when an attempt is repeated (`core.notify.notifi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
@@ -40,7 +40,8 @@ from pingmon.delivery.send_order import SendOrder
 from pingmon.monitor import Monitor
 from pingmon.resubmit import submit_until_durable
 from pingmon.timing.ticker import Ticker
-from pingmon.wire.message.message import Letter, called, duration_text
+from pingmon.wire.message.message import Letter, called
+from pingmon.wire.time_texts import duration_text
 
 TICK_S: Final = 1.0
 STOP_S: Final = 1.0
@@ -49,8 +50,16 @@ ERROR_MAX: Final = 200
 """Characters of an error that are kept."""
 
 
+async def no_advice(owed: Notification) -> str:
+    """Advice of one who has none."""
+    return ""
+
+
 class Outbox:
-    """The service. `kinds` are the kinds of channels by name, `random` gives numbers in [0, 1)."""
+    """The service. `kinds` are the kinds of channels by name, `random` gives numbers in [0, 1).
+
+    `advice` finds a sentence about what may be wrong, or none, which a message says besides; it must not take long.
+    """
 
     log = Logger()
 
@@ -61,6 +70,7 @@ class Outbox:
         clock: IReactorTime,
         random: Callable[[], float],
         *,
+        advice: Callable[[Notification], Awaitable[str]] = no_advice,
         max_parallel: int = 64,
         attempt_s: float = ATTEMPT_S,
     ) -> None:
@@ -68,6 +78,7 @@ class Outbox:
         self._kinds = kinds
         self._clock = clock
         self._random = random
+        self._advice = advice
         self._attempt_s = attempt_s
         self._order = SendOrder(monitor.world, max_parallel)
         self._tasks: dict[Id, Deferred[None]] = {}
@@ -214,8 +225,9 @@ class Outbox:
             # Not for good: an operator may install what is missing.
             return NotDelivered(f"this pingmon cannot deliver to channels of kind {channel.kind!r}")
         lost = world.channels.get(owed.relays) if owed.relays is not None else None
-        subject = world.subject(owed.flip.subject)
-        letter = Letter(owed, subject, channel, self._monitor.now(), "" if lost is None else lost.name)
+        name, subject = "" if lost is None else lost.name, world.subject(owed.flip.subject)
+        advice = await self._advice(owed)
+        letter = Letter(owed, subject, channel, self._monitor.now(), name, advice=advice)
         return await attempt(deliver, letter, self._clock, self._attempt_s)
 
     def _event(self, owed: Notification, channel: Channel, result: Result, took_ms: int) -> AnyEvent:

@@ -1,4 +1,7 @@
-"""Instants as text, as the API, messages and webhooks write them: ISO 8601, in UTC."""
+"""Instants and durations as text: for programs in ISO 8601, for people in words; all in UTC.
+
+The API, messages and webhooks all write them so.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Final
 from pingmon.core.units import SECOND
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def seconds_text(at: int | None) -> str | None:
@@ -19,6 +23,22 @@ def seconds_text(at: int | None) -> str | None:
 def exact_text(at: int) -> str:
     """An instant (microseconds since the epoch), to the microsecond."""
     return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds")
+
+
+def moment_text(at: int) -> str:
+    """An instant for people, in UTC: `2026-11-21 23:13:00 UTC`."""
+    return str(seconds_text(at)).replace("T", " ").replace("+00:00", " UTC")
+
+
+def duration_text(seconds: int) -> str:
+    """A duration in its two largest units: `1 d 2 h`, `5 min`, `0 s`."""
+    parts: list[tuple[int, str]] = []
+    for size, unit in _UNITS:
+        count, seconds = divmod(seconds, size)
+        if count or parts:
+            parts.append((count, unit))
+    shown = [f"{count} {unit}" for count, unit in parts[:2] if count]
+    return " ".join(shown) or "0 s"
 
 
 @lru_cache(maxsize=65_536)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import Deferred
 
 from pingmon.core.world.events import Event, Id, NotificationAbandoned, NotificationDelivered, NotificationFailed
@@ -43,16 +45,22 @@ class Receivers:
 
 
 class Post(Rig):
-    """A rig with an outbox. `random` always gives `spread`."""
+    """A rig with an outbox. `random` always gives `spread`; `more` goes to the outbox."""
 
     def __init__(
-        self, time: FakeTime | None = None, memory: Memory | None = None, *, max_parallel: int = 64, spread: float = 0.0
+        self,
+        time: FakeTime | None = None,
+        memory: Memory | None = None,
+        *,
+        max_parallel: int = 64,
+        spread: float = 0.0,
+        **more: Any,
     ) -> None:
         super().__init__(time, memory)
         self.max_parallel = max_parallel
         self.receivers = Receivers()
         self.outbox = Outbox(
-            self.monitor, {"webhook": self.receivers}, self.clock, lambda: spread, max_parallel=max_parallel
+            self.monitor, {"webhook": self.receivers}, self.clock, lambda: spread, max_parallel=max_parallel, **more
         )
         self.outbox.start()
 

@@ -9,7 +9,7 @@ import pytest
 from twisted.logger import capturedLogs, formatEvent
 
 from pingmon.core.notify.channel import NEWS_S, RETRY_AFTER_S
-from pingmon.core.notify.notification import GIVE_UP_AFTER
+from pingmon.core.notify.notification import GIVE_UP_AFTER, Notification
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import (
     AnyEvent,
@@ -45,6 +45,18 @@ def post() -> Iterator[Post]:
 
 
 # --- one message --------------------------------------------------------------------------------------------------
+
+
+def test_a_message_says_what_its_adviser_has_found() -> None:
+    """Who is asked about each message."""
+
+    async def advice(owed: Notification) -> str:
+        return f"{owed.flip.new} and out"
+
+    post = Post(advice=advice)
+    post.flip(post.check(channels=(post.channel(),)))
+    assert [letter.advice for letter in post.receivers.sent] == ["down and out"]
+    post.close()
 
 
 def test_a_message_leaves_at_once_and_not_at_the_next_tick(post: Post) -> None:

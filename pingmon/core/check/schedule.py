@@ -19,6 +19,7 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
+from msgspec.structs import replace
 from oncalendar import BaseIterator, OnCalendarError
 
 from pingmon.core.check.settings import CheckSpec
@@ -77,6 +78,28 @@ def next_expected(spec: CheckSpec, after: int) -> int | None:
     return _first(CronSim(spec.schedule, _moment(after, zone)), after)
 
 
+def wall_clock(spec: CheckSpec) -> tuple[CheckSpec, str] | None:
+    """The schedule as a clock on the wall shows it, which is the same in UTC, and the zone of that clock.
+
+    None for a period, and for lines of OnCalendar that are of several zones.
+    """
+    if spec.kind == "simple":
+        return None
+    if spec.kind == "cron":
+        return replace(spec, tz="UTC"), spec.tz
+    lines = [(words, _own_zone(words)) for words in map(str.split, spec.schedule.strip().split("\n"))]
+    zones = {spec.tz if own is None else own.key for _, own in lines}
+    if len(zones) > 1:
+        return None
+    plain = "\n".join(" ".join(words if own is None else words[:-1]) for words, own in lines)
+    return replace(spec, schedule=plain, tz="UTC"), zones.pop()
+
+
+def utc_offset(at: int, tz: str) -> int:
+    """By how many microseconds the clocks of the zone `tz` are ahead of UTC at an instant."""
+    return _offset(at, _zone(tz)) // _MICROSECOND
+
+
 def _first(occurrences: Iterator[datetime], after: int) -> int | None:
     # In the hour that the autumn clock change repeats, the engines begin with occurrences of its first pass.
     for occurrence in occurrences:
@@ -125,10 +148,15 @@ def _clock_change(after: int, until: int, zone: tzinfo) -> int | None:
 
 def _next_oncalendar(line: str, after: int, zone: tzinfo) -> int | None:
     words = line.split()
-    own = _zone_named(words[-1]) if len(words) > 1 else None
+    own = _own_zone(words)
     expression = " ".join(words if own is None else words[:-1])
     moment = _moment(after, own or zone)
     return _first(BaseIterator(SAME_NAMES.get(expression.lower(), expression), moment), after)
+
+
+def _own_zone(words: list[str]) -> ZoneInfo | None:
+    """The zone at the end of an OnCalendar expression, if there is one."""
+    return _zone_named(words[-1]) if len(words) > 1 else None
 
 
 def _refuse_what_systemd_refuses(words: list[str]) -> None:

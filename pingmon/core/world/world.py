@@ -6,7 +6,7 @@ number of the last folded entry, plus the entries after it, is the same world as
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
 from itertools import groupby, pairwise
 from operator import attrgetter
@@ -71,6 +71,11 @@ class World:
     def subject(self, id: Id) -> Subject:
         """The check or site with this id; KeyError if there is none."""
         return self.checks.get(id) or self.sites[id]
+
+    def zones_of(self, project: Id) -> list[str]:
+        """The time zones of the project's schedules, those of most of them first."""
+        specs = (self.checks[id].spec for id in self.members[project].checks)
+        return [zone for zone, _ in Counter(spec.tz for spec in specs if spec.kind != "simple").most_common()]
 
     def host_of(self, site: Site) -> Partner | None:
         """The partner that hosts `site`, as far as that is known."""

@@ -13,7 +13,8 @@ from pingmon.core.notify.channel import Channel
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.world import World
 from pingmon.wire.api.status import Problem
-from pingmon.wire.message.message import called, duration_text, kind, name, printable
+from pingmon.wire.message.message import called, kind, name, printable
+from pingmon.wire.time_texts import duration_text
 
 FAILING_LONG: Final = 600 * SECOND
 """Microseconds for which a channel may fail before that is worth a warning."""

@@ -17,6 +17,7 @@ The JSON object, which is also the default body of a webhook:
     known_until  only if the host knew of the outage, and users are told when its silence is over: its end
     deaf      only if pingmon itself heard nothing when the ping was due: since, until, cause
     relay     only if another channel could not be told: channel, name, error
+    advice    only if pingmon has an idea what may be wrong: that the schedule's time zone is not the job's, say
 
 Times are ISO 8601 in UTC, cut to whole seconds, as everywhere in the API.
 """
@@ -40,7 +41,7 @@ from pingmon.core.units import SECOND
 from pingmon.core.world.events import DAEMON
 from pingmon.core.world.parts import Subject
 from pingmon.wire.api.probe_results import look_json, witnesses
-from pingmon.wire.time_texts import seconds_text
+from pingmon.wire.time_texts import duration_text, moment_text, seconds_text
 
 REASONS: Final[dict[Cause, str]] = {
     "": "",
@@ -62,13 +63,13 @@ DEAF_CAUSES: Final = {
 TEST_SPEC: Final = CheckSpec(name="test", slug="test", tags="test")
 BODY_TAIL: Final = 1000
 """Characters of a ping's body that the object quotes, from its end: that is where errors stand."""
-_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 class Letter(Struct, frozen=True, gc=False):
     """A message that is owed, with all it is about. `lost` is the name of the channel that could not be told.
 
     `now` (microseconds since the epoch) is when this attempt began. `test`: somebody wants to see whether it arrives.
+    `advice` is a sentence about what may be wrong.
     """
 
     owed: Notification
@@ -77,6 +78,7 @@ class Letter(Struct, frozen=True, gc=False):
     now: int
     lost: str = ""
     test: bool = False
+    advice: str = ""
 
     @property
     def id(self) -> str:
@@ -153,15 +155,17 @@ def text(letter: Letter) -> str:
     sentences = [_news(letter)]
     if (missed := letter.owed.missed) is not None:
         often = "" if missed.count == 1 else f"{missed.count} times "
-        sentences.append(f"it was down {often}before, from {_moment(missed.since)} to {_moment(missed.until)}")
+        sentences.append(f"it was down {often}before, from {moment_text(missed.since)} to {moment_text(missed.until)}")
     if letter.owed.flip.place:
         sentences.append(ALONE[letter.owed.flip.place])
     if letter.owed.flip.known_until is not None:
-        sentences.append(f"its host knew of it until {_moment(letter.owed.flip.known_until)}, and that is over")
+        sentences.append(f"its host knew of it until {moment_text(letter.owed.flip.known_until)}, and that is over")
     if letter.owed.flip.deaf is not None:
         sentences.append(_deafness(letter.owed.flip.deaf))
     if letter.owed.relays is not None:
         sentences.append(f'channel "{letter.lost}" could not be told ({letter.owed.relays_error})')
+    if letter.advice:
+        sentences.append(letter.advice)
     return " ".join("; ".join(sentences).splitlines())  # names may have line breaks in them
 
 
@@ -207,18 +211,9 @@ def object_of(letter: Letter, shown: Mapping[str, object], last_body: bytes = b"
         said["deaf"] = {"since": seconds_text(deaf.since), "until": seconds_text(deaf.until), "cause": deaf.cause}
     if owed.relays is not None:
         said["relay"] = {"channel": owed.relays, "name": letter.lost, "error": owed.relays_error}
+    if letter.advice:
+        said["advice"] = letter.advice
     return said
-
-
-def duration_text(seconds: int) -> str:
-    """A duration in its two largest units: `1 d 2 h`, `5 min`, `0 s`."""
-    parts: list[tuple[int, str]] = []
-    for size, unit in _UNITS:
-        count, seconds = divmod(seconds, size)
-        if count or parts:
-            parts.append((count, unit))
-    shown = [f"{count} {unit}" for count, unit in parts[:2] if count]
-    return " ".join(shown) or "0 s"
 
 
 def _news(letter: Letter) -> str:
@@ -229,18 +224,13 @@ def _news(letter: Letter) -> str:
         why = why_of(flip)
         if flip.cause == "signal" and flip.exitstatus is not None:
             why = f"{why} (exit status {flip.exitstatus})"
-        return f"DOWN: {who}, since {_moment(flip.at)}: {why}"
+        return f"DOWN: {who}, since {moment_text(flip.at)}: {why}"
     lasted = duration_text(seconds)
     if letter.owed.down_from is not None:
-        return f"UP: {who}, was down from {_moment(letter.owed.down_from)} to {_moment(flip.at)} ({lasted})"
-    return f"UP: {who}, since {_moment(flip.at)}, after {lasted} down"
+        return f"UP: {who}, was down from {moment_text(letter.owed.down_from)} to {moment_text(flip.at)} ({lasted})"
+    return f"UP: {who}, since {moment_text(flip.at)}, after {lasted} down"
 
 
 def _deafness(deaf: Deaf) -> str:
     why = DEAF_CAUSES.get(deaf.cause, deaf.cause)
-    return f"pingmon itself heard nothing from {_moment(deaf.since)} to {_moment(deaf.until)} ({why})"
-
-
-def _moment(at: int) -> str:
-    """An instant for people, in UTC: `2026-11-21 23:13:00 UTC`."""
-    return str(seconds_text(at)).replace("T", " ").replace("+00:00", " UTC")
+    return f"pingmon itself heard nothing from {moment_text(deaf.since)} to {moment_text(deaf.until)} ({why})"

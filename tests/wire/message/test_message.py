@@ -25,13 +25,13 @@ from pingmon.wire.message.message import (
     REASONS,
     Letter,
     called,
-    duration_text,
     name,
     object_of,
     text,
     trial_letter,
     why_of,
 )
+from pingmon.wire.time_texts import duration_text
 
 CHANNEL = Channel(uuid(1, "d"), PROJECT, "webhook", "ops", {}, "", 1, T0)
 
@@ -119,6 +119,14 @@ def test_a_message_says_that_pingmon_itself_had_been_deaf() -> None:
         "until": "2023-11-14T22:12:50+00:00",
         "cause": "suspended",
     }
+
+
+def test_a_message_says_what_may_be_wrong_last() -> None:
+    """For people in the line, for programs under a key of its own."""
+    advised = replace(letter("down", "silence"), advice="the pings fit Europe/Bucharest")
+    assert text(advised).endswith(": no ping came in time; the pings fit Europe/Bucharest")
+    assert object_of(advised, {})["advice"] == "the pings fit Europe/Bucharest"
+    assert "advice" not in object_of(letter("down", "silence"), {})
 
 
 def test_a_relayed_message_says_which_channel_could_not_be_told_and_why() -> None:
