@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +20,10 @@ from pingmon.core.world.events import Entry
 from pingmon.core.world.parts import Block, Outdated
 from pingmon.journal.codec import Row, decoded
 from pingmon.journal.errors import JournalDamaged, JournalUnavailable, SnapshotDamaged
-from pingmon.journal.hash_chain import content_digest, link
 from pingmon.journal.interface import FlipRow, Trimmed
 from pingmon.journal.retention import Retention
 from pingmon.journal.sqlite import schema
-from pingmon.journal.sqlite.commit_chain import LogEnd, commit_fault, commits, read_log_end
+from pingmon.journal.sqlite.commit_chain import LogEnd, commit_fault, commits, read_log_end, write_commit
 from pingmon.journal.sqlite.error_codes import explained, primary_code, translated
 from pingmon.journal.sqlite.flip_table import write_flips
 from pingmon.journal.sqlite.lock_file import LockFile
@@ -38,10 +36,6 @@ from pingmon.journal.sqlite.trimming import TrimSweep
 from pingmon.journal.sqlite.upgrade import upgraded
 
 log = Logger()
-
-CHUNK: Final = 128
-"""Rows in one INSERT. The sqlite3 module gives up the GIL for each statement, and gets it back only when the reactor's
-thread lets go, after up to 5 ms: one statement for many rows, never `executemany`."""
 
 LASTING: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 """Primary result codes after which the connection is as good as before."""
@@ -243,18 +237,14 @@ class Writer:
     def commit(self, flips: Sequence[FlipRow], rows: Sequence[Row]) -> LogEnd:
         """Add these entries to the log, durably; the log's new end. JournalUnavailable: nothing was added."""
         with self._writing() as db:
-            first, meta = self.log_end.last + 1, self.meta
-            last, at = self.log_end.last + len(rows), max(row.at for row in rows)
-            digest = content_digest([row.canon for row in rows])
-            end = LogEnd(last, at, link(self.log_end.chain, first, last, at, digest))
+            meta = self.meta
             with transaction(db):
-                _insert_events(db, first, rows)
-                db.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?)", (last, len(rows), at, digest, end.chain))
+                end = write_commit(db, self.log_end, rows)
                 if flips:
                     meta = write_flips(db, meta, flips)
                     update_meta(db, meta)
             self.meta, self.log_end = meta, end
-        self._lock_file.note(last)
+        self._lock_file.note(end.last)
         return end
 
     def snapshot(
@@ -337,16 +327,3 @@ class Writer:
         elif self._makes_index and not self.renewals:
             self._index.unlink(missing_ok=True)
         self._lock_file.release(unused=not self.renewals)
-
-
-@lru_cache(maxsize=CHUNK)
-def _insert_sql(rows: int) -> str:
-    return f"INSERT INTO event VALUES {', '.join(['(?, ?, ?, ?, ?, ?)'] * rows)}"
-
-
-def _insert_events(db: sqlite3.Connection, first: int, rows: Sequence[Row]) -> None:
-    for start in range(0, len(rows), CHUNK):
-        values: list[object] = []
-        for seq, row in enumerate(rows[start : start + CHUNK], first + start):
-            values += (seq, row.at, row.stream, row.kind, row.body, row.payload)
-        db.execute(_insert_sql(len(values) // 6), values)
