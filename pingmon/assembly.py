@@ -73,7 +73,8 @@ from pingmon.sites.rounds import ROUNDS, Rounds
 from pingmon.sites.site_watch import SiteWatch
 from pingmon.sites.stand_ins import StandIns
 from pingmon.timing.clock import Timekeeper, steady_seconds, wall_seconds
-from pingmon.verify.verifiers import Peer, Send, Verifiers, sender
+from pingmon.verify.peer import Peer
+from pingmon.verify.verifiers import Send, Verifiers, sender
 from pingmon.web.badges import Badges
 from pingmon.web.home import Home
 from pingmon.wire.api.checks import View, check_json

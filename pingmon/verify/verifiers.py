@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
-from msgspec import Struct
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -25,9 +24,10 @@ from pingmon.outgoing.exchange import NoReply, Reply, exchange
 from pingmon.outgoing.passage import Addresses, Egress
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.timing.bounded_wait import within
+from pingmon.verify.peer import Peer, chosen
 from pingmon.verify.quorum_wait import QuorumWait
 from pingmon.verify.verifier_health import Heard, PeerHealth, Standing, trouble
-from pingmon.wire.message.signatures import Secret, Unauthorized, signature, signed
+from pingmon.wire.message.signatures import Unauthorized, signature, signed
 from pingmon.wire.outgoing_request import USER_AGENT, OutgoingRequest
 from pingmon.wire.verifier import (
     BODY_MAX,
@@ -39,41 +39,13 @@ from pingmon.wire.verifier import (
     encode,
     look_of,
     question_of,
-    question_url,
 )
-from pingmon.wire.web_url import BadUrl
-
-_Item = TypeVar("_Item")
 
 CONNECT_S: Final = 5.0
 RECEIVED_MAX: Final = 65_536
 """For `Egress`: users wait for verifiers, and their answers are short."""
 SLACK_S: Final = 5.0
 """Seconds beyond the site's own time limit for the way to a verifier and back."""
-
-
-class Peer(Struct, frozen=True):
-    """A verifier as the configuration has it. `url`: where it is, with or without `/verify` at the end.
-
-    Questions are signed with the first of `secrets`; an answer may be signed with any of them. Verifiers of one
-    `region` ("": unlike all others) see much the same, so they are not asked together if it can be helped.
-    ValueError if it cannot be one.
-    """
-
-    name: str
-    url: str
-    secrets: tuple[Secret, ...]
-    region: str = ""
-
-    def __post_init__(self) -> None:
-        problem = _problem(self)
-        if problem:
-            raise ValueError(f"verifier {self.name or self.url}: {problem}")
-
-    @property
-    def target(self) -> str:
-        """The URL that is asked."""
-        return question_url(self.url)
 
 
 Send: TypeAlias = Callable[[OutgoingRequest, int], Coroutine[Deferred[Any], Any, Reply]]
@@ -203,40 +175,9 @@ class Verifiers:
         return ProbeResult(node=peer.name, at=self._now(), fault="void", detail=why)
 
 
-def chosen(peers: Sequence[Peer], count: int, turn: int) -> tuple[Peer, ...]:
-    """`count` of `peers`, from as many regions as there are; with each `turn` others, and after a while all of them.
-
-    Regions take turns, and within a region its verifiers do; only when each has given one is a second one taken.
-    """
-    regions: dict[str, list[Peer]] = {}
-    for peer in peers:
-        regions.setdefault(peer.region or f"\0{peer.name}", []).append(peer)
-    lap, first = divmod(turn, max(1, len(regions)))
-    groups = [_rotated(group, lap) for group in _rotated(list(regions.values()), first)]
-    deepest = max(map(len, groups), default=0)
-    layers = [group[depth] for depth in range(deepest) for group in groups if depth < len(group)]
-    taken = {peer.name for peer in layers[:count]}
-    return tuple(peer for peer in peers if peer.name in taken)
-
-
-def _rotated(items: list[_Item], by: int) -> list[_Item]:
-    by %= len(items) or 1
-    return items[by:] + items[:by]
-
-
 def _refusal(reply: Reply) -> str:
     """Why it did not answer, in no words but our own."""
     text = reply.body.decode("latin-1")
     if reply.status == 401:
         return f"refused us: {text}" if text in REASONS else "refused our signature"
     return "is overloaded" if reply.status == 503 else f"answered with status {reply.status}"
-
-
-def _problem(peer: Peer) -> str:
-    if not peer.name:
-        return "has no name"
-    try:
-        question_url(peer.url)
-    except BadUrl as error:
-        return f"its url {error}"
-    return "" if peer.secrets else "has no secret"

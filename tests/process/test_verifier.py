@@ -28,7 +28,8 @@ from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.units import SECOND
 from pingmon.dns.resolver import Resolver
 from pingmon.outgoing.tls_trust import Trust
-from pingmon.verify.verifiers import SLACK_S, Peer, Verifiers, sender
+from pingmon.verify.peer import Peer
+from pingmon.verify.verifiers import SLACK_S, Verifiers, sender
 from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED, Secret, secret, signature
 from pingmon.wire.verifier import BODY_MAX, REPLAYED
 from tests.process.daemons import PATIENCE_S, Answer, free_port, until

@@ -26,9 +26,10 @@ from pingmon.outgoing.tls_trust import Trust
 from pingmon.testing import START as NOW
 from pingmon.testing import result
 from pingmon.verify import verifier_health as standing
+from pingmon.verify.peer import Peer, chosen
 from pingmon.verify.quorum_wait import GRACE_S
 from pingmon.verify.verifier_health import PASSING, UNHEARD, PeerHealth
-from pingmon.verify.verifiers import RECEIVED_MAX, SLACK_S, Peer, Verifiers, chosen, sender
+from pingmon.verify.verifiers import RECEIVED_MAX, SLACK_S, Verifiers, sender
 from pingmon.wire.message.signatures import MISMATCH, STALE, Secret, signature, signed
 from pingmon.wire.outgoing_request import OutgoingRequest
 from pingmon.wire.verifier import BODY_MAX, REPLAYED, VerifierQuestion, answer_id, answer_of, decode_question, encode
