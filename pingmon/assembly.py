@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
-from shlex import quote
 from typing import Any, Final, TypeAlias
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from pingmon import __version__
 from pingmon.alarms import Alarms
@@ -34,12 +31,12 @@ from pingmon.core.world.parts import Outcome, Subject
 from pingmon.daemon.config import Config
 from pingmon.daemon.config_reload import Reload, Taker
 from pingmon.daemon.control_socket import Control, owners_door
-from pingmon.daemon.data_directory import DataDir, FirstRun
-from pingmon.daemon.first_run import first_run, lost_keys
+from pingmon.daemon.data_directory import DataDir
+from pingmon.daemon.first_run import FirstStart
 from pingmon.daemon.health_problems import Parts, problems
 from pingmon.daemon.housekeeping import Housekeeping
 from pingmon.daemon.log_level import LogFilter
-from pingmon.daemon.ports import Listener
+from pingmon.daemon.ports import Listener, base_url_of, only_by_socket
 from pingmon.daemon.redaction import redacted
 from pingmon.daemon.resource_tree import Root, voice
 from pingmon.daemon.service import Daemon
@@ -52,7 +49,7 @@ from pingmon.delivery.webhook import Webhook
 from pingmon.dns.resolver import Resolver
 from pingmon.dns.results import LookupFailed
 from pingmon.door.access_log import AccessLog
-from pingmon.door.connection_places import RESERVE
+from pingmon.door.connection_places import make_room
 from pingmon.door.door import Door
 from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
@@ -87,8 +84,6 @@ all pings wait for that thread: with Python's 5 ms a quarter fewer are taken per
 
 BaseUrl: TypeAlias = Callable[[], str]
 
-log = Logger()
-
 
 def assembled(
     reactor: Any,
@@ -109,7 +104,11 @@ def assembled(
     journal: Journal[Outcome] = journal_at(data.journal, reactor=reactor, retention=retention, begun=data.begun)
     monitor = Monitor(journal, Timekeeper(wall_seconds, steady_seconds), hold_s=config.monitor.hold)
     configured = config.http.base_url.rstrip("/")
-    parts, take_parts = _parts(reactor, config, monitor, journal, lambda: configured or base_url_of(listeners))
+
+    def base_url() -> str:
+        return configured or base_url_of(listeners)
+
+    parts, take_parts = _parts(reactor, config, monitor, journal, base_url)
     access_log = _access_log(config, monitor)
     root, take_limits = _root(reactor, config, parts, journal)
     pings = PingIntake(parts.monitor, _ping_settings(config), new_id=lambda: new_id(os.urandom))
@@ -118,11 +117,8 @@ def assembled(
     owners_root, take_owners_limits = _root(reactor, config, parts, journal, keyless=True)
     control = Control(reactor, data.control, owners_door(reactor, owners_root))
     levels = LogFilter(config.log.level)
-    first = _FirstStart(
-        monitor,
-        data,
-        lambda: configured or base_url_of(listeners),
-        over=lambda: "" if configured else only_by_socket(listeners),
+    first = FirstStart(
+        monitor, data, base_url, over=lambda: "" if configured else only_by_socket(listeners), random=os.urandom
     )
 
     def prepare() -> Deferred[None]:
@@ -287,7 +283,7 @@ def _door(reactor: Any, config: Config, root: Root, pings: PingIntake, access_lo
         front=config.http.front,
         other_files=2 * config.sites.parallel + ROUNDS * len(config.verifier),
     )
-    _make_room_for(settings.max_connections + settings.other_files + RESERVE)
+    make_room(settings.max_connections, settings.other_files)
     return Door(root, settings, reactor, Dates(wall_seconds), intake=pings, voice=voice, access_log=access_log)
 
 
@@ -349,54 +345,3 @@ def _access_log(config: Config, monitor: Monitor) -> AccessLog:
 
 def _path(text: str) -> Path | None:
     return Path(text).absolute() if text else None
-
-
-class _FirstStart:
-    """Makes the first project and its keys before anybody can call, and says how to ping when somebody can."""
-
-    def __init__(self, monitor: Monitor, data: DataDir, base_url: BaseUrl, over: Callable[[], str]) -> None:
-        self._monitor = monitor
-        self._data = data
-        self._base_url = base_url
-        self._over = over
-        self._made: FirstRun | None = None
-
-    def prepare(self) -> Deferred[None]:
-        """Errbacks as `first_run` does."""
-        making = Deferred.fromCoroutine(first_run(self._monitor, self._data, self._base_url(), os.urandom))
-        return making.addCallback(self._keep)
-
-    def _keep(self, made: FirstRun | None) -> None:
-        self._made = made
-
-    def tell(self) -> None:
-        """A line to paste that works; at a later start, what to do if the keys are lost."""
-        if self._made is None:
-            if hint := lost_keys(self._monitor.world, self._data):
-                log.info("{hint}", hint=hint)
-        else:
-            log.info("first start: the keys are in {path}", path=self._data.first_run)
-            url = f"{self._made.base_url}/ping/{self._made.ping_key}/my-first-job?create=1"
-            log.info("try it: curl -fsS {over}'{url}'", over=self._over(), url=url)
-
-
-def only_by_socket(listeners: Sequence[Listener]) -> str:
-    """The option with which curl reaches a daemon that has no port, only a UNIX socket; empty if there is a port."""
-    hosts = [listener.port.getHost() for listener in listeners if listener.port is not None]
-    if any(getattr(host, "port", None) is not None for host in hosts):
-        return ""
-    names = [os.fsdecode(host.name) for host in hosts if getattr(host, "name", None)]
-    return f"--unix-socket {quote(names[0])} " if names else ""
-
-
-def base_url_of(listeners: Sequence[Listener]) -> str:
-    """How a client on this machine reaches the first of `listeners` that has a port."""
-    return next((listener.url for listener in listeners if listener.url), "http://localhost")
-
-
-def _make_room_for(wanted: int) -> None:
-    """Raise this process's limit of open files as far as it may be, and is `wanted`."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, raised), hard))

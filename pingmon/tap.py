@@ -64,7 +64,7 @@ def makeService(options: PingmonOptions) -> IService:
     from pingmon.assembly import assembled
     from pingmon.daemon.data_directory import DataDir, DataDirError
     from pingmon.daemon.endpoints import listener
-    from pingmon.daemon.ports import stopping_once
+    from pingmon.daemon.listening import stopping_once
     from pingmon.daemon.startup_errors import StartupRefused, Told
     from pingmon.timing.clock import steadied
 

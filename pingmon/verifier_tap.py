@@ -17,8 +17,9 @@ from twisted.internet.defer import Deferred
 from twisted.python import usage
 
 from pingmon.daemon.endpoints import listener
+from pingmon.daemon.listening import Listening, stopping_once
 from pingmon.daemon.log_level import DEFAULT, LogFilter
-from pingmon.daemon.ports import Listener, Listening, stopping_once
+from pingmon.daemon.ports import Listener
 from pingmon.daemon.startup_errors import StartupRefused, Told
 from pingmon.daemon.twistd_options import DaemonOptions, keep_hangups
 

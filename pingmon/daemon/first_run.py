@@ -7,13 +7,19 @@ gets its name when the keys work, so whoever waits for it may use them at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from shlex import quote
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from pingmon.api.credentials import RandomBytes, find_key, key_created, new_id, new_key, new_ping_key
 from pingmon.core.world.events import DAEMON, ProjectCreated, Role
 from pingmon.core.world.world import World
 from pingmon.daemon.data_directory import FIRST_RUN, DataDir, DataDirError, FirstRun
 from pingmon.monitor import Monitor
+
+log = Logger()
 
 
 async def first_run(monitor: Monitor, data: DataDir, base_url: str, random_bytes: RandomBytes) -> FirstRun | None:
@@ -64,3 +70,38 @@ def lost_keys(world: World, data: DataDir) -> str | None:
     if any(find_key(world, key) for key in keys):
         return None
     return f"{what}. To make new keys: pingmon key create --data {quote(str(data.path))}"
+
+
+class FirstStart:
+    """Makes the first project and its keys before anybody can call, and says how to ping when somebody can.
+
+    `over`: the options with which `curl` reaches a daemon that has no port.
+    """
+
+    def __init__(
+        self, monitor: Monitor, data: DataDir, base_url: Callable[[], str], over: Callable[[], str], random: RandomBytes
+    ) -> None:
+        self._monitor = monitor
+        self._data = data
+        self._base_url = base_url
+        self._over = over
+        self._random_bytes = random
+        self._made: FirstRun | None = None
+
+    def prepare(self) -> Deferred[None]:
+        """Errbacks as `first_run` does."""
+        making = Deferred.fromCoroutine(first_run(self._monitor, self._data, self._base_url(), self._random_bytes))
+        return making.addCallback(self._keep)
+
+    def _keep(self, made: FirstRun | None) -> None:
+        self._made = made
+
+    def tell(self) -> None:
+        """A line to paste that works; at a later start, what to do if the keys are lost."""
+        if self._made is None:
+            if hint := lost_keys(self._monitor.world, self._data):
+                log.info("{hint}", hint=hint)
+        else:
+            log.info("first start: the keys are in {path}", path=self._data.first_run)
+            url = f"{self._made.base_url}/ping/{self._made.ping_key}/my-first-job?create=1"
+            log.info("try it: curl -fsS {over}'{url}'", over=self._over(), url=url)

@@ -1,4 +1,4 @@
-"""Listening: the ports of a service, bound before all else and opened after all else.
+"""Ports that are bound before all else and opened after all else, and how a client on this machine reaches them.
 
 A port is bound while the process may still bind low ones, and before anything is read or written: another daemon's is
 found out at once. Nobody can connect to it until it is opened, and then whoever does is served.
@@ -6,33 +6,27 @@ found out at once. Nobody can connect to it until it is opened, and then whoever
 
 from __future__ import annotations
 
-import signal
+import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from shlex import quote
 from typing import Any, Final
 
-from twisted.application.service import Service
 from twisted.internet.abstract import isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
-from twisted.logger import Logger
 from zope.interface import implementer
 
-from pingmon import __version__
 from pingmon.daemon.certificates import Certificates
 from pingmon.daemon.endpoint_errors import PORT_MAX, cannot_listen
-from pingmon.daemon.log_level import LogFilter
 from pingmon.daemon.startup_errors import StartupRefused
 from pingmon.door.door import Door
-from pingmon.timing.ticker import Ticker
 
 BACKLOG: Final = 4096
 """Connections that the kernel keeps until the daemon takes them; it lowers this to its own limit (`somaxconn`). With
 Twisted's 50 a burst of callers overflows the queue, and each one left out waits a second before it tries again."""
-CERTIFICATES_EVERY_S: Final = 10.0
-"""How often files are looked at; they are read when they have changed and then stayed the same for as long."""
 
 
 class Listener:
@@ -151,95 +145,18 @@ class Binding:
         return BoundPort(self._reactor, port, factory, backlog if self._asked else BACKLOG, interface)
 
 
-class Listening(Service):
-    """A service with ports. What else it begins with is `begin`'s, which subclasses have; `reload` is called at SIGHUP.
-
-    `started` is called when all has begun. Certificates are read again when they have changed, and at SIGHUP.
-    """
-
-    log = Logger()
-
-    def __init__(
-        self,
-        factory: IProtocolFactory,
-        listeners: Sequence[Listener],
-        *,
-        reactor: Any,
-        log_filter: LogFilter,
-        started: Callable[[], object],
-    ) -> None:
-        self._log_filter = log_filter
-        self._factory = factory
-        self._listeners = listeners
-        self._reactor = reactor
-        self._started = started
-        looking = "looking for new certificates"
-        self._ticker = Ticker(looking, self._look, CERTIFICATES_EVERY_S, reactor, reactor.seconds)
-        self._bound = False
-
-    def begin(self) -> None:
-        """Begin all that is needed to serve whoever connects. Raises `StartupRefused`."""
-
-    def reload(self) -> None:
-        """Read again what can be read again: certificates, and what subclasses have."""
-        for certificates in self._certificates():
-            certificates.reload()
-
-    def _look(self) -> None:
-        for certificates in self._certificates():
-            certificates.look()
-
-    def _certificates(self) -> Iterator[Certificates]:
-        return (each.certificates for each in self._listeners if each.certificates is not None)
-
-    def privilegedStartService(self) -> None:
-        """Bind the ports. Raises `StartupRefused`."""
-        self._log_filter.install()
-        for each in self._listeners:
-            each.bind(self._factory)
-        self._bound = True
-
-    def startService(self) -> None:
-        """Begin, and open the ports last. Raises `StartupRefused`. (`twist` knows no privileged start.)"""
-        self._log_filter.install()
-        self._reactor.callWhenRunning(self._log_filter.install)  # `twist` begins its log only then
-        self.log.info("{name} {version} is starting", name=self.name, version=__version__)
-        signal.signal(signal.SIGHUP, lambda number, frame: self._reactor.callFromThread(self.reload))
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-        if not self._bound:
-            self.privilegedStartService()
-        self.begin()
-        for each in self._listeners:
-            each.open()
-            where = f"{each.url} ({each.description})" if each.url else each.description
-            self.log.info("listening on {where}", where=where)
-        self._ticker.start()
-        super().startService()
-        self._started()
-
-    def stopService(self) -> Deferred[None] | None:
-        """Heed no SIGHUP any more. Subclasses close the ports in their turn."""
-        super().stopService()
-        self.log.info("{name} is stopping: it finishes what is under way", name=self.name)
-        self._ticker.stop()
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end what is still being finished
-        return None
-
-    async def close_ports(self) -> None:
-        """Accept no more connections."""
-        for each in reversed(self._listeners):
-            with self.log.failuresHandled("an error while closing {endpoint}", endpoint=each.description):
-                await each.stop()
+def only_by_socket(listeners: Sequence[Listener]) -> str:
+    """The option with which curl reaches a daemon that has no port, only a UNIX socket; empty if there is a port."""
+    hosts = [listener.port.getHost() for listener in listeners if listener.port is not None]
+    if any(getattr(host, "port", None) is not None for host in hosts):
+        return ""
+    names = [os.fsdecode(host.name) for host in hosts if getattr(host, "name", None)]
+    return f"--unix-socket {quote(names[0])} " if names else ""
 
 
-def stopping_once(reactor: Any) -> None:
-    """See to it that a signal to stop is obeyed once: Twisted answers the second one with a traceback in the log."""
-    reactor.addSystemEventTrigger("before", "shutdown", _ignore_signals)
-
-
-def _ignore_signals() -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
+def base_url_of(listeners: Sequence[Listener]) -> str:
+    """How a client on this machine reaches the first of `listeners` that has a port."""
+    return next((listener.url for listener in listeners if listener.url), "http://localhost")
 
 
 async def maybe(result: Deferred[None] | None) -> None:

@@ -23,8 +23,9 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.failure import Failure
 
 from pingmon.daemon.data_directory import DataDir, DataDirError
+from pingmon.daemon.listening import Listening
 from pingmon.daemon.log_level import LogFilter
-from pingmon.daemon.ports import Listener, Listening, maybe
+from pingmon.daemon.ports import Listener, maybe
 from pingmon.daemon.startup_errors import StartupRefused
 from pingmon.journal import JournalDamaged, JournalFormatError, JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor

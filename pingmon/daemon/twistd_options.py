@@ -16,7 +16,7 @@ from pingmon.daemon.log_level import Level
 
 
 def keep_hangups() -> None:
-    """Have a SIGHUP wait until the service takes it (`ports`): while a daemon starts it would end it, unheard."""
+    """Have a SIGHUP wait until the service takes it (`listening`): while a daemon starts it would end it, unheard."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
 
 

@@ -18,6 +18,15 @@ RESERVE: Final = 128
 log = Logger()
 
 
+def make_room(wanted: int, others: int) -> None:
+    """Raise this process's limit of open files as far as it may be, and as `affordable` needs for `wanted`."""
+    files = wanted + others + RESERVE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        raised = files if hard == resource.RLIM_INFINITY else min(files, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, raised), hard))
+
+
 def affordable(wanted: int, descriptors: int | None = None, others: int = 0) -> int:
     """`wanted`, or as many connections as the process's limit of open files leaves room for; warns if that is less.
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs, formatEvent
 
 from pingmon.api.credentials import find_key, new_ping_key
 from pingmon.core.world.events import DAEMON, ProjectCreated
 from pingmon.daemon.data_directory import DataDir, FirstRun
-from pingmon.daemon.first_run import first_run, lost_keys
+from pingmon.daemon.first_run import FirstStart, first_run, lost_keys
 from pingmon.journal import JournalUnavailable
 from pingmon.testing import Rig, result, uuid
 
@@ -100,6 +101,27 @@ def test_who_has_lost_the_keys_is_told_how_to_make_new_ones(rig: Rig, tmp_path: 
     assert str(lost_keys(rig.world, data)).startswith(f"cannot read {file}: ")
     file.unlink()
     assert lost_keys(rig.world, data) == f"there is no first-run.json. {command}"
+    data.release()
+
+
+def test_a_first_start_says_how_to_ping_and_a_later_one_only_what_is_wrong(rig: Rig, tmp_path: Path) -> None:
+    """A line to paste; nothing if there are keys; how to make new ones if there are none."""
+    data = DataDir(tmp_path)
+
+    def told() -> list[str | None]:
+        start = FirstStart(rig.monitor, data, lambda: "http://x:1", lambda: "--unix-socket /x ", os.urandom)
+        result(start.prepare())
+        with capturedLogs() as logged:
+            start.tell()
+        return [formatEvent(event) for event in logged]
+
+    assert told() == [
+        f"first start: the keys are in {data.first_run}",
+        f"try it: curl -fsS --unix-socket /x 'http://x:1/ping/{published(data).ping_key}/my-first-job?create=1'",
+    ]
+    assert told() == []
+    data.first_run.unlink()
+    assert told() == [lost_keys(rig.world, data)]
     data.release()
 
 

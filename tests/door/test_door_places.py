@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import LogLevel, capturedLogs
 
-from pingmon.door.connection_places import RESERVE, ConnectionPlaces, affordable
+from pingmon.door.connection_places import RESERVE, ConnectionPlaces, affordable, make_room
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,23 @@ def test_files_for_probes_are_left_out() -> None:
 def test_limit_of_this_process() -> None:
     """Without a number, the process's own limit is asked for."""
     assert affordable(1) == 1
+
+
+def test_the_limit_is_raised_as_far_as_is_needed_and_may_be() -> None:
+    """It is never lowered."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    hard = before[1]
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard))
+        make_room(100, 100)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 200 + RESERVE
+        make_room(1, 1)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 200 + RESERVE
+        if hard != resource.RLIM_INFINITY:
+            make_room(hard, 0)
+            assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == hard
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(["", "a", "b", "c"])), max_size=200))
