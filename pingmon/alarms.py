@@ -10,7 +10,7 @@ was read is decided by the journal; then deadlines are judged, and no later than
 loop is, each judgement is for the time of one tick, and the next begins when it is done: nothing can hold them off.
 
 The tick also notices that the process did not run for long (a suspended machine), and that the disk hangs; both make
-pingmon deaf, see Note [Deafness] in `monitor`.
+pingmon deaf, see Note [Deafness] in `monitor/deafness`.
 """
 
 from __future__ import annotations
@@ -140,12 +140,12 @@ class Alarms:
         now, steady = monitor.now(), monitor.time.steady()
         gap = steady - self._ticker.last
         if self._used() < BUSY * gap > BUSY * SUSPENDED_S:
-            monitor.deaf(now - round(gap * SECOND), "suspended")
+            monitor.deafness.begin(now - round(gap * SECOND), "suspended")
         if hangs_s := monitor.journal.health().hangs_s:
-            monitor.deaf(now - hangs_s * SECOND, "disk")
-        if monitor.deaf_since is not None:
+            monitor.deafness.begin(now - hangs_s * SECOND, "disk")
+        if monitor.deafness.since is not None:
             self._judged_at = steady
-            monitor.try_to_listen()
+            monitor.deafness.try_to_listen()
             return
         if not self._judging:
             self._judging, self._wait_until = True, steady + BEHIND_S
@@ -173,7 +173,7 @@ class Alarms:
         if self._ticker.running:
             with self.log.failuresHandled("an error while judging deadlines that passed"):
                 self._expire(upto)
-                self._monitor.heard_until = upto
+                self._monitor.deafness.heard_until = upto
                 self._judged_at = self._monitor.time.steady()
 
     def _expire(self, upto: int) -> None:
@@ -187,7 +187,7 @@ class Alarms:
 
     def _expire_due(self, now: int) -> None:
         world = self._monitor.world
-        while self._monitor.deaf_since is None and len(self._expiring) < MAX_EXPIRING:
+        while self._monitor.deafness.since is None and len(self._expiring) < MAX_EXPIRING:
             due = self._deadlines.pop(now)
             if due is None:
                 break
@@ -233,6 +233,6 @@ class Alarms:
         self._run_out.add(id)
 
     def _not_alive(self, failure: Failure, now: int) -> None:
-        self._monitor.deaf(now, "disk")
+        self._monitor.deafness.begin(now, "disk")
         if not failure.check(JournalUnavailable):
             self.log.failure("an error while writing a sign of life", failure)

@@ -283,7 +283,7 @@ def test_what_was_heard_is_decided_before_deadlines_are_judged(rig: Rig) -> None
     assert downs(rig) == []
     rig.journal.fail_next()
     rig.journal.flush()
-    assert rig.monitor.deaf_since is not None
+    assert rig.monitor.deafness.since is not None
     rig.journal.at_once = True
     rig.advance(2)
     assert downs(rig) == []
@@ -344,10 +344,10 @@ def test_a_disk_that_hangs_is_a_deafness_and_all_goes_on_by_itself(rig: Rig) -> 
         rig.ping(check)
     rig.advance(60)
     assert downs(rig) == []
-    assert rig.monitor.deaf_since is not None
+    assert rig.monitor.deafness.since is not None
     rig.journal.hangs_s = 0
     rig.advance(2)
-    assert rig.monitor.deaf_since is None
+    assert rig.monitor.deafness.since is None
     assert rig.world.daemon.deaf[-1].cause == "disk"
     rig.advance(57)
     assert downs(rig) == []
@@ -364,10 +364,10 @@ def test_while_the_disk_is_full_nothing_expires_and_afterwards_silence_is_held(r
     with pytest.raises(JournalUnavailable):
         rig.ping(check)
     rig.advance(25)
-    assert rig.monitor.deaf_since is not None
+    assert rig.monitor.deafness.since is not None
     assert downs(rig) == []
     rig.advance(10)
-    assert rig.monitor.deaf_since is None
+    assert rig.monitor.deafness.since is None
     assert rig.world.daemon.deaf[-1].cause == "disk"
     rig.ping(check)
     rig.advance(110)
@@ -379,9 +379,9 @@ def test_an_idle_daemon_finds_out_by_itself_that_the_disk_is_full(rig: Rig) -> N
     rig.advance(ALIVE_EVERY_S)
     rig.journal.fail_next(3)
     rig.advance(ALIVE_EVERY_S + 1)
-    assert rig.monitor.deaf_since is not None
+    assert rig.monitor.deafness.since is not None
     rig.advance(5)
-    assert rig.monitor.deaf_since is None
+    assert rig.monitor.deafness.since is None
 
 
 def test_an_expiry_that_could_not_be_logged_is_tried_again(rig: Rig) -> None:
@@ -435,7 +435,7 @@ def test_a_step_that_could_not_be_logged_is_logged_when_the_disk_is_back(rig: Ri
     rig.journal.fail_next(4)
     rig.time.set_wall(3600)
     rig.advance(10)
-    assert rig.monitor.deaf_since is None
+    assert rig.monitor.deafness.since is None
     assert [flip.new for flip in rig.flips] == ["up"]
     rig.advance(50)
     rig.ping(check)
@@ -516,7 +516,7 @@ class Truth(RuleBasedStateMachine):
     def fill_disk(self, writes: int) -> None:
         self.rig.journal.fail_next(writes)
         self.rig.advance(writes + ALIVE_EVERY_S + 2)
-        assert self.rig.monitor.deaf_since is None
+        assert self.rig.monitor.deafness.since is None
         self.deaf_until = self.true_time()
 
     @invariant()

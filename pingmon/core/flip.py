@@ -17,7 +17,7 @@ Cause: TypeAlias = Literal["", "silence", "run", "signal", "verdict", "ended"]
 class Deaf(Struct, frozen=True, omit_defaults=True, gc=False):
     """A time in which pingmon heard nothing by its own fault; silence alerts of that time wait until `hold_until`.
 
-    See Note [Deafness] in `monitor`.
+    See Note [Deafness] in `monitor/deafness`.
     """
 
     since: int

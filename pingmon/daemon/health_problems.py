@@ -65,7 +65,7 @@ def _of_the_journal(parts: Parts) -> Iterator[Problem]:
     elif health.failing_since is not None:
         gist = f": {health.gist}" if health.gist else ""
         yield Problem(f"the journal takes no events{gist}", f"{health.last_error}; {then}")
-    elif parts.monitor.deaf_since is not None:
+    elif parts.monitor.deafness.since is not None:
         yield Problem("the journal takes no events", "it could not keep up, or pingmon stood still; it tries again")
     if health.damage is not None:
         yield Problem("the journal is damaged", f"{health.damage}; see docs/log-format.md, «When a journal is damaged»")
@@ -86,7 +86,7 @@ def _of_loops(parts: Parts) -> Iterator[Problem]:
 
 
 def _of_what_is_late(parts: Parts) -> Iterator[Problem]:
-    now, deaf = parts.monitor.now(), parts.monitor.deaf_since is not None
+    now, deaf = parts.monitor.now(), parts.monitor.deafness.since is not None
     for what, late, most_s, why in (
         ("a deadline", 0 if deaf else parts.alarms.overdue(now), TICK_TOO_OLD_S, OVERLOADED),
         (

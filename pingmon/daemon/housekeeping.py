@@ -54,7 +54,7 @@ class Housekeeping:
 
     def _round(self) -> Deferred[None]:
         now = self._monitor.time.steady()
-        if self._monitor.deaf_since is not None:
+        if self._monitor.deafness.since is not None:
             return succeed(None)
         if now - self._saved_at >= SAVE_EVERY_S:
             self._saved_at = now

@@ -3,7 +3,7 @@
 The command gets one end of a connection, and the API that a daemon serves on its control socket answers at the other,
 in a thread with the reactor. So whatever a command asks is answered by the same functions, daemon or none. Nothing
 listens, nothing is probed or told, and what is logged is no sign of the daemon's life (`Monitor.start_deaf`; Note
-[Deafness] in `monitor`).
+[Deafness] in `monitor/deafness`).
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ def test_while_pingmon_is_deaf_no_silent_check_is_called_down() -> None:
     house = ApiStage()
     id = house.new_check(timeout=60, grace=60)
     house.ping(id)
-    house.monitor.deaf(house.monitor.now(), "disk")
+    house.monitor.deafness.begin(house.monitor.now(), "disk")
     house.advance(3600)
     assert house.get(CHECKS + id).json["status"] == "grace"
     assert house.get(f"{CHECKS}{id}/flips/").json["flips"][0]["up"] == 1

@@ -80,7 +80,7 @@ def test_while_the_disk_takes_nothing_that_is_all_there_is_to_say() -> None:
     check = rig.check(timeout=60, grace=60)
     rig.ping(check)
     rig.journal.fail_next(1000)
-    rig.monitor.deaf(rig.now, "disk")
+    rig.monitor.deafness.begin(rig.now, "disk")
     rig.advance(300)
     (problem,) = problems(parts(rig, inquiries__overdue=lambda now: 99 * SECOND))
     assert problem.text == "the journal takes no events: the disk is full"
@@ -113,7 +113,7 @@ def test_what_readers_meet_is_named() -> None:
 def test_a_daemon_that_stood_still_takes_no_events_although_its_disk_is_well() -> None:
     """Until the log has taken the end of it."""
     rig = Rig()
-    rig.monitor.deaf(rig.now, "suspended")
+    rig.monitor.deafness.begin(rig.now, "suspended")
     (problem,) = problems(parts(rig))
     assert problem.text == "the journal takes no events"
     assert "stood still" in problem.detail

@@ -103,12 +103,12 @@ def test_nothing_is_done_while_the_journal_takes_no_events_or_after_the_stop() -
     rig, trimmer = Rig(), Trimmer()
     housekeeping = Housekeeping(rig.monitor, trimmer, rig.time.clock)
     housekeeping.start()
-    rig.monitor.deaf(rig.now, "disk")
+    rig.monitor.deafness.begin(rig.now, "disk")
     rig.alarms.stop()
     news(rig)
     rig.advance(3)
     assert trimmer.steps == 0
     housekeeping.stop()
-    rig.monitor.deaf_since = None
+    rig.monitor.deafness.since = None
     rig.advance(3)
     assert trimmer.steps == 0

@@ -3,34 +3,20 @@
     submit(event) ─▶ journal (durable, ordered) ─▶ fold(world, entry) ─▶ Outcome ─▶ listeners, then the submitter
 
 Nothing else changes the world, and nothing here decides what an event means. The monitor also saves the world now
-and then, and knows since when pingmon has been deaf.
-
-Note [Deafness]
-A ping that pingmon could not take, by its own fault, was not missed by the job. pingmon is *deaf* in such a time:
-
-* `stopped`: from the last sign of life before a start (a commit, or what `alarms` leaves every ten seconds) until then.
-* `suspended`: the process stood still for more than ten seconds. One that was busy for as long did hear; otherwise
-  whoever floods it could hold alerts back.
-* `disk`: from the first event that the journal refused, because its disk is full, fails or hangs, or its file is gone.
-
-While pingmon is deaf, `deaf_since` is set and nobody judges silence. `alarms` calls `try_to_listen` each second; when
-that has logged `ListeningResumed`, deafness is over and the fold knows its span. A check whose grace time overlaps the
-span goes down `[monitor] hold` seconds later at the earliest, and its alert says that pingmon was deaf. The whole grace
-time counts and not only the deadline, because the ping that was missed would have come somewhere in it.
+and then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.units import SECOND
 from pingmon.core.world.events import (
     ALL,
     DAEMON,
@@ -41,7 +27,6 @@ from pingmon.core.world.events import (
     Event,
     Id,
     ListeningEnded,
-    ListeningResumed,
 )
 from pingmon.core.world.fold import fold
 from pingmon.core.world.parts import Outcome
@@ -56,6 +41,7 @@ from pingmon.journal import (
     SnapshotDamaged,
     Waiter,
 )
+from pingmon.monitor.deafness import Deafness
 from pingmon.timing.clock import Timekeeper
 from pingmon.wire.message.message import kind, name, printable, why_of
 
@@ -64,12 +50,6 @@ SNAPSHOT_EVERY: Final = 50_000
 
 log = Logger()
 
-DeafCause: TypeAlias = Literal["stopped", "suspended", "disk"]
-_DEAF: Final[dict[DeafCause, str]] = {
-    "stopped": "was stopped",
-    "suspended": "stood still",
-    "disk": "could not write to its journal",
-}
 Listener: TypeAlias = Callable[[Entry, Outcome], None]
 
 
@@ -86,7 +66,7 @@ def derived(outcome: Outcome) -> Iterator[FlipRow]:
 
 
 class Monitor:
-    """Owns the world. `hold_s`: for how many seconds silence is held after pingmon was deaf; Note [Deafness]."""
+    """Owns the world. `hold_s`: for how many seconds silence is held after pingmon was deaf."""
 
     log = log
 
@@ -94,22 +74,13 @@ class Monitor:
         self.world = World()
         self.journal = journal
         self.time = time
-        self.deaf_since: int | None = None
-        self._deaf_cause: DeafCause = "disk"
-        self.heard_until: int | None = None
-        """All that had arrived by then is decided. A ping that fails may have arrived at any time since."""
-        self._trying = False
-        self._step_owed = 0
-        self._lost_steps: set[int] = set()
-        """The times of steps that were not logged, as far as is known; a failed disk may have kept one all the same."""
-        self._hold = round(hold_s * SECOND)
+        self.deafness = Deafness(journal, time, hold_s=hold_s)
         self._listeners: dict[tuple[type[Event], bool], list[Listener]] = {
             (event, owed): [] for event in ALL for owed in (False, True)
         }
         self._saver = Saver(self.world)
         self._saving = False
         self._tried_to_save = 0
-        time.stepped = self._clock_set
 
     def now(self) -> int:
         """Microseconds since the epoch, UTC."""
@@ -159,8 +130,8 @@ class Monitor:
         if alive_at is None:
             return succeed(None)
         ended = alive_at if self.world.daemon.ended is None else self.world.daemon.ended
-        self.deaf(min(alive_at, ended, self.now()), "stopped")
-        return self.try_to_listen()
+        self.deafness.begin(min(alive_at, ended, self.now()), "stopped")
+        return self.deafness.try_to_listen()
 
     def start_deaf(self) -> Deferred[None]:
         """Begin to take events of a daemon that is stopped and stays so: nobody pings, and no silence is judged.
@@ -178,7 +149,7 @@ class Monitor:
         alive_at, now = self.journal.alive_at, self.now()
         self.journal.start(self._deliver, self._refused)
         if alive_at is not None and now < alive_at:
-            self._clock_set(now - alive_at)
+            self.deafness.clock_set(now - alive_at)
         return alive_at
 
     def stop(self) -> Deferred[None]:
@@ -210,18 +181,17 @@ class Monitor:
         When `waiter` hears that it was refused, the monitor is deaf already. What `waiter` raises is logged.
         """
         now = self.time.now()
-        if self._step_owed:
-            self._log_owed_step()  # in the same commit at the latest, and before this event
+        if self.deafness.step_owed:
+            self.deafness.log_owed_step()  # in the same commit at the latest, and before this event
         self.journal.append_for(Draft(now, stream, event, payload), waiter)
 
     def _refused(self, at: int) -> None:
-        self.deaf(at, "disk")
+        self.deafness.begin(at, "disk")
 
     def _deliver(self, entry: Entry) -> Outcome:
         outcome = fold(self.world, entry)
-        if isinstance(entry.event, ClockStepped) and entry.at in self._lost_steps:
-            self._lost_steps.discard(entry.at)
-            self._step_owed -= entry.event.by
+        if isinstance(entry.event, ClockStepped):
+            self.deafness.step_logged(entry.at, entry.event.by)
         if outcome.flip is not None or outcome.ended:
             self._derive(outcome)
             self._log_flip(outcome)
@@ -281,66 +251,3 @@ class Monitor:
     def _not_saved(self, failure: Failure) -> None:
         failure.trap(JournalUnavailable)
         self.log.warn("pingmon could not save its state and will try again: {why}", why=failure.getErrorMessage())
-
-    # --- deafness and the clock -----------------------------------------------------------------------------------
-
-    def deaf(self, since: int, cause: DeafCause) -> None:
-        """Take note that pings could not be taken since `since` (microseconds since the epoch); Note [Deafness]."""
-        if self.deaf_since is None:
-            self.deaf_since = since if self.heard_until is None else min(since, self.heard_until)
-            self._deaf_cause = cause
-            if cause == "disk":
-                self.log.error(
-                    "pingmon cannot write to its journal: until it can, it answers pings 503 and calls no check down"
-                )
-
-    def try_to_listen(self) -> Deferred[None]:
-        """While deaf, try to log the end of it. Fires when that is durable, or when it has failed once more.
-
-        A step of the clock that could not be logged comes first, alone: deadlines must not be judged without it.
-        """
-        if self._step_owed:
-            return self._log_owed_step()
-        if self.deaf_since is None or self._trying:
-            return succeed(None)
-        self._trying = True
-        since, cause, now = self.deaf_since, self._deaf_cause, self.now()
-        resumed = self.submit(DAEMON, ListeningResumed(since, now + self._hold, cause))
-        return resumed.addCallbacks(self._listening, self._still_deaf)
-
-    def _log_owed_step(self) -> Deferred[None]:
-        step, self._step_owed = self._step_owed, 0
-        return self._log_step(step)
-
-    def _listening(self, _: Outcome) -> None:
-        since, self.deaf_since, self._trying = self.deaf_since, None, False
-        self.log.info(
-            "pingmon {cause} for {seconds:.1f} s; checks that came due meanwhile get {hold:.0f} s more to ping",
-            seconds=(self.now() - (since or 0)) / SECOND,
-            cause=_DEAF[self._deaf_cause],
-            hold=self._hold / SECOND,
-        )
-
-    def _still_deaf(self, failure: Failure) -> None:
-        self._trying = False
-        failure.trap(JournalFull, JournalUnavailable)
-
-    def _clock_set(self, by: int) -> None:
-        self.log.warn(
-            "the wall clock was set by {seconds:.1f} s; pingmon moves all deadlines by as much", seconds=by / SECOND
-        )
-        if self.heard_until is not None:
-            self.heard_until += by
-        self._log_step(by)
-
-    def _log_step(self, by: int) -> Deferred[None]:
-        at = self.now()
-
-        def not_logged(failure: Failure) -> None:
-            failure.trap(JournalFull, JournalUnavailable)
-            self._step_owed += by
-            self._lost_steps.add(at)
-
-        logged: Deferred[Outcome] = Deferred()
-        self.journal.append_for(Draft(at, DAEMON, ClockStepped(by)), logged)
-        return logged.addCallbacks(lambda _: None, not_logged)

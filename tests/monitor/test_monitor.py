@@ -51,7 +51,7 @@ def test_a_commit_that_fails_changes_nothing_and_makes_pingmon_deaf(rig: Rig) ->
     with pytest.raises(JournalUnavailable):
         rig.ping(check)
     assert rig.world.checks[check].n_pings == 0
-    assert rig.monitor.deaf_since == rig.now
+    assert rig.monitor.deafness.since == rig.now
     rig.ping(check)
     assert rig.world.checks[check].n_pings == 1
 
@@ -65,10 +65,10 @@ class Caller:
         """What it was told, and since when the monitor was deaf at that moment."""
 
     def callback(self, outcome: Outcome) -> None:
-        self.told.append((outcome.result, self._monitor.deaf_since))
+        self.told.append((outcome.result, self._monitor.deafness.since))
 
     def errback(self, error: Exception) -> None:
-        self.told.append((type(error), self._monitor.deaf_since))
+        self.told.append((type(error), self._monitor.deafness.since))
 
 
 def test_a_full_buffer_refuses_at_once(rig: Rig) -> None:
