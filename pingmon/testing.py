@@ -165,10 +165,10 @@ class Rig:
         """Microseconds since the epoch by the wall clock."""
         return round(self.time.wall() * SECOND)
 
-    def events(self, *kinds: type[E]) -> list[E]:
-        """The events of these kinds in the whole log, from the oldest on."""
+    def events(self, *kinds: type[E], of: Id | None = None) -> list[E]:
+        """The events of these kinds in the whole log, from the oldest on; `of`: of this check, site … alone."""
         entries = map(self.memory.entry, sorted(self.memory.rows))
-        return [entry.event for entry in entries if isinstance(entry.event, kinds)]
+        return [each.event for each in entries if isinstance(each.event, kinds) and of in (None, each.stream)]
 
     def advance(self, seconds: float, step: float = 1.0) -> None:
         """Let time pass, in steps of at most `step` seconds."""

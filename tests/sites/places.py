@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
 from pingmon.core.site.probe_result import ASKED, Fault, Methods, ProbeResult
-from pingmon.core.site.settings import SiteSpec
-from pingmon.core.site.site import Site
 from pingmon.core.units import Id
-from pingmon.core.world.events import SiteCreated, SiteProbed
+from pingmon.core.world.events import SiteProbed
+from pingmon.journal import Memory
 from pingmon.sites.own_health import Health
 from pingmon.sites.rounds import Rounds
 from pingmon.sites.site_watch import SiteWatch
 from pingmon.sites.stand_ins import StandIns
-from pingmon.testing import PROJECT, FakeTime, Rig, result, uuid
+from pingmon.testing import FakeTime, Rig
 
 
 class FakeProber:
@@ -89,17 +87,24 @@ class FakeVerifiers:
         return succeed(tuple(looks))
 
 
-class Place:
-    """A daemon's place: a rig that watches sites with fakes. `verified`: there are verifiers."""
+class Place(Rig):
+    """A rig that watches sites with fakes. `verified`: there are verifiers. The URL of a site is `url(number)`."""
 
-    def __init__(self, rig: Rig | None = None, *, verified: bool = True, canaries: tuple[str, ...] = ()) -> None:
-        self.rig = rig or Rig()
-        self.prober = FakeProber(self.rig)
-        self.verifiers = FakeVerifiers(self.rig)
+    def __init__(
+        self,
+        time: FakeTime | None = None,
+        memory: Memory | None = None,
+        *,
+        verified: bool = True,
+        canaries: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(time, memory)
+        self.prober = FakeProber(self)
+        self.verifiers = FakeVerifiers(self)
         self.addresses: list[tuple[Id, str]] = []
-        self.node = Health(self.prober, canaries, self.rig.time.steady)
+        self.node = Health(self.prober, canaries, self.time.steady)
         self.rounds = Rounds(
-            self.rig.monitor,
+            self.monitor,
             self.prober,
             self.node,
             stand_ins=StandIns(self.prober, Random(1)),
@@ -107,28 +112,16 @@ class Place:
             quorum=2,
             address_seen=lambda site, address: self.addresses.append((site, address)),
         )
-        self.watch = SiteWatch(self.rig.monitor, self.rounds, self.node, self.rig.time.clock)
+        self.watch = SiteWatch(self.monitor, self.rounds, self.node, self.clock)
         self.watch.start()
 
-    @property
-    def time(self) -> FakeTime:
-        """The rig's."""
-        return self.rig.time
-
-    def site(self, number: int = 1, **spec: Any) -> Site:
-        """A new site, not looked at yet. Its URL is `url(number)`."""
-        made = self.rig.submit(uuid(number, "5"), SiteCreated(PROJECT, SiteSpec(url=url(number), **spec)))
-        return self.rig.world.sites[made.id]
-
-    def logged(self, site: Site) -> list[SiteProbed]:
+    def logged(self, site: Id) -> list[SiteProbed]:
         """What was logged of its probes, hours left out."""
-        entries = result(self.rig.journal.events(site.id, SiteProbed, upto=self.rig.world.seq, limit=1000))
-        events = [entry.event for entry in reversed(entries)]
-        return [event for event in events if isinstance(event, SiteProbed) and event.hour is None]
+        return [event for event in self.events(SiteProbed, of=site) if event.hour is None]
 
-    def now(self, site: Site) -> Site:
-        """The site as it is now."""
-        return self.rig.world.sites[site.id]
+    def status(self, site: Id) -> str:
+        """The site's status now."""
+        return self.world.sites[site].status
 
     def fail(self, number: int = 1, fault: Fault = "status", *votes: Fault) -> None:
         """Let the site fail here and, if there are `votes`, so for the verifiers."""

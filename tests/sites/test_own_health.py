@@ -32,15 +32,15 @@ def many(place: Place, count: int = 2 * MANY) -> None:
     """As many sites, each up."""
     for number in range(1, count + 1):
         place.site(number, interval=60)
-    place.rig.advance(62)
+    place.advance(62)
 
 
 def downs(place: Place) -> list[str]:
-    return [flip.subject for flip in place.rig.flips if flip.new == "down"]
+    return [flip.subject for flip in place.flips if flip.new == "down"]
 
 
 def suspects(place: Place) -> int:
-    return sum(flip.new == "suspect" for flip in place.rig.flips)
+    return sum(flip.new == "suspect" for flip in place.flips)
 
 
 # --- the breaker --------------------------------------------------------------------------------------------------
@@ -53,20 +53,20 @@ def test_when_most_sites_fail_only_here_looks_count_for_nothing_until_it_is_over
     many(place)
     for number in range(1, 2 * MANY + 1):
         place.prober.faults[url(number)] = "timeout"
-    place.rig.advance(62)
+    place.advance(62)
     assert "fail only here" in place.rounds.health().trouble
     asked = len(place.verifiers.asked)
     assert asked <= 2 * MANY
-    place.rig.advance(30)
+    place.advance(30)
     assert len(place.verifiers.asked) - asked <= MANY, "verifiers are not asked about looks that count for nothing"
-    place.rig.advance(600)
+    place.advance(600)
     assert downs(place) == []
     assert errors(logs) == 1
     place.prober.faults.clear()
-    place.rig.advance(200)
+    place.advance(200)
     assert place.rounds.health().trouble == ""
     assert errors(logs) == 1
-    assert all(site.status == "up" for site in place.rig.world.sites.values())
+    assert all(site.status == "up" for site in place.world.sites.values())
 
 
 def test_a_real_outage_of_most_sites_does_not_trip_the_breaker() -> None:
@@ -75,7 +75,7 @@ def test_a_real_outage_of_most_sites_does_not_trip_the_breaker() -> None:
     many(place)
     for number in range(1, 2 * MANY + 1):
         place.fail(number, "timeout", "timeout", "timeout", "timeout")
-    place.rig.advance(72)
+    place.advance(72)
     assert len(downs(place)) == 2 * MANY
     assert place.rounds.health().trouble == ""
 
@@ -85,7 +85,7 @@ def test_a_few_sites_that_fail_only_here_do_not_trip_it() -> None:
     many(place)
     for number in range(1, MANY):
         place.prober.faults[url(number)] = "timeout"
-    place.rig.advance(130)
+    place.advance(130)
     assert place.rounds.health().trouble == ""
     assert suspects(place) >= MANY - 1
 
@@ -95,7 +95,7 @@ def test_fewer_than_ten_sites_never_trip_it() -> None:
     many(place, MANY - 1)
     for number in range(1, MANY):
         place.prober.faults[url(number)] = "timeout"
-    place.rig.advance(300)
+    place.advance(300)
     assert place.rounds.health().trouble == ""
 
 
@@ -105,11 +105,11 @@ def test_after_the_breaker_a_real_outage_is_found() -> None:
     many(place)
     for number in range(1, 2 * MANY + 1):
         place.prober.faults[url(number)] = "timeout"
-    place.rig.advance(62)
+    place.advance(62)
     assert place.rounds.health().trouble
     for number in range(1, 2 * MANY + 1):
         place.fail(number, "timeout", "timeout", "timeout", "timeout")
-    place.rig.advance(125)
+    place.advance(125)
     assert len(downs(place)) == 2 * MANY
 
 
@@ -119,32 +119,32 @@ def test_after_the_breaker_a_real_outage_is_found() -> None:
 def test_while_most_canaries_fail_too_no_site_is_even_suspected(logs: Sequence[dict[str, Any]]) -> None:
     place = Place(verified=False, canaries=CANARIES)
     site = place.site(interval=60)
-    place.rig.advance(1)
+    place.advance(1)
     for address in (url(1), *CANARIES[:2]):
         place.prober.faults[address] = "timeout"
-    place.rig.advance(600)
-    assert place.now(site).status == "unknown", "it is not known how it is"
+    place.advance(600)
+    assert place.status(site) == "unknown", "it is not known how it is"
     assert suspects(place) == 0
     assert errors(logs) == 1
     assert "canaries" in place.rounds.health().trouble
     del place.prober.faults[CANARIES[0]]
-    place.rig.advance(120)
+    place.advance(120)
     assert place.rounds.health().trouble == ""
-    assert place.now(site).status == "down"
+    assert place.status(site) == "down"
     assert errors(logs) == 1
 
 
 def test_while_all_is_well_canaries_are_looked_at_every_ten_minutes() -> None:
     place = Place(canaries=CANARIES)
     place.site(interval=60)
-    place.rig.advance(1300)
+    place.advance(1300)
     assert [round(at / 100) for at, seen in place.prober.looked if seen == CANARIES[0]] == [0, 6, 12]
 
 
 def test_a_canary_that_is_no_good_is_told_before_any_site_fails(logs: Sequence[dict[str, Any]]) -> None:
     place = Place(canaries=CANARIES[:1])
     place.prober.faults[CANARIES[0]] = "status"
-    place.rig.advance(1)
+    place.advance(1)
     assert "canaries" in place.rounds.health().trouble
     assert errors(logs) == 1
 
@@ -153,17 +153,17 @@ def test_trouble_with_canaries_is_over_when_they_are_well_again_also_if_no_site_
     place = Place(canaries=CANARIES)
     place.site(interval=3600)
     place.prober.faults = dict.fromkeys((url(1), *CANARIES), "timeout")
-    place.rig.advance(30)
+    place.advance(30)
     assert place.rounds.health().trouble
     place.prober.faults.clear()
-    place.rig.advance(30)
+    place.advance(30)
     assert place.rounds.health().trouble == ""
 
 
 def test_canaries_are_left_alone_when_the_daemon_stops(logs: Sequence[dict[str, Any]]) -> None:
     place = Place(canaries=CANARIES)
     place.prober.holds = True
-    place.rig.advance(1)
+    place.advance(1)
     result(place.watch.stop())
     place.prober.let_go()
     assert errors(logs) == 0
@@ -175,7 +175,7 @@ def test_one_look_at_the_canaries_serves_all_sites_that_fail_at_the_same_time() 
     for number in range(1, 31):
         place.site(number, interval=3600)
         place.fail(number)
-    place.rig.advance(2)
+    place.advance(2)
     assert [seen for _, seen in place.prober.looked].count(CANARIES[0]) == 1
 
 

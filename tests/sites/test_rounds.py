@@ -15,15 +15,15 @@ from tests.sites.places import Place, url
 def test_a_first_failure_is_confirmed_at_once_here_and_by_the_verifiers() -> None:
     place = Place()
     site = place.site(interval=300)
-    place.rig.advance(1)
+    place.advance(1)
     place.fail(1, "status", "status", "timeout", "status")
-    place.rig.advance(300)
+    place.advance(300)
     first, suspect, confirmed = place.logged(site)
     assert [look.fault for look in first.looks] == [""]
     assert (len(suspect.looks), suspect.asked) == (1, 0)
     assert [look.node for look in confirmed.looks] == ["", "v0", "v1", "v2"]
     assert (confirmed.asked, confirmed.quorum, confirmed.place) == (3, 2, "unsure")
-    down = place.now(site)
+    down = place.world.sites[site]
     assert (down.status, down.since) == ("down", suspect.looks[0].at)
 
 
@@ -34,14 +34,14 @@ def test_that_a_name_leads_nowhere_is_confirmed_by_verifiers_that_may_not_look_t
     cases: list[tuple[Place, Fault, str]] = [(place, "dns", nowhere), (other, "connect", "")]
     for each, fault, detail in cases:
         site = each.site(interval=300)
-        each.rig.advance(1)
+        each.advance(1)
         each.fail(1, fault, "void", "void", "void")
         each.prober.details[url(1)], each.verifiers.details[url(1)] = detail, forbidden
-        each.rig.advance(300)
+        each.advance(300)
         looks = each.logged(site)[2].looks
         assert [look.fault for look in looks] == [fault, *["dns" if fault == "dns" else "void"] * 3]
-    (down,) = place.rig.monitor.world.sites.values()
-    assert down.status == "down"
+    (down,) = place.world.sites
+    assert place.status(down) == "down"
     assert {look.detail for look in place.logged(down)[2].looks} == {nowhere}
 
 
@@ -49,68 +49,68 @@ def test_a_blip_is_a_false_alarm() -> None:
     """The second look from here and most verifiers see nothing wrong."""
     place = Place()
     site = place.site(interval=300)
-    place.rig.advance(1)
+    place.advance(1)
     place.fail()
-    place.rig.advance(300)
-    assert [flip.new for flip in place.rig.flips] == ["up", "suspect", "up"]
-    assert place.now(site).status == "up"
+    place.advance(300)
+    assert [flip.new for flip in place.flips] == ["up", "suspect", "up"]
+    assert place.status(site) == "up"
 
 
 def test_a_down_site_is_looked_at_every_thirty_seconds_and_is_up_when_a_verifier_says_so_too() -> None:
     place = Place()
     site = place.site(interval=300)
     place.fail(1, "status", "status", "status", "status")
-    place.rig.advance(10)
-    assert place.now(site).status == "down"
+    place.advance(10)
+    assert place.status(site) == "down"
     place.prober.looked.clear()
-    place.rig.advance(90)
+    place.advance(90)
     assert len(place.times()) == 3
     place.prober.faults.clear()
-    place.rig.advance(30)
-    assert place.now(site).status == "down", "no verifier has seen it well"
+    place.advance(30)
+    assert place.status(site) == "down", "no verifier has seen it well"
     place.heal()
-    place.rig.advance(60)
-    assert place.now(site).status == "up"
+    place.advance(60)
+    assert place.status(site) == "up"
 
 
 def test_an_undecided_site_is_tried_again_with_back_off() -> None:
     place = Place()
     site = place.site(interval=600)
     place.fail(1, "status", "status", "", "void")
-    place.rig.advance(5)
-    assert place.now(site).status == "unknown"
+    place.advance(5)
+    assert place.status(site) == "unknown"
     place.prober.looked.clear()
-    place.rig.advance(200)
+    place.advance(200)
     waits = [round(later - earlier) for earlier, later in zip(place.times(), place.times()[1:], strict=False)]
     assert waits == [30, 60]
     place.fail(1, "status", "status", "status", "status")
-    place.rig.advance(600)
-    assert place.now(site).status == "down"
+    place.advance(600)
+    assert place.status(site) == "down"
 
 
 def test_without_verifiers_three_failures_ten_seconds_apart_are_down_and_two_good_looks_up() -> None:
     place = Place(verified=False)
     site = place.site(interval=300)
     place.fail(1, "timeout")
-    place.time.advance(11, step=0.25)
-    assert place.now(site).status == "suspect"
-    place.time.advance(10, step=0.25)
-    assert place.now(site).status == "down"
+    place.advance(11, step=0.25)
+    assert place.status(site) == "suspect"
+    place.advance(10, step=0.25)
+    assert place.status(site) == "down"
     assert [round(at) for at in place.times()] == [0, 10, 20]
     place.heal()
-    place.rig.advance(61)
-    assert place.now(site).status == "up"
+    place.advance(61)
+    assert place.status(site) == "up"
     assert place.verifiers.asked == []
 
 
 def test_a_place_that_cannot_look_says_nothing_of_sites() -> None:
     place = Place()
     site = place.site(interval=60)
-    place.rig.advance(1)
+    place.advance(1)
     place.fail(1, "void")
-    place.rig.advance(300)
-    assert place.now(site).status == "unknown"
-    assert [flip.new for flip in place.rig.flips] == ["up", "unknown"]
+    place.advance(300)
+    assert place.status(site) == "unknown"
+    assert [flip.new for flip in place.flips] == ["up", "unknown"]
     assert place.verifiers.asked == []
 
 
@@ -118,32 +118,32 @@ def test_who_sees_nothing_for_three_looks_does_not_know_how_the_site_is() -> Non
     """And finds out again by itself."""
     place = Place()
     site = place.site(interval=300)
-    place.rig.advance(1)
+    place.advance(1)
     place.fail(1, "void")
     for _ in range(2):
-        assert result(place.watch.probe(site.id)).fault == "void"
-        assert (place.now(site).status, place.rounds.health().blind) == ("up", 0)
-    place.rig.advance(AGAIN_S + 1)
-    assert (place.now(site).status, place.rounds.health().blind) == ("unknown", 1)
+        assert result(place.watch.probe(site)).fault == "void"
+        assert (place.status(site), place.rounds.health().blind) == ("up", 0)
+    place.advance(AGAIN_S + 1)
+    assert (place.status(site), place.rounds.health().blind) == ("unknown", 1)
     assert place.verifiers.asked == []
     place.heal()
-    place.rig.advance(AGAIN_S + 1)
-    assert (place.now(site).status, place.rounds.health().blind) == ("up", 0)
+    place.advance(AGAIN_S + 1)
+    assert (place.status(site), place.rounds.health().blind) == ("up", 0)
 
 
 def test_the_address_at_which_a_site_is_well_is_passed_on() -> None:
     place = Place()
     site = place.site()
-    place.rig.advance(1)
-    assert place.addresses == [(site.id, "192.0.2.1")]
+    place.advance(1)
+    assert place.addresses == [(site, "192.0.2.1")]
 
 
 def test_verifiers_are_not_asked_about_a_site_that_only_pingmon_can_reach() -> None:
     place = Place()
     site = place.site(local_only=True)
     place.fail(1, "connect", "", "", "")
-    place.rig.advance(30)
-    assert place.now(site).status == "down"
+    place.advance(30)
+    assert place.status(site) == "down"
     assert place.verifiers.asked == []
 
 
@@ -154,14 +154,14 @@ def test_who_waits_for_verifiers_shows_in_the_health_report_for_a_minute() -> No
         place.site(number, interval=300)
         place.fail(number, "status", "status", "status", "status")
     place.prober.holds = True
-    place.rig.advance(1)
+    place.advance(1)
     place.prober.let_go()
     assert len(place.verifiers.asked) == ROUNDS
-    place.rig.advance(12)
+    place.advance(12)
     place.prober.let_go()
     assert len(place.verifiers.asked) == ROUNDS + 1
     assert 11 < place.rounds.health().queued_s < 13
-    place.time.advance(61)
+    place.advance(61)
     assert place.rounds.health().queued_s == 0
 
 
@@ -171,9 +171,8 @@ def test_who_waits_for_verifiers_shows_in_the_health_report_for_a_minute() -> No
 def test_what_an_hour_of_probes_measured_is_logged_once() -> None:
     place = Place()
     site = place.site(interval=60)
-    place.rig.advance(2 * 3600)
-    entries = result(place.rig.journal.events(site.id, SiteProbed, upto=place.rig.world.seq))
-    hours = [entry.event.hour for entry in entries if isinstance(entry.event, SiteProbed) and entry.event.hour]
+    place.advance(2 * 3600)
+    hours = [event.hour for event in place.events(SiteProbed, of=site) if event.hour is not None]
     assert len(hours) in (1, 2)
     assert all(hour.start % HOUR == 0 and hour.slowest == hour.median == 7 for hour in hours)
     assert max(hour.probes for hour in hours) in (59, 60, 61)
@@ -182,9 +181,8 @@ def test_what_an_hour_of_probes_measured_is_logged_once() -> None:
 def test_stopping_logs_the_hour_that_had_begun() -> None:
     place = Place()
     site = place.site()
-    place.rig.advance(1)
+    place.advance(1)
     result(place.watch.stop())
-    (newest, *_) = result(place.rig.journal.events(site.id, SiteProbed, upto=place.rig.world.seq))
-    assert isinstance(newest.event, SiteProbed)
-    assert newest.event.hour is not None
-    assert newest.event.hour.probes == 1
+    newest = place.events(SiteProbed, of=site)[-1]
+    assert newest.hour is not None
+    assert newest.hour.probes == 1

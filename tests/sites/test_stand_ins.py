@@ -10,11 +10,10 @@ import pytest
 from twisted.logger import LogLevel, capturedLogs
 
 from pingmon.core.site.probe_result import Fault
-from pingmon.core.site.site import Site
+from pingmon.core.units import Id
 from pingmon.core.world.events import SiteProbed
 from pingmon.sites.own_health import OTHERS_MAX_S
 from pingmon.sites.stand_ins import STAND_INS, StandIns, network_of
-from pingmon.testing import result
 from tests.sites.places import Place, url
 
 VOID: tuple[Fault, ...] = ("void", "void", "void")
@@ -31,17 +30,17 @@ def errors(logs: Sequence[dict[str, Any]]) -> list[str]:
     return [event["trouble"] for event in logs if event["log_level"] == LogLevel.error and "trouble" in event]
 
 
-def spread(place: Place, count: int) -> list[Site]:
+def spread(place: Place, count: int) -> list[Id]:
     """So many sites, each in a network of its own, and all seen well."""
     for number in range(1, count + 1):
         place.prober.addresses[url(number)] = f"192.0.{number}.1"
     sites = [place.site(number, interval=60) for number in range(1, count + 1)]
-    place.rig.advance(61)
+    place.advance(61)
     return sites
 
 
-def statuses(place: Place, sites: Sequence[Site]) -> set[str]:
-    return {place.now(site).status for site in sites}
+def statuses(place: Place, sites: Sequence[Id]) -> set[str]:
+    return {place.status(site) for site in sites}
 
 
 # --- who is asked -------------------------------------------------------------------------------------------------
@@ -53,10 +52,10 @@ def test_some_others_are_looked_at_each_in_a_network_of_its_own_and_not_the_one_
     sites = spread(place, 12)
     stand_ins = StandIns(place.prober, Random(3))
     for number, site in enumerate(sites):
-        stand_ins.well(site.id, f"192.0.2.{number}" if number < 6 else f"198.51.{number}.1")
+        stand_ins.well(site, f"192.0.2.{number}" if number < 6 else f"198.51.{number}.1")
     place.prober.looked.clear()
-    latest = {site.id: place.prober.seen(site.spec.url) for site in sites[:9]}
-    looks = stand_ins.look(sites[0].id, place.rig.world.sites, latest)
+    latest = {site: place.prober.seen(url(number)) for number, site in enumerate(sites[:9], 1)}
+    looks = stand_ins.look(sites[0], place.world.sites, latest)
     asked = {seen for _, seen in place.prober.looked}
     assert len(looks) == len(asked) == STAND_INS
     assert not asked & {url(number) for number in range(1, 7)}, "in the network of the one that fails"
@@ -68,8 +67,8 @@ def test_sites_that_were_never_seen_well_are_told_apart_by_their_hosts_names() -
     place = Place(verified=False)
     sites = [place.site(number, interval=60) for number in (1, 2)]
     stand_ins = StandIns(place.prober, Random(3))
-    stand_ins.well(sites[0].id, "")
-    assert len(stand_ins.look(sites[0].id, place.rig.world.sites, {})) == 1
+    stand_ins.well(sites[0], "")
+    assert len(stand_ins.look(sites[0], place.world.sites, {})) == 1
 
 
 def test_networks_are_24_bits_wide_or_48() -> None:
@@ -87,12 +86,12 @@ def test_a_pingmon_that_is_cut_off_suspects_no_site_and_tells_its_operator_once(
     place = Place(verified=False)
     sites = spread(place, 6)
     place.prober.faults = {url(number): "timeout" for number in range(1, 7)}
-    place.rig.advance(600)
+    place.advance(600)
     assert statuses(place, sites) == {"unknown"}
-    assert [flip.new for flip in place.rig.flips if flip.new in ("suspect", "down")] == []
+    assert [flip.new for flip in place.flips if flip.new in ("suspect", "down")] == []
     assert errors(logs) == ["most of the 5 other sites that were looked at fail"]
     place.prober.faults = {}
-    place.rig.advance(120)
+    place.advance(120)
     assert statuses(place, sites) == {"up"}
     assert place.rounds.health().trouble == ""
 
@@ -102,8 +101,8 @@ def test_a_site_that_fails_while_others_are_well_is_down_after_three_looks() -> 
     place = Place(verified=False)
     sites = spread(place, 6)
     place.fail(1, "timeout")
-    place.rig.advance(81)
-    assert place.now(sites[0]).status == "down"
+    place.advance(81)
+    assert place.status(sites[0]) == "down"
     assert statuses(place, sites[1:]) == {"up"}
 
 
@@ -111,9 +110,9 @@ def test_all_sites_on_one_server_go_down_with_it() -> None:
     """There is nobody to ask, and no other site is of another opinion."""
     place = Place(verified=False)
     sites = [place.site(number, interval=60) for number in range(1, 7)]
-    place.rig.advance(61)
+    place.advance(61)
     place.prober.faults = {url(number): "timeout" for number in range(1, 7)}
-    place.rig.advance(90)
+    place.advance(90)
     assert statuses(place, sites) == {"down"}
 
 
@@ -122,7 +121,7 @@ def test_an_outage_of_half_of_all_networks_is_told_because_the_others_are_well()
     place = Place(verified=False)
     sites = spread(place, 12)
     place.prober.faults = {url(number): "timeout" for number in range(1, 7)}
-    place.rig.advance(400)
+    place.advance(400)
     assert statuses(place, sites[:6]) == {"down"}
     assert statuses(place, sites[6:]) == {"up"}
 
@@ -132,9 +131,9 @@ def test_an_outage_of_everything_is_told_after_an_hour(logs: Sequence[dict[str, 
     place = Place(verified=False)
     sites = spread(place, 6)
     place.prober.faults = {url(number): "timeout" for number in range(1, 7)}
-    place.rig.advance(OTHERS_MAX_S - 120)
+    place.advance(OTHERS_MAX_S - 120)
     assert statuses(place, sites) == {"unknown"}
-    place.rig.advance(400)
+    place.advance(400)
     assert statuses(place, sites) == {"down"}
     assert len(errors(logs)) == 1
 
@@ -144,7 +143,7 @@ def test_where_no_other_site_is_left_to_ask_pingmon_does_not_call_itself_sick() 
     place = Place(verified=False)
     sites = spread(place, 6)
     place.prober.faults = {url(number): "timeout" for number in range(1, 7)}
-    place.rig.advance(OTHERS_MAX_S + 400)
+    place.advance(OTHERS_MAX_S + 400)
     assert statuses(place, sites) == {"down"}
     assert place.rounds.health().trouble == ""
 
@@ -155,8 +154,8 @@ def test_an_http_status_is_believed_while_others_do_not_answer() -> None:
     sites = spread(place, 6)
     place.prober.faults = {url(number): "timeout" for number in range(2, 7)}
     place.fail(1, "status")
-    place.rig.advance(90)
-    assert place.now(sites[0]).status == "down"
+    place.advance(90)
+    assert place.status(sites[0]) == "down"
     assert statuses(place, sites[1:]) <= {"up", "unknown"}
 
 
@@ -165,7 +164,7 @@ def test_an_http_status_is_not_believed_while_somebody_answers_with_one_for_all(
     place = Place(verified=False)
     sites = spread(place, 6)
     place.prober.faults = {url(number): "status" for number in range(1, 7)}
-    place.rig.advance(600)
+    place.advance(600)
     assert statuses(place, sites) == {"unknown"}
 
 
@@ -174,9 +173,9 @@ def test_other_sites_are_not_asked_again_and_again_about_one_that_is_known_to_be
     place = Place(verified=False)
     spread(place, 3)
     place.fail(1, "timeout")
-    place.rig.advance(120)
+    place.advance(120)
     place.prober.looked.clear()
-    place.rig.advance(600)
+    place.advance(600)
     assert len(place.times(2)) == 10
 
 
@@ -189,7 +188,7 @@ def test_where_verifiers_can_look_no_other_site_is_asked() -> None:
     spread(place, 6)
     place.fail(1, "timeout", "timeout", "timeout", "timeout")
     place.prober.looked.clear()
-    place.rig.advance(60)
+    place.advance(60)
     assert len([seen for _, seen in place.prober.looked if seen != url(1)]) == 5
 
 
@@ -198,11 +197,11 @@ def test_a_site_that_fails_while_no_verifier_can_look_is_down_when_other_sites_a
     place = Place()
     sites = spread(place, 6)
     place.fail(1, "timeout", *VOID)
-    place.rig.advance(90)
-    site = place.now(sites[0])
+    place.advance(90)
+    site = place.world.sites[sites[0]]
     assert (site.status, site.last and site.last.place) == ("down", "well")
-    flip = next(flip for flip in place.rig.flips if flip.new == "down")
-    assert (flip.subject, flip.place) == (site.id, "well")
+    flip = next(flip for flip in place.flips if flip.new == "down")
+    assert (flip.subject, flip.place) == (sites[0], "well")
 
 
 def test_a_status_that_was_received_is_told_though_no_verifier_can_look_and_there_is_no_other_site() -> None:
@@ -210,8 +209,8 @@ def test_a_status_that_was_received_is_told_though_no_verifier_can_look_and_ther
     place = Place()
     site = place.site(interval=300)
     place.fail(1, "status", *VOID)
-    place.rig.advance(31)
-    assert place.now(site).status == "down"
+    place.advance(31)
+    assert place.status(site) == "down"
 
 
 def test_a_site_that_times_out_while_no_verifier_can_look_is_told_after_five_minutes() -> None:
@@ -219,10 +218,10 @@ def test_a_site_that_times_out_while_no_verifier_can_look_is_told_after_five_min
     place = Place()
     site = place.site(interval=300)
     place.fail(1, "timeout", *VOID)
-    place.rig.advance(200)
-    assert place.now(site).status == "unknown"
-    place.rig.advance(60)
-    down = place.now(site)
+    place.advance(200)
+    assert place.status(site) == "unknown"
+    place.advance(60)
+    down = place.world.sites[site]
     assert (down.status, down.last and down.last.place) == ("down", "unsure")
 
 
@@ -232,12 +231,11 @@ def test_a_pingmon_that_is_cut_off_from_sites_and_verifiers_tells_nothing() -> N
     sites = spread(place, 6)
     for number in range(1, 7):
         place.fail(number, "timeout", *VOID)
-    place.rig.advance(1200)
+    place.advance(1200)
     assert statuses(place, sites) == {"unknown"}
-    assert [flip for flip in place.rig.flips if flip.new == "down"] == []
-    logged = result(place.rig.journal.events(sites[0].id, SiteProbed, upto=place.rig.world.seq, limit=1000))
-    assert len(logged) <= 4
+    assert [flip for flip in place.flips if flip.new == "down"] == []
+    assert len(place.events(SiteProbed, of=sites[0])) <= 4
     for number in range(1, 7):
         place.heal(number)
-    place.rig.advance(120)
+    place.advance(120)
     assert statuses(place, sites) == {"up"}
