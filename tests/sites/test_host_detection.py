@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from msgspec.structs import replace
@@ -19,24 +19,21 @@ from pingmon.core.partner.partner import (
     HostRule,
     Kind,
     PartnerChanges,
-    PartnerSpec,
     Signals,
 )
 from pingmon.core.site.probe_result import ProbeResult
-from pingmon.core.site.settings import SiteChanges, SiteSpec
+from pingmon.core.site.settings import SiteChanges
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import (
     PartnerChanged,
-    PartnerCreated,
     PartnerDeleted,
     SiteChanged,
-    SiteCreated,
     SiteDeleted,
     SiteHostSeen,
-    SiteProbed,
 )
+from pingmon.journal import Memory
 from pingmon.sites.host_detection import PARALLEL, START_SPREAD_S, HostDetection
-from pingmon.testing import PROJECT, Rig, result, uuid
+from pingmon.testing import FakeTime, Rig, result, uuid
 
 CNAME = HostRule("cname", "hosts.example")
 PREFIX = HostRule("prefix", "192.0.2.0/24")
@@ -76,22 +73,20 @@ class FakeLookup:
             done.callback(self.of.get(host, self.found))
 
 
-class Survey:
+class Survey(Rig):
     """A rig with hosts over a lookup under the test's control."""
 
-    def __init__(self, rig: Rig | None = None) -> None:
-        self.rig = rig or Rig()
-        self.lookup = FakeLookup(self.rig)
-        self.hosts = HostDetection(self.rig.monitor, self.lookup, self.rig.time.clock)
+    def __init__(self, time: FakeTime | None = None, memory: Memory | None = None) -> None:
+        super().__init__(time, memory)
+        self.lookup = FakeLookup(self)
+        self.hosts = HostDetection(self.monitor, self.lookup, self.clock)
         self.hosts.start()
 
-    def partner(self, slug: str = "example", *rules: HostRule) -> Id:
-        spec = PartnerSpec(slug=slug, rules=rules)
-        return self.rig.submit(uuid(len(self.rig.world.partners) + 1, "a"), PartnerCreated(spec)).id
+    def add_partner(self, slug: str = "example", *rules: HostRule) -> Id:
+        return self.partner(len(self.world.partners) + 1, slug=slug, webhook="", rules=rules)
 
     def site(self, number: int = 1, *, up: bool = True, **spec: Any) -> Id:
-        url = f"https://site{number}.example/"
-        site = self.rig.submit(uuid(number, "e"), SiteCreated(PROJECT, SiteSpec(**({"url": url} | spec)))).id
+        site = super().site(number, **({"url": f"https://site{number}.example/"} | spec))
         if up:
             self.look(site)
         return site
@@ -99,16 +94,13 @@ class Survey:
     def look(self, site: Id, fault: Any = "", times: int = 1) -> None:
         """What probes of the site see."""
         for _ in range(times):
-            self.rig.submit(site, SiteProbed((ProbeResult(at=self.rig.now, code=200, fault=fault),)))
+            self.probe(site, ProbeResult(at=self.now, code=200, fault=fault))
 
     def change(self, site: Id, **changes: Any) -> None:
-        self.rig.submit(site, SiteChanged(SiteChanges(**changes)))
-
-    def advance(self, seconds: float, step: float = 1.0) -> None:
-        self.rig.time.advance(seconds, step)
+        self.submit(site, SiteChanged(SiteChanges(**changes)))
 
     def hosting(self, site: Id) -> Hosting:
-        return self.rig.world.sites[site].hosting
+        return self.world.sites[site].hosting
 
     @property
     def times(self) -> list[float]:
@@ -120,13 +112,9 @@ class Survey:
         """The times between two looks, in units of `AGAIN_S`."""
         return [round((later - at) / AGAIN_S) for at, later in pairwise(self.times)]
 
-    def events(self) -> list[SiteHostSeen]:
-        entries = result(self.rig.journal.entries(None, limit=100_000))
-        return [entry.event for entry in entries if isinstance(entry.event, SiteHostSeen)]
-
-    def restarted(self, away_s: float = 0.0) -> Survey:
+    def restarted(self, **how: Any) -> Self:
         result(self.hosts.stop())
-        return Survey(self.rig.restarted(away_s=away_s))
+        return super().restarted(**how)
 
 
 @pytest.fixture
@@ -134,15 +122,15 @@ def survey() -> Iterator[Survey]:
     survey = Survey()
     yield survey
     result(survey.hosts.stop())
-    survey.rig.alarms.stop()
-    assert survey.rig.time.clock.getDelayedCalls() == []
+    survey.alarms.stop()
+    assert survey.time.clock.getDelayedCalls() == []
 
 
 # --- what is looked at --------------------------------------------------------------------------------------------
 
 
 def test_a_site_is_looked_at_once_it_is_up_and_what_was_found_is_logged(survey: Survey) -> None:
-    survey.partner("example", CNAME, PREFIX)
+    survey.add_partner("example", CNAME, PREFIX)
     site = survey.site(up=False)
     survey.advance(60)
     assert survey.lookup.looked == []
@@ -152,22 +140,22 @@ def test_a_site_is_looked_at_once_it_is_up_and_what_was_found_is_logged(survey: 
     assert not any("hosts site" in event["log_format"] for event in logged)
     assert survey.lookup.looked == [(61.0, "site1.example")]
     assert survey.lookup.kinds == [("cname", "prefix")]
-    assert survey.events() == [SiteHostSeen(HOSTED)]
+    assert survey.events(SiteHostSeen) == [SiteHostSeen(HOSTED)]
     assert survey.hosting(site).found == HOSTED
 
 
 def test_that_nobody_is_known_is_logged_the_first_time_too(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     survey.lookup.found = ELSEWHERE
     survey.site()
     survey.advance(2 * LOOK_EVERY_S + 60, step=30)
     assert len(survey.times) == 3
-    assert survey.events() == [SiteHostSeen(None)]
+    assert survey.events(SiteHostSeen) == [SiteHostSeen(None)]
 
 
 @pytest.mark.parametrize("host", ["example", ""])
 def test_a_site_whose_host_was_set_by_hand_is_not_looked_at(survey: Survey, host: str) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     site = survey.site(host=host)
     survey.advance(60)
     assert survey.lookup.looked == []
@@ -181,19 +169,19 @@ def test_a_site_whose_host_was_set_by_hand_is_not_looked_at(survey: Survey, host
 
 def test_nothing_is_looked_up_while_no_partner_has_rules(survey: Survey) -> None:
     survey.site()
-    partner = survey.partner("example")
+    partner = survey.add_partner("example")
     survey.advance(60)
     assert survey.lookup.looked == []
-    survey.rig.submit(partner, PartnerChanged(PartnerChanges(rules=(CNAME,))))
+    survey.submit(partner, PartnerChanged(PartnerChanges(rules=(CNAME,))))
     survey.advance(2)
     assert len(survey.times) == 1
-    survey.rig.submit(partner, PartnerChanged(PartnerChanges(rules=())))
+    survey.submit(partner, PartnerChanged(PartnerChanges(rules=())))
     survey.advance(LOOK_EVERY_S + 60, step=30)
     assert len(survey.times) == 1
 
 
 def test_a_site_is_never_looked_at_during_an_outage_but_soon_after_it(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     site = survey.site()
     survey.advance(2)
     survey.look(site, "dns", 3)
@@ -205,20 +193,20 @@ def test_a_site_is_never_looked_at_during_an_outage_but_soon_after_it(survey: Su
 
 
 def test_what_dns_says_of_a_site_that_fails_meanwhile_counts_for_nothing(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     survey.lookup.holds = True
     site = survey.site()
     survey.advance(2)
     survey.look(site, "dns")
     survey.lookup.let_go()
-    assert survey.events() == []
+    assert survey.events(SiteHostSeen) == []
     survey.look(site, "", 1)
     survey.advance(2)
-    assert survey.events() == [SiteHostSeen(HOSTED)]
+    assert survey.events(SiteHostSeen) == [SiteHostSeen(HOSTED)]
 
 
 def test_a_url_that_cannot_be_probed_has_no_host(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     survey.site(url="http://a..example/")
     survey.site(2, url="https://Site2.example.:8443/")
     survey.advance(60)
@@ -229,20 +217,22 @@ def test_a_url_that_cannot_be_probed_has_no_host(survey: Survey) -> None:
 
 
 def test_a_site_is_looked_at_daily_and_the_log_grows_only_by_what_is_new(survey: Survey) -> None:
-    survey.partner("example", CNAME, PREFIX)
+    survey.add_partner("example", CNAME, PREFIX)
     site = survey.site()
     survey.advance(3 * LOOK_EVERY_S + 60, step=30)
     assert [round(at / LOOK_EVERY_S) for at in survey.times] == [0, 1, 2, 3]
-    assert len(survey.events()) == 1
+    assert len(survey.events(SiteHostSeen)) == 1
     survey.lookup.found = Signals(addresses=("192.0.2.7",))
     survey.advance(2 * LOOK_EVERY_S, step=30)
-    assert survey.events()[1:] == [SiteHostSeen(Attribution("example", "prefix", "192.0.2.0/24", "192.0.2.7"))]
-    assert survey.hosting(site).since == survey.rig.world.sites[site].created + 30 * SECOND
+    assert survey.events(SiteHostSeen)[1:] == [
+        SiteHostSeen(Attribution("example", "prefix", "192.0.2.0/24", "192.0.2.7"))
+    ]
+    assert survey.hosting(site).since == survey.world.sites[site].created + 30 * SECOND
 
 
 def test_another_host_counts_when_it_was_seen_again_ten_minutes_later(survey: Survey) -> None:
-    survey.partner("example", CNAME)
-    survey.partner("other", HostRule("cname", "other.example"))
+    survey.add_partner("example", CNAME)
+    survey.add_partner("other", HostRule("cname", "other.example"))
     site = survey.site()
     survey.advance(2)
     survey.lookup.found = ELSEWHERE
@@ -254,7 +244,7 @@ def test_another_host_counts_when_it_was_seen_again_ten_minutes_later(survey: Su
     assert AGAIN_S <= survey.times[2] - survey.times[1] <= AGAIN_S + 2
     found = survey.hosting(site).found
     assert found is not None
-    assert (found.slug, len(survey.events())) == ("other", 3)
+    assert (found.slug, len(survey.events(SiteHostSeen))) == ("other", 3)
     told = [event["log_format"].format(**event) for event in logged if "hosts site" in event["log_format"]]
     assert told == [f"partner other hosts site {site[:8]}, by its cname b.other.example"]
     survey.advance(LOOK_EVERY_S - AGAIN_S, step=10)
@@ -262,19 +252,19 @@ def test_another_host_counts_when_it_was_seen_again_ten_minutes_later(survey: Su
 
 
 def test_a_new_host_that_was_seen_once_and_is_gone_again_is_forgotten_in_the_log_too(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     site = survey.site()
     survey.advance(2)
     survey.lookup.found = ELSEWHERE
     survey.advance(LOOK_EVERY_S, step=10)
     survey.lookup.found = THERE
     survey.advance(AGAIN_S + 2)
-    assert survey.events() == [SiteHostSeen(HOSTED), SiteHostSeen(None), SiteHostSeen(HOSTED)]
+    assert survey.events(SiteHostSeen) == [SiteHostSeen(HOSTED), SiteHostSeen(None), SiteHostSeen(HOSTED)]
     assert survey.hosting(site).candidate_at == 0
 
 
 def test_a_lookup_that_fails_says_nothing_and_is_repeated_after_growing_waits(survey: Survey) -> None:
-    survey.partner("example", CNAME, PREFIX)
+    survey.add_partner("example", CNAME, PREFIX)
     survey.lookup.found = FAILED
     survey.site()
     survey.advance(LOOK_EVERY_S * 4, step=10)
@@ -282,10 +272,10 @@ def test_a_lookup_that_fails_says_nothing_and_is_repeated_after_growing_waits(su
     day = LOOK_EVERY_S // AGAIN_S
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, day, day][: len(waits)]
     assert len(waits) > 8
-    assert survey.events() == []
+    assert survey.events(SiteHostSeen) == []
     survey.lookup.found = THERE
     survey.advance(LOOK_EVERY_S, step=10)
-    assert survey.events() == [SiteHostSeen(HOSTED)]
+    assert survey.events(SiteHostSeen) == [SiteHostSeen(HOSTED)]
     survey.lookup.found = FAILED
     well = len(survey.times) - 1
     survey.advance(LOOK_EVERY_S + AGAIN_S, step=10)
@@ -293,18 +283,18 @@ def test_a_lookup_that_fails_says_nothing_and_is_repeated_after_growing_waits(su
 
 
 def test_what_could_not_be_had_is_logged_beside_what_was_found(survey: Survey) -> None:
-    survey.partner("example", CNAME, HostRule("ns", "dns.example"))
+    survey.add_partner("example", CNAME, HostRule("ns", "dns.example"))
     survey.lookup.found = Signals(cnames=THERE.cnames, failed=("ns",))
     survey.site()
     survey.advance(2)
-    assert survey.events() == [SiteHostSeen(HOSTED, ("ns",))]
+    assert survey.events(SiteHostSeen) == [SiteHostSeen(HOSTED, ("ns",))]
 
 
 # --- what brings a look forward -----------------------------------------------------------------------------------
 
 
 def test_a_site_at_another_address_than_before_is_looked_at_sooner(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     site = survey.site()
     survey.advance(2)
     for _ in range(3):
@@ -317,7 +307,7 @@ def test_a_site_at_another_address_than_before_is_looked_at_sooner(survey: Surve
 
 
 def test_addresses_that_come_by_turns_cost_one_look_each_and_never_two_in_ten_minutes(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     site = survey.site()
     for turn in range(12 * 60):
         survey.hosts.address_seen(site, f"192.0.2.{turn % 4}")
@@ -327,7 +317,7 @@ def test_addresses_that_come_by_turns_cost_one_look_each_and_never_two_in_ten_mi
 
 
 def test_of_very_many_addresses_only_a_few_are_remembered(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     site = survey.site()
     for number in range(250):
         survey.hosts.address_seen(site, f"192.0.2.{number}")
@@ -337,10 +327,10 @@ def test_of_very_many_addresses_only_a_few_are_remembered(survey: Survey) -> Non
 
 
 def test_another_address_puts_off_nothing_that_is_due_anyway(survey: Survey) -> None:
-    partner = survey.partner("example", CNAME)
+    partner = survey.add_partner("example", CNAME)
     site = survey.site()
     survey.advance(2)
-    survey.rig.submit(partner, PartnerChanged(PartnerChanges(rules=(PREFIX,))))
+    survey.submit(partner, PartnerChanged(PartnerChanges(rules=(PREFIX,))))
     for number in (1, 2):
         survey.hosts.address_seen(site, f"192.0.2.{number}")
     survey.advance(2)
@@ -348,50 +338,50 @@ def test_another_address_puts_off_nothing_that_is_due_anyway(survey: Survey) -> 
 
 
 def test_partners_without_rules_change_nothing(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     survey.site()
     survey.advance(2)
-    other = survey.partner("other")
-    survey.rig.submit(other, PartnerDeleted())
+    other = survey.add_partner("other")
+    survey.submit(other, PartnerDeleted())
     survey.advance(60)
     assert len(survey.times) == 1
 
 
 @pytest.mark.parametrize("rules", [[CNAME], [CNAME, PREFIX]])
 def test_new_rules_have_all_sites_looked_at_again(survey: Survey, rules: list[HostRule]) -> None:
-    partner = survey.partner("example", CNAME)
+    partner = survey.add_partner("example", CNAME)
     for number in range(1, 41):
         survey.site(number)
     survey.advance(60)
     assert len(survey.times) == 40
-    survey.rig.submit(partner, PartnerChanged(PartnerChanges(rules=tuple(rules), name="Example")))
+    survey.submit(partner, PartnerChanged(PartnerChanges(rules=tuple(rules), name="Example")))
     survey.advance(60)
     changed = len(rules) > 1
     assert len(survey.times) == (80 if changed else 40)
     assert not changed or len({round(at) for at in survey.times[40:]}) >= 8
-    survey.rig.submit(partner, PartnerDeleted())
-    survey.partner("other", PREFIX)
+    survey.submit(partner, PartnerDeleted())
+    survey.add_partner("other", PREFIX)
     survey.advance(60)
     assert len(survey.times) == (120 if changed else 80)
 
 
 def test_what_was_looked_up_under_old_rules_counts_for_nothing(survey: Survey) -> None:
-    partner = survey.partner("example", PREFIX)
+    partner = survey.add_partner("example", PREFIX)
     survey.lookup.holds = True
     survey.site()
     survey.advance(2)
-    survey.rig.submit(partner, PartnerChanged(PartnerChanges(rules=(CNAME,))))
+    survey.submit(partner, PartnerChanged(PartnerChanges(rules=(CNAME,))))
     survey.advance(5)
     assert len(survey.times) == 1
     survey.lookup.let_go()
-    assert survey.events() == []
+    assert survey.events(SiteHostSeen) == []
     survey.advance(2)
     assert survey.lookup.kinds == [("prefix",), ("cname",)]
-    assert survey.events() == [SiteHostSeen(HOSTED)]
+    assert survey.events(SiteHostSeen) == [SiteHostSeen(HOSTED)]
 
 
 def test_a_site_at_a_new_url_is_looked_at_at_once_and_nothing_of_the_old_one_counts(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     site = survey.site()
     survey.advance(2)
     survey.change(site, url="https://new.example/")
@@ -402,21 +392,21 @@ def test_a_site_at_a_new_url_is_looked_at_at_once_and_nothing_of_the_old_one_cou
     survey.lookup.let_go()
     survey.advance(2)
     assert [host for _, host in survey.lookup.looked] == ["site1.example", "new.example", "newer.example"]
-    assert survey.events() == [SiteHostSeen(HOSTED)] * 2
+    assert survey.events(SiteHostSeen) == [SiteHostSeen(HOSTED)] * 2
 
 
 def test_a_site_that_is_deleted_is_forgotten(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     gone, going = survey.site(1), survey.site(2)
-    survey.rig.submit(gone, SiteDeleted())
+    survey.submit(gone, SiteDeleted())
     survey.lookup.holds = True
     survey.advance(1)
-    assert survey.hosts.last_tick == survey.rig.time.steady()
-    survey.rig.submit(going, SiteDeleted())
+    assert survey.hosts.last_tick == survey.time.steady()
+    survey.submit(going, SiteDeleted())
     survey.lookup.let_go()
     survey.advance(LOOK_EVERY_S + 60, step=30)
     assert [host for _, host in survey.lookup.looked] == ["site2.example"]
-    assert survey.events() == []
+    assert survey.events(SiteHostSeen) == []
     assert survey.hosts._known == {}
 
 
@@ -424,7 +414,7 @@ def test_a_site_that_is_deleted_is_forgotten(survey: Survey) -> None:
 
 
 def test_lookups_are_spread_and_only_a_few_are_under_way_at_once(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     for number in range(1, 101):
         survey.site(number)
     survey.lookup.holds = True
@@ -437,7 +427,7 @@ def test_lookups_are_spread_and_only_a_few_are_under_way_at_once(survey: Survey)
 
 
 def test_a_site_that_is_down_takes_no_place(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     for number in range(1, 101):
         survey.site(number, up=False)
     survey.site(101)
@@ -446,7 +436,7 @@ def test_a_site_that_is_down_takes_no_place(survey: Survey) -> None:
 
 
 def test_after_a_restart_sites_are_looked_at_within_the_hour_and_new_ones_at_once(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     for number in range(1, 31):
         survey.site(number)
     survey.site(40, host="")
@@ -459,13 +449,13 @@ def test_after_a_restart_sites_are_looked_at_within_the_hour_and_new_ones_at_onc
     after.advance(START_SPREAD_S + 10)
     assert len(after.times) == 31
     assert len({round(at) for at in after.times}) > 15
-    assert len(after.events()) == 31
+    assert len(after.events(SiteHostSeen)) == 31
     result(after.hosts.stop())
-    after.rig.alarms.stop()
+    after.alarms.stop()
 
 
 def test_a_host_that_waits_to_be_seen_again_waits_no_longer_because_of_a_restart(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     site = survey.site()
     survey.advance(2)
     survey.lookup.found = ELSEWHERE
@@ -477,29 +467,31 @@ def test_a_host_that_waits_to_be_seen_again_waits_no_longer_because_of_a_restart
     assert len(after.times) == 1
     assert after.hosting(site).found is None
     result(after.hosts.stop())
-    after.rig.alarms.stop()
+    after.alarms.stop()
 
 
 def test_no_instant_in_the_future_puts_off_the_second_look(survey: Survey) -> None:
     """The clock may have been set back while pingmon was stopped."""
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     site = survey.site()
     survey.advance(2)
-    rig = survey.rig.restarted()
-    later = replace(survey.hosting(site), candidate_at=rig.now + 365 * LOOK_EVERY_S * SECOND)
-    rig.world.put_site(replace(rig.world.sites[site], hosting=later))
-    after = Survey(rig)
+    after = survey.restarted()
+    result(after.hosts.stop())
+    later = replace(survey.hosting(site), candidate_at=after.now + 365 * LOOK_EVERY_S * SECOND)
+    after.world.put_site(replace(after.world.sites[site], hosting=later))
+    after.hosts = HostDetection(after.monitor, after.lookup, after.clock)
+    after.hosts.start()
     after.advance(AGAIN_S + 2)
     assert len(after.times) == 1
     result(after.hosts.stop())
-    rig.alarms.stop()
+    after.alarms.stop()
 
 
 # --- life, and what goes wrong ------------------------------------------------------------------------------------
 
 
 def test_stopping_ends_what_is_under_way_and_nothing_is_begun_any_more(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     survey.lookup.holds = True
     survey.site()
     survey.advance(2)
@@ -512,18 +504,18 @@ def test_stopping_ends_what_is_under_way_and_nothing_is_begun_any_more(survey: S
 
 
 def test_what_cannot_be_logged_is_looked_up_again(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     survey.site()
-    survey.rig.alarms.stop()  # its signs of life would use up the failure
-    survey.rig.journal.fail_next(1)
+    survey.alarms.stop()  # its signs of life would use up the failure
+    survey.journal.fail_next(1)
     survey.advance(AGAIN_S - 5)
-    assert (len(survey.times), survey.events()) == (1, [])
+    assert (len(survey.times), survey.events(SiteHostSeen)) == (1, [])
     survey.advance(10)
-    assert survey.events() == [SiteHostSeen(HOSTED)]
+    assert survey.events(SiteHostSeen) == [SiteHostSeen(HOSTED)]
 
 
 def test_a_lookup_that_breaks_is_reported_and_repeated_and_holds_up_no_other(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     survey.lookup.breaks = True
     survey.site()
     with capturedLogs() as logged:
@@ -532,9 +524,9 @@ def test_a_lookup_that_breaks_is_reported_and_repeated_and_holds_up_no_other(sur
     survey.lookup.breaks = False
     survey.site(2)
     survey.advance(2)
-    assert len(survey.events()) == 1
+    assert len(survey.events(SiteHostSeen)) == 1
     survey.advance(AGAIN_S)
-    assert len(survey.events()) == 2
+    assert len(survey.events(SiteHostSeen)) == 2
 
 
 def test_a_tick_that_breaks_is_not_the_last_one(survey: Survey) -> None:
@@ -546,16 +538,16 @@ def test_a_tick_that_breaks_is_not_the_last_one(survey: Survey) -> None:
     assert survey.hosts.last_tick == ticked
     agenda.due = due  # type: ignore[method-assign]
     survey.advance(1)
-    assert survey.hosts.last_tick == survey.rig.time.steady()
+    assert survey.hosts.last_tick == survey.time.steady()
 
 
 def test_a_clock_that_is_set_brings_no_look_forward_and_puts_none_off(survey: Survey) -> None:
-    survey.partner("example", CNAME)
+    survey.add_partner("example", CNAME)
     survey.site()
     survey.advance(2)
-    survey.rig.time.set_wall(30 * LOOK_EVERY_S)
+    survey.time.set_wall(30 * LOOK_EVERY_S)
     survey.advance(60)
     assert len(survey.times) == 1
-    survey.rig.time.set_wall(-60 * LOOK_EVERY_S)
+    survey.time.set_wall(-60 * LOOK_EVERY_S)
     survey.advance(LOOK_EVERY_S, step=30)
     assert len(survey.times) == 2
