@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -90,6 +91,19 @@ def test_imports_point_one_way(path: Path) -> None:
             assert parts[1] in allowed, f"{layer} must not import {name}"
         if layer in PURE:
             assert parts[0] not in IMPURE, f"{path.name} must stay pure, but imports {name}"
+
+
+def test_the_document_draws_the_layers() -> None:
+    """From the top down: each room may import those in lines below its own, and none beside it."""
+    text = (PACKAGE.parent / "docs/architecture.md").read_text("utf-8")
+    drawing = next(block for block in text.split("```") if "\n   core  " in block)
+    column = drawing.index("composition") - drawing.index("\n") - 1
+    lines = [set(re.findall(r"\w+", line[:column])) for line in drawing.strip("\n").split("\n")]
+    assert set().union(*lines) == LAYERS.keys() - {"testing", "__main__"}
+    for number, rooms in enumerate(lines):
+        for room in rooms:
+            below = set().union(*lines[number + 1 :])
+            assert LAYERS[room] <= below | {"*"}, f"{room} stands below what it may import"
 
 
 def test_only_the_composition_root_and_klein_bring_the_reactor() -> None:
