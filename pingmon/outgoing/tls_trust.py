@@ -6,7 +6,6 @@ connection. Verification is set on the connection and not on the context, so hos
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Any, Final
 
 from OpenSSL.crypto import X509
@@ -32,6 +31,7 @@ from pingmon.core.site.failures import (
     WEAK_KEY,
     WRONG_NAME,
 )
+from pingmon.wire.web_url import is_literal
 
 FAULTS: Final = {
     9: NOT_YET_VALID(),
@@ -114,14 +114,9 @@ class _Verified:
     def __init__(self, options: CertificateOptions, host: str) -> None:
         self._options = options
         self._host = host
-        try:
-            ip_address(host)
-        except ValueError:
-            self._name = host.rstrip(".")
-            self._identity: DNS_ID | IPAddress_ID = DNS_ID(self._name)
-        else:
-            self._name = ""
-            self._identity = IPAddress_ID(host)
+        literal = is_literal(host)
+        self._name = "" if literal else host.rstrip(".")
+        self._identity = IPAddress_ID(host) if literal else DNS_ID(self._name)
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> Connection:
         """As `IOpenSSLClientConnectionCreator`. The peer's name is sent along unless it is an address (RFC 6066)."""

@@ -19,6 +19,7 @@ from pingmon.core.domain_names import ancestors, folded
 from pingmon.core.partner.partner import BEHIND_FRONTS, KINDS, Kind, Signals
 from pingmon.dns.results import LookupFailed, NoSuchName, RecordKind, Resolved
 from pingmon.timing.bounded_wait import within
+from pingmon.wire.web_url import is_literal
 
 T = TypeVar("T")
 
@@ -68,7 +69,7 @@ class HostLookup:
         failed: set[Kind] = set()
         chain: tuple[str, ...] = ()
         addresses = [host]
-        if not _is_address(host):
+        if not is_literal(host):
             found = await self._found(host)
             if not found:
                 return Signals(failed=tuple(kind for kind in KINDS if kind in kinds))
@@ -149,11 +150,3 @@ def _gather(into: list[T], found: tuple[T, ...] | None, kind: Kind, failed: set[
         failed.add(kind)
     else:
         into.extend(thing for thing in found if thing not in into)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

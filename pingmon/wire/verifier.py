@@ -31,7 +31,6 @@ Without an answer there is a status and a line of text: 400 a question that cann
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -41,7 +40,7 @@ from msgspec import Meta, Struct, field
 from pingmon.core.site.probe_result import Fault, Method, Methods, ProbeResult, methods
 from pingmon.core.site.status_codes import is_up
 from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED
-from pingmon.wire.web_url import PORTS, BadUrl, web_url
+from pingmon.wire.web_url import PORTS, BadUrl, is_literal, web_url
 
 BODY_MAX: Final = 8192
 """Bytes of a question, and of an answer."""
@@ -142,11 +141,8 @@ def decode_question(body: bytes) -> VerifierQuestion:
 def decode_answer(body: bytes) -> VerifierAnswer:
     """The answer in `body`. Raises `BadVerifierMessage`, also for one that contradicts itself."""
     answer = _decoded(body, VerifierAnswer)
-    if answer.address:
-        try:
-            ip_address(answer.address)
-        except ValueError:
-            raise BadVerifierMessage("address: neither IPv4 nor IPv6") from None
+    if answer.address and not is_literal(answer.address):
+        raise BadVerifierMessage("address: neither IPv4 nor IPv6")
     if (answer.class_ == "ok") != is_up(answer.code):
         raise BadVerifierMessage(f"class: {answer.class_}, but the code is {answer.code}")
     if answer.class_ == "status" and answer.code == 0:
