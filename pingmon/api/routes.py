@@ -11,7 +11,18 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from pingmon.api import badges, channels, check_history, checks, keys, partners, projects, site_history, sites
+from pingmon.api import (
+    badges,
+    channels,
+    check_history,
+    checks,
+    keys,
+    partners,
+    projects,
+    rehearse,
+    site_history,
+    sites,
+)
 from pingmon.api.api_answer import ApiAnswer
 from pingmon.core.world.events import Role
 
@@ -73,6 +84,7 @@ ROUTES: Final = (
     _route("check by unique key", UNIQUE, GET=("ro", checks.read_check_by_unique_key)),
     _route("pause", f"{CHECK}/pause", POST=("rw", checks.pause_check)),
     _route("resume", f"{CHECK}/resume", POST=("rw", checks.resume_check)),
+    _route("rehearse", f"{CHECK}/rehearse", POST=("rw", rehearse.rehearse_check)),
     _route("pings", f"{CHECK}/pings/", GET=("rw", check_history.list_pings)),
     _route("body", f"{CHECK}/pings/<string(maxlength=15):n>/body", GET=("rw", check_history.read_body)),
     _route("flips", f"{CHECK}/flips/", GET=("ro", check_history.list_flips)),
