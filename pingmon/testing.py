@@ -1,7 +1,7 @@
 """Fakes for tests of pingmon and of what is built on it: time that the test advances, and a daemon without I/O.
 
 This module is public API: a name without an underscore changes only with a line in the CHANGELOG. All stages of
-pingmon's own tests grow from `Rig`, so what only one of them needs has no place in it.
+pingmon's own tests that have a monitor grow from `Rig`, so what only one of them needs has no place in it.
 
 rig = Rig()
 check = rig.check(timeout=60, grace=60)
@@ -117,7 +117,9 @@ class FakeTime:
 class Rig:
     """A monitor with its alarms over a journal in memory, and with a project (`PROJECT`, `PING_KEY`) if it is wanted.
 
-    `entries` and `flips` are those that were logged while it ran.
+    `time` and the timers of `clock` move only when the test says so. `entries` and `flips` are those that were logged
+    while it ran; `events` reads the whole log. `journal` lets writes fail (`fail_next`). `monitor` is what the parts of
+    a daemon stand on. A subclass adds such a part; it takes `time` and `memory` first, for `restarted`.
     """
 
     def __init__(

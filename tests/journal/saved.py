@@ -16,15 +16,10 @@ from pingmon.core.world.events import CheckCreated, CheckDeleted, PingReceived, 
 from pingmon.core.world.parts import Outcome
 from pingmon.journal.sqlite.engine import SqliteJournal
 from pingmon.monitor import Monitor
+from pingmon.testing import PROJECT, uuid
 from pingmon.timing.clock import Timekeeper, steady_seconds, wall_seconds
 
-PROJECT = "aaaaaaaa-0000-4000-8000-000000000001"
 CHECKS = 3_000
-
-
-def check_id(number: int) -> str:
-    """The id of a check."""
-    return f"cccccccc-0000-4000-8000-{number:012}"
 
 
 async def story(reactor: Any, path: Path) -> None:
@@ -35,7 +30,7 @@ async def story(reactor: Any, path: Path) -> None:
     if not monitor.world.projects:
         await monitor.submit(PROJECT, ProjectCreated("p", "pingkey"))
         await gatherResults(
-            [monitor.submit(check_id(number), CheckCreated(PROJECT, CheckSpec())) for number in range(CHECKS)]
+            [monitor.submit(uuid(number), CheckCreated(PROJECT, CheckSpec())) for number in range(CHECKS)]
         )
     while len(monitor.world.checks) > 1:
         some = random.sample(list(monitor.world.checks), min(50, len(monitor.world.checks)))

@@ -7,9 +7,7 @@ import pytest
 from pingmon.core.check.badge import BadgeCounts
 from pingmon.core.check.check import Check, Status
 from pingmon.core.check.settings import CheckSpec
-from pingmon.core.units import SECOND
-
-NOW = 1_700_000_000 * SECOND
+from pingmon.testing import START as NOW
 
 
 def check(status: Status, expected: int | None = None) -> Check:

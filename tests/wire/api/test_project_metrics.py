@@ -14,11 +14,11 @@ from pingmon.core.check.settings import CheckSpec
 from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND
+from pingmon.testing import START as NOW
 from pingmon.wire.api.checks import unique_key
 from pingmon.wire.api.project_metrics import ProjectMetrics
 
 ID = "11111111-1111-4111-8111-111111111111"
-NOW = 1_700_000_000 * SECOND
 
 
 def check(name: str = "backup", tags: str = "", **changes: Any) -> Check:
