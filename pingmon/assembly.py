@@ -114,8 +114,9 @@ def assembled(
     pings = PingIntake(parts.monitor, _ping_settings(config), new_id=lambda: new_id(os.urandom))
     door = _door(reactor, config, root, pings, access_log)
     parts.alarms.behind = door.behind
-    owners_root, take_owners_limits = _root(reactor, config, parts, journal, keyless=True)
-    control = Control(reactor, data.control, owners_door(reactor, owners_root))
+    owners_url = ShownUrl(configured, lambda: base_url_of(listeners))
+    owners_root, take_owners_limits = _root(reactor, config, parts, journal, owners_url)
+    control = Control(reactor, data.control, owners_door(reactor, owners_root, pings))
     levels = LogFilter(config.log.level)
     first = FirstStart(
         monitor, data, base_url, over=lambda: "" if configured else only_by_socket(listeners), random=os.urandom
@@ -288,8 +289,9 @@ def _door(reactor: Any, config: Config, root: Root, pings: PingIntake, access_lo
 
 
 def _root(
-    reactor: Any, config: Config, parts: Parts, journal: Journal[Outcome], *, keyless: bool = False
+    reactor: Any, config: Config, parts: Parts, journal: Journal[Outcome], owners_url: ShownUrl | None = None
 ) -> tuple[Root, Taker]:
+    """All resources; with `owners_url` those for the daemon's owner, who needs no key."""
     monitor = parts.monitor
     api_settings = _api_settings(config)
     api = Api(
@@ -301,7 +303,8 @@ def _root(
         probes=parts.site_watch,
         tests=parts.tester,
         random_bytes=os.urandom,
-        keyless=keyless,
+        keyless=owners_url is not None,
+        url=owners_url,
     )
     root = Root(api.resource())
     root.putChild(b"", Home(__version__, ShownUrl(api_settings.base_url), lambda: problems(parts)))

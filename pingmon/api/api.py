@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 from klein import Klein
+from msgspec.structs import replace
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -58,7 +59,8 @@ class Api:
     """The management API of one daemon.
 
     `history` is the log store that the monitor writes to; without `probes` no site can be probed at once, without
-    `tests` no channel tested. `keyless`: only the daemon's owner can get here, and who shows no key is the operator.
+    `tests` no channel tested. `keyless`: only the daemon's owner can get here. Who shows no key is the operator,
+    and for what is in a project whoever has a key of the one that `X-Project` names. `url`: how the daemon is shown.
     """
 
     app = Klein()
@@ -76,13 +78,14 @@ class Api:
         tests: Tests | None = None,
         random_bytes: RandomBytes = os.urandom,
         keyless: bool = False,
+        url: ShownUrl | None = None,
     ) -> None:
         self._monitor = monitor
         self._history = history
         self._settings = settings
         self._health = health
         self._clock = clock
-        self._url = ShownUrl(settings.base_url)
+        self._url = url or ShownUrl(settings.base_url)
         self._probes = probes
         self._tests = tests
         self._random_bytes = random_bytes
@@ -183,11 +186,19 @@ class Api:
         shown = body.get("api_key") if header is None else header.decode("latin-1")
         if shown is None and self._keyless and operation.needs == "operator":
             return OWNER
+        if shown is None and self._keyless and (project := request.getHeader(b"x-project")) is not None:
+            return self._owner_in(project.decode("latin-1"))
         key = self.known(shown)
         if key.role not in MAY[operation.needs]:
             raise ApiError(401, "wrong api key")
         self.count(key)
         return key
+
+    def _owner_in(self, project: str) -> Key:
+        """What stands for a key of `project`; 404 if there is none."""
+        if project not in self._monitor.world.projects:
+            raise not_found()
+        return replace(OWNER, project=project, role="rw")
 
     def known(self, shown: object) -> Key:
         """The key that `shown` is. `ApiError` if it is none."""

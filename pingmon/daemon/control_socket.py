@@ -2,7 +2,7 @@
 
 It is a UNIX socket in that directory, for its owner alone (mode 0600). Who connects is asked of the system as well, so
 that a mode which somebody has changed lets nobody in: the user that the daemon runs as, and root. What is served there
-is what is served elsewhere, and who shows no key is the operator. So lost keys lock nobody out.
+is what is served elsewhere, pings too, and who shows no key is the operator. So lost keys lock nobody out.
 
 It has a door of its own, with places of its own: whatever strangers do elsewhere, a key can be revoked here.
 """
@@ -29,6 +29,7 @@ from pingmon.daemon.ports import maybe
 from pingmon.daemon.resource_tree import Root, voice
 from pingmon.door.door import Door
 from pingmon.door.http_dates import Dates
+from pingmon.door.intake import Intake
 from pingmon.door.limits import DoorSettings
 from pingmon.timing.clock import wall_seconds
 
@@ -84,9 +85,10 @@ class Control:
         self._name.close()
 
 
-def owners_door(reactor: Any, root: Root) -> Door:
-    """A door to `root` with few places."""
-    return Door(root, DoorSettings(max_connections=PLACES), reactor, Dates(wall_seconds), voice=voice)
+def owners_door(reactor: Any, root: Root, intake: Intake | None = None) -> Door:
+    """A door to `root`, and to the `intake` of pings if there is one, with few places."""
+    settings = DoorSettings(max_connections=PLACES, front=False)
+    return Door(root, settings, reactor, Dates(wall_seconds), intake=intake, voice=voice)
 
 
 class OwnersOnly(Factory):

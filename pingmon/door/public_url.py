@@ -6,6 +6,7 @@ Note [Trust in relays]).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from twisted.logger import Logger
@@ -16,17 +17,18 @@ from pingmon.wire.web_url import PORTS
 
 
 class ShownUrl:
-    """`configured` has no slash at its end; empty: there is none."""
+    """`configured` has no slash at its end; empty: there is none. `own`: known to clients whose URL says nothing."""
 
     log = Logger()
 
-    def __init__(self, configured: str) -> None:
+    def __init__(self, configured: str, own: Callable[[], str] | None = None) -> None:
         self._configured = configured
+        self._own = own
         self._warned = False
 
     def of(self, request: IRequest) -> str:
         """The daemon's URL for this client, without a slash at its end."""
-        return self._configured or origin(request)
+        return self._configured or (origin(request) if self._own is None else self._own())
 
     def compare(self, request: IRequest) -> None:
         """Warn, once, if a trusted proxy was asked with another URL than the configured one.

@@ -9,6 +9,7 @@ from treq.testing import StubTreq
 from twisted.web.resource import Resource
 
 from pingmon.api.api import OWNER, Api, ApiSettings
+from pingmon.testing import PROJECT, uuid
 from pingmon.wire.api.status import Problem
 from tests.api.stage import ApiStage
 
@@ -39,6 +40,22 @@ def test_who_shows_no_key_is_the_operator(house: ApiStage) -> None:
     for method, path in (("GET", "checks/"), ("POST", "checks/"), ("GET", "sites/")):
         reply = house.ask(method, f"/api/v3/{path}")
         assert (reply.status, reply.error) == (401, "missing api key")
+
+
+def test_the_owner_names_a_project_for_what_is_in_one(house: ApiStage) -> None:
+    """And may do there what its keys may; in no other, and not without a name."""
+    named = {"X-Project": PROJECT}
+    for method, path, status in (("GET", "checks/", 200), ("POST", "checks/", 201), ("GET", "projects/", 200)):
+        assert house.ask(method, f"/api/v3/{path}", headers=named).status == status
+    assert [check.project for check in house.world.checks.values()] == [PROJECT]
+    for name in ("", "My project", uuid(77)):
+        assert house.ask("GET", "/api/v3/checks/", headers={"X-Project": name}).error == "not found"
+    assert house.ask("GET", "/api/v3/checks/", headers=named, key="x").error == "wrong api key"
+
+
+def test_where_there_are_keys_naming_a_project_is_nothing() -> None:
+    """Whoever is not the owner needs its key."""
+    assert ApiStage().ask("GET", "/api/v3/checks/", headers={"X-Project": PROJECT}).error == "missing api key"
 
 
 def test_a_key_that_is_shown_counts(house: ApiStage) -> None:

@@ -99,3 +99,10 @@ def test_a_contradiction_is_told_once() -> None:
             assert url.of(shown) == "http://mon.example"
         globalLogPublisher.removeObserver(observer)
         assert [event["asked"] for event in observer] == [told]
+
+
+def test_who_comes_by_a_way_without_a_url_is_told_that_of_the_others() -> None:
+    """The daemon's owner, over a socket."""
+    request: Any = Asked()
+    assert ShownUrl("", lambda: "http://10.0.0.1:8000").of(request) == "http://10.0.0.1:8000"
+    assert ShownUrl("https://pingmon.example", lambda: "").of(request) == "https://pingmon.example"

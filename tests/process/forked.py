@@ -166,7 +166,16 @@ def _fork(request: int, out: int, err: int, answers: int) -> None:
     sys.argv = wanted["argv"]
 
 
-COMMANDS = ("twisted.scripts.twistd", "pingmon.tap", "pingmon.verifier_tap", "pingmon.assembly", "pingmon.cli")
+COMMANDS = (
+    "twisted.scripts.twistd",
+    "pingmon.tap",
+    "pingmon.verifier_tap",
+    "pingmon.assembly",
+    "pingmon.cli.journal",
+    "pingmon.cli.keys",
+    "pingmon.cli.projects",
+    "pingmon.daemon.offline_api",
+)
 """Modules that import nearly all that commands do; by name, as an import that is not used would be tidied away."""
 
 
