@@ -25,7 +25,7 @@ from pingmon.wire.outgoing_request import Unsendable
 BODY_MAX: Final = 4096
 """Bytes of an answer's body that are waited for."""
 GONE: Final = 410
-PATIENCE: Final = frozenset({429, 503})
+BUSY: Final = frozenset({429, 503})
 """Answers whose `Retry-After` is honoured."""
 
 
@@ -77,5 +77,5 @@ def judged(status: int, retry_after: bytes | None, now: int) -> Result:
     """What an answer means."""
     if 200 <= status < 300:
         return Delivered(status)
-    wait = retry_after_s(retry_after, now) if status in PATIENCE else None
+    wait = retry_after_s(retry_after, now) if status in BUSY else None
     return NotDelivered(f"status {status}", gone=status == GONE, retry_after_s=wait)

@@ -82,7 +82,7 @@ class Lifetime:
         "_closed",
         "_leaving",
         "_limits",
-        "_patience",
+        "_quiet_max",
         "_quiet_since",
         "_stalled",
         "busy",
@@ -94,7 +94,7 @@ class Lifetime:
         self._limits = limits
         self._arriving: dict[object, int] = {}
         self._quiet_since = tick
-        self._patience = limits.deadline
+        self._quiet_max = limits.deadline
         self._stalled: float = NEVER
         self._close_at: float = NEVER
         self._abort_at: float = NEVER
@@ -151,7 +151,7 @@ class Lifetime:
             case "leaving":
                 return Verdict.FINISH
             case "quiet":
-                return Verdict.FINISH if quiet > self._patience else Verdict.STAY
+                return Verdict.FINISH if quiet > self._quiet_max else Verdict.STAY
 
     def late(self, tick: int, *, held: bool = False) -> list[object]:
         """The requests that should have been whole by now, or will never be."""
@@ -170,7 +170,7 @@ class Lifetime:
         """A request has come whole, or all of it that will be taken; it is being answered from now on."""
         self._arriving.pop(request, None)
         self.busy += 1
-        self._patience = self._limits.idle
+        self._quiet_max = self._limits.idle
 
     def gone(self, request: object) -> None:
         """A request ends that was not whole."""
@@ -209,7 +209,7 @@ class Lifetime:
 
     def hurries(self) -> None:
         """A stream was cut short: the connection ends as soon as it has been quiet for a tick."""
-        self._patience = 0
+        self._quiet_max = 0
 
     def refused(self, tick: int) -> None:
         """A request was refused, or cut short and answered: closing at once would destroy the answer on its way."""

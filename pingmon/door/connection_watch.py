@@ -103,7 +103,7 @@ class ConnectionWatch:
             flush=self.ticks(FLUSH_S),
         )
         self._drained: Deferred[None] | None = None
-        self._patience: IDelayedCall | None = None
+        self._drain_timer: IDelayedCall | None = None
         self._ending = False
         self._ticker = Ticker("looking after connections", self._look, self.interval_s, reactor, reactor.seconds)
         self.looked_at = reactor.seconds()
@@ -130,7 +130,7 @@ class ConnectionWatch:
         self.draining = True
         drained: Deferred[None] = Deferred()
         self._drained = drained
-        self._patience = self.reactor.callLater(timeout_s, self._abort_all)
+        self._drain_timer = self.reactor.callLater(timeout_s, self._abort_all)
         for connection in tuple(self.connections):
             connection.leave()
         self.left()
@@ -144,9 +144,9 @@ class ConnectionWatch:
         if self._ending or self._drained is not None:
             self.stop()
         drained, self._drained = self._drained, None
-        patience, self._patience = self._patience, None
-        if patience is not None:
-            patience.cancel()
+        timer, self._drain_timer = self._drain_timer, None
+        if timer is not None:
+            timer.cancel()
         if drained is not None:
             drained.callback(None)
 
@@ -163,7 +163,7 @@ class ConnectionWatch:
             )
 
     def _abort_all(self) -> None:
-        self._patience = self.reactor.callLater(GONE_S, self._forget)
+        self._drain_timer = self.reactor.callLater(GONE_S, self._forget)
         for connection in tuple(self.connections):
             with self.log.failuresHandled("an error while the door closed a connection"):
                 connection.abort()
@@ -171,7 +171,7 @@ class ConnectionWatch:
 
     def _forget(self) -> None:
         """A connection whose end nobody tells must not keep the process from ending."""
-        self._patience = None
+        self._drain_timer = None
         self.log.warn("{count} connections do not end: pingmon stops without them", count=len(self.connections))
         self.connections.clear()
         self.left()

@@ -52,7 +52,7 @@ class ProxiedDoor:
 
     def __init__(self, door: Behind) -> None:
         self.door = door
-        self.patience = door.watch.ticks(HEADER_S)
+        self.header_ticks = door.watch.ticks(HEADER_S)
         self._told: set[str] = set()
 
     def logPrefix(self) -> str:
@@ -122,7 +122,7 @@ class AwaitingHeader(Protocol):
 
     def look(self) -> None:
         """Called by the watch."""
-        if self._door.watch.tick - self._since > self._proxied.patience:
+        if self._door.watch.tick - self._since > self._proxied.header_ticks:
             self.abort()
 
     def leave(self) -> None:

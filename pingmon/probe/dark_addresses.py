@@ -5,7 +5,7 @@ address and a few places, most would wait in vain and say nothing. So those that
 found there, if those have tried for long enough and nobody has heard from the address since. Whoever finds a place
 free never asks here: the only site at an address is always looked at for itself.
 
-Only silence is shared. What is refused ends at once, and gives its place to the next.
+Only that nobody answers is shared. What is refused ends at once, and gives its place to the next.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 BEYOND_S: Final = 5.0
-"""Seconds for which silence is known, besides as many as it was tried: by then the next who tried have been told."""
+"""Seconds for which an address is dark, besides as many as it was tried: by then the next who tried have been told."""
 ENOUGH: Final = 0.8
 """Part of its own time limit that somebody else must have tried; looking up the name takes some of it."""
 LONGEST_S: Final = 35.0
@@ -42,49 +42,49 @@ class DarkAddresses:
     """Times are those of the caller's clock, in seconds. What it remembers is gone after `LONGEST_S`."""
 
     def __init__(self) -> None:
-        self._silent: dict[Port, tuple[DarkAddress, ...]] = {}
+        self._dark: dict[Port, tuple[DarkAddress, ...]] = {}
         self._heard: dict[Port, float] = {}
 
     def __len__(self) -> int:
-        return len(self._silent) + len(self._heard)
+        return len(self._dark) + len(self._heard)
 
     def heard(self, address: str, port: int, now_s: float) -> None:
         """There is an answer, of whatever kind."""
-        self._silent.pop((address, port), None)
+        self._dark.pop((address, port), None)
         self._heard.pop((address, port), None)
         self._heard[address, port] = now_s
         self._forget(now_s)
 
-    def tried(self, silent: Iterable[str], no_way: Iterable[str], port: int, since_s: float, now_s: float) -> None:
-        """Since `since_s` nobody has answered at any address of `silent`, and there is no way to those of `no_way`."""
-        for told, addresses in ((True, silent), (False, no_way)):
+    def tried(self, unanswered: Iterable[str], no_way: Iterable[str], port: int, since_s: float, now_s: float) -> None:
+        """Since `since_s` nobody has answered at any of `unanswered`, and there is no way to those of `no_way`."""
+        for told, addresses in ((True, unanswered), (False, no_way)):
             for address in addresses:
                 if self._heard.get((address, port), since_s - 1) < since_s:
                     self._note(port, DarkAddress(address, now_s, now_s - since_s, told))
         self._forget(now_s)
 
     def found(self, addresses: Collection[str], port: int, wanted_s: float, now_s: float) -> DarkAddress | None:
-        """What answers whoever would try for `wanted_s`: the silence at the first that is silent, if all are dark."""
+        """The first of `addresses` if whoever would try for `wanted_s` finds them all dark; else None."""
         known = [self._known((address, port), wanted_s, now_s) for address in addresses]
         if None in known:
             return None
         return next((each for each in known if each is not None and each.told), None)
 
     def _known(self, port: Port, wanted_s: float, now_s: float) -> DarkAddress | None:
-        for each in self._silent.get(port, ()):
+        for each in self._dark.get(port, ()):
             if now_s < each.at_s + each.tried_s + BEYOND_S and each.tried_s >= wanted_s * ENOUGH:
                 return each
         return None
 
-    def _note(self, number: int, silence: DarkAddress) -> None:
+    def _note(self, number: int, dark: DarkAddress) -> None:
         """The newest goes first; of those before it, only who tried for longer has anything to add."""
-        port = silence.address, number
-        before = (each for each in self._silent.pop(port, ()) if each.tried_s > silence.tried_s)
-        self._silent[port] = (silence, *(each for each in before if silence.at_s < each.at_s + LONGEST_S))
+        port = dark.address, number
+        before = (each for each in self._dark.pop(port, ()) if each.tried_s > dark.tried_s)
+        self._dark[port] = (dark, *(each for each in before if dark.at_s < each.at_s + LONGEST_S))
 
     def _forget(self, now_s: float) -> None:
         """Both are in the order of their times."""
-        while self._silent and next(iter(self._silent.values()))[0].at_s + LONGEST_S <= now_s:
-            del self._silent[next(iter(self._silent))]
+        while self._dark and next(iter(self._dark.values()))[0].at_s + LONGEST_S <= now_s:
+            del self._dark[next(iter(self._dark))]
         while self._heard and next(iter(self._heard.values())) + LONGEST_S <= now_s:
             del self._heard[next(iter(self._heard))]

@@ -31,7 +31,7 @@ class ProbeTimer:
         self,
         clock: IReactorTime,
         timeout_s: float,
-        patience_s: float,
+        wait_s: float,
         ended: Callable[[bool], object],
         halfway: Callable[[], object],
     ) -> None:
@@ -41,7 +41,7 @@ class ProbeTimer:
         self.phase: Phase = "wait"
         self._clock = clock
         self._ended = ended
-        self._left_s = {True: patience_s, False: timeout_s}
+        self._left_s = {True: wait_s, False: timeout_s}
         self._spent_s: dict[Phase, float] = {"wait": 0.0, "dns": 0.0, "connect": 0.0, "tls": 0.0, "answer": 0.0}
         self._since = self._armed = clock.seconds()
         self._timer: Expiry | None = None

@@ -274,9 +274,9 @@ class _Visit:
     def _ask_the_others(self, addresses: tuple[str, ...], port: int) -> None:
         """Raise `ProbeFailed` if nobody answers at any of `addresses`."""
         prober = self._prober
-        silence = prober.dark.found(addresses, port, self._timeout_s, prober.reactor.seconds())
-        if silence is not None:
-            raise failed(kinds.DARK, address=silence.address, tried=silence.tried_s)
+        dark = prober.dark.found(addresses, port, self._timeout_s, prober.reactor.seconds())
+        if dark is not None:
+            raise failed(kinds.DARK, address=dark.address, tried=dark.tried_s)
 
     # --- the end --------------------------------------------------------------------------------------------------
 

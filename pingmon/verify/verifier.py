@@ -193,8 +193,8 @@ class Verifier(Resource):
         self.under_way += 1
         limit_s = question.limit_s
         look = maybeDeferred(self._looker.look, question.url, limit_s, methods=question.methods)
-        patience_s = min(limit_s + OVERRUN_S, question.deadline)
-        return within(patience_s, look, self._clock, late).addBoth(ended)
+        given_up_s = min(limit_s + OVERRUN_S, question.deadline)
+        return within(given_up_s, look, self._clock, late).addBoth(ended)
 
     def _answered(self, look: ProbeResult, question: VerifierQuestion, by: Secret) -> _Reply:
         if look.fault == "timeout" and question.limit_s < question.full_s:
