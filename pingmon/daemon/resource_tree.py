@@ -6,12 +6,13 @@ anything else                                  404
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 
 from pingmon.door.plain_answer import NOT_FOUND, PlainAnswer
+from pingmon.door.request import Request
 
 API: Final = b"api"
 
@@ -21,7 +22,7 @@ class NotFound(Resource):
 
     isLeaf = True
 
-    def render(self, request: Any) -> int:
+    def render(self, request: Request) -> int:
         request.answer(NOT_FOUND)
         return NOT_DONE_YET
 
@@ -35,7 +36,7 @@ class Root(Resource):
         if api is not None:
             self.putChild(API, api)
 
-    def getChild(self, path: bytes, request: Any) -> IResource:
+    def getChild(self, path: bytes, request: object) -> IResource:
         return self._nothing
 
 

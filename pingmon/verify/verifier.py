@@ -12,7 +12,7 @@ the request's size and time before it comes here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
@@ -20,7 +20,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET
+from twisted.web.server import NOT_DONE_YET, Request
 
 from pingmon.core.site.probe_result import ASKED, Methods, ProbeResult
 from pingmon.core.units import SECOND
@@ -108,7 +108,7 @@ class Verifier(Resource):
         self._taken = SeenMessages() if taken is None else taken
         self._since = now() // SECOND
 
-    def render(self, request: Any) -> int:
+    def render(self, request: Request) -> int:
         """As `IResource`, for any method."""
         allowed = METHODS.get(request.path)
         if allowed is None:
@@ -121,7 +121,7 @@ class Verifier(Resource):
             self._verify(request)
         return NOT_DONE_YET
 
-    def _verify(self, request: Any) -> None:
+    def _verify(self, request: Request) -> None:
         try:
             question, proof = self._admitted(request)
         except _Refused as refused:
@@ -144,8 +144,9 @@ class Verifier(Resource):
 
     # --- may it be asked ----------------------------------------------------------------------------------------------
 
-    def _admitted(self, request: Any) -> tuple[VerifierQuestion, Signed]:
+    def _admitted(self, request: Request) -> tuple[VerifierQuestion, Signed]:
         """The question, from now on taken, and who signed it. Raises `_Refused`."""
+        assert request.content is not None  # the door calls when the body is whole
         body = request.content.read()
         proof = self._proof(request, body)
         question = self._question(body, proof)
@@ -154,7 +155,7 @@ class Verifier(Resource):
         self._taken.add(proof.id, proof.at + WINDOW_S)
         return question, proof
 
-    def _proof(self, request: Any, body: bytes) -> Signed:
+    def _proof(self, request: Request, body: bytes) -> Signed:
         now = self._now()
         try:
             proof = signed(self.secrets, _headers(request), body, now)
@@ -209,13 +210,13 @@ class Verifier(Resource):
         return _Reply(500, b"internal error")
 
 
-def _headers(request: Any) -> dict[str, bytes]:
+def _headers(request: Request) -> dict[str, bytes]:
     """The headers of the signature, as far as they are there, and there only once."""
     found = ((name, request.requestHeaders.getRawHeaders(name.encode(), [])) for name in HEADERS)
     return {name: values[0] for name, values in found if len(values) == 1}
 
 
-def _send(request: Any, reply: _Reply) -> None:
+def _send(request: Request, reply: _Reply) -> None:
     request.setResponseCode(reply.status)
     request.setHeader("Content-Type", reply.kind)
     request.setHeader("Content-Length", str(len(reply.body)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from pingmon.core.changes import applied
 from pingmon.core.partner.inquiry import COUNTED
@@ -19,6 +19,7 @@ from pingmon.core.partner.partner import (
     rule,
 )
 from pingmon.wire.api.check_fields import FieldRule, Given, Invalid, judged
+from pingmon.wire.api.checks import Json
 from pingmon.wire.message.signatures import SECRET_MAX, BadSecret, secret
 from pingmon.wire.outgoing_request import Unsendable, target
 from pingmon.wire.time_texts import seconds_text
@@ -32,14 +33,14 @@ _NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7f]")
 # --- what the API shows -------------------------------------------------------------------------------------------
 
 
-def partner_json(partner: Partner, *, with_secret: bool = False) -> dict[str, Any]:
+def partner_json(partner: Partner, *, with_secret: bool = False) -> Json:
     """The JSON object of a partner; `with_secret` only in the answer to its creation.
 
     `answers` has what its answers were and how often, and how often something was odd about them (see
     `core.partner.inquiry`). `silent_until` is null if all of its sites never were silent by its word.
     """
     spec = partner.spec
-    shown: dict[str, Any] = {
+    shown: Json = {
         "slug": spec.slug,
         "name": spec.name,
         "webhook": spec.webhook,

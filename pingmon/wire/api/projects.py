@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from pingmon.core.world.parts import Key, Members, Project
 from pingmon.wire.api.check_fields import FieldRule, Given, Invalid, judged
+from pingmon.wire.api.checks import Json
 from pingmon.wire.time_texts import seconds_text
 
 
@@ -31,7 +32,7 @@ def project_settings(body: Mapping[str, object], *, new: bool) -> Given:
     return given
 
 
-def project_json(project: Project, members: Members) -> dict[str, Any]:
+def project_json(project: Project, members: Members) -> Json:
     """The JSON object of a project; `checks`, `sites` and `channels` are how many of each it has."""
     return {
         "uuid": project.id,
@@ -44,7 +45,7 @@ def project_json(project: Project, members: Members) -> dict[str, Any]:
     }
 
 
-def key_json(key: Key) -> dict[str, Any]:
+def key_json(key: Key) -> Json:
     """The JSON object of a key: `prefix` is how it begins, `project` null if it is an operator's."""
     return {
         "uuid": key.id,
