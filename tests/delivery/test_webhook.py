@@ -138,6 +138,10 @@ async def test_a_last_ping_that_cannot_be_read_does_not_hold_up_the_message(serv
             b"HTTP/1.1 503 Busy\r\nRetry-After: Tue, 14 Nov 2023 22:13:50 GMT\r\nContent-Length: 0\r\n\r\n",
             NotDelivered("status 503", retry_after_s=30.0),
         ),
+        (
+            b"HTTP/1.1 429 Slow\r\nRetry-After: 77\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n",
+            NotDelivered("status 429"),
+        ),
         (b"HTTP/1.1 500 No\r\nRetry-After: 77\r\nContent-Length: 0\r\n\r\n", NotDelivered("status 500")),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", NotDelivered("the answer broke off")),
         (b"SSH-2.0-OpenSSH_9.2\r\n", NotDelivered("the answer is not HTTP")),
