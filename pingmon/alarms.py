@@ -92,6 +92,10 @@ class Alarms:
         """When deadlines were last judged, or held while pingmon is deaf, in steady seconds."""
         return self._judged_at
 
+    def loop_lag_s(self) -> float:
+        """By how many seconds the loop came round later than it should, at most, within the last minute or less."""
+        return self._ticker.lateness.worst(self._monitor.time.steady())
+
     # --- what is due when -----------------------------------------------------------------------------------------
 
     def heard(self, entry: Entry, outcome: Outcome) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
@@ -36,6 +36,7 @@ from pingmon.daemon.first_run import FirstStart
 from pingmon.daemon.health_problems import Parts, problems
 from pingmon.daemon.housekeeping import Housekeeping
 from pingmon.daemon.log_level import LogFilter
+from pingmon.daemon.metrics import DaemonMetrics
 from pingmon.daemon.ports import Listener, base_url_of, only_by_socket
 from pingmon.daemon.redaction import redacted
 from pingmon.daemon.resource_tree import Root, voice
@@ -71,6 +72,7 @@ from pingmon.sites.site_watch import SiteWatch
 from pingmon.sites.stand_ins import StandIns
 from pingmon.timing.clock import Timekeeper, steady_seconds, wall_seconds
 from pingmon.verify.peer import Peer
+from pingmon.verify.verifier_health import PeerHealth
 from pingmon.verify.verifiers import Send, Verifiers, sender
 from pingmon.web.badges import Badges
 from pingmon.web.home import Home
@@ -110,12 +112,13 @@ def assembled(
 
     parts, take_parts = _parts(reactor, config, monitor, journal, base_url)
     access_log = _access_log(config, monitor)
-    root, take_limits = _root(reactor, config, parts, journal)
     pings = PingIntake(parts.monitor, _ping_settings(config), new_id=lambda: new_id(os.urandom))
+    metrics = DaemonMetrics(parts, pings, data.journal, reactor).text
+    root, take_limits = _root(reactor, config, parts, journal, metrics)
     door = _door(reactor, config, root, pings, access_log)
     parts.alarms.behind = door.behind
     owners_url = ShownUrl(configured, lambda: base_url_of(listeners))
-    owners_root, take_owners_limits = _root(reactor, config, parts, journal, owners_url)
+    owners_root, take_owners_limits = _root(reactor, config, parts, journal, metrics, owners_url)
     control = Control(reactor, data.control, owners_door(reactor, owners_root, pings))
     levels = LogFilter(config.log.level)
     first = FirstStart(
@@ -197,6 +200,9 @@ def _parts(
         egress.policy = prober.policy = _policy(new)
         config = new
 
+    def verifier_health() -> Sequence[PeerHealth]:
+        return rounds.verifiers.health() if isinstance(rounds.verifiers, Verifiers) else ()
+
     parts = Parts(
         monitor=monitor,
         alarms=Alarms(monitor, reactor),
@@ -208,6 +214,7 @@ def _parts(
         site_watch=SiteWatch(monitor, rounds, own_health, reactor),
         rounds=rounds,
         prober=prober,
+        verifier_health=verifier_health,
     )
     return parts, take
 
@@ -289,7 +296,12 @@ def _door(reactor: Any, config: Config, root: Root, pings: PingIntake, access_lo
 
 
 def _root(
-    reactor: Any, config: Config, parts: Parts, journal: Journal[Outcome], owners_url: ShownUrl | None = None
+    reactor: Any,
+    config: Config,
+    parts: Parts,
+    journal: Journal[Outcome],
+    metrics: Callable[[], Awaitable[str]],
+    owners_url: ShownUrl | None = None,
 ) -> tuple[Root, Taker]:
     """All resources; with `owners_url` those for the daemon's owner, who needs no key."""
     monitor = parts.monitor
@@ -308,7 +320,7 @@ def _root(
     )
     root = Root(api.resource())
     root.putChild(b"", Home(__version__, ShownUrl(api_settings.base_url), lambda: problems(parts)))
-    root.putChild(b"projects", api.scrapes())
+    api.mount_scrapes(root, metrics)
     Badges(monitor, reactor).mount(root)
 
     def take(new: Config) -> None:

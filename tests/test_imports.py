@@ -35,6 +35,7 @@ LAYERS: dict[str, set[str]] = {
     "cli": {"core", "journal", "api", "daemon"},
     "daemon": {
         *("core", "wire", "timing", "journal", "monitor", "alarms", "probe", "delivery", "sites", "door", "api"),
+        *("pings", "verify"),
     },
     "testing": {"core", "timing", "journal", "monitor", "alarms"},
     "__main__": {"cli"},

@@ -9,7 +9,7 @@ the waiting, so a change that was asked for is made, whether anybody hears of it
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -21,15 +21,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
-from twisted.web.resource import IResource
+from twisted.web.resource import IResource, Resource
 from werkzeug.exceptions import HTTPException
 
 from pingmon import __version__
 from pingmon.api.api_answer import TEXT, ApiAnswer, ApiError, cors, json_answer, not_found, try_again, written
 from pingmon.api.call import ApiSettings, Call, Probes, Tests
 from pingmon.api.credentials import RandomBytes, find_key
-from pingmon.api.project_scrapes import ProjectScrapes
 from pingmon.api.routes import MAY, ROUTES, VERSIONS, Operation, Route
+from pingmon.api.scrapes import DaemonScrape, ProjectScrape
 from pingmon.core.world.events import DAEMON
 from pingmon.core.world.parts import Key
 from pingmon.door.public_url import ShownUrl
@@ -102,9 +102,10 @@ class Api:
         """What to mount at `/api`."""
         return cast(IResource, self.app.resource())
 
-    def scrapes(self) -> IResource:
-        """What to mount at `/projects`, for Prometheus."""
-        return ProjectScrapes(self._monitor, self._clock, self)
+    def mount_scrapes(self, root: Resource, metrics: Callable[[], Awaitable[str]]) -> None:
+        """Put what Prometheus scrapes where it is looked for. `metrics` gives the daemon's own measurements."""
+        root.putChild(b"projects", ProjectScrape(self._monitor, self._clock, self))
+        root.putChild(b"metrics", DaemonScrape(metrics, self))
 
     # --- answering ------------------------------------------------------------------------------------------------
 

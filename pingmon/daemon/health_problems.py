@@ -5,7 +5,7 @@ A part knows how it does; what of that is a problem, and what is to be done abou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -21,6 +21,7 @@ from pingmon.sites.host_detection import HostDetection
 from pingmon.sites.partner_inquiries import Inquiries
 from pingmon.sites.rounds import ROUNDS, Rounds
 from pingmon.sites.site_watch import SiteWatch
+from pingmon.verify.verifier_health import PeerHealth
 from pingmon.wire.api.status import Problem
 
 TICK_TOO_OLD_S: Final = 10.0
@@ -33,7 +34,7 @@ STANDS_STILL: Final = "a fault in pingmon: the daemon's log has more; a restart 
 
 
 class Parts(Struct, frozen=True):
-    """What runs in a daemon."""
+    """What runs in a daemon. `verifier_health`: how each verifier has done."""
 
     monitor: Monitor
     alarms: Alarms
@@ -45,6 +46,7 @@ class Parts(Struct, frozen=True):
     site_watch: SiteWatch
     rounds: Rounds
     prober: Prober
+    verifier_health: Callable[[], Sequence[PeerHealth]]
 
 
 def problems(parts: Parts) -> list[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_left
 from typing import Final
 
 from twisted.logger import Logger
@@ -10,11 +10,11 @@ from twisted.python.failure import Failure
 
 from pingmon.core.units import SECOND
 from pingmon.journal.errors import JournalDamaged
-from pingmon.journal.interface import JournalHealth
+from pingmon.journal.interface import CommitTimes, JournalHealth
 
 log = Logger()
 
-LATENCIES: Final = 32
+COMMIT_BOUNDS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class HealthTracker:
@@ -31,7 +31,8 @@ class HealthTracker:
         self._gist = ""
         self._last_commit_at: int | None = None
         self._commits = 0
-        self._latencies: deque[float] = deque(maxlen=LATENCIES)
+        self._times = [0] * (len(COMMIT_BOUNDS_S) + 1)
+        self._sum_s = 0.0
 
     def failed(self, now: int, error: str, gist: str = "") -> None:
         """A write failed. The first of a row of failures is logged. `gist`: of `error`, what anybody may read."""
@@ -71,7 +72,8 @@ class HealthTracker:
         """A commit of entries is durable; it took `took_s` seconds, waiting for the writer's thread included."""
         self._last_commit_at = now
         self._commits += 1
-        self._latencies.append(took_s)
+        self._times[bisect_left(COMMIT_BOUNDS_S, took_s)] += 1
+        self._sum_s += took_s
 
     def health(self, *, buffered: int, entries_total: int, hangs_s: int = 0) -> JournalHealth:
         """The report."""
@@ -86,5 +88,5 @@ class HealthTracker:
             entries_total=entries_total,
             last_commit_at=self._last_commit_at,
             commits=self._commits,
-            commit_s=sum(self._latencies) / len(self._latencies) if self._latencies else 0.0,
+            commit_times=CommitTimes(COMMIT_BOUNDS_S, tuple(self._times), self._sum_s),
         )

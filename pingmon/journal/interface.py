@@ -63,14 +63,22 @@ class Trimmed(Struct, frozen=True):
     wrapped: bool
 
 
+class CommitTimes(Struct, frozen=True):
+    """How long commits took. `counts`: how many took up to each of `bounds_s` and longer than the one before, and
+    last how many took longer than all. `sum_s`: what all of them took, in seconds."""
+
+    bounds_s: tuple[float, ...]
+    counts: tuple[int, ...]
+    sum_s: float
+
+
 class JournalHealth(Struct, frozen=True):
     """The journal's own report. Instants are by the reactor's clock, whatever that counts from.
 
     `failing_since` is None while writes succeed; `last_error` stays after recovery, and so does its `gist`, which names
     no path. `damage`: what was read or trimmed and is not what was written; it stays. `unreadable`: why the last read
     failed, if it did. `hangs_s`: for how many seconds a write has been under way, once that is too long, else 0.
-    `entries_total` counts all entries ever written. `commit_s` is the mean duration, in seconds, of the last commits
-    (0.0 before the first).
+    `entries_total` counts all entries ever written. `commit_times`: how long the commits have taken since the start.
     """
 
     failing_since: int | None
@@ -83,7 +91,7 @@ class JournalHealth(Struct, frozen=True):
     entries_total: int
     last_commit_at: int | None
     commits: int
-    commit_s: float
+    commit_times: CommitTimes
 
 
 class Verified(Struct, frozen=True):

@@ -11,6 +11,7 @@ whether or not anybody is there to hear the answer. Source of the rules: the pin
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final, Literal
@@ -79,9 +80,12 @@ class PingSettings(Struct, frozen=True, kw_only=True):
 class _Waiter:
     """A request whose ping is on its way into the log; `decided` is called with what the ping did, and the request."""
 
-    __slots__ = ("_decided", "_request")
+    __slots__ = ("_decided", "_intake", "_request")
 
-    def __init__(self, request: IntakeRequest, decided: Callable[[Outcome, IntakeRequest], None]) -> None:
+    def __init__(
+        self, intake: PingIntake, request: IntakeRequest, decided: Callable[[Outcome, IntakeRequest], None]
+    ) -> None:
+        self._intake = intake
         self._request = request
         self._decided = decided
 
@@ -95,7 +99,7 @@ class _Waiter:
         try:
             if not isinstance(error, JournalFull | JournalUnavailable):
                 raise error
-            self._request.answer(TRY_AGAIN)
+            self._intake.answer(self._request, TRY_AGAIN)
         except Exception:  # noqa: BLE001 - the outer guard of a request
             self._request.failed(Failure())
 
@@ -110,6 +114,8 @@ class PingIntake:
         self._new_id = new_id
         self._rates = RateLimit(settings.per_minute / 60, settings.per_minute, monitor.time.steady)
         limit = (b"Ping-Body-Limit", b"%d" % settings.body_limit)
+        self.answered: Counter[str] = Counter()
+        """How many pings were answered with each text since the start."""
         self._answers: dict[str, PlainAnswer] = {
             "done": PlainAnswer(HTTPStatus.OK, "OK", limit),
             "created": PlainAnswer(HTTPStatus.CREATED, "Created", limit),
@@ -135,7 +141,7 @@ class PingIntake:
             return False
         refusal = self._take(request, method)
         if refusal is not None:
-            request.answer(refusal)
+            self.answer(request, refusal)
         return refusal is None
 
     # --- judging ----------------------------------------------------------------------------------------------------
@@ -197,7 +203,7 @@ class PingIntake:
                 its_signal = meaning(there.spec, there.status, url.action, url.exitstatus, method, kept)
                 self._submit(request, there.id, replace(event, signal=its_signal, create=None), payload)
 
-        self._monitor.submit_for(self._new_id(), replace(event, create=new), payload, _Waiter(request, decided))
+        self._monitor.submit_for(self._new_id(), replace(event, create=new), payload, _Waiter(self, request, decided))
 
     def _heard(
         self, request: IntakeRequest, signal: Signal, method: str, exitstatus: int | None, rid: Id | None, kept: bytes
@@ -212,7 +218,12 @@ class PingIntake:
         return PingReceived(signal, method, scheme, addr, ua, exitstatus, rid, left_out=request.came), None
 
     def _submit(self, request: IntakeRequest, check: Id, event: PingReceived, payload: bytes | None) -> None:
-        self._monitor.submit_for(check, event, payload, _Waiter(request, self._recorded))
+        self._monitor.submit_for(check, event, payload, _Waiter(self, request, self._recorded))
 
     def _recorded(self, outcome: Outcome, request: IntakeRequest) -> None:
-        request.answer(self._answers.get(outcome.result, NOT_FOUND))
+        self.answer(request, self._answers.get(outcome.result, NOT_FOUND))
+
+    def answer(self, request: IntakeRequest, answer: PlainAnswer) -> None:
+        """Answer a ping, and count it."""
+        self.answered[answer.text] += 1
+        request.answer(answer)

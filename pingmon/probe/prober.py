@@ -17,6 +17,7 @@ Note [Looks that count for nothing] in `core.site.probe_result`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -104,6 +105,8 @@ class Prober:
         self.waits = SlotWaits(reactor.seconds, remedies)
         self.looks = 0
         """Looks that have begun and not ended, those that wait included."""
+        self.seen: Counter[str] = Counter()
+        """How many looks have ended with each fault since the start; "" is none."""
         self._most = max_in_flight + max_waiting
 
     def look(self, url: str, timeout_s: float, *, methods: Methods = ASKED) -> Deferred[ProbeResult]:
@@ -114,9 +117,14 @@ class Prober:
         """
         if self.looks >= self._most:
             self.waits.note("in all", "", 0.0, void=True)
+            self.seen["void"] += 1
             return succeed(ProbeResult(at=self.now(), fault="void", detail=kinds.TOO_MANY()))
         self.looks += 1
-        return _Visit(self, timeout_s, methods).begin(url)
+        return _Visit(self, timeout_s, methods).begin(url).addCallback(self._count)
+
+    def _count(self, look: ProbeResult) -> ProbeResult:
+        self.seen[look.fault] += 1
+        return look
 
     def refusal(self, url: str) -> str | None:
         """Why it is plain from `url` alone that it may not be looked at; None if it is not. Raises `BadUrl`."""

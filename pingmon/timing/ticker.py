@@ -10,6 +10,8 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pingmon.timing.lateness import Lateness
+
 
 class Ticker:
     """Calls `body` every `every_s` seconds, from `start` to `stop`; `steady`: seconds on a clock that is never set.
@@ -19,7 +21,8 @@ class Ticker:
     A LoopingCall ends at its first exception, and a monitor that silently stops to monitor is the worst failure there
     is: what `body` raises is logged, with `doing` in it, and the loop goes on.
 
-    `last`: when `body` last ended well, or the start.
+    `last`: when `body` last ended well, or the start. `lateness`: by how much later than they should the calls began,
+    which is how much later than it should the loop comes round.
     """
 
     log = Logger()
@@ -33,7 +36,8 @@ class Ticker:
         self._steady = steady
         self._loop = LoopingCall(self._tick)
         self._loop.clock = clock
-        self.last = steady()
+        self.last = self._due = steady()
+        self.lateness = Lateness()
 
     @property
     def running(self) -> bool:
@@ -43,6 +47,7 @@ class Ticker:
     def start(self) -> None:
         """Begin, one period from now."""
         self.last = self._steady()
+        self._due = self.last + self._every_s
         self._loop.start(self._every_s, now=False)
 
     def stop(self) -> None:
@@ -51,7 +56,14 @@ class Ticker:
             self._loop.stop()
 
     def _tick(self) -> Deferred[None]:
-        return maybeDeferred(self._body).addCallbacks(self._went_well, self._failed)
+        now = self._steady()
+        self.lateness.note(now, now - self._due)
+        ended = maybeDeferred(self._body).addCallbacks(self._went_well, self._failed)
+        return ended.addCallback(self._await_next)
+
+    def _await_next(self, _: None) -> None:
+        """The loop keeps to the beats that it began with, and leaves out those that it has missed."""
+        self._due += self._every_s * (1 + (self._steady() - self._due) // self._every_s)
 
     def _went_well(self, _: object) -> None:
         self.last = self._steady()

@@ -63,13 +63,17 @@ class ApiStage(Rig):
             random_bytes=lambda n: self.random_bytes(n),
         )
         self.root = Root(self.api.resource())
-        self.root.putChild(b"projects", self.api.scrapes())
+        self.api.mount_scrapes(self.root, self.measured)
         self.treq: Any = StubTreq(self.root)
         self.rw = self.new_key(PROJECT, "rw")
         self.ro = self.new_key(PROJECT, "ro")
         self.operator = self.new_key(DAEMON, "operator")
 
     # --- making ---------------------------------------------------------------------------------------------------
+
+    async def measured(self) -> str:
+        """The daemon's own measurements."""
+        return "pingmon_info 1\n"
 
     def new_project(self, id: str) -> str:
         self.submit(id, ProjectCreated(id, f"ping{id[-1]}"))
@@ -144,11 +148,15 @@ class ApiStage(Rig):
         }
         return Reply(replies[0].code, shown, raw[0])
 
-    def ask_door(self, method: str, target: str, *headers: str, body: bytes = b"", version: str = "1.1") -> Reply:
-        """The answer to a request that comes through a door, which looks at it first."""
+    def ask_door(
+        self, method: str, target: str, *headers: str, body: bytes = b"", version: str = "1.1", key: str | None = None
+    ) -> Reply:
+        """The answer to a request that comes through a door, which looks at it first. `key`: empty for none."""
+        key = self.rw if key is None else key
         door = Door(self.root, DoorSettings(), self.clock, Dates(self.time.wall), voice=voice)
         line = Line(self.clock, door, "127.0.0.1")
-        lines = [f"{method} {target} HTTP/{version}", f"X-Api-Key: {self.rw}", *headers, f"Content-Length: {len(body)}"]
+        shown = [f"X-Api-Key: {key}"] if key else []
+        lines = [f"{method} {target} HTTP/{version}", *shown, *headers, f"Content-Length: {len(body)}"]
         line.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         for _ in range(100):
             if line.replies():

@@ -11,27 +11,7 @@ from pingmon.core.units import SECOND
 from pingmon.daemon.health_problems import problems
 from pingmon.probe.slot_shortage import Shortage
 from pingmon.testing import Rig
-
-
-def parts(rig: Rig, **changes: Any) -> Any:
-    """The parts of a daemon that is well, but for `changes`, such as `health__blind`."""
-    health = SimpleNamespace(sites=10, blind=0, late_s=0.0, queued_s=0.0, trouble="")
-    now = rig.time.steady()
-    made: dict[str, Any] = {
-        "monitor": rig.monitor,
-        "alarms": rig.alarms,
-        "outbox": SimpleNamespace(last_tick=now, overdue=lambda now: 0),
-        "inquiries": SimpleNamespace(overdue=lambda now: 0),
-        "hosts": SimpleNamespace(last_tick=now),
-        "site_watch": SimpleNamespace(last_tick=now, health=lambda: health),
-        "rounds": SimpleNamespace(health=lambda: health, verifiers=None),
-        "prober": SimpleNamespace(waits=SimpleNamespace(shortages=lambda: ())),
-    }
-    for name, value in changes.items():
-        part, _, field = name.partition("__")
-        setattr(health if part == "health" else made[part], field, value)
-    return SimpleNamespace(**made)
-
+from tests.daemon.parts import parts
 
 ILL = SimpleNamespace(trouble=lambda: "none of 2 answers: a: dead; b: dead")
 

@@ -69,3 +69,23 @@ def test_a_stopped_one_leaves_nothing_in_the_reactor() -> None:
     ticker.stop()
     assert not ticker.running
     assert clock.getDelayedCalls() == []
+
+
+def test_how_late_it_is() -> None:
+    """A loop that was kept busy shows it for a while; the time that a body takes on purpose is no lateness."""
+    clock, bodies = Clock(), list[Deferred[None]]()
+
+    def body() -> Deferred[None]:
+        bodies.append(Deferred())
+        return bodies[-1]
+
+    ticker = Ticker("waiting", body, 2.0, clock, clock.seconds)
+    ticker.start()
+    clock.advance(2)
+    clock.advance(3)
+    bodies[0].callback(None)
+    clock.advance(1)
+    assert (len(bodies), ticker.lateness.worst(6)) == (2, 0)
+    bodies[1].callback(None)
+    clock.advance(2.5)
+    assert (len(bodies), ticker.lateness.worst(8.5)) == (3, 0.5)

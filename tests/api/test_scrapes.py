@@ -1,4 +1,4 @@
-"""What Prometheus scrapes of a project."""
+"""What Prometheus scrapes."""
 
 from __future__ import annotations
 
@@ -68,3 +68,43 @@ def test_many_checks() -> None:
     for number in range(SLICE + 1):
         house.new_check(name=f"job {number}")
     assert scrape(house, METRICS + house.ro).body.count(b"\nhc_check_up{") == SLICE + 1
+
+
+# --- the daemon ---------------------------------------------------------------------------------------------------
+
+
+def measure(house: ApiStage, *headers: str, host: str = "localhost:8000", path: str = "/metrics") -> int:
+    return house.ask_door("GET", path, f"Host: {host}", *headers, key="").status
+
+
+def test_the_daemon_for_an_operator() -> None:
+    """As bearer token or as an API key, from anywhere; no other key will do, and no key is shown in the path."""
+    house = ApiStage()
+    far = "pingmon.example"
+    assert measure(house, f"Authorization: Bearer {house.operator}", host=far) == 200
+    assert measure(house, f"X-Api-Key: {house.operator}", host=far) == 200
+    assert measure(house, host=far) == 401
+    assert measure(house, f"X-Api-Key: {house.ro}") == 403
+    assert measure(house, "X-Api-Key: x") == 401
+    assert measure(house, path="/metrics/x") == 404
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8000", "[::1]:8000"])
+def test_the_daemon_on_its_own_machine(host: str) -> None:
+    """Who asks from there needs no key."""
+    assert measure(ApiStage(), host=host) == 200
+
+
+@pytest.mark.parametrize(
+    ("header", "host"),
+    [
+        ("X-Forwarded-For: 192.0.2.1", "localhost"),
+        ("Via: 1.1 proxy", "localhost"),
+        ("Origin: https://somewhere.example", "localhost"),
+        ("Accept: */*", "rebound.example"),
+        ("Accept: */*", "10.0.0.1"),
+    ],
+)
+def test_others_who_come_from_this_machine(header: str, host: str) -> None:
+    """A proxy asks for others, and a browser for the page that it shows: they need a key."""
+    assert measure(ApiStage(), header, host=host) == 401
