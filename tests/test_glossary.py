@@ -34,6 +34,7 @@ NOT_IN: dict[str, set[str]] = {
         "verify",
     },
     "silence": {"cli", "delivery", "dns", "door", "journal", "outgoing", "pings", "probe", "timing", "verify", "web"},
+    "front": {"api", "cli", "core", "delivery", "dns", "journal", "outgoing", "pings", "probe", "sites", "timing"},
     "manager": {""},
     "handler": {""},
     "helper": {""},

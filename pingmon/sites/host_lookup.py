@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from pingmon.core.address_policy import unfit
 from pingmon.core.domain_names import ancestors, folded
-from pingmon.core.partner.partner import BEHIND_FRONTS, KINDS, Kind, Signals
+from pingmon.core.partner.partner import KINDS, VOID_BEHIND_CDN, Kind, Signals
 from pingmon.dns.results import LookupFailed, NoSuchName, RecordKind, Resolved
 from pingmon.timing.bounded_wait import within
 from pingmon.wire.web_url import is_literal
@@ -78,7 +78,7 @@ class HostLookup:
         ptrs: list[str] = []
         for address in addresses[:ADDRESSES_MAX]:
             # Also without rules about AS numbers: they give away the CDNs.
-            if self._origins is not None and BEHIND_FRONTS & set(kinds) and not unfit(ip_address(address)):
+            if self._origins is not None and VOID_BEHIND_CDN & set(kinds) and not unfit(ip_address(address)):
                 numbers = await self._sure(self._origins.asns(address), ())
                 _gather(asns, numbers, "asn", failed)
             if "ptr" in kinds:

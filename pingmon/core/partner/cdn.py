@@ -18,8 +18,8 @@ from msgspec import Struct
 from pingmon.core.address_policy import Network
 
 
-class Fronts(Struct, frozen=True):
-    """Signs of a front: AS numbers, networks, and domains under which its names lie."""
+class CdnSigns(Struct, frozen=True):
+    """The signs of a CDN: AS numbers, networks, and domains under which its names lie."""
 
     asns: frozenset[int] = frozenset()
     networks: tuple[Network, ...] = ()
@@ -38,7 +38,7 @@ _FASTLY: Final = """
     167.82.224.0/20 172.111.64.0/18 185.31.16.0/22 199.27.72.0/21 199.232.0.0/16 2a04:4e40::/32 2a04:4e42::/32
 """
 
-FRONTS: Final = Fronts(
+CDN_SIGNS: Final = CdnSigns(
     asns=frozenset(
         (
             *(13335, 209242),  # Cloudflare

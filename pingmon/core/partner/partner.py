@@ -36,8 +36,8 @@ Scope: TypeAlias = Literal["site", "partner"]
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 """Strongest first."""
-BEHIND_FRONTS: Final[frozenset[Kind]] = frozenset({"prefix", "asn", "ptr"})
-"""Kinds that speak of the front when there is one."""
+VOID_BEHIND_CDN: Final[frozenset[Kind]] = frozenset({"prefix", "asn", "ptr"})
+"""Kinds that tell of the CDN, and not of the host, when a site is behind one."""
 AUTO: Final = "auto"
 """The `host` setting that asks for the signals."""
 MAX_SUPPRESSION_S: Final = 604_800
@@ -132,7 +132,7 @@ class Attribution(Struct, frozen=True, gc=False):
 
 
 class Hosting(Struct, frozen=True, omit_defaults=True, gc=False):
-    """What is known of a site's host. `since`: when `found` became so; `looked`: the last time that was any use.
+    """What is known of a site's host. `since`: when `found` became so; `looked`: when a look last said anything.
 
     `candidate` is another answer that was seen once, at `candidate_at` (0: there is none). None is an answer too:
     nobody. All times are microseconds since the epoch.
@@ -223,8 +223,7 @@ def next_look(hosting: Hosting) -> int:
 def host_of(host: str, hosting: Hosting, partners: Iterable[Partner]) -> Partner | None:
     """Whom to tell of a site with this `host` setting: the partner that it names, or the one that was found.
 
-    What was found is void once the partner has lost the rule that decided, so that a wrong rule can be taken back at
-    once.
+    What was found is void as soon as the partner has lost the rule that decided: a wrong rule can be taken back.
     """
     found = hosting.found
     for partner in partners:

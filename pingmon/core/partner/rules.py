@@ -1,8 +1,8 @@
 """Which partner a site's signals lead to, by the rules of all partners. What decides is told in `partner`.
 
 Rules are put into one table once, when they change: a site is then attributed by a few lookups, and no rule is held
-against it one by one. 20 partners may have 20,000 rules, and trying them all takes a fifth of a second of a daemon
-that has one thread for everything.
+against it one by one. 20 partners may have 20,000 rules. To try them all takes a fifth of a second, in which the daemon
+does nothing else.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Final, TypeAlias
 
 from pingmon.core.address_policy import Address
 from pingmon.core.domain_names import folded, within
-from pingmon.core.partner.cdn import FRONTS, Fronts
-from pingmon.core.partner.partner import AUTO, BEHIND_FRONTS, KINDS, Attribution, HostRule, Kind, Partner, Signals
+from pingmon.core.partner.cdn import CDN_SIGNS, CdnSigns
+from pingmon.core.partner.partner import AUTO, KINDS, VOID_BEHIND_CDN, Attribution, HostRule, Kind, Partner, Signals
 from pingmon.core.units import Id
 
 _Key: TypeAlias = tuple[Kind, str] | tuple[int, int, int]
@@ -50,14 +50,14 @@ class Rules:
                     lengths[key[0]].add(key[1])
         self._lengths = {version: sorted(found, reverse=True) for version, found in lengths.items()}
 
-    def attribute(self, host: str, signals: Signals, fronts: Fronts = FRONTS) -> Attribution | None:
+    def attribute(self, host: str, signals: Signals, cdn_signs: CdnSigns = CDN_SIGNS) -> Attribution | None:
         """The one partner that hosts a site with this `host` setting and these signals; None if that is not known."""
         if host != AUTO:
             known = any(slug == host for slug, _ in self.said)
             return Attribution(host, "explicit", host, "set for the site") if known else None
-        hidden = front(signals, fronts) != ""
+        hidden = cdn_sign(signals, cdn_signs) != ""
         for kind in KINDS:
-            if kind not in self.kinds or (hidden and kind in BEHIND_FRONTS):
+            if kind not in self.kinds or (hidden and kind in VOID_BEHIND_CDN):
                 continue
             matches = [match for thing in _things(signals, kind) if (match := self._best(kind, thing))]
             if matches:
@@ -89,16 +89,16 @@ class Rules:
                 name = name.partition(".")[2]
 
 
-def front(signals: Signals, fronts: Fronts = FRONTS) -> str:
+def cdn_sign(signals: Signals, cdn_signs: CdnSigns = CDN_SIGNS) -> str:
     """The sign by which a site shows that it is behind a CDN: a name, an address or an AS; empty if there is none."""
     for name in map(folded, (*signals.cnames, *signals.ptrs)):
-        if any(within(name, known) for known in fronts.names):
+        if any(within(name, known) for known in cdn_signs.names):
             return name
     for text in signals.addresses:
         address = _address(text)
-        if any(address.version == network.version and address in network for network in fronts.networks):
+        if any(address.version == network.version and address in network for network in cdn_signs.networks):
             return text
-    return next((f"AS{number}" for number in signals.asns if number in fronts.asns), "")
+    return next((f"AS{number}" for number in signals.asns if number in cdn_signs.asns), "")
 
 
 def _things(signals: Signals, kind: Kind) -> tuple[str, ...]:

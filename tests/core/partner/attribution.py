@@ -44,8 +44,8 @@ def tried(host: str, signals: Signals, partners: Iterable[Partner], *, hidden: b
     if host != AUTO:
         named = (Attribution(host, "explicit", host, "set for the site") for p in partners if p.spec.slug == host)
         return next(named, None)
-    for kind, told_behind_fronts, things in EXPECTED:
-        if hidden and not told_behind_fronts:
+    for kind, told_behind_cdn, things in EXPECTED:
+        if hidden and not told_behind_cdn:
             continue
         matches = [match for thing in things(signals) if (match := _best(kind, thing, partners))]
         if matches:

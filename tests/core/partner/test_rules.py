@@ -1,4 +1,4 @@
-"""Tests of `pingmon.core.partner.rules`, with `fronts`: which partner hosts a site by the rules of all of them."""
+"""Tests of `pingmon.core.partner.rules`, with `cdn_signs`: which partner hosts a site by the rules of all of them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from msgspec.structs import replace
 
 from pingmon.core.domain_names import domain
 from pingmon.core.partner import partner as module
-from pingmon.core.partner.cdn import FRONTS, Fronts
+from pingmon.core.partner.cdn import CDN_SIGNS, CdnSigns
 from pingmon.core.partner.partner import AUTO, Attribution, HostRule, Kind, Partner, Signals
-from pingmon.core.partner.rules import Rules, front
+from pingmon.core.partner.rules import Rules, cdn_sign
 from tests.core.partner.attribution import partner, tried
 
-NO_FRONTS = Fronts()
+NO_CDN = CdnSigns()
 
 
 def attribute(
-    host: str, signals: Signals, partners: Iterable[Partner], fronts: Fronts = NO_FRONTS
+    host: str, signals: Signals, partners: Iterable[Partner], cdn_signs: CdnSigns = NO_CDN
 ) -> Attribution | None:
-    return Rules(partners).attribute(host, signals, fronts)
+    return Rules(partners).attribute(host, signals, cdn_signs)
 
 
-def host(signals: Signals, *partners: Partner, fronts: Fronts = NO_FRONTS) -> str:
-    found = attribute(AUTO, signals, partners, fronts)
+def host(signals: Signals, *partners: Partner, cdn_signs: CdnSigns = NO_CDN) -> str:
+    found = attribute(AUTO, signals, partners, cdn_signs)
     return "" if found is None else found.slug
 
 
@@ -190,8 +190,8 @@ def test_a_prefix_rule_matches_the_addresses_in_it_and_no_others(
         (Signals(asns=(63949, 16509, 15169, 8075)), ""),
     ],
 )
-def test_a_front_is_known_by_its_addresses_its_as_and_its_names(signals: Signals, sign: str) -> None:
-    assert front(signals) == sign
+def test_a_cdn_is_known_by_its_addresses_its_as_and_its_names(signals: Signals, sign: str) -> None:
+    assert cdn_sign(signals) == sign
 
 
 @pytest.mark.parametrize("kind", ["prefix", "asn", "ptr"])
@@ -201,24 +201,26 @@ def test_behind_a_cdn_what_the_address_tells_is_no_answer_and_the_search_goes_on
     )
     values = {"prefix": "104.16.0.0/13", "asn": "13335", "ptr": "ptr.example"}
     cdn, dns = partner("cdn", (kind, values[kind])), partner("dns", ("ns", "dns.example"))
-    assert host(signals, cdn, fronts=FRONTS) == ""
-    assert host(signals, cdn, dns, fronts=FRONTS) == "dns"
+    assert host(signals, cdn, cdn_signs=CDN_SIGNS) == ""
+    assert host(signals, cdn, dns, cdn_signs=CDN_SIGNS) == "dns"
     assert host(signals, cdn, dns) == "cdn"
 
 
 def test_behind_a_cdn_the_chain_of_names_still_tells_the_platform() -> None:
     signals = Signals(("x.example", "x.hosts.example", "x.hosts.example.cdn.cloudflare.net"), ("104.16.1.1",))
-    assert host(signals, partner("p", ("cname", "hosts.example")), fronts=FRONTS) == "p"
+    assert host(signals, partner("p", ("cname", "hosts.example")), cdn_signs=CDN_SIGNS) == "p"
 
 
 def test_one_address_at_a_cdn_is_enough() -> None:
-    assert host(Signals(addresses=("192.0.2.1", "104.16.1.1")), partner("p", RULES["prefix"]), fronts=FRONTS) == ""
+    assert (
+        host(Signals(addresses=("192.0.2.1", "104.16.1.1")), partner("p", RULES["prefix"]), cdn_signs=CDN_SIGNS) == ""
+    )
 
 
-def test_the_built_in_fronts_are_in_their_written_form() -> None:
-    assert [domain(name) for name in FRONTS.names] == list(FRONTS.names)
-    assert len(set(FRONTS.networks)) == len(FRONTS.networks)
-    assert not {63949, 16509, 14618, 15169, 396982, 8075} & FRONTS.asns
+def test_the_built_in_signs_are_in_their_written_form() -> None:
+    assert [domain(name) for name in CDN_SIGNS.names] == list(CDN_SIGNS.names)
+    assert len(set(CDN_SIGNS.networks)) == len(CDN_SIGNS.networks)
+    assert not {63949, 16509, 14618, 15169, 396982, 8075} & CDN_SIGNS.asns
 
 
 # --- the table ----------------------------------------------------------------------------------------------------
@@ -260,18 +262,18 @@ SIGNALS = st.builds(
     changed=PARTNERS,
     signals=SIGNALS,
     setting=st.sampled_from([AUTO, AUTO, AUTO, "p1", ""]),
-    fronts=st.sampled_from([NO_FRONTS, FRONTS]),
+    cdn_signs=st.sampled_from([NO_CDN, CDN_SIGNS]),
 )
 def test_the_table_of_rules_names_whom_trying_all_rules_names(
-    partners: list[Partner], changed: list[Partner], signals: Signals, setting: str, fronts: Fronts
+    partners: list[Partner], changed: list[Partner], signals: Signals, setting: str, cdn_signs: CdnSigns
 ) -> None:
     """Also one that was made from the table before it."""
     rules = Rules(partners)
     signs = {"104.16.1.1", "b.cloudflare.net"} & {*signals.addresses, *signals.cnames, *signals.ptrs}
-    hidden = fronts is FRONTS and bool(signs)
-    assert rules.attribute(setting, signals, fronts) == tried(setting, signals, partners, hidden=hidden)
+    hidden = cdn_signs is CDN_SIGNS and bool(signs)
+    assert rules.attribute(setting, signals, cdn_signs) == tried(setting, signals, partners, hidden=hidden)
     again = Rules(changed, rules)
-    assert again.attribute(setting, signals, fronts) == tried(setting, signals, changed, hidden=hidden)
+    assert again.attribute(setting, signals, cdn_signs) == tried(setting, signals, changed, hidden=hidden)
 
 
 def test_a_table_says_who_has_which_rules_and_of_which_kinds() -> None:
