@@ -4,8 +4,8 @@ A stranger's URL must not reach what only pingmon's own machine or network can r
 unicast one, or lie in a network that the operator allows. An address that carries another one inside (IPv4-mapped,
 NAT64, 6to4, Teredo) is judged by what it carries, because that is where the packets go.
 
-`ipaddress` alone is not the policy: for some addresses that no stranger should reach it says `is_global` (6to4 of
-127.0.0.1, fec0::1, 192.88.99.1), and its tables differ between Python releases; hence `NOT_PUBLIC`.
+`ipaddress` alone is not enough. It calls some addresses global that no stranger should reach (6to4 of 127.0.0.1,
+fec0::1, 192.88.99.1), and its tables differ between Python releases. Hence `NOT_PUBLIC`.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class AddressPolicy(Struct, frozen=True):
     def refusal_of_name(self, addresses: Iterable[str]) -> str | None:
         """Why a name with these addresses may not be connected to, and what to do about it; None if it may.
 
-        Without the address: what names mean in the operator's network is nobody's business who only made up a URL. The
-        machine itself is no secret.
+        The address is not named: whoever only made up a URL shall not learn what names mean in the operator's network.
+        That it is this machine is no secret.
         """
         for address in addresses:
             inner = self._refused(ip_address(address.partition("%")[0]))

@@ -4,9 +4,9 @@ The payload is what PHP's `json_encode` makes of it, to the byte:
 
     {"ts":1385139152,"url":"http:\/\/example.com","code":403,"host":"example","type":"http"}
 
-It is posted as `application/json` with `webhook-id`, by which a question that is asked twice can be told, and, if the
-partner has a secret, `webhook-timestamp` and `webhook-signature` (Standard Webhooks 1.0). Extra headers disturb no
-receiver; the body stays as the partners know it.
+It is posted as `application/json` with `webhook-id`, which is the same when a question is asked again. If the partner
+has a secret, it has `webhook-timestamp` and `webhook-signature` as well (Standard Webhooks 1.0). Extra headers disturb
+no receiver; the body stays as the partners know it.
 
 The reply is `ok` or an instant such as `2017-11-05T13:15:30Z`: full ISO 8601, extended, with seconds and zone.
 Fractions are cut off at microseconds; `t` and `z` may be small. No zone, a date alone, week dates, the basic format,
@@ -72,7 +72,7 @@ def _php_string(text: str) -> str:
 
 
 def read_reply(status: int, body: bytes) -> PartnerReply:
-    """What a partner's HTTP answer says. Whatever it is, it is read: `core.partner.inquiry` judges it."""
+    """What a partner's HTTP answer says. Nothing is refused here: `core.partner.inquiry` judges it."""
     if len(body) > BODY_MAX:
         return PartnerReply(status, None, detail=f"more than {BODY_MAX} bytes")
     text = body.strip(_SPACE).removeprefix(_BOM).strip(_SPACE)

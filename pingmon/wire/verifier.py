@@ -15,11 +15,11 @@
     method     HEAD, which is meant where it is left out, or GET: what the site is asked (version 2)
     head_only  true: no GET is asked where HEAD came to nothing
     version    of an answer: the newest version of this contract that the verifier knows. Of a question: the oldest one
-               that has all it asks for, left out where that is 1. 1 where it is not said
+               that has all it asks for. 1 where it is left out
 
-Daemons and verifiers of different age work together. Fields that are not known are left alone, on both sides: what may
-be left alone is added without a new version. What must not be gets one, and a verifier that is older than a question
-answers `void`. (Verifiers of the time before that refused fields that they did not know; they are never sent any.)
+Daemons and verifiers of different age work together. Both sides ignore fields that they do not know, so a field that
+may be ignored is added without a new version. One that must not be ignored makes a new version, and a verifier that is
+too old for a question answers `void`. (The first verifiers refused fields that they did not know; they are sent none.)
 
 Both are signed (see `signatures`). The webhook-id of a question is its `id`, that of an answer is `answer_` before it,
 so that neither passes for the other. An answer is signed with the secret that its question was signed with.
@@ -47,7 +47,7 @@ BODY_MAX: Final = 8192
 TIMEOUT_S: Final = (1.0, 30.0)
 """The shortest and the longest time that a site gets."""
 DEADLINE_MAX_S: Final = 300.0
-"""More is not a number of seconds but somebody's clock."""
+"""Whoever sends more has sent an instant by mistake."""
 VERSION: Final = 2
 """The newest version of this contract that is known here."""
 DETAIL_MAX: Final = 300

@@ -170,7 +170,10 @@ def has_run_out(check: Check) -> bool:
 
 
 def schedule_ended(check: Check, seq: int, at: int) -> tuple[Check, Flip | None]:
-    """The check once people are told that its schedule has run out, and what they are told, if they need to be."""
+    """The check, of which people know from now on that its schedule has run out; and the flip that tells them.
+
+    The check as it is, and None, if they know already or the schedule goes on.
+    """
     if check.ended or not has_run_out(check):
         return check, None
     return replace(check, ended=True), Flip(seq, check.id, at, "up", "up", "ended", check.since)
@@ -226,7 +229,7 @@ def fires_at(check: Check, deaf: tuple[Deaf, ...]) -> int | None:
 def shown_status(check: Check, now: int) -> ShownStatus:
     """The status people see: what is known, and `grace` while the ping is late.
 
-    A check is `down` when the log says so and not when the clock does: silence proves nothing while pingmon is deaf, or
+    A check is `down` when the log says so and not when the clock does. Silence proves nothing while pingmon is deaf, or
     has not yet read what arrived.
     """
     if check.status == "up" and check.expected is not None and now >= check.expected:

@@ -39,7 +39,7 @@ def meaning(
 def is_text(kept: bytes, *, cut: bool) -> bool:
     """Whether the kept part of a body is UTF-8.
 
-    A character severed at its beginning does not disqualify it (`tail -c` severs one); nor one at its end, with `cut`.
+    It may begin within a character, as the output of `tail -c` does. With `cut` it may also end within one.
     """
     if kept.isascii():
         return True

@@ -1,9 +1,9 @@
 """When the next ping is expected: a period, a cron expression, or systemd's OnCalendar.
 
 The engines are `cronsim` and `oncalendar`, the ones the reference server uses, so that schedules agree to the letter,
-also at daylight-saving changes. What they leave out of the languages they read is added here (`docs/upstream.md`): cron
-in zones whose clocks change by half an hour, names and zones that systemd takes, steps that it refuses. All instants
-are integer microseconds since the epoch, UTC.
+also at daylight-saving changes. What the engines do not know of these languages is added here (`docs/upstream.md`):
+cron in zones whose clocks change by half an hour, names and zones that systemd takes, steps that it refuses. All
+instants are integer microseconds since the epoch, UTC.
 
 Time zone rules come from the `zoneinfo` database; a new edition of it can move later deadlines, never past flips,
 because an expiry names the log entry that armed it and not only its instant (see `events.CheckExpired`).

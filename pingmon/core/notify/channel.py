@@ -1,4 +1,4 @@
-"""A channel: a place where people or programs are told, and how it stands with it.
+"""A channel: a place where people or programs are told, and whether it takes what is sent.
 
     delivered, tested well, changed     answers: all that waits for it goes
     an attempt failed                   fails: one attempt at a time, after growing waits, whatever is owed to it
@@ -19,13 +19,13 @@ from pingmon.core.units import SECOND, Id
 RETRY_AFTER_S: Final = (5, 30, 120, 600, 1800, 3600)
 """Seconds between attempts at a channel that fails; the last wait repeats."""
 JITTER: Final = 0.1
-"""A wait is stretched by up to this share, so that retries of many channels do not march in step."""
+"""A wait is stretched by up to this share, so that retries of many channels do not come all at once."""
 NEWS_S: Final = 60
-"""Seconds after a failed attempt from which a message that has come since is a reason to try again."""
+"""Seconds from a failed attempt on, after which a message that has come since is a reason to try again."""
 
 
 class Failing(Struct, frozen=True, omit_defaults=True, gc=False):
-    """That the last attempts at a channel failed: since when, how many in a row, the last one's time and error.
+    """That a channel has taken nothing of late: since when, failures in a row, the last one's time and error.
 
     `retry_at` is when the next one is due, `held` that the receiver itself asked to be left alone until then.
     """

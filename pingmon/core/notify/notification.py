@@ -6,8 +6,8 @@ the flip and never changes. How it ended is kept beside the flips (`Delivery`).
 
 A newer flip of the same subject overtakes: the older message is dropped, and the newer one makes up for it. Whoever has
 not heard of an outage hears of both its ends in one message, `was down from … to …`: in the way up, or, if that was
-overtaken too, in the next way down (`missed`). If the older one turns out to have arrived after all, the newer one says
-no more than its own.
+overtaken too, in the next way down (`missed`). If the older one turns out to have arrived after all, the newer one
+tells of its own flip alone.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Notification(Struct, frozen=True, omit_defaults=True, gc=False):
 
     @property
     def place(self) -> int:
-        """The entry of the flip that it is about, where what became of it is kept."""
+        """The entry of the flip that it is about. What became of the message is kept there."""
         return self.flip.first or self.flip.seq
 
 

@@ -27,10 +27,10 @@ from pingmon.core.world.world import World
 
 
 def owe(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
-    """Owe `flip` to the subject's channels, in place of all that is still owed about it; which channels those are.
+    """Owe `flip` to the subject's channels, in place of all that is still owed about it. Returns those channels.
 
-    A way up that is no news (of an outage that a pause has ended, say) makes a way down that is still owed void, and
-    leaves a way up that is. A subject that is paused or resumed overtakes nothing: what is owed about it goes out.
+    A way up may be no news, as after an outage that a pause has ended. Then a way down that is still owed is void, and
+    a way up that is still owed stays. A subject that is paused or resumed overtakes nothing.
     """
     if flip.new not in ("up", "down"):
         return ()
@@ -47,7 +47,7 @@ def owe(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
 
 
 def owe_beside(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
-    """Owe `flip` to the subject's channels beside all that is still owed about it; which channels those are."""
+    """Owe `flip` to the subject's channels beside all that is still owed about it. Returns those channels."""
     told = tuple(channel for channel in subject.spec.channels if channel in world.channels)
     for channel in told:
         world.owe(notification(flip, channel, now, None))
@@ -117,7 +117,7 @@ def arrived_after_all(world: World, channel: Id, id: str, attempt: Attempted | N
 
 
 def given_up(world: World, lost: Notification, error: str, at: int) -> tuple[Id, ...]:
-    """Owe `lost` no more, and its flip to all channels of the project that were not to hear of it anyway; which."""
+    """Give `lost` up, and owe its flip to those channels of the project that were not to hear of it. Returns those."""
     world.settle(lost, "given up", at, why=error)
     subject = world.subject(lost.flip.subject)
     audience = subject.audience

@@ -87,8 +87,8 @@ def answered(site: Site, partner: Partner | None, id: str, answer: PartnerAnswer
 def called_off(before: Site, site: Site) -> tuple[Site, Flip | None]:
     """`site`, which `before` has become, and the flip that users are told of without the answer they waited for.
 
-    If it lost a question about an outage, that outage is overdue to be told (see below); if one about a recovery, users
-    who know of the outage are told at once.
+    If it lost a question about an outage, that outage is overdue to be told (see below). If it lost one about a
+    recovery, users who know of the outage are told at once.
     """
     lost = before.inquiry
     if lost is None or site.inquiry is not None or lost.flip.new == "down":
@@ -103,9 +103,9 @@ def concerns(site: Site, id: str) -> bool:
 
 
 def overdue(site: Site, partner: Partner | None, now: int) -> bool:
-    """Whether users should know that the site is down and do not: the silence it went down in is over.
+    """Whether users should know that the site is down, and do not.
 
-    Or nobody has been asked about it at its present address.
+    The silence in which it went down is over, or nobody has been asked about it at its present address.
     """
     if site.status != "down" or site.told or site.inquiry is not None:
         return False

@@ -58,7 +58,7 @@ NO_NETWORK: Final = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.ENET
 
 
 def forbidden(*, literal: bool, redirected: bool, elsewhere: bool) -> FailureKind:
-    """What it is that a probe is led to an address where it may not look.
+    """Of which class it is that a probe was led to an address where it may not look.
 
     `literal`: it stands in the URL, of the site or of a redirect; `redirected`: a redirect has led there; `elsewhere`:
     a verifier looks.
@@ -69,7 +69,7 @@ def forbidden(*, literal: bool, redirected: bool, elsewhere: bool) -> FailureKin
 
 
 def tells_of(address: str, number: int | None) -> TellsOf:
-    """What it tells of that connecting to `address` failed with this `errno`; None if it had none."""
+    """What a failure to connect to `address` tells of; `errno` is None if it had none."""
     if number == errno.EADDRNOTAVAIL:
         return "machine" if isinstance(ip_address(address), IPv4Address) else "family"
     return "machine" if number in EXHAUSTED else "family" if number in NO_NETWORK else "site"
@@ -86,7 +86,7 @@ def counting_attempt(attempts: Iterable[tuple[str, int | None]]) -> tuple[int, T
 
 
 def out_of_time(phase: Phase, *, held_up: bool, long_lookup: bool, untried: bool, answered: bool) -> FailureKind:
-    """What it is that the time of a probe was used up in `phase`.
+    """Of which class it is that a probe used up its time in `phase`.
 
     `held_up`: nobody could see to it in time; `long_lookup`: a lookup had half of the time; `untried`: no address has
     answered, and some could not be tried for reasons of this machine; `answered`: there is an answer that counts.

@@ -44,8 +44,8 @@ def on_grid(site: Site, now: int) -> int:
 def next_probe(site: Site, planned: int, silent_until: int = 0) -> int:
     """When the site is to be probed after a probe that was planned for `planned`; both on the site's own grid.
 
-    One that is down in a silence (see `escalation.silent_until`) is looked at afresh at the very instant at which that
-    ends, and one that fails at that at which its patience does.
+    One that is down in a silence (see `escalation.silent_until`) is looked at again at the instant at which the silence
+    ends. One that fails is looked at again at the instant at which its patience ends.
     """
     if site.status == "down":
         due = planned + min(DOWN_PACE_S, site.spec.interval) * SECOND
@@ -63,8 +63,8 @@ def phase(site: Id, interval: int) -> int:
 def _next_in_doubt(site: Site, planned: int) -> int:
     """When to look at a site again that is suspect or unknown.
 
-    The look that decides, at the end of its patience or of having been unknown, begins exactly then, so that it ends no
-    sooner. Others keep away from it, or they would end just before and be made in vain.
+    The look that decides begins exactly when its patience ends, or the time for which it may be unknown, so that it
+    ends no sooner. Other looks are not made shortly before: they would decide nothing.
     """
     if site.incident is None:  # nobody could see it, and nothing is known against it: there is no hurry
         return planned + min(UNKNOWN_PACE_S[-1], site.spec.interval) * SECOND

@@ -21,8 +21,8 @@ began then. A *round* asks again at once, here and from the verifiers. What it s
                  unknown, if not
     unknown      unknown
 
-and to nothing yet before so many. A site that is unknown is tried again, less and less often, and told to nobody but
-the operator. But that ends: once it has failed here for `UNOPPOSED_S` and nobody elsewhere has seen it well, it is
+and to nothing before there are so many. A site that is unknown is tried again, less and less often, and told to nobody
+but the operator. But that ends. Once it has failed here for `UNOPPOSED_S` and nobody elsewhere has seen it well, it is
 down, whoever is absent. None is down before it has failed for as long as its `patience`; until then rounds are
 repeated, and one is made at the very end of it.
 
@@ -147,9 +147,9 @@ def looked(site: Site, seq: int, seen: Round) -> tuple[Site, Flip | None]:
 
 
 def paused(site: Site, seq: int, at: int) -> tuple[Site, Flip | None]:
-    """Paused: probed no more, and an outage is nobody's concern any more. A paused site stays as it is.
+    """Paused: probed no more, and an outage is told to nobody any more. A paused site stays as it is.
 
-    If it was back before, and users wait to be told so until its partner has answered, they still are.
+    It may have come back before, and users wait for its partner's answer to be told so: they are told all the same.
     """
     if site.status == "paused":
         return site, None
@@ -165,10 +165,10 @@ def resumed(site: Site, seq: int, at: int) -> tuple[Site, Flip | None]:
 
 
 def respecified(site: Site, seq: int, spec: SiteSpec) -> Site:
-    """The site under new settings. At a new address its host is not known, and looks at the old one do not count on.
+    """The site under new settings. At a new address its host is not known, and looks at the old one count no more.
 
-    What a partner was asked and said was about the old address, and the new one is no business of that partner: all of
-    it goes, a question that is open too (see `escalation.called_off`). Its status stays until probes say otherwise.
+    What a partner was asked and said was about the old address, and the new one does not concern that partner. So all
+    of it is forgotten, an open question too (see `escalation.called_off`). Its status stays until probes say otherwise.
     """
     if spec.url == site.spec.url:
         return replace(site, spec=spec)
@@ -179,8 +179,8 @@ def respecified(site: Site, seq: int, spec: SiteSpec) -> Site:
 def shifted(site: Site, by: int) -> Site:
     """The site after the wall clock was set by `by`: what was measured on the old clock moves along.
 
-    A silence does not: its end was named by a partner, whose clock was not set. Neither does a question: it stays the
-    same until it is answered.
+    A silence does not move: its end was named by a partner, whose clock was not set. Nor does a question, which stays
+    the same until it is answered.
     """
     inquiry, hosting, last = site.inquiry, site.hosting, site.last
     if last is not None:
@@ -208,8 +208,8 @@ def shifted(site: Site, by: int) -> Site:
 def remarkable(site: Site, own: ProbeResult, *, overdue: bool = False) -> bool:
     """Whether the daemon's own look belongs into the log: not if it only says that all is as it was.
 
-    Nor does one that saw nothing; what several of these in a row say is up to who makes them. `overdue` here and
-    below: the site is down and users may, but do not yet know (see `escalation.overdue`).
+    Nor does one that saw nothing; whoever makes looks decides what several of these in a row say. `overdue`, here and
+    below: the site is down, and users do not know that yet although they may (see `escalation.overdue`).
     """
     if not own.counts or site.status == "paused":
         return False
@@ -221,7 +221,8 @@ def remarkable(site: Site, own: ProbeResult, *, overdue: bool = False) -> bool:
 def wants_round(site: Site, own: ProbeResult, *, overdue: bool = False) -> bool:
     """Whether others are to be asked at once, with the daemon's own look being `own`.
 
-    Not when one sees a site well that nobody could see: when a blind pingmon sees again, all its sites come at once.
+    Not when it sees a site well that nobody could see: when pingmon sees again after a trouble of its own, all of its
+    sites would ask at once.
     """
     if not own.counts or site.status == "paused":
         return False
@@ -236,7 +237,7 @@ def in_doubt(site: Site) -> bool:
 
 
 def unopposed_ends(site: Site) -> int:
-    """When a site that is seen well nowhere is down; 0 if it is not such a one."""
+    """When a site that fails here, and is seen well nowhere, is down; 0 if it is not such a site."""
     return 0 if site.unopposed is None else site.unopposed + UNOPPOSED_S * SECOND
 
 

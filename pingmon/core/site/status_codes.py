@@ -6,10 +6,10 @@
     405, 501                 not up        only says HEAD is not known   counts
     any other                not up        counts if GET has no answer   counts
 
-Some servers do to HEAD what they would do to no browser: refuse it, hang up, never answer. One GET tells "this server
-does not like HEAD" from "down". So GET is asked at once where HEAD has failed, or was answered with a status that is
-not up; and besides, after half of the time, where nothing has come of HEAD yet. What GET is answered with counts for
-more, unless HEAD is answered well in the end. A site may want but one of the two (`Methods`): then that answer counts.
+Some servers treat HEAD as they would treat no browser: they refuse it, hang up, or never answer. One GET tells such a
+server from one that is down. So GET is asked at once where HEAD has failed, or was answered with a status that is not
+up; and besides, after half of the time, where nothing has come of HEAD yet. What GET is answered with counts for more,
+unless HEAD is answered well in the end. A site may want but one of the two (`Methods`): then that answer counts.
 
 Which status is up is said here alone.
 """
@@ -42,7 +42,7 @@ def is_redirect(status: int) -> bool:
 
 
 def settles(came: Came | None) -> bool:
-    """Whether nothing more needs to be asked, with whatever method that came. None: nothing has come yet."""
+    """Whether nothing more needs to be asked, whichever method brought it. None: nothing has come yet."""
     return isinstance(came, int) and (is_up(came) or is_redirect(came))
 
 

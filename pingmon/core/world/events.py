@@ -300,7 +300,7 @@ class NotificationFailed(ChannelEvent, frozen=True):
 
 
 class NotificationAbandoned(ChannelEvent, frozen=True):
-    """No further attempt will be made: there is something wrong with this message, whoever is to receive it."""
+    """No further attempt will be made: the fault is with the message, and not with who receives it."""
 
     id: str
     took_ms: int

@@ -1,7 +1,7 @@
 """What each entry of the log does to the world.
 
-`fold` is the only thing that changes a world, and it asks nothing but the entry: no clock, no chance, no I/O. The same
-entries in the same order make the same world, on every machine and after every restart.
+`fold` is the only thing that changes a world, and it asks nothing but the entry: no clock, no random number, no I/O.
+The same entries in the same order make the same world, on every machine and after every restart.
 
 What is about the daemon itself is here. The rest is in `fold_checks`, `fold_sites` (with partners), `fold_channels`
 and `fold_projects` (with keys).

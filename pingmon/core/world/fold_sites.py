@@ -100,9 +100,9 @@ def _site_probed(world: World, entry: Entry, event: events.SiteProbed, site: Sit
 
 
 def _void_alerts(world: World, entry: Entry, site: Site, flip: Flip) -> None:
-    """If the site is up by `flip`, of which nobody is told, alerts that are still owed from before a pause are void.
+    """Alerts that are still owed from before a pause are void once the site is up by `flip`, of which nobody is told.
 
-    Unless users are to hear of a recovery when a partner has answered: that message is to take the alert's place.
+    Except while users wait for a partner's answer to hear of a recovery: that message will take the alert's place.
     """
     if not site.told:
         owe(world, entry.at, site, flip)

@@ -69,7 +69,7 @@ class Reader:
         return parts
 
     def _share(self, checks: list[Check]) -> None:
-        """Let checks that nobody else has yet hold what they have in common only once. Defaults are so already."""
+        """Let new checks, which nobody holds yet, share what they have in common. Defaults are shared anyway."""
         once = self._common.setdefault
         for check in checks:
             spec, last = check.spec, check.last_ping

@@ -1,17 +1,17 @@
-"""Saving a world in blocks of many parts, and restoring it: a save costs what has changed, a start what there is.
+"""Saves a world in blocks of many parts, and restores it: a save costs what has changed, a start what there is.
 
-A save writes blocks of the parts that have changed. What was saved of them before stays, for to take it out would mean
-to write whole blocks anew. Instead all parts of a kind are walked through in *rounds*, oldest first: each save also
-writes the next `SHARE` parts of the round for each one that has changed. Such blocks replace those of the round before
-that go no further (`upto`: the birth of a block's youngest part), and the end of a round replaces all that was written
-before it began. So from a fourth to a half of the parts of a kind lie there twice; a kind of few parts is written
-whole each time.
+A save writes blocks of the parts that have changed. What was saved of them before stays, because whole blocks would
+have to be written to take it out. Instead all parts of a kind are walked through in *rounds*, oldest first: each save
+also writes the next `SHARE` parts of the round for each one that has changed. Such blocks replace those of the round
+before that go no further (`upto`: the birth of a block's youngest part), and the end of a round replaces all that was
+written before it began. So from a fourth to a half of the parts of a kind lie there twice; a kind of few parts is
+written whole each time.
 
     number  1      2      3   4   5      6
     round   1      1      -   -   5      5      1 is replaced, 2 to 6 are read in this order;
     upto    500    900    -   -   300    600    when the round that begins with 5 ends, 2, 3 and 4 are replaced
 
-A number is never given twice, so that a save counts that was called failed and was kept.
+A number is never given twice. So a save that was reported as failed, and was kept all the same, does no harm.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Saver:
         return Save((block for lot in lots for block in lot.blocks(self._size)), outdated, failed)
 
     def _step(self, kind: str, length: int, lots: list[_Lot], outdated: list[Outdated]) -> list[str]:
-        """Go on with the round of a kind, or begin one; the ids that it comes by."""
+        """Go on with the round of a kind, or begin one. Returns the ids that are next in it."""
         walk = self._rounds.pop(kind, None) or self._begun(kind)
         end = walk.behind + length
         ids = walk.ids[walk.behind : end]
@@ -116,7 +116,7 @@ class Saver:
         return ids
 
     def _begun(self, kind: str) -> _Round:
-        """A new round, or the rest of one that the end of the life before has broken off."""
+        """A new round, or the rest of one that the last stop of the process has broken off."""
         number, upto = self._broken_off.pop(kind, (0, 0))
         rest = KINDS[kind].born_after(self._world, upto) if number else []
         return _Round(number, rest) if rest else _Round(self._number, KINDS[kind].oldest_first(self._world))
@@ -126,7 +126,7 @@ class Saver:
         self._number += -(-max(len(parts), len(gone)) // self._size)
 
     def restore(self, seq: int, blocks: Iterable[Block]) -> None:
-        """Make the world, an empty one, that which was saved at entry `seq`; `blocks` come in the order of numbers.
+        """Fill the world, which is empty, with what was saved at entry `seq`; `blocks` come in the order of numbers.
 
         `ValueError` if one is of a kind or a shape that this pingmon does not know. The world is then empty still, and
         so it is after whatever `blocks` raises.

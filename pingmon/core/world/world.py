@@ -256,8 +256,8 @@ class World:
     def put_saved(self, checks: list[Check], gone: list[Id]) -> None:
         """Keep checks that are saved already, and forget those that are `gone`. `list_saved` must follow.
 
-        A million come quickly if each is kept at once, while the processor's caches have all of it. Their projects need
-        not be there yet.
+        Each is kept as soon as it is read, while the processor's caches still have it: so a million are kept quickly.
+        Their projects need not be there yet.
         """
         members = {project: self.members.setdefault(project, Members()) for project in {c.project for c in checks}}
         for check in checks:

@@ -29,7 +29,7 @@ def for_anybody(problems: Sequence[Problem]) -> dict[str, object]:
 
 
 def for_keys(problems: Sequence[Problem], warnings: Sequence[Problem], version: str) -> dict[str, object]:
-    """What those who have a key are told; `version` is the daemon's. `warnings` keep it from nothing."""
+    """What those who have a key are told; `version` is the daemon's. `warnings` do not keep it from its work."""
     return {"version": version, "problems": _explained(problems), "warnings": _explained(warnings)}
 
 

@@ -1,7 +1,7 @@
 """Outages that reach nobody: what is down without a channel, and channels that have failed for long.
 
-It is the users' and their receivers' trouble, and pingmon does its work: so it is a warning in `status/` and does not
-make the daemon unwell. A load balancer that took it for sick would keep pings from it, which helps nobody.
+That is trouble of users and their receivers, while pingmon does its work. So it is a warning in `status/` and no
+problem of the daemon: a load balancer that took it out of service for that would keep pings from it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pingmon.wire.time_texts import duration_text
 FAILING_LONG: Final = 600 * SECOND
 """Microseconds for which a channel may fail before that is worth a warning."""
 NAMED: Final = 10
-"""As many are named; a thousand names are no help."""
+"""So many are named at most; a thousand names are no help."""
 
 
 def untold(world: World, now: int, project: Id | None) -> list[Problem]:

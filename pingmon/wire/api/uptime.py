@@ -93,8 +93,8 @@ def _periods(form: str, starts: Sequence[int], now: int) -> list[Period]:
 class Past:
     """The spans of a site, from its flips, newest first. What is before them is not known here.
 
-    A flip may be stamped with an instant before that of the one before it: an outage began with its first failure. So
-    a flip says what was from its instant on, whatever older ones said of that time.
+    A flip may be stamped with an instant before that of the one before it: an outage began with its first failure. So a
+    flip says what the status was from its instant on, whatever older flips said of that time.
     """
 
     def __init__(self, now: int) -> None:
@@ -116,7 +116,7 @@ class Past:
         return _DECIDED.get(self._later, "unknown") if status == "suspect" else _STATES[status]
 
     def spans(self, silences: Iterable[Interval] = ()) -> list[Span]:
-        """What is known, oldest first; `silences` (in any order) make another thing of the outages they cover."""
+        """What is known, oldest first; outages that `silences` (in any order) cover become `suppressed`."""
         merged = _merged(silences)
         return [part for span in reversed(self._newest_first) for part in _parted(span, merged)]
 

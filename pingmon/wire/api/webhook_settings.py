@@ -6,7 +6,7 @@
     body_down    body_up      sent with POST and PUT
 
 They come as an object or as that object's JSON in a string, and may hold placeholders (`$NAME`, `$STATUS` …). What
-could not be sent as an HTTP request is refused here, when somebody looks, and not at three in the morning.
+could not be sent as an HTTP request is refused here, while somebody looks, and not when the first alert is due.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def changed_value(settings: Mapping[str, object], value: object) -> dict[str, ob
 
 
 def unreachable(settings: Mapping[str, Any], policy: AddressPolicy) -> str | None:
-    """Why a receiver that is named by its address, or as this machine, will never be told; None if none is so.
+    """Why a receiver that is named by its address, or as this machine, will never be told; None if it may be.
 
-    Other names are looked up for each message, so of them nothing can be said here.
+    Other names are looked up for each message, so nothing can be said of them here.
     """
     for direction in DIRECTIONS:
         url = settings[f"url_{direction}"]
@@ -84,7 +84,7 @@ def _address(url: str) -> str | None:
 
 
 def doubts(settings: Mapping[str, Any]) -> Iterator[str]:
-    """What in settings that can be used is perhaps not as it was meant, a sentence each."""
+    """What is perhaps not as it was meant, in settings that can be used: a sentence for each."""
     for direction, when in (("down", "goes down"), ("up", "comes back")):
         url, body = settings[f"url_{direction}"], settings[f"body_{direction}"]
         if not url:

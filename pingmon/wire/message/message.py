@@ -96,7 +96,7 @@ class Letter(Struct, frozen=True, gc=False):
 
 
 def trial_letter(channel: Channel, now: int, *, up: bool) -> Letter:
-    """A message to try `channel` with: about a check that there is not, which goes down, or comes back after a minute.
+    """A message to try `channel` with: of a check that does not exist, going down, or coming back after a minute.
 
     Each has an id of its own.
     """
@@ -138,7 +138,7 @@ def called(channel: Channel) -> str:
 
 
 def printable(name: str) -> str:
-    """A name that somebody chose, so that it cannot make up lines of the log."""
+    """A name that somebody chose, in a form that cannot forge a line of the log."""
     return "".join(char if char.isprintable() else "?" for char in name)
 
 

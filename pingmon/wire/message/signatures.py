@@ -4,9 +4,9 @@
     webhook-timestamp   when it was sent, seconds since the epoch
     webhook-signature   `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`; several, with a space between
 
-Several secrets may be valid at a time, so that one can take another's place without a moment in which none fits.
-The library `standardwebhooks` makes the same signatures, and a test compares them. It is not used, because to check
-one it would read the system's clock, and it raises whatever it likes at headers that it cannot read.
+Several secrets may be valid at a time, so that one can be replaced by another while messages go on. The library
+`standardwebhooks` makes the same signatures, and a test compares them. It is not used, because to check one it would
+read the system's clock, and it raises whatever it likes at headers that it cannot read.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Unauthorized(Exception):
 
 
 class BadSecret(ValueError):
-    """What should be a secret is none. The text says why, and never quotes it."""
+    """A text that should be a secret is none. The message says why, and never quotes it."""
 
 
 class Secret(Struct, frozen=True, gc=False):

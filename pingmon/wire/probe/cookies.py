@@ -1,9 +1,9 @@
 """Cookies as far as redirects need them: kept while one look lasts, and sent back to the host that gave them.
 
-Some sites send every visitor back to where he came from with a cookie, and answer when he brings it. So whoever
-follows redirects without cookies goes round in a circle. Bounded, because a stranger fills it. Cookies show themselves
-nowhere, for they may name a session. Source: RFC 6265; `Domain` and `Path` are passed over, so that no host learns what
-another has set.
+Some sites send every visitor back to where he came from with a cookie, and answer when he brings it. So whoever follows
+redirects without cookies goes round in a circle. The number and size of cookies are bounded, because a stranger sets
+them. They are shown nowhere, because they may name a session. Source: RFC 6265; `Domain` and `Path` are passed over, so
+that no host learns what another has set.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Cookies:
     def take(self, host: str, given: Iterable[str], now: int) -> None:
         """Keep what `host` gave (values of `Set-Cookie`); `now`: microseconds since the epoch.
 
-        One that has run out takes away what had its name. What is no cookie is passed over.
+        One that has run out removes the one of its name. What is no cookie is passed over.
         """
         for text in given:
             pair, *attributes = (part.strip(" \t") for part in text.split(";"))

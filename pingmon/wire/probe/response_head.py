@@ -1,6 +1,6 @@
 """The head of an HTTP/1 answer: its status, where it redirects to, and the cookies that it gives on the way.
 
-Source: RFC 9112, and curl for what servers really send. Taken leniently where it does no harm: a bare LF ends a line
+Source: RFC 9112, and curl for what servers really send. Read leniently where that does no harm: a bare LF ends a line
 (§2.2), and CRs before it do not matter; some gateways write `HTTP/2 200` out; blanks may be too many; lines that are no
 headers are passed over. Interim answers (1xx) are skipped. 101 is refused, because nobody asked to change the protocol.
 """
@@ -69,7 +69,7 @@ class HeadReader:
             self._skip(length)
 
     def ended(self) -> ResponseHead | None:
-        """The head, if it is complete but for the empty line: the peer has closed the connection in good order.
+        """The head, after the server has closed the connection in good order: the empty line at its end may be missing.
 
         A last line that is not whole is no part of it. None if there is no whole status line.
         """
