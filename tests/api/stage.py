@@ -9,8 +9,6 @@ from typing import Any
 
 from treq.testing import StubTreq
 from twisted.internet.defer import Deferred
-from twisted.internet.testing import EventLoggingObserver
-from twisted.logger import globalLogPublisher
 from twisted.web.iweb import IResponse
 
 from pingmon.api.api import Api, ApiSettings, Probes
@@ -165,23 +163,3 @@ class ApiStage(Rig):
         reply = line.reply()
         line.hang_up()
         return reply
-
-
-class Logged:
-    """Collects `all` that is logged while it is entered; `troubles` are errors and bugs."""
-
-    def __enter__(self) -> Logged:
-        self._observer = EventLoggingObserver()
-        globalLogPublisher.addObserver(self._observer)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        globalLogPublisher.removeObserver(self._observer)
-
-    @property
-    def all(self) -> list[Any]:
-        return list(self._observer)
-
-    @property
-    def troubles(self) -> list[Any]:
-        return [event for event in self._observer if event["log_level"].name in ("error", "critical")]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from twisted.logger import capturedLogs
 
 from pingmon import __version__
 from pingmon.api.api import Api, ApiSettings
 from pingmon.api.routes import ROUTES
 from pingmon.testing import PROJECT
 from pingmon.wire.api.status import Problem
-from tests.api.stage import CHECKS, OTHER_PROJECT, ApiStage, Logged
-from tests.door.stage import UNKNOWN
+from tests.api.stage import CHECKS, OTHER_PROJECT, ApiStage
+from tests.door.stage import UNKNOWN, errors
 
 HOST = "Host: pingmon.example"
 
@@ -126,10 +127,10 @@ def test_a_script_that_sets_up_a_project_meets_no_limit() -> None:
 )
 def test_unreadable_bodies(body: bytes) -> None:
     """What is not JSON is told so, and nothing is logged about it."""
-    with Logged() as logged:
+    with capturedLogs() as logged:
         reply = ApiStage().ask("POST", CHECKS, body)
     assert (reply.status, reply.error) == (400, "could not parse request body")
-    assert logged.troubles == []
+    assert errors(logged) == []
 
 
 @pytest.mark.parametrize("body", [b"[]", b"123", b'"x"', b"true"])
@@ -186,10 +187,10 @@ def test_a_slash_more_or_less(version: int) -> None:
 )  # fmt: skip
 def test_paths_that_lead_nowhere(path: str) -> None:
     """An unknown path or version is a 404 in JSON, not a redirect, and nothing is logged."""
-    with Logged() as logged:
+    with capturedLogs() as logged:
         reply = ApiStage().ask("GET", path)
     assert (reply.status, reply.error) == (404, "not found")
-    assert logged.troubles == []
+    assert errors(logged) == []
 
 
 def test_upper_case_ids_are_the_same_check() -> None:
@@ -251,21 +252,21 @@ def test_every_answer_may_be_read_by_scripts_and_is_not_kept() -> None:
 )
 def test_broken_hosts(host: str) -> None:
     """A Host header that can be no host is the client's error, in JSON, and nothing is logged."""
-    with Logged() as logged:
+    with capturedLogs() as logged:
         reply = ApiStage().ask_door("GET", "/api/v3/status/", f"Host: {host}")
     assert (reply.status, reply.error) == (400, "invalid host")
-    assert logged.troubles == []
+    assert errors(logged) == []
 
 
 def test_broken_paths_and_methods() -> None:
     """A path that is no UTF-8, and a method that is no word, are the client's errors, and nothing is logged."""
     house = ApiStage()
-    with Logged() as logged:
+    with capturedLogs() as logged:
         assert house.ask_door("GET", "/api/v3/%ff%fe", HOST).error == "invalid url format"
         assert house.ask_door("G" * 65, CHECKS, HOST).error == "invalid method"
         assert house.ask_door("GET", f"http://a..b{CHECKS}", HOST).error == "invalid host"
         assert house.ask_door("FOO_BAR", CHECKS, HOST).error == "method not allowed"
-    assert logged.troubles == []
+    assert errors(logged) == []
 
 
 # --- addresses ----------------------------------------------------------------------------------------------------

@@ -6,11 +6,13 @@ from collections.abc import Collection
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.logger import capturedLogs
 
 from pingmon.core.world.events import CheckDeleted, Event
 from pingmon.journal import JournalUnavailable
 from pingmon.wire.api.status import Problem
-from tests.api.stage import CHECKS, ApiStage, Logged
+from tests.api.stage import CHECKS, ApiStage
+from tests.door.stage import errors
 
 
 def test_nothing_is_answered_before_it_is_durable() -> None:
@@ -34,14 +36,14 @@ def test_a_client_that_hangs_up_has_asked_nevertheless() -> None:
     asked: Deferred[Any] = house.treq.request("POST", f"http://x{CHECKS}", headers={"X-Api-Key": house.rw})
     asked.addErrback(ended.append)
     house.treq.flush()
-    with Logged() as logged:
+    with capturedLogs() as logged:
         asked.cancel()
         house.treq.flush()
         house.journal.flush()
         house.treq.flush()
     assert len(ended) == 1
     assert len(house.world.checks) == 1
-    assert logged.troubles == []
+    assert errors(logged) == []
 
 
 def test_a_full_disk() -> None:
@@ -124,10 +126,10 @@ def test_a_bug() -> None:
     """What goes wrong by our fault is logged with its traceback; the client is told only that."""
     house = ApiStage(history=Broken(ZeroDivisionError("the secret of the house")))
     id = house.new_check()
-    with Logged() as logged:
+    with capturedLogs() as logged:
         reply = house.get(f"{CHECKS}{id}/flips/")
     assert (reply.status, reply.body) == (500, b'{"error":"internal error"}')
-    assert len(logged.troubles) == 1
+    assert len(errors(logged)) == 1
 
 
 class Broken:
@@ -157,7 +159,7 @@ def test_a_health_report_that_fails() -> None:
         raise ZeroDivisionError
 
     house.health = broken
-    with Logged() as logged:
+    with capturedLogs() as logged:
         reply = house.ask("GET", "/api/v3/status/")
     assert (reply.status, reply.error) == (500, "internal error")
-    assert len(logged.troubles) == 1
+    assert len(errors(logged)) == 1

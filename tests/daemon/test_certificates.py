@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from twisted.logger import capturedLogs
 
 from pingmon.daemon.certificates import BadCertificates, Certificates, identities, in_folder
-from tests.api.stage import Logged
 from tests.authority import Certified
+from tests.door.stage import errors
 
 ROOT = Certified("root", authority=True)
 MIDDLE = Certified("middle", by=ROOT, authority=True)
@@ -147,12 +148,12 @@ def test_a_name_chooses_the_certificate_and_a_stranger_leaves_no_line(
     other = Certified("other", "other.test")
     place = folder(tmp_path, a=LEAF.pem + LEAF.key_pem, b=other.pem + other.key_pem)
     certificates = made(place)
-    with Logged() as logged:
+    with capturedLogs() as logged:
         context = certificates._for_name(name)
     assert context is (
         None if shown is None else certificates._contexts[{"leaf": "www.example.org"}.get(shown, "other.test")]
     )
-    assert logged.all == []
+    assert logged == []
 
 
 def test_changed_files_are_read_again_when_they_have_come_to_rest(tmp_path: Path) -> None:
@@ -166,11 +167,11 @@ def test_changed_files_are_read_again_when_they_have_come_to_rest(tmp_path: Path
     folder(place, a=new.pem + new.key_pem)
     certificates.look()
     assert certificates._default is first
-    with Logged() as logged:
+    with capturedLogs() as logged:
         certificates.look()
         certificates.look()
     assert certificates._default is not first
-    assert [event["names"] for event in logged.all] == ["new.test"]
+    assert [event["names"] for event in logged] == ["new.test"]
 
 
 def test_files_that_cannot_be_used_leave_all_as_it_was_and_one_line(tmp_path: Path) -> None:
@@ -179,10 +180,10 @@ def test_files_that_cannot_be_used_leave_all_as_it_was_and_one_line(tmp_path: Pa
     certificates = made(place)
     first = certificates._default
     os.rename(place / "a.pem", place / "a.gone")
-    with Logged() as logged:
+    with capturedLogs() as logged:
         for _ in range(5):
             certificates.look()
-    assert [event["why"].partition(": ")[2] for event in logged.troubles] == [
+    assert [event["why"].partition(": ")[2] for event in errors(logged)] == [
         "holds no certificate; .pem files with a certificate and its private key are needed"
     ]
     assert certificates._default is first

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from twisted.logger import ILogObserver, LogLevel, LogPublisher
+from twisted.logger import ILogObserver, LogLevel, LogPublisher, capturedLogs
 from zope.interface import implementer
 
 from pingmon.daemon.config import Config, Limits, Log, Monitoring
 from pingmon.daemon.config_reload import Reload, differing
 from pingmon.daemon.log_level import LogFilter
 from pingmon.daemon.startup_errors import StartupRefused
-from tests.api.stage import Logged
+from tests.door.stage import errors
 
 
 def test_the_keys_in_which_two_configurations_differ_are_found() -> None:
@@ -27,20 +27,20 @@ def test_what_the_parts_cannot_take_is_named_until_the_restart() -> None:
     new = replace(Config(), data="x", limits=Limits(checks=3), log=Log("warn"))
     taken: list[Config] = []
     reload = Reload(lambda: new, Config(), [taken.append])
-    with Logged() as logged:
+    with capturedLogs() as logged:
         reload()
         reload()
     assert taken == [new, new]
-    assert [event["keys"] for event in logged.all if "keys" in event] == ["data", "data"]
+    assert [event["keys"] for event in logged if "keys" in event] == ["data", "data"]
 
 
 def test_without_a_file_nothing_is_read_and_the_log_says_so() -> None:
     """No part is bothered."""
     taken: list[Config] = []
-    with Logged() as logged:
+    with capturedLogs() as logged:
         Reload(None, Config(), [taken.append])()
     assert taken == []
-    assert [event["log_format"] for event in logged.all] == [
+    assert [event["log_format"] for event in logged] == [
         "there is no configuration to read again: pingmon was started without --config"
     ]
 
@@ -51,9 +51,9 @@ def test_what_is_refused_on_the_way_is_said() -> None:
     def refuse(config: Config) -> None:
         raise StartupRefused("verifier[0]: no")
 
-    with Logged() as logged:
+    with capturedLogs() as logged:
         Reload(Config, Config(), [refuse])()
-    assert [event["problem"] for event in logged.troubles] == ["verifier[0]: no"]
+    assert [event["problem"] for event in errors(logged)] == ["verifier[0]: no"]
 
 
 def test_a_filter_lets_pass_our_lines_from_its_level_and_only_troubles_of_others() -> None:

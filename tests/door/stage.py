@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from socket import AF_INET
 from types import TracebackType
 from typing import Any, cast
@@ -62,6 +62,11 @@ class Reply(Struct, frozen=True):
         message = self.json["error"]
         assert isinstance(message, str)
         return message
+
+
+def errors(logged: Iterable[LogEvent]) -> list[LogEvent]:
+    """Those of what was logged that somebody must do something about."""
+    return [event for event in logged if event["log_level"] >= LogLevel.error]
 
 
 class Loop(Clock):
@@ -393,7 +398,7 @@ class DoorStage(Rig):
         """What was logged as an error since the last call; what is never asked for fails the test."""
         logged = list(self.observer)[self._expected :]
         self._expected += len(logged)
-        return [event for event in logged if event["log_level"] >= LogLevel.error]
+        return errors(logged)
 
     def redacted(self, text: str) -> str:
         return redacted(text, self.world.ping_keys.__contains__)

@@ -6,7 +6,7 @@ import errno
 import gc
 import socket
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -16,8 +16,8 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReactorFDSet
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
-from twisted.internet.testing import EventLoggingObserver, StringTransport
-from twisted.logger import LogLevel, globalLogPublisher
+from twisted.internet.testing import StringTransport
+from twisted.logger import LogEvent, LogLevel, capturedLogs
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
@@ -123,13 +123,10 @@ class Stage(Clock):
 
 
 @pytest.fixture
-def logged() -> Iterator[list[Any]]:
+def logged() -> Iterator[Sequence[LogEvent]]:
     """What is logged."""
-    observer: Any = EventLoggingObserver()
-    events: list[Any] = observer._events
-    globalLogPublisher.addObserver(observer)
-    yield events
-    globalLogPublisher.removeObserver(observer)
+    with capturedLogs() as events:
+        yield events
 
 
 @pytest.fixture
@@ -186,7 +183,7 @@ def test_where_accepting_fails_twisted_tries(stage: Stage, why: int) -> None:
         assert len(stage.met) == 1
 
 
-def test_a_fault_of_ours_costs_the_one_whom_it_meets(stage: Stage, logged: list[Any]) -> None:
+def test_a_fault_of_ours_costs_the_one_whom_it_meets(stage: Stage, logged: Sequence[LogEvent]) -> None:
     """Whether it comes in meeting, reading or at the end; it is logged, and the front goes on."""
     stage.fails = lambda: 1 / 0
     with stage.call() as caller:
@@ -208,7 +205,7 @@ def test_a_fault_of_ours_costs_the_one_whom_it_meets(stage: Stage, logged: list[
     assert [event["log_level"] for event in logged] == [LogLevel.critical] * 3
 
 
-def test_a_fault_after_twisted_has_taken_over(stage: Stage, logged: list[Any]) -> None:
+def test_a_fault_after_twisted_has_taken_over(stage: Stage, logged: Sequence[LogEvent]) -> None:
     """Ends the transport that there is then."""
 
     def give_up_and_fail(said: Said) -> None:
@@ -223,7 +220,7 @@ def test_a_fault_after_twisted_has_taken_over(stage: Stage, logged: list[Any]) -
     assert len(logged) == 1
 
 
-def test_the_reactor_that_ends_the_front_gives_the_ports_back(stage: Stage, logged: list[Any]) -> None:
+def test_the_reactor_that_ends_the_front_gives_the_ports_back(stage: Stage, logged: Sequence[LogEvent]) -> None:
     """So that there is somebody who accepts, and it is said."""
     stage.front.connectionLost(NOBODY)
     assert stage.port.reads

@@ -10,8 +10,7 @@ import msgspec
 import pytest
 from msgspec import Struct, field
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.testing import EventLoggingObserver
-from twisted.logger import LogLevel, globalLogPublisher
+from twisted.logger import LogLevel, capturedLogs
 
 from pingmon.core.site.probe_result import ASKED, Methods, ProbeResult
 from pingmon.core.units import SECOND
@@ -23,7 +22,7 @@ from pingmon.verify.seen_messages import SeenMessages
 from pingmon.verify.verifier import OVERRUN_S, Verifier
 from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED, WINDOW_S, Secret, signature, signed
 from pingmon.wire.verifier import BODY_MAX, REPLAYED, VERSION, answer_id
-from tests.door.stage import Line, Reply
+from tests.door.stage import Line, Reply, errors
 
 OLD, NEW, OTHER = (Secret(bytes([number]) * 32) for number in (1, 2, 3))
 GOOD = ProbeResult(code=200, ms=12, address="192.0.2.1")
@@ -87,18 +86,16 @@ class VerifierStage:
 @pytest.fixture
 def stage() -> Iterator[VerifierStage]:
     """A verifier; at the end nothing may be left of it, and nothing in the log."""
-    observer = EventLoggingObserver()
-    globalLogPublisher.addObserver(observer)
-    stage = VerifierStage()
-    yield stage
-    globalLogPublisher.removeObserver(observer)
+    with capturedLogs() as logged:
+        stage = VerifierStage()
+        yield stage
     stage.door.doStop()
     stage.door.drain(1)
     for _ in range(60):
         stage.clock.advance(1)
     assert stage.clock.getDelayedCalls() == []
     assert stage.verifier.under_way == 0
-    assert [event for event in observer if event["log_level"] >= LogLevel.info] == []
+    assert [event for event in logged if event["log_level"] >= LogLevel.info] == []
 
 
 def refused(line: Line) -> tuple[int, str]:
@@ -384,14 +381,12 @@ def test_there_is_nothing_else_but_a_status(
 
 
 def test_our_own_fault_is_logged_and_answered_without_a_traceback() -> None:
-    observer = EventLoggingObserver()
-    globalLogPublisher.addObserver(observer)
-    stage = VerifierStage()
-    line = stage.ask(stage.question())
-    stage.site.waiting[0].errback(ZeroDivisionError("secret"))
-    globalLogPublisher.removeObserver(observer)
+    with capturedLogs() as logged:
+        stage = VerifierStage()
+        line = stage.ask(stage.question())
+        stage.site.waiting[0].errback(ZeroDivisionError("secret"))
     assert refused(line) == (500, "internal error")
-    (event,) = [event for event in observer if event["log_level"] >= LogLevel.error]
+    (event,) = errors(logged)
     assert event["log_failure"].check(ZeroDivisionError)
     assert stage.verifier.under_way == 0
 

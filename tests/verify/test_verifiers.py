@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
-from twisted.internet.testing import EventLoggingObserver
-from twisted.logger import LogLevel, capturedLogs, globalLogPublisher
+from twisted.logger import LogLevel, capturedLogs
 
 from pingmon.core.site.failures import NO_INTERMEDIATE
 from pingmon.core.site.probe_result import ProbeResult
@@ -46,11 +45,9 @@ BAD = ProbeResult(fault="tls", ms=7, address="192.0.2.1", detail="certificate ha
 @pytest.fixture
 def silent(nothing_left: None) -> Iterator[None]:
     """Fails a test that leaves anything in the log, but that a verifier is of no use."""
-    observer = EventLoggingObserver()
-    globalLogPublisher.addObserver(observer)
-    yield
-    globalLogPublisher.removeObserver(observer)
-    others = (event for event in observer if event["log_namespace"] != standing.__name__)
+    with capturedLogs() as logged:
+        yield
+    others = (event for event in logged if event["log_namespace"] != standing.__name__)
     assert [event for event in others if event["log_level"] >= LogLevel.warn] == []
 
 
@@ -536,18 +533,16 @@ def test_a_verifier_that_is_overloaded_for_a_moment_is_not_in_trouble() -> None:
 
 
 def test_our_own_fault_costs_nobody_else_the_answer_and_is_logged() -> None:
-    observer = EventLoggingObserver()
-    globalLogPublisher.addObserver(observer)
-    calls, verifiers = quiet("a", "b")
-    found = verifiers.ask(SITE, 10.0)
-    calls.made[0][2].errback(ZeroDivisionError())
-    calls.made[1][2].callback(reply_to(calls.made[1][1]))
-    globalLogPublisher.removeObserver(observer)
+    with capturedLogs() as logged:
+        calls, verifiers = quiet("a", "b")
+        found = verifiers.ask(SITE, 10.0)
+        calls.made[0][2].errback(ZeroDivisionError())
+        calls.made[1][2].callback(reply_to(calls.made[1][1]))
     ours, good = result(found)
     assert ours.fault == "void"
     assert "its log says more" in ours.detail
     assert good.good
-    assert [event["log_level"] for event in observer] == [LogLevel.critical, LogLevel.warn]
+    assert [event["log_level"] for event in logged] == [LogLevel.critical, LogLevel.warn]
 
 
 def test_without_verifiers_there_is_nothing_to_wait_for() -> None:
