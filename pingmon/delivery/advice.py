@@ -49,7 +49,7 @@ class Advice:
         except CancelledError:
             raise
         except Exception:  # noqa: BLE001 -- see above
-            self.log.failure("reading the last pings of {check}", check=subject.id)
+            self.log.failure("an error while reading the last pings of {check}", check=subject.id)
             return ""
         finding = zone_finding(subject.spec, pings)
         if finding is not None:
