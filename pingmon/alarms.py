@@ -23,8 +23,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pingmon.core.check.check import Check, fires_at, has_run_out
-from pingmon.core.units import SECOND
-from pingmon.core.world.events import CheckEvent, CheckExpired, ClockStepped, Entry, Id, ScheduleEnded
+from pingmon.core.units import SECOND, Id
+from pingmon.core.world.events import CheckEvent, CheckExpired, ClockStepped, Entry, ScheduleEnded
 from pingmon.core.world.parts import Outcome
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor

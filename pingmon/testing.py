@@ -33,14 +33,13 @@ from pingmon.core.partner.inquiry import AnswerKind, PartnerAnswer
 from pingmon.core.partner.partner import PartnerSpec
 from pingmon.core.site.probe_result import Fault, ProbeResult
 from pingmon.core.site.settings import SiteSpec
-from pingmon.core.units import SECOND
+from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import (
     AnyEvent,
     ChannelCreated,
     CheckCreated,
     Entry,
     Event,
-    Id,
     PartnerAnswered,
     PartnerCreated,
     PingReceived,

@@ -30,7 +30,7 @@ from pingmon.api.call import ApiSettings, Call, Probes, Tests
 from pingmon.api.credentials import RandomBytes, find_key
 from pingmon.api.routes import MAY, ROUTES, VERSIONS, Operation, Route
 from pingmon.api.scrapes import DaemonScrape, ProjectScrape
-from pingmon.core.world.events import DAEMON
+from pingmon.core.units import DAEMON
 from pingmon.core.world.parts import Key
 from pingmon.door.public_url import ShownUrl
 from pingmon.journal import History, JournalDamaged, JournalFull, JournalUnavailable

@@ -24,7 +24,8 @@ from pingmon.core.notify.notification import Attempted
 from pingmon.core.partner.partner import Partner
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.site import Site
-from pingmon.core.world.events import AnyEvent, Id
+from pingmon.core.units import Id
+from pingmon.core.world.events import AnyEvent
 from pingmon.core.world.parts import Outcome, Project
 from pingmon.core.world.world import World
 from pingmon.journal import History

@@ -17,8 +17,8 @@ from pingmon.api.credentials import new_id, new_secret
 from pingmon.core.address_policy import AddressPolicy
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Delivery
-from pingmon.core.units import SECOND
-from pingmon.core.world.events import ChannelChanged, ChannelCreated, ChannelDeleted, ChannelSecretRenewed, Id
+from pingmon.core.units import SECOND, Id
+from pingmon.core.world.events import ChannelChanged, ChannelCreated, ChannelDeleted, ChannelSecretRenewed
 from pingmon.core.world.parts import Subject
 from pingmon.wire.api.channels import attempt_json, channel_json, delivery_json, waiting_json
 from pingmon.wire.api.check_fields import FieldRule, Invalid, judged

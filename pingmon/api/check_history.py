@@ -17,8 +17,8 @@ from pingmon.api.api_answer import TEXT, ApiAnswer, ApiError, json_answer, not_f
 from pingmon.api.call import NUMBER_MAX, PAGE, PAGE_MAX, Call
 from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import Delivery
-from pingmon.core.units import SECOND
-from pingmon.core.world.events import Id, PingReceived, Signal
+from pingmon.core.units import SECOND, Id
+from pingmon.core.world.events import PingReceived, Signal
 from pingmon.core.world.parts import Subject
 from pingmon.wire.api.channels import delivery_json, waiting_json
 from pingmon.wire.api.check_history import Placed, flip_json, pings_json

@@ -17,7 +17,8 @@ from hmac import compare_digest
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from pingmon.core.world.events import Id, KeyCreated, Role
+from pingmon.core.units import Id
+from pingmon.core.world.events import KeyCreated, Role
 from pingmon.core.world.parts import Key
 from pingmon.core.world.world import World
 

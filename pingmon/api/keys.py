@@ -10,7 +10,8 @@ from typing import Final
 from pingmon.api.api_answer import ApiAnswer, ApiError, existing, json_answer, not_found
 from pingmon.api.call import Call
 from pingmon.api.credentials import key_created, new_key
-from pingmon.core.world.events import DAEMON, Id, KeyRevoked, Role
+from pingmon.core.units import DAEMON, Id
+from pingmon.core.world.events import KeyRevoked, Role
 from pingmon.wire.api.check_fields import judged
 from pingmon.wire.api.projects import KEY_FIELDS, PROJECT_KEY_FIELDS, key_json
 

@@ -8,7 +8,8 @@ from pingmon.api.api_answer import ApiAnswer, ApiError, existing, json_answer
 from pingmon.api.call import Call
 from pingmon.api.credentials import new_id, new_secret
 from pingmon.core.changes import applied
-from pingmon.core.world.events import Id, PartnerChanged, PartnerCreated, PartnerDeleted
+from pingmon.core.units import Id
+from pingmon.core.world.events import PartnerChanged, PartnerCreated, PartnerDeleted
 from pingmon.wire.api.check_fields import Invalid
 from pingmon.wire.api.partners import changes, created, partner_json, settings
 

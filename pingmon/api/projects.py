@@ -7,7 +7,8 @@ from typing import Final
 from pingmon.api.api_answer import ApiAnswer, ApiError, existing, json_answer
 from pingmon.api.call import Call
 from pingmon.api.credentials import new_id, new_ping_key
-from pingmon.core.world.events import Id, PingKeyRotated, ProjectCreated, ProjectRenamed
+from pingmon.core.units import Id
+from pingmon.core.world.events import PingKeyRotated, ProjectCreated, ProjectRenamed
 from pingmon.core.world.parts import Project
 from pingmon.wire.api.projects import project_json, project_settings
 

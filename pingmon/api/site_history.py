@@ -15,8 +15,8 @@ from pingmon.api.call import NUMBER_MAX, PAGE, PAGE_MAX, Call
 from pingmon.api.check_history import asked_flips, flips_of
 from pingmon.core.flip import Flip
 from pingmon.core.partner.partner import MAX_SUPPRESSION_S
-from pingmon.core.units import SECOND
-from pingmon.core.world.events import Entry, Id, PartnerAnswered, SiteProbed
+from pingmon.core.units import SECOND, Id
+from pingmon.core.world.events import Entry, PartnerAnswered, SiteProbed
 from pingmon.wire.api.site_history import decision_json, hour_json, round_json, whole_hours
 from pingmon.wire.api.uptime import Past, days, months, silence_now, silences, tally, uptime_json
 

@@ -15,7 +15,8 @@ from pingmon.api.call import Call
 from pingmon.api.credentials import new_id
 from pingmon.core.partner.partner import AUTO, Partner, host_of
 from pingmon.core.site.site import Site, SiteStatus
-from pingmon.core.world.events import Id, SiteChanged, SiteCreated, SiteDeleted, SitePaused, SiteResumed
+from pingmon.core.units import Id
+from pingmon.core.world.events import SiteChanged, SiteCreated, SiteDeleted, SitePaused, SiteResumed
 from pingmon.core.world.parts import Outcome
 from pingmon.wire.api.check_fields import ignored, judged
 from pingmon.wire.api.checks import Json, tagged

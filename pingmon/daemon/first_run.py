@@ -14,7 +14,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from pingmon.api.credentials import RandomBytes, find_key, key_created, new_id, new_key, new_ping_key
-from pingmon.core.world.events import DAEMON, ProjectCreated, Role
+from pingmon.core.units import DAEMON
+from pingmon.core.world.events import ProjectCreated, Role
 from pingmon.core.world.world import World
 from pingmon.daemon.data_directory import FIRST_RUN, DataDir, DataDirError, FirstRun
 from pingmon.monitor import Monitor

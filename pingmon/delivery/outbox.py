@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from pingmon.core.notify.channel import Channel, retry_at
 from pingmon.core.notify.notification import GIVE_UP_AFTER, Delivery, Notification
-from pingmon.core.units import SECOND
+from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import (
     AnyEvent,
     ChannelChanged,
@@ -29,7 +29,6 @@ from pingmon.core.world.events import (
     ChannelTested,
     ClockStepped,
     Entry,
-    Id,
     NotificationAbandoned,
     NotificationDelivered,
     NotificationFailed,

@@ -12,7 +12,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pingmon.core.notify.notification import Attempted
-from pingmon.core.world.events import ChannelTested, Id
+from pingmon.core.units import Id
+from pingmon.core.world.events import ChannelTested
 from pingmon.delivery.attempt import ATTEMPT_S, Deliver, Delivered, attempt
 from pingmon.delivery.outbox import ERROR_MAX
 from pingmon.journal import JournalFull, JournalUnavailable

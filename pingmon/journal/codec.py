@@ -24,7 +24,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from pingmon.core.world.events import KINDS, Draft, Entry, Event, Id
+from pingmon.core.units import Id
+from pingmon.core.world.events import KINDS, Draft, Entry, Event
 from pingmon.journal.errors import JournalFormatError
 
 HEAD: Final = Layout(">q16sBIi")

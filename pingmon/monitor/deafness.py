@@ -22,8 +22,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.units import SECOND
-from pingmon.core.world.events import DAEMON, ClockStepped, Draft, ListeningResumed
+from pingmon.core.units import DAEMON, SECOND
+from pingmon.core.world.events import ClockStepped, Draft, ListeningResumed
 from pingmon.core.world.parts import Outcome
 from pingmon.journal import EventLog, JournalFull, JournalUnavailable
 from pingmon.timing.clock import Timekeeper

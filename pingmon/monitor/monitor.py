@@ -17,17 +17,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.world.events import (
-    ALL,
-    DAEMON,
-    AnyEvent,
-    ClockStepped,
-    Draft,
-    Entry,
-    Event,
-    Id,
-    ListeningEnded,
-)
+from pingmon.core.units import DAEMON, Id
+from pingmon.core.world.events import ALL, AnyEvent, ClockStepped, Draft, Entry, Event, ListeningEnded
 from pingmon.core.world.fold import fold
 from pingmon.core.world.parts import Outcome
 from pingmon.core.world.snapshot import Saver

@@ -20,7 +20,8 @@ from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
-from pingmon.core.world.events import Id, Signal
+from pingmon.core.units import Id
+from pingmon.core.world.events import Signal
 
 SLUG_MAX: Final = 100
 """Characters of a slug."""

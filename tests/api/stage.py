@@ -15,7 +15,8 @@ from pingmon.api.api import Api, ApiSettings, Probes
 from pingmon.api.call import PAUSE_S, Tests
 from pingmon.api.credentials import key_created, new_key
 from pingmon.core.site.probe_result import Fault, ProbeResult
-from pingmon.core.world.events import DAEMON, ProjectCreated
+from pingmon.core.units import DAEMON
+from pingmon.core.world.events import ProjectCreated
 from pingmon.daemon.resource_tree import Root, voice
 from pingmon.door.door import Door
 from pingmon.door.http_dates import Dates

@@ -9,7 +9,8 @@ from itertools import count
 import pytest
 
 from pingmon.api.credentials import find_key, key_created, new_id, new_key
-from pingmon.core.world.events import DAEMON, Entry, ProjectCreated, Role
+from pingmon.core.units import DAEMON
+from pingmon.core.world.events import Entry, ProjectCreated, Role
 from pingmon.core.world.fold import fold
 from pingmon.core.world.world import World
 from pingmon.testing import PROJECT

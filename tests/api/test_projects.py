@@ -10,7 +10,8 @@ import pytest
 from pingmon.api import keys as api_keys
 from pingmon.api import projects as api_projects
 from pingmon.api.credentials import find_key
-from pingmon.core.world.events import DAEMON, KeyRevoked, ProjectCreated
+from pingmon.core.units import DAEMON
+from pingmon.core.world.events import KeyRevoked, ProjectCreated
 from pingmon.testing import PROJECT, uuid
 from tests.api.stage import OTHER_PROJECT, ApiStage
 from tests.door.stage import UNKNOWN

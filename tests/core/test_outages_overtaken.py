@@ -9,6 +9,7 @@ from pingmon.core.partner.partner import Attribution
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.settings import SiteChanges
 from pingmon.core.site.site import PartnerSilence
+from pingmon.core.units import DAEMON
 from pingmon.core.world import events as e
 from tests.core.worlds import H1, H2, HOUR, MINUTE, S1, S2, T0, URL, A, B, Log, Saves, bad, good, two_sites
 
@@ -211,7 +212,7 @@ def test_a_set_clock_moves_sites_and_messages_but_neither_silences_nor_questions
     hosted.now = T
     hosted.fails()
     before = hosted.world.sites[S1]
-    assert hosted.add(e.DAEMON, e.ClockStepped(-HOUR)).everything
+    assert hosted.add(DAEMON, e.ClockStepped(-HOUR)).everything
     after = hosted.world.sites[S1]
     assert (after.since, after.incident, after.hosting.since) == (T0 - HOUR, T0 - HOUR, T0 - HOUR)
     assert before.last is not None

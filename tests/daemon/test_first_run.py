@@ -11,7 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs, formatEvent
 
 from pingmon.api.credentials import find_key, new_ping_key
-from pingmon.core.world.events import DAEMON, ProjectCreated
+from pingmon.core.units import DAEMON
+from pingmon.core.world.events import ProjectCreated
 from pingmon.daemon.data_directory import DataDir, FirstRun
 from pingmon.daemon.first_run import FirstStart, first_run, lost_keys
 from pingmon.journal import JournalUnavailable

@@ -6,7 +6,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from pingmon.core.world.events import Event, Id, NotificationAbandoned, NotificationDelivered, NotificationFailed
+from pingmon.core.units import Id
+from pingmon.core.world.events import Event, NotificationAbandoned, NotificationDelivered, NotificationFailed
 from pingmon.delivery.attempt import Result
 from pingmon.delivery.outbox import STOP_S, Outbox
 from pingmon.journal import Memory

@@ -20,7 +20,8 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from zope.interface import alsoProvides
 
-from pingmon.core.world.events import Id, PingReceived
+from pingmon.core.units import Id
+from pingmon.core.world.events import PingReceived
 from pingmon.daemon.redaction import redacted
 from pingmon.daemon.resource_tree import Root, voice
 from pingmon.door.access_log import AccessLog

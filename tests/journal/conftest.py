@@ -12,7 +12,8 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from pingmon.core.world.events import Draft, Entry, Id, PingReceived, Signal
+from pingmon.core.units import Id
+from pingmon.core.world.events import Draft, Entry, PingReceived, Signal
 from pingmon.journal import Memory, MemoryJournal, Retention
 from pingmon.journal.codec import encoded
 from pingmon.journal.sqlite.engine import SqliteJournal

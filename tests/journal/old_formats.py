@@ -11,7 +11,8 @@ from zlib import crc32
 
 from msgspec import Raw, json
 
-from pingmon.core.world.events import DAEMON, Draft, PingReceived
+from pingmon.core.units import DAEMON
+from pingmon.core.world.events import Draft, PingReceived
 from pingmon.core.world.parts import Block
 from pingmon.journal import Retention
 from pingmon.journal.codec import encoded, packed_id

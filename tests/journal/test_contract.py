@@ -10,12 +10,11 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import capturedLogs
 
-from pingmon.core.units import DAY, SECOND
+from pingmon.core.units import DAY, SECOND, Id
 from pingmon.core.world.events import (
     CheckPaused,
     Draft,
     Entry,
-    Id,
     PingReceived,
     SiteDeleted,
     SitePaused,

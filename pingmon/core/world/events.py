@@ -20,8 +20,7 @@ from pingmon.core.partner.partner import Attribution, Kind, PartnerChanges, Part
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.settings import SiteChanges, SiteSpec
 from pingmon.core.site.verdict import Place
-from pingmon.core.units import DAEMON as DAEMON
-from pingmon.core.units import Id as Id
+from pingmon.core.units import Id
 
 Signal: TypeAlias = Literal["success", "start", "fail", "log", "ign"]
 Role: TypeAlias = Literal["rw", "ro", "operator"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from pingmon.core.changes import applied
+from pingmon.core.units import DAEMON
 from pingmon.core.world import events
 from pingmon.core.world.events import Entry
 from pingmon.core.world.parts import Key, Outcome, Project, Result
@@ -57,7 +58,7 @@ def _key_created(world: World, entry: Entry, event: events.KeyCreated) -> Outcom
 
 def _key_revoked(world: World, entry: Entry, event: events.KeyRevoked) -> Outcome:
     key = world.keys.get(event.key)
-    if key is None or (key.project or events.DAEMON) != entry.stream:
+    if key is None or (key.project or DAEMON) != entry.stream:
         return Outcome("unknown", event.key)
     world.drop_key(key)
     return Outcome("done", key.id, key=key)

@@ -17,7 +17,7 @@ from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Notification
 from pingmon.core.partner.partner import Partner
 from pingmon.core.site.site import Site
-from pingmon.core.world.events import DAEMON
+from pingmon.core.units import DAEMON
 from pingmon.core.world.parts import DaemonState, Key, Project
 from pingmon.core.world.world import World
 

@@ -12,7 +12,7 @@ from pingmon.core.flip import Deaf, Flip
 from pingmon.core.notify.notification import Delivery
 from pingmon.core.partner.partner import Partner
 from pingmon.core.site.site import Site
-from pingmon.core.units import Id
+from pingmon.core.units import DAEMON, Id
 from pingmon.core.world import events
 
 Subject: TypeAlias = Check | Site
@@ -88,7 +88,7 @@ class Outcome(Struct, frozen=True, gc=False):
     """
 
     result: Result = "done"
-    id: Id = events.DAEMON
+    id: Id = DAEMON
     check: Check | None = None
     site: Site | None = None
     partner: Partner | None = None

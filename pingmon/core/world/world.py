@@ -20,8 +20,7 @@ from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Became, Delivery, Notification
 from pingmon.core.partner.partner import Partner, host_of
 from pingmon.core.site.site import Site
-from pingmon.core.world import events
-from pingmon.core.world.events import Id
+from pingmon.core.units import DAEMON, Id
 from pingmon.core.world.parts import DaemonState, Key, Members, Project, Subject
 
 K = TypeVar("K", bound=Hashable)
@@ -244,7 +243,7 @@ class World:
     def put_daemon(self, daemon: DaemonState) -> None:
         """Keep what is known of the daemon itself."""
         self.daemon = daemon
-        self._dirty["daemon"].add(events.DAEMON)
+        self._dirty["daemon"].add(DAEMON)
 
     # --- saving ---------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ import sqlite3
 from collections.abc import Collection
 from typing import Final
 
-from pingmon.core.world.events import KINDS, Entry, Event, Id
+from pingmon.core.units import Id
+from pingmon.core.world.events import KINDS, Entry, Event
 from pingmon.journal.codec import decoded, packed_id
 from pingmon.journal.interface import FlipRow
 from pingmon.journal.pending_flips import Window

@@ -8,7 +8,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from pingmon.core.world.events import Entry, Id
+from pingmon.core.units import Id
+from pingmon.core.world.events import Entry
 from pingmon.journal.interface import Progress, StoredJournal, Verified, unheard
 from pingmon.journal.sqlite import schema
 from pingmon.journal.sqlite.backup import backup

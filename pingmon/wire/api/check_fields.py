@@ -18,7 +18,7 @@ from msgspec import Struct
 from pingmon.core.check.schedule import BadSchedule, kind_of, next_expected, validated
 from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.notify.channel import Channel
-from pingmon.core.world.events import Id
+from pingmon.core.units import Id
 from pingmon.wire.api.timezones import canonical
 
 Given: TypeAlias = Mapping[str, Any]

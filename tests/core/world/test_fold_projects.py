@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pingmon.core.units import DAEMON
 from pingmon.core.world import events as e
 from pingmon.core.world.world import World
 from tests.core.worlds import Log, P, Q, Saves, replayed, state
@@ -57,7 +58,7 @@ def test_what_is_not_there_cannot_be_changed(log: Log) -> None:
         (Q, e.PingKeyRotated("x")),
         (P, e.KeyRevoked("k2")),
         (Q, e.KeyRevoked("k1")),
-        (e.DAEMON, e.KeyRevoked("k1")),
+        (DAEMON, e.KeyRevoked("k1")),
     ):
         assert log.add(stream, event).result == "unknown"
     assert log.add(P, key("k1", "hcw_efgh")).result == "exists"
@@ -69,13 +70,13 @@ def test_what_is_not_there_cannot_be_changed(log: Log) -> None:
 
 PROJECTS = st.sampled_from([P, Q])
 KEYS = st.sampled_from(["k1", "k2", "k3"])
-STREAMS = st.sampled_from([P, Q, e.DAEMON])
+STREAMS = st.sampled_from([P, Q, DAEMON])
 EVENTS = st.one_of(
     st.tuples(PROJECTS, st.sampled_from(["create", "rotate"])),
     st.tuples(PROJECTS, st.builds(e.ProjectRenamed, st.sampled_from(["a", "b"]))),
     st.tuples(STREAMS, st.builds(e.KeyRevoked, KEYS)),
     st.tuples(PROJECTS, st.builds(key, KEYS, st.sampled_from(["hcw_abcd", "hcw_efgh"]))),
-    st.tuples(st.just(e.DAEMON), st.builds(key, KEYS, st.just("hco_abcd"), st.just("operator"))),
+    st.tuples(st.just(DAEMON), st.builds(key, KEYS, st.just("hco_abcd"), st.just("operator"))),
 )
 
 

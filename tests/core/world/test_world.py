@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.flip import Deaf, Flip
-from pingmon.core.units import HOUR, SECOND
+from pingmon.core.units import DAEMON, HOUR, SECOND
 from pingmon.core.world import events as e
 from pingmon.core.world.fold import fold
 from pingmon.core.world.parts import Outcome
@@ -283,7 +283,7 @@ def test_an_alert_for_a_time_in_which_pingmon_was_deaf_says_so(log: Log) -> None
     """The flip carries the deafness that may have swallowed the ping."""
     log.check(timeout=60, grace=60)
     log.ping()
-    log.add(e.DAEMON, e.ListeningResumed(T0 + 30 * SECOND, T0 + 200 * SECOND), T0 + 130 * SECOND)
+    log.add(DAEMON, e.ListeningResumed(T0 + 30 * SECOND, T0 + 200 * SECOND), T0 + 130 * SECOND)
     outcome = log.expire()
     assert outcome.flip is not None
     assert outcome.flip.deaf == Deaf(T0 + 30 * SECOND, T0 + 130 * SECOND, T0 + 200 * SECOND)
@@ -293,7 +293,7 @@ def test_an_alert_for_a_time_in_which_pingmon_was_deaf_says_so(log: Log) -> None
 def test_an_alert_for_a_time_in_which_pingmon_listened_says_nothing_of_its_deafness(log: Log) -> None:
     """It heard nothing long before the ping was due, and that is over."""
     log.check(timeout=6000, grace=60)
-    log.add(e.DAEMON, e.ListeningResumed(T0 - 30 * SECOND, T0 + SECOND), T0 - SECOND)
+    log.add(DAEMON, e.ListeningResumed(T0 - 30 * SECOND, T0 + SECOND), T0 - SECOND)
     log.ping()
     outcome = log.expire()
     assert outcome.flip is not None
@@ -307,9 +307,9 @@ def test_a_set_clock_moves_checks_messages_and_deafness_alike(log: Log) -> None:
     log.ping(signal="fail")
     log.check(C2)
     log.ping(C2)
-    log.add(e.DAEMON, e.ListeningResumed(T0, T0 + 5), T0 + 1)
+    log.add(DAEMON, e.ListeningResumed(T0, T0 + 5), T0 + 1)
     before, owed = log.world.checks[C2], next(iter(log.world.owed.values()))
-    assert log.add(e.DAEMON, e.ClockStepped(-SECOND)).everything
+    assert log.add(DAEMON, e.ClockStepped(-SECOND)).everything
     assert before.deadline is not None
     assert log.world.checks[C2].deadline == before.deadline - SECOND
     assert log.world.owed[owed.id].created == owed.created - SECOND
@@ -320,7 +320,7 @@ def test_keys_are_found_by_their_prefix(log: Log) -> None:
     """Operator keys belong to no project."""
     for _ in range(2):  # a first start that was cut short may say it twice
         log.add(P, e.KeyCreated("k1", "rw", "hcw_abcd", "salt", "digest"))
-    log.add(e.DAEMON, e.KeyCreated("k2", "operator", "hco_abcd", "salt", "digest"))
+    log.add(DAEMON, e.KeyCreated("k2", "operator", "hco_abcd", "salt", "digest"))
     assert log.world.keys_by_prefix == {"hcw_abcd": ("k1",), "hco_abcd": ("k2",)}
     assert log.world.keys["k1"].project == P
     assert log.world.keys["k2"].project is None
@@ -341,9 +341,9 @@ EVENTS = st.one_of(
     st.tuples(STREAMS, st.builds(lambda slug: e.CheckChanged(CheckChanges(slug=slug)), SLUGS)),
     st.tuples(STREAMS, st.sampled_from([e.CheckDeleted(), e.CheckPaused(), e.CheckResumed()])),
     st.tuples(STREAMS, st.just("expire")),
-    st.tuples(st.just(e.DAEMON), st.builds(e.ClockStepped, st.sampled_from([-SECOND, SECOND]))),
-    st.tuples(st.just(e.DAEMON), st.just(e.ListeningEnded())),
-    st.tuples(st.just(e.DAEMON), st.builds(e.ListeningResumed, st.just(T0), st.just(T0 + SECOND))),
+    st.tuples(st.just(DAEMON), st.builds(e.ClockStepped, st.sampled_from([-SECOND, SECOND]))),
+    st.tuples(st.just(DAEMON), st.just(e.ListeningEnded())),
+    st.tuples(st.just(DAEMON), st.builds(e.ListeningResumed, st.just(T0), st.just(T0 + SECOND))),
     st.tuples(st.sampled_from([H1, H2]), st.sampled_from(["deliver", "fail", "abandon", "give up"])),
     st.tuples(st.sampled_from([H1, H2]), st.sampled_from([e.ChannelTested(1), e.ChannelDeleted()])),
     st.tuples(STREAMS, st.builds(lambda channels: e.CheckChanged(CheckChanges(channels=channels)), CHANNELS)),

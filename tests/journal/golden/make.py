@@ -21,8 +21,8 @@ from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, HostRule, PartnerChanges, PartnerSpec
 from pingmon.core.site.probe_result import Phases, ProbeResult
 from pingmon.core.site.settings import SiteChanges, SiteSpec
+from pingmon.core.units import DAEMON
 from pingmon.core.world.events import (
-    DAEMON,
     AnyEvent,
     ChannelChanged,
     ChannelCreated,

@@ -10,7 +10,8 @@ import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import gatherResults
 
-from pingmon.core.world.events import Draft, Entry, Id, PingReceived, SiteProbed
+from pingmon.core.units import Id
+from pingmon.core.world.events import Draft, Entry, PingReceived, SiteProbed
 from pingmon.journal.sqlite.history_queries import read_entries, read_events, read_newest
 from pingmon.testing import START
 

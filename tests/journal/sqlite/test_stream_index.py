@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import gatherResults
 
-from pingmon.core.world.events import KINDS, CheckPaused, Draft, Id, PingReceived
+from pingmon.core.units import Id
+from pingmon.core.world.events import KINDS, CheckPaused, Draft, PingReceived
 from pingmon.journal import FlipRow, Retention
 from pingmon.journal.codec import encoded, packed_id
 from pingmon.journal.sqlite.history_queries import read_entries, read_events

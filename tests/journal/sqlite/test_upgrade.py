@@ -21,7 +21,8 @@ from twisted.internet import reactor
 from twisted.logger import capturedLogs
 
 from pingmon.cli.commands import pingmon as main
-from pingmon.core.world.events import Draft, Entry, Id, PingReceived
+from pingmon.core.units import Id
+from pingmon.core.world.events import Draft, Entry, PingReceived
 from pingmon.core.world.parts import Outcome
 from pingmon.journal import JournalDamaged, JournalUnavailable, Retention, SnapshotDamaged
 from pingmon.journal.codec import id_text
