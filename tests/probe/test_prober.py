@@ -1,4 +1,4 @@
-"""Tests of `pingmon.probe.prober`: what is seen of sites, over real connections on loopback."""
+"""Tests of `pingmon.probe.prober` and `site_visit`: what is seen of sites, over real connections on loopback."""
 
 from __future__ import annotations
 

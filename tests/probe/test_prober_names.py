@@ -1,4 +1,4 @@
-"""Tests of `pingmon.probe.prober`: what becomes of a site whose name servers, or whose name, went astray."""
+"""Tests of `pingmon.probe.site_visit`: what becomes of a site whose name servers, or whose name, went astray."""
 
 from __future__ import annotations
 

@@ -56,6 +56,15 @@ EXHAUSTED: Final = frozenset(
 )
 NO_NETWORK: Final = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.ENETDOWN})
 
+DOING: Final[dict[Phase, str]] = {
+    "wait": "waiting for its turn",
+    "dns": "looking up the name",
+    "connect": "connecting",
+    "tls": "shaking hands over TLS",
+    "answer": "waiting for the answer",
+}
+"""The phases of a probe, in the words of its failures."""
+
 
 def forbidden(*, literal: bool, redirected: bool, elsewhere: bool) -> FailureKind:
     """Of which class it is that a probe was led to an address where it may not look.
