@@ -118,7 +118,7 @@ class Rig:
 
     `time` and the timers of `clock` move only when the test says so. `entries` and `flips` are those that were logged
     while it ran; `events` reads the whole log. `journal` lets writes fail (`fail_next`). `monitor` is what the parts of
-    a daemon stand on. A subclass adds such a part; it takes `time` and `memory` first, for `restarted`.
+    a daemon stand on. A subclass adds such a part, and takes `time` and `memory` first if it is to be restarted.
     """
 
     def __init__(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from twisted.internet.task import Clock
 
@@ -83,3 +86,10 @@ def test_an_answer_needs_a_question() -> None:
     rig = Rig()
     with pytest.raises(AssertionError, match="nobody is asked"):
         rig.answer(rig.site())
+
+
+def test_nobody_else_builds_a_monitor() -> None:
+    """Tests that need one take a rig, but for those of monitors themselves and of journals on a disk."""
+    tests = Path(__file__).parent
+    builders = (path for path in tests.rglob("*.py") if re.search(r"\bMonitor\(", path.read_text("utf-8")))
+    assert {path.relative_to(tests).parts[0] for path in builders} == {"journal", "monitor"}

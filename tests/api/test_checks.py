@@ -10,8 +10,7 @@ from twisted.web.iweb import IResponse
 
 from pingmon.api.api import ApiSettings
 from pingmon.api.call import PAUSE_S, SLICE
-from pingmon.core.check.settings import CheckSpec
-from pingmon.core.world.events import CheckCreated, CheckExpired, PingReceived
+from pingmon.core.world.events import CheckExpired
 from pingmon.testing import PROJECT
 from tests.api.stage import CHECKS, ApiStage
 
@@ -193,7 +192,7 @@ def test_a_list_of_many_checks() -> None:
     """A thousand checks come in one answer, in order of creation."""
     house = ApiStage()
     for n in range(1000):
-        house.submit(f"22222222-0000-4000-8000-{n:012d}", CheckCreated(PROJECT, CheckSpec(name=str(n))))
+        house.check(n, name=str(n))
     assert [check["name"] for check in house.get(CHECKS).json["checks"]] == [str(n) for n in range(1000)]
 
 
@@ -261,4 +260,4 @@ def test_delete() -> None:
     gone = house.delete(CHECKS + id)
     assert (gone.status, gone.json["name"], gone.json["uuid"], gone.json["channels"]) == (200, "db", id, "")
     assert house.get(CHECKS + id).status == house.delete(CHECKS + id).status == 404
-    assert house.submit(id, PingReceived()).result == "unknown"
+    assert house.ping(id).result == "unknown"
