@@ -273,7 +273,9 @@ def _origins(config: Config, resolver: Resolver) -> Origins | None:
         return Cymru(resolver) if source else None
     try:
         return load(Path(source))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise StartupRefused(f"sites.as_numbers: {source}: {error.strerror}") from error
+    except ValueError as error:
         raise StartupRefused(f"sites.as_numbers: {source}: {error}") from error
 
 

@@ -74,7 +74,8 @@ class DataDir:
                     os.chown(path, *owner)
                     os.fchown(self._lock, *owner)
         except OSError as error:
-            raise DataDirError(f"cannot use the data directory {path}: {error.strerror}") from error
+            why = "it is no directory" if isinstance(error, FileExistsError) else error.strerror
+            raise DataDirError(f"cannot use the data directory {path}: {why}") from error
         self._wait_for_lock()
         self.claim()
 
@@ -131,7 +132,9 @@ class DataDir:
             return msgspec.json.decode(path.read_bytes(), type=FirstRun)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise DataDirError(f"cannot read {path}: {error.strerror}") from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise DataDirError(f"cannot read {path}: {error}") from error
 
     def draft(self, made: FirstRun) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from typing import Final
 
@@ -11,6 +12,8 @@ from twisted.internet.error import CannotListenError
 from pingmon.daemon.certificates import BadCertificates
 
 PORT_MAX: Final = 65_535
+TWISTEDS_LOCK: Final = "Cannot acquire lock"
+"""What Twisted says when another process listens on a UNIX socket."""
 
 _PORT_CURES: Final = {
     errno.EADDRINUSE: "; end what listens there, or choose another port with --listen, such as tcp:8001",
@@ -22,6 +25,7 @@ _SOCKET_CURES: Final = {
     errno.EADDRINUSE: "; end what listens there, or choose another path",
     errno.EACCES: "; pingmon's user must be allowed to write in the directory of the socket",
     errno.ENOENT: "; the directory of the socket must be there",
+    errno.ENOTDIR: "; the directory of the socket must be there",
 }
 """What to do about what it says of a UNIX socket."""
 
@@ -36,7 +40,8 @@ def cannot_listen(description: str, error: BaseException) -> str:
 
 def _reason(description: str, error: BaseException) -> str:
     if isinstance(error, CannotListenError):
-        error = error.socketError
+        locked = str(error.socketError) == TWISTEDS_LOCK
+        error = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)) if locked else error.socketError
     kind, _, rest = description.partition(":")
     port = rest.partition(":")[0]
     if isinstance(error, OSError):

@@ -61,7 +61,7 @@ def test_a_lock_file_that_somebody_deletes_lets_no_second_daemon_in(tmp_path: Pa
 def test_a_path_that_cannot_be_a_directory_is_one_clear_line(tmp_path: Path) -> None:
     """With the path and the system's reason."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataDirError, match=r"cannot use the data directory .*/file: File exists") as caught:
+    with pytest.raises(DataDirError, match=r"cannot use the data directory .*/file: it is no directory") as caught:
         DataDir(tmp_path / "file")
     assert "\n" not in str(caught.value)
 

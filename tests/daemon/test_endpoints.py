@@ -40,6 +40,7 @@ from tests.authority import Certified
         ("tcp:8000:interface=::", r"a colon within a value is written \:, as in tcp:8000:interface=\:\:"),
         ("tls:/x:8443:interface=::1", "/x: No such file or directory"),
         ("unix:/nowhere/http.sock", "no such file or directory; the directory of the socket must be there"),
+        ("unix:/dev/null/http.sock", "not a directory; the directory of the socket must be there"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_what_to_write_instead(endpoint: str, words: str) -> None:
@@ -98,6 +99,14 @@ def test_a_port_that_is_bound_takes_nobody_before_it_is_opened() -> None:
     made.port._socket.listen(1)
     with pytest.raises(StartupRefused, match="address already in use; end what listens there, or choose another port"):
         bound(f"tcp:{where[1]}:interface=127.0.0.1")
+    made.port.stopListening()
+
+
+def test_a_socket_that_another_process_has_is_in_use(tmp_path: Path) -> None:
+    """Twisted keeps a lock beside it, and would say only that it cannot have that."""
+    made = bound(f"unix:{tmp_path}/http.sock")
+    with pytest.raises(StartupRefused, match="address already in use; end what listens there, or choose another path"):
+        bound(f"unix:{tmp_path}/http.sock")
     made.port.stopListening()
 
 

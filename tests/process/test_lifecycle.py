@@ -123,7 +123,7 @@ def test_a_data_directory_that_cannot_be_used_ends_the_start_with_one_line(start
     """With the system's reason."""
     (tmp_path / "file").write_text("")
     line = refused(start(tmp_path / "file", wait=False))
-    assert line == f"pingmon: cannot use the data directory {tmp_path / 'file'}: File exists"
+    assert line == f"pingmon: cannot use the data directory {tmp_path / 'file'}: it is no directory"
 
 
 def test_every_mistake_in_the_configuration_is_reported_at_once(start: Starter, tmp_path: Path) -> None:

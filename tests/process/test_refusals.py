@@ -53,7 +53,7 @@ def port_taken(place: Path, port: int) -> tuple[list[str], str]:
 
 def data_is_a_file(place: Path, port: int) -> tuple[list[str], str]:
     (place / "data").write_text("")
-    return daemon(place), f"pingmon: cannot use the data directory {place / 'data'}: File exists"
+    return daemon(place), f"pingmon: cannot use the data directory {place / 'data'}: it is no directory"
 
 
 def no_config(place: Path, port: int) -> tuple[list[str], str]:
@@ -67,7 +67,7 @@ def two_mistakes(place: Path, port: int) -> tuple[list[str], str]:
 
 def no_table(place: Path, port: int) -> tuple[list[str], str]:
     return config(place, '[sites]\nas_numbers = "/nowhere"\n'), (
-        "pingmon: sites.as_numbers: /nowhere: [Errno 2] No such file or directory: '/nowhere'"
+        "pingmon: sites.as_numbers: /nowhere: No such file or directory"
     )
 
 
