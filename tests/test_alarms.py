@@ -98,7 +98,7 @@ def test_the_heap_does_not_grow_with_starts_that_come_and_go(rig: Rig) -> None:
         rig.ping(check)
         rig.ping(check, "start")
         rig.ping(check)
-        rig.advance(70)
+        rig.time.advance(70, step=10)
     assert len(rig.alarms._deadlines._heap) <= 2 * 1 + 64
     assert downs(rig) == []
 
@@ -548,7 +548,7 @@ def test_replaying_the_log_gives_the_world_that_ran(times: list[int]) -> None:
     checks = [rig.check(number, timeout=60, grace=60 * number) for number in (1, 2)]
     for index, wait in enumerate(times):
         rig.ping(checks[index % 2])
-        rig.advance(wait)
+        rig.time.advance(wait, step=5)
         if index == len(times) // 2:
             result(rig.monitor.save())
     known: dict[str, Any] = dict(rig.world.checks)

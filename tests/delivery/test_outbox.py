@@ -271,7 +271,7 @@ def test_an_up_overtakes_a_down_that_waits_for_its_retry(post: Post) -> None:
     post.flip(check, down=False)
     post.advance(4)
     post.reply(channel, Delivered(200))
-    post.advance(7200)
+    post.advance(7200, step=10)
     assert post.receivers.told == [(channel, "down"), (channel, "up")]
     assert post.receivers.sent[-1].owed.down_from == went_down
 
@@ -303,7 +303,7 @@ def test_nothing_is_sent_about_a_check_that_was_deleted_meanwhile(post: Post) ->
     post.flip(check)
     post.reply(channel, REFUSED)
     post.submit(check, CheckDeleted())
-    post.advance(7200)
+    post.advance(7200, step=10)
     assert len(post.receivers.sent) == 1
 
 
@@ -517,7 +517,7 @@ def test_endpoints_that_hang_never_take_all_places() -> None:
     post.flip(post.check(20, channels=(good,)))
     assert good in post.receivers.open
     post.reply(good, Delivered(200))
-    post.advance(86_400)
+    post.advance(86_400, step=10)
     assert {letter.channel.id for letter in post.receivers.sent} == {*hanging, good}
 
 

@@ -135,4 +135,4 @@ class Deliveries(RuleBasedStateMachine):
 
 
 TestDeliveries = Deliveries.TestCase
-TestDeliveries.settings = settings(max_examples=100, stateful_step_count=30)
+TestDeliveries.settings = settings(max_examples=60, stateful_step_count=30)

@@ -19,7 +19,7 @@ from tests.door.test_door_http2 import PING, Client
 pytestmark = pytest.mark.usefixtures("met_by")
 
 SHORT = DoorSettings(request_deadline_s=5, idle_timeout_s=5)
-BYTES = 3_000_000
+BYTES = 1_000_000
 OVER_HTTP2 = [flood for flood in FLOODS if PREFACE in flood.beginning]
 
 

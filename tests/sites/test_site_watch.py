@@ -254,7 +254,7 @@ def test_a_start_that_is_late_shows_in_the_health_report_for_a_minute() -> None:
     assert place.watch.health().sites == 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.data())
 def test_whatever_happens_every_watched_site_is_looked_at_again(data: st.DataObject) -> None:
     place = Place(verified=data.draw(st.booleans()))

@@ -65,7 +65,7 @@ def test_whatever_happens_the_saved_world_is_the_world(acts: list[Any]) -> None:
         assert sorted(set(numbers)) == numbers
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.randoms(use_true_random=False), st.integers(1, 40))
 def test_a_save_costs_what_has_changed_and_a_start_what_there_is(chance: random.Random, changed: int) -> None:
     """However few or many change each time, and which; the changed alone are written besides the round."""
