@@ -230,7 +230,7 @@ def test_killed_at_random_moments_an_upgrade_loses_nothing(tmp_path: Path) -> No
     """However often; and then it is done."""
     path = tmp_path / "journal.sqlite3"
     interrupted, done = 0, False
-    write_format_1(path, pings(50_000, 40))
+    write_format_1(path, pings(20_000, 40))
     entries = list(SqliteFile(path).entries_after(0))
     command = [sys.executable, str(GOLDEN.with_name("upgraded.py")), str(path)]
     while not done:
