@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -69,8 +69,31 @@ class Answer:
         return json.loads(self.body)
 
 
+class Asked:
+    """A process that listens for HTTP on `port` of loopback."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(
+        self, method: str, path: str, body: bytes | str | None = None, headers: Mapping[str, str | bytes] | None = None
+    ) -> Answer:
+        """One request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return Answer(response.status, response.read(), dict(response.getheaders()))
+        finally:
+            connection.close()
+
+
 @dataclass
-class Running:
+class Running(Asked):
     """A daemon process over `data`, listening on `port` of both loopback addresses."""
 
     data: Path
@@ -83,18 +106,6 @@ class Running:
         """What the first start left."""
         found: dict[str, str] = json.loads((self.data / "first-run.json").read_text())
         return found
-
-    def ask(
-        self, method: str, path: str, body: bytes | str | None = None, headers: dict[str, str] | None = None
-    ) -> Answer:
-        """One request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
-        try:
-            connection.request(method, path, body, headers or {})
-            response = connection.getresponse()
-            return Answer(response.status, response.read(), dict(response.getheaders()))
-        finally:
-            connection.close()
 
     def api(self, method: str, path: str, body: Any = None, key: str = "api_key") -> Answer:
         """A management API request with one of the first run's keys."""
@@ -128,29 +139,34 @@ class Running:
 
 
 @dataclass
-class Verifying:
-    """A verifier process; `config` is its place in the daemon's configuration."""
+class Verifying(Asked):
+    """A verifier process. `secret` is the first in `file`, `config` its place in the daemon's configuration."""
 
     name: str
     port: int
     secret: str
+    file: Path
     process: Process
     log: Path
 
     @property
     def config(self) -> str:
         """Its name, where it is, and its secret."""
-        return f'[[verifier]]\nname = "{self.name}"\nurl = "http://127.0.0.1:{self.port}"\nsecret = "{self.secret}"\n'
+        return f'[[verifier]]\nname = "{self.name}"\nurl = "{self.url}"\nsecret = "{self.secret}"\n'
 
     def listening(self) -> bool:
         """Whether it takes connections; fails the test if the process has ended instead."""
         if self.process.poll() is not None:
             pytest.fail(f"the verifier ended with {self.process.returncode}:\n{self.log.read_text()}")
         try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            return self.ask("GET", "/status").body == b"OK"
         except OSError:
             return False
-        return True
+
+
+def new_secret() -> str:
+    """A secret for a verifier."""
+    return "whsec_" + b64encode(token_bytes(32)).decode()
 
 
 @dataclass
@@ -199,21 +215,30 @@ class Starter:
 
     def verifiers(self, *names: str) -> list[Verifying]:
         """Verifiers that listen and may look at sites on loopback, each with a secret of its own."""
-        started = [self._verifier(name) for name in names]
+        started = [self.verifier(new_secret(), name=name, wait=False) for name in names]
         for verifier in started:
             until(verifier.listening, "the verifier to listen")
         return started
 
-    def _verifier(self, name: str) -> Verifying:
-        port, secret = free_port(), "whsec_" + b64encode(token_bytes(32)).decode()
+    def verifier(
+        self,
+        *secrets: str,
+        name: str = "",
+        options: tuple[str, ...] = ("--allow", "127.0.0.0/8"),
+        wait: bool = True,
+    ) -> Verifying:
+        """A verifier with these secrets and options, that listens."""
+        name, port = name or f"node-{len(self.verifying)}", free_port()
         file, log = self.tmp_path / f"{name}.secret", self.tmp_path / f"{name}.log"
         file.touch(0o600)
-        file.write_text(secret)
-        arguments = ["twistd", "-n", "--pidfile=", "pingmon-verifier", "--name", name]
-        arguments += ["--secret-file", str(file), "--allow", "127.0.0.0/8"]
-        arguments += ["--listen", f"tcp:{port}:interface=127.0.0.1"]
-        self.verifying.append(Verifying(name, port, secret, self._process(log, arguments), log))
-        return self.verifying[-1]
+        file.write_text("\n".join(secrets))
+        arguments = ["twistd", "-n", "--pidfile=", "pingmon-verifier", "--name", name, "--secret-file", str(file)]
+        arguments += ["--listen", f"tcp:{port}:interface=127.0.0.1", *options]
+        verifier = Verifying(name, port, secrets[0], file, self._process(log, arguments), log)
+        self.verifying.append(verifier)
+        if wait:
+            until(verifier.listening, "the verifier to listen")
+        return verifier
 
     def _process(self, log: Path, arguments: list[str], preexec: Callable[[], None] | None = None) -> Process:
         with log.open("wb") as out:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import secrets as randomness
@@ -10,10 +9,8 @@ import signal
 import socket
 import threading
 import time
-from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -32,15 +29,11 @@ from pingmon.verify.peer import Peer
 from pingmon.verify.verifiers import SLACK_S, Verifiers, sender
 from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED, Secret, secret, signature
 from pingmon.wire.verifier import BODY_MAX, REPLAYED
-from tests.process.daemons import PATIENCE_S, Answer, free_port, until
-from tests.process.forked import Forked, Process, ran
+from tests.process.daemons import PATIENCE_S, Answer, Starter, Verifying, free_port, new_secret, until
+from tests.process.forked import ran
 from tests.process.test_https import certificate
 
 pytestmark = pytest.mark.process
-
-
-def new_secret() -> str:
-    return "whsec_" + b64encode(randomness.token_bytes(32)).decode()
 
 
 def now() -> int:
@@ -52,73 +45,9 @@ def question(url: str, timeout: float = 5.0) -> bytes:
     return json.dumps(fields).encode()
 
 
-@dataclass
-class Verifier:
-    """A verifier's process; `log` is all that it has said."""
-
-    port: int
-    process: Process
-    file: Path
-    out: Path
-
-    @property
-    def log(self) -> str:
-        return self.out.read_text()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def ask(self, method: str, path: str, body: bytes = b"", headers: dict[str, bytes] | None = None) -> Answer:
-        """One request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
-        try:
-            connection.request(method, path, body, {} if headers is None else headers)
-            response = connection.getresponse()
-            return Answer(response.status, response.read(), dict(response.getheaders()))
-        finally:
-            connection.close()
-
-    def verify(self, body: bytes, by: Secret, ago: int = 0) -> Answer:
-        """Ask with a signature of this secret."""
-        return self.ask("POST", "/verify", body, signature(by, json.loads(body)["id"], now() - ago * SECOND, body))
-
-    def listening(self) -> bool:
-        if self.process.poll() is not None:
-            pytest.fail(f"the verifier ended with {self.process.returncode}:\n{self.log}")
-        try:
-            return self.ask("GET", "/status").body == b"OK"
-        except OSError:
-            return False
-
-
-Start = Callable[..., Verifier]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts verifiers that may look at sites on loopback, and ends them with the test."""
-    running: list[Verifier] = []
-
-    def start(*secrets: str, options: tuple[str, ...] = ("--allow", "127.0.0.0/8"), mode: int = 0o600) -> Verifier:
-        number, port = len(running), free_port()
-        file, out = tmp_path / f"secrets-{number}", tmp_path / f"verifier-{number}.log"
-        file.write_text("\n".join(secrets))
-        file.chmod(mode)
-        arguments = ["twistd", "-n", "--pidfile=", "pingmon-verifier", "--secret-file", str(file)]
-        arguments += ["--listen", f"tcp:{port}:interface=127.0.0.1", "--name", f"node-{number}", *options]
-        with out.open("wb") as log:
-            process = Forked(arguments, log.fileno(), log.fileno(), tmp_path)
-        running.append(Verifier(port, process, file, out))
-        if mode == 0o600:
-            until(running[-1].listening, "the verifier to listen")
-        return running[-1]
-
-    yield start
-    for verifier in running:
-        if verifier.process.poll() is None:
-            verifier.process.kill()
-        verifier.process.wait(PATIENCE_S)
+def verify(verifier: Verifying, body: bytes, by: Secret, ago: int = 0) -> Answer:
+    """Ask with a signature of this secret."""
+    return verifier.ask("POST", "/verify", body, signature(by, json.loads(body)["id"], now() - ago * SECOND, body))
 
 
 @pytest.fixture(scope="module")
@@ -184,10 +113,10 @@ def verifiers(trust: Trust, *peers: tuple[str, str, str]) -> Verifiers:
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_verifier_says_what_it_sees_of_a_site(start: Start, site: Site, trust: Trust) -> None:
+async def test_a_verifier_says_what_it_sees_of_a_site(start: Starter, site: Site, trust: Trust) -> None:
     """Up, failing, refused, and one that it may not look at."""
     written = new_secret()
-    verifier = start(written)
+    verifier = start.verifier(written)
     asking = verifiers(trust, ("fra", verifier.url, written))
 
     async def look(url: str) -> ProbeResult:
@@ -207,13 +136,13 @@ async def test_a_verifier_says_what_it_sees_of_a_site(start: Start, site: Site, 
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_round_shows_who_answered_and_who_did_not(start: Start, site: Site, trust: Trust) -> None:
+async def test_a_round_shows_who_answered_and_who_did_not(start: Starter, site: Site, trust: Trust) -> None:
     """Dead, slow, of another secret, lying and garbage: each is named, and none keeps the good one from counting."""
     written = new_secret()
-    good, slow, wrong = start(written), start(written), start(new_secret())
+    good, slow, wrong = start.verifier(written), start.verifier(written), start.verifier(new_secret())
     os.kill(slow.process.pid, signal.SIGSTOP)
     body = question(site.url)
-    recorded = good.verify(body, secret(written))
+    recorded = verify(good, body, secret(written))
     head = "".join(f"{name}: {value}\r\n" for name, value in recorded.headers.items())
     liar = Impostor(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode() + recorded.body)
     garbage = Impostor(b"\x16\x03\x01\x02\x00 what?\r\n\r\n")
@@ -237,12 +166,12 @@ async def test_a_round_shows_who_answered_and_who_did_not(start: Start, site: Si
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_verifier_is_asked_over_https(start: Start, site: Site, tmp_path: Path) -> None:
+async def test_a_verifier_is_asked_over_https(start: Starter, site: Site, tmp_path: Path) -> None:
     """And believed only by who trusts its certificate."""
     certificate(tmp_path, "localhost")
     pem, port, written = tmp_path / "localhost.pem", free_port(), new_secret()
     endpoint = f"ssl:{port}:privateKey={pem}:certKey={pem}:interface=127.0.0.1"
-    start(written, options=("--allow", "127.0.0.0/8", "--listen", endpoint))
+    start.verifier(written, options=("--allow", "127.0.0.0/8", "--listen", endpoint))
     authority = trustRootFromCertificates([Certificate.loadPEM(pem.read_bytes())])
     peer = ("fra", f"https://127.0.0.1:{port}", written)
     (look,) = await verifiers(Trust(authority), peer).ask(site.url, 5.0)
@@ -251,18 +180,18 @@ async def test_a_verifier_is_asked_over_https(start: Start, site: Site, tmp_path
     assert (look.fault, look.detail) == ("void", "TLS: certificate is self-signed")
 
 
-def test_where_it_is_not_allowed_to_look_says_nothing_of_the_site(start: Start, site: Site) -> None:
+def test_where_it_is_not_allowed_to_look_says_nothing_of_the_site(start: Starter, site: Site) -> None:
     """And it says with which of its own options it would be."""
     written = new_secret()
-    answer = start(written, options=()).verify(question(site.url), secret(written)).json
+    answer = verify(start.verifier(written, options=()), question(site.url), secret(written)).json
     assert (answer["class"], answer["code"]) == ("void", 0)
     assert answer["detail"].endswith("address 127.0.0.1 is private; allow it with --allow 127.0.0.0/8")
     assert site.got == []
 
 
-def test_what_is_not_signed_now_and_for_the_first_time_is_refused(start: Start, site: Site) -> None:
+def test_what_is_not_signed_now_and_for_the_first_time_is_refused(start: Starter, site: Site) -> None:
     written = new_secret()
-    verifier, ours = start(written), secret(written)
+    verifier, ours = start.verifier(written), secret(written)
     body = question(site.url)
     headers = signature(ours, json.loads(body)["id"], now(), body)
     assert verifier.ask("POST", "/verify", body, headers).status == 200
@@ -270,60 +199,60 @@ def test_what_is_not_signed_now_and_for_the_first_time_is_refused(start: Start, 
     again = verifier.ask("POST", "/verify", body, headers)
     assert (again.status, again.body) == (401, REPLAYED.encode())
     other = question(site.url)
-    assert verifier.verify(other, ours, ago=400).body == STALE.encode()
-    assert verifier.verify(other, ours, ago=-400).body == STALE.encode()
-    assert verifier.verify(other, secret(new_secret())).body == MISMATCH.encode()
+    assert verify(verifier, other, ours, ago=400).body == STALE.encode()
+    assert verify(verifier, other, ours, ago=-400).body == STALE.encode()
+    assert verify(verifier, other, secret(new_secret())).body == MISMATCH.encode()
     assert verifier.ask("POST", "/verify", other).body == UNSIGNED.encode()
     assert verifier.ask("POST", "/verify", other + b" " * BODY_MAX).status == 413
-    assert verifier.verify(question("ftp://127.0.0.1/"), ours).status == 400
+    assert verify(verifier, question("ftp://127.0.0.1/"), ours).status == 400
     assert verifier.ask("GET", "/").status == 404
     assert len(site.got) == seen
 
 
-def test_strangers_in_masses_get_no_probe_and_no_line_in_the_log(start: Start, site: Site) -> None:
+def test_strangers_in_masses_get_no_probe_and_no_line_in_the_log(start: Starter, site: Site) -> None:
     written = new_secret()
-    verifier = start(written)
-    before = verifier.log
+    verifier = start.verifier(written)
+    before = verifier.log.read_text()
     body, stranger = question(site.url), secret(new_secret())
     for _ in range(200):
-        assert verifier.verify(body, stranger).status == 401
+        assert verify(verifier, body, stranger).status == 401
     with socket.create_connection(("127.0.0.1", verifier.port), timeout=PATIENCE_S) as raw:
         raw.sendall(b"POST /verify HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 100_000)
         assert raw.recv(100)[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 413")
-    assert verifier.log == before
+    assert verifier.log.read_text() == before
     assert site.got == []
-    assert verifier.verify(body, secret(written)).status == 200
+    assert verify(verifier, body, secret(written)).status == 200
 
 
-def test_more_probes_than_it_has_places_for_are_turned_away(start: Start) -> None:
+def test_more_probes_than_it_has_places_for_are_turned_away(start: Starter) -> None:
     """Two sites that never answer fill it; the third question is told to come back."""
     written = new_secret()
-    verifier = start(written, options=("--allow", "127.0.0.0/8", "--probes", "2"))
+    verifier = start.verifier(written, options=("--allow", "127.0.0.0/8", "--probes", "2"))
     with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(2) as pool:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        busy = [pool.submit(verifier.verify, question(url, 2.0), secret(written)) for _ in range(2)]
+        busy = [pool.submit(verify, verifier, question(url, 2.0), secret(written)) for _ in range(2)]
         accepted = [silent.accept()[0] for _ in range(2)]
-        refusal = verifier.verify(question(url), secret(written))
+        refusal = verify(verifier, question(url), secret(written))
         assert (refusal.status, refusal.headers["Retry-After"]) == (503, "5")
         assert [one.result().json["class"] for one in busy] == ["timeout", "timeout"]
         for connection in accepted:
             connection.close()
-    assert verifier.verify(question(f"http://127.0.0.1:{free_port()}/"), secret(written)).json["class"] == "connect"
+    assert verify(verifier, question(f"http://127.0.0.1:{free_port()}/"), secret(written)).json["class"] == "connect"
 
 
-def test_secrets_are_replaced_without_a_moment_in_which_none_fits(start: Start, site: Site) -> None:
+def test_secrets_are_replaced_without_a_moment_in_which_none_fits(start: Starter, site: Site) -> None:
     """Old, then old and new, then new; a file that is no good changes nothing."""
     old, new = new_secret(), new_secret()
-    verifier = start(old)
+    verifier = start.verifier(old)
 
     def statuses() -> list[int]:
-        return [verifier.verify(question(site.url), secret(written)).status for written in (old, new)]
+        return [verify(verifier, question(site.url), secret(written)).status for written in (old, new)]
 
     def reread(text: str, said: str) -> None:
         verifier.file.write_text(text)
-        count = verifier.log.count(said)
+        count = verifier.log.read_text().count(said)
         os.kill(verifier.process.pid, signal.SIGHUP)
-        until(lambda: verifier.log.count(said) > count, said)
+        until(lambda: verifier.log.read_text().count(said) > count, said)
 
     assert statuses() == [200, 401]
     reread(f"{old}\n{new}\n", "and there are 2")
@@ -332,24 +261,24 @@ def test_secrets_are_replaced_without_a_moment_in_which_none_fits(start: Start, 
     assert statuses() == [200, 200]
     reread(f"{new}\n", "and there are 1")
     assert statuses() == [401, 200]
-    assert old not in verifier.log
-    assert new not in verifier.log
+    assert old not in verifier.log.read_text()
+    assert new not in verifier.log.read_text()
 
 
-def test_sigterm_lets_probes_under_way_be_answered(start: Start) -> None:
+def test_sigterm_lets_probes_under_way_be_answered(start: Starter) -> None:
     written = new_secret()
-    verifier = start(written)
+    verifier = start.verifier(written)
     with socket.create_server(("127.0.0.1", 0)) as site, ThreadPoolExecutor(1) as pool:
         url = f"http://127.0.0.1:{site.getsockname()[1]}/"
-        asked = pool.submit(verifier.verify, question(url), secret(written))
+        asked = pool.submit(verify, verifier, question(url), secret(written))
         connection, _ = site.accept()
         verifier.process.send_signal(signal.SIGTERM)
-        until(lambda: "is stopping" in verifier.log, "the verifier to notice")
+        until(lambda: "is stopping" in verifier.log.read_text(), "the verifier to notice")
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         assert asked.result().json["class"] == "ok"
         connection.close()
     assert verifier.process.wait(PATIENCE_S) == -signal.SIGTERM
-    assert "Traceback" not in verifier.log
+    assert "Traceback" not in verifier.log.read_text()
 
 
 REFUSALS: list[tuple[tuple[str, ...], int, tuple[str, ...], str]] = [
@@ -391,8 +320,8 @@ def test_without_a_secret_or_an_endpoint_it_does_not_start(tmp_path: Path, given
     assert (said.stdout + said.stderr).splitlines()[-1] == f"pingmon-verifier: {missing} is needed"
 
 
-def test_a_port_that_is_taken_ends_it_with_one_line(start: Start, tmp_path: Path) -> None:
-    first = start(new_secret())
+def test_a_port_that_is_taken_ends_it_with_one_line(start: Starter, tmp_path: Path) -> None:
+    first = start.verifier(new_secret())
     command: list[Any] = ["-n", "--pidfile=", "pingmon-verifier", "--secret-file", first.file]
     command += ["--listen", f"tcp:{first.port}:interface=127.0.0.1"]
     said = ran("twistd", *command, cwd=tmp_path)
