@@ -11,7 +11,7 @@ from pingmon.core.partner.inquiry import AnswerKind, PartnerAnswer
 from pingmon.core.partner.partner import Partner, PartnerSpec
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.settings import SiteSpec
-from pingmon.core.site.site import Site
+from pingmon.core.site.site import Inquiry, Site
 from pingmon.core.units import HOUR as HOUR
 from pingmon.core.units import MINUTE as MINUTE
 from pingmon.core.world import events as e
@@ -111,12 +111,23 @@ class Log:
         """The site answers here and a verifier: a recovery, if it was down."""
         return self.probe(id, good(at=self.now), good("berlin", self.now), asked=2)
 
-    def answer(
-        self, kind: AnswerKind = "ok", until: int | None = None, id: str = S1, *, shared: bool = False
-    ) -> Outcome:
-        """The partner answers what it is asked about the site."""
+    def inquiry(self, id: str = S1) -> Inquiry:
+        """What the partner is being asked about the site."""
         inquiry = self.world.sites[id].inquiry
         assert inquiry is not None
+        return inquiry
+
+    def answer(
+        self,
+        kind: AnswerKind = "ok",
+        until: int | None = None,
+        id: str = S1,
+        *,
+        shared: bool = False,
+        to: Inquiry | None = None,
+    ) -> Outcome:
+        """The partner answers what it is asked about the site, or what it was asked before."""
+        inquiry = to or self.inquiry(id)
         answer = PartnerAnswer(kind, until, shared=shared)
         return self.add(id, e.PartnerAnswered(inquiry.question.id, inquiry.partner, answer, 5))
 

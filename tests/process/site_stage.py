@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tests.process.daemons import PATIENCE_S, Answer, Received, Receiver, Running, Verifying, until
+from tests.process.daemons import PATIENCE_S, Answer, Received, Receiver, Running, Starter, Verifying, until
 from tests.process.site_servers import FakeVerifier
 
 
@@ -131,3 +131,11 @@ class SiteStage:
         """Until when the site is silent by its partner's word, once it is."""
         found: str = until(lambda: self.shown(site)["suppressed_until"], f"silence about site {site}")
         return found
+
+
+def housed(start: Starter, folder: str, *verifiers: FakeVerifier | Verifying, sites: str = "") -> SiteStage:
+    """A daemon of its own, with these verifiers."""
+    daemon = start(start.tmp_path / folder, config=config(*verifiers, sites=sites))
+    house = SiteStage(daemon, start.receiver(), start.receiver())
+    house.partners.answer = lambda question: (200, b"ok")
+    return house

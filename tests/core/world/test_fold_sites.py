@@ -8,7 +8,7 @@ from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, Hosting, PartnerChanges, PartnerSpec
 from pingmon.core.site.settings import SiteChanges, SiteSpec
 from pingmon.core.world import events as e
-from pingmon.testing import bad, good
+from pingmon.testing import bad
 from tests.core.worlds import H1, S1, S2, T0, URL, A, B, Log, P, Q, Saves, state
 
 
@@ -72,18 +72,6 @@ def test_the_flips_of_a_site_are_told_to_those_who_keep_history(log: Log) -> Non
     assert all(outcome.site is not None and outcome.id == S1 for outcome in outcomes)
 
 
-def test_nobody_is_told_that_pingmon_is_blind_nor_that_it_sees_again(log: Log) -> None:
-    """It is no news of the site; but the history has it. What users know of an outage before stays to be closed."""
-    log.site(host="")
-    blind, seen = log.probe(S1, bad(fault="void")), log.probe(S1, good())
-    assert [flip and (flip.old, flip.new) for flip in (blind.flip, seen.flip)] == [("up", "unknown"), ("unknown", "up")]
-    assert (blind.channels, seen.channels, log.news()) == ((), (), [])
-    log.fails()
-    assert log.probe(S1, bad(fault="void")).flip is None
-    log.recovers()
-    assert log.news() == ["again up"]
-
-
 def test_an_hour_that_has_ended_changes_nothing_of_a_site(log: Log) -> None:
     """It is for those who keep history."""
     before = log.site()
@@ -138,12 +126,3 @@ def test_sites_partners_questions_and_silences_are_restored(log: Log) -> None:
     assert restored.sites[S1].inquiry is not None
     assert len(restored.owed) == 1
     assert state(restored) == state(log.world)
-
-
-def test_a_site_without_channels_goes_down_and_comes_back_untold(log: Log) -> None:
-    """Nothing is owed to anybody."""
-    log.site(host="", channels=("gone",))
-    assert log.fails().channels == ()
-    assert log.world.sites[S1].told
-    assert log.recovers().channels == ()
-    assert (log.world.sites[S1].told, log.world.owed) == (False, {})

@@ -1,4 +1,4 @@
-"""What partners are asked and users are told while sites go down and come back, entry by entry.
+"""Who is told of an outage and when, partner and users, entry by entry.
 
 Source: the partner webhook, and the site monitoring spec where that leaves something open.
 """
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.core.partner.inquiry import AnswerKind, PartnerAnswer
+from pingmon.core.partner.inquiry import AnswerKind
 from pingmon.core.partner.partner import Attribution, HostRule, PartnerChanges
 from pingmon.core.site.escalation import silent_until
 from pingmon.core.site.probe_schedule import next_probe
@@ -17,27 +17,10 @@ from pingmon.core.site.settings import SiteChanges
 from pingmon.core.site.site import PartnerSilence
 from pingmon.core.units import SECOND
 from pingmon.core.world import events as e
-from tests.core.worlds import H1, H2, HOUR, MINUTE, S1, S2, T0, A, B, Log, bad, good, two_sites
+from tests.core.worlds import H1, HOUR, MINUTE, S1, S2, T0, A, B, Log, bad, good, two_sites
 
 T = T0 + 2 * HOUR
 """Until when partners ask for silence here."""
-
-
-@pytest.fixture
-def log() -> Log:
-    """A log with two channels."""
-    made = Log()
-    made.channel(H1)
-    made.channel(H2)
-    return made
-
-
-@pytest.fixture
-def hosted(log: Log) -> Log:
-    """A log with a site that is up, and its partner."""
-    log.partner()
-    log.site()
-    return log
 
 
 # --- before the users are told ------------------------------------------------------------------------------------
@@ -105,6 +88,27 @@ def test_a_partner_that_may_not_silence_users_only_stops_questions(log: Log) -> 
     assert (log.asked, log.news()) == ([], ["down"])
 
 
+def test_nobody_is_told_that_pingmon_is_blind_nor_that_it_sees_again(log: Log) -> None:
+    """It is no news of the site; but the history has it. What users know of an outage before stays to be closed."""
+    log.site(host="")
+    blind, seen = log.probe(S1, bad(fault="void")), log.probe(S1, good())
+    assert [flip and (flip.old, flip.new) for flip in (blind.flip, seen.flip)] == [("up", "unknown"), ("unknown", "up")]
+    assert (blind.channels, seen.channels, log.news()) == ((), (), [])
+    log.fails()
+    assert log.probe(S1, bad(fault="void")).flip is None
+    log.recovers()
+    assert log.news() == ["again up"]
+
+
+def test_a_site_without_channels_goes_down_and_comes_back_untold(log: Log) -> None:
+    """Nothing is owed to anybody."""
+    log.site(host="", channels=("gone",))
+    assert log.fails().channels == ()
+    assert log.world.sites[S1].told
+    assert log.recovers().channels == ()
+    assert (log.world.sites[S1].told, log.world.owed) == (False, {})
+
+
 # --- the recovery -------------------------------------------------------------------------------------------------
 
 
@@ -134,10 +138,9 @@ def test_a_recovery_in_silence_is_told_to_nobody_and_the_silence_stays(hosted: L
 def test_users_who_know_of_an_outage_are_told_of_the_recovery_also_in_silence(hosted: Log) -> None:
     """Nobody is left with an alert that is never closed; the question is spared."""
     hosted.fails()
-    question = hosted.world.sites[S1].inquiry
-    assert question is not None
+    question = hosted.inquiry()
     hosted.answer("no answer")
-    hosted.add(S1, e.PartnerAnswered(question.question.id, A, PartnerAnswer("until", T), 9))
+    hosted.answer("until", T, to=question)
     assert hosted.news() == ["down"]
     hosted.recovers()
     assert (hosted.asked, hosted.news()) == ([], ["up"])
@@ -347,14 +350,11 @@ def test_a_partner_that_always_answers_an_instant_keeps_nothing_back_for_longer_
 def test_a_partner_can_ask_for_more_silence_when_the_first_is_over(hosted: Log) -> None:
     """It is asked anew, with another id."""
     hosted.fails()
-    first = hosted.world.sites[S1].inquiry
+    first = hosted.inquiry()
     hosted.until(T)
     hosted.now = T
     hosted.fails()
-    again = hosted.world.sites[S1].inquiry
-    assert first is not None
-    assert again is not None
-    assert first.question.id != again.question.id
+    assert first.question.id != hosted.inquiry().question.id
     hosted.until(T + HOUR)
     hosted.now = T + HOUR - SECOND
     hosted.fails()
@@ -391,17 +391,13 @@ def test_what_is_told_after_a_silence_says_until_when_the_host_knew_of_it(hosted
     hosted.until(T)
     hosted.now = T
     hosted.fails()
-    inquiry = hosted.world.sites[S1].inquiry
-    assert inquiry is not None
-    assert inquiry.flip.known_until == T
+    assert hosted.inquiry().flip.known_until == T
     hosted.answer("ok")
     hosted.recovers()
     hosted.answer("ok")
     hosted.now = T + HOUR
     hosted.fails()
-    inquiry = hosted.world.sites[S1].inquiry
-    assert inquiry is not None
-    assert inquiry.flip.known_until is None
+    assert hosted.inquiry().flip.known_until is None
 
 
 def test_the_last_word_of_the_host_is_kept(hosted: Log) -> None:
@@ -523,10 +519,9 @@ def test_of_two_instants_the_newest_holds_whether_longer_or_shorter(log: Log, sc
     """The last word of the host, also if it comes in answer to a question that no longer matters."""
     two_sites(log, scope=scope)
     log.fails()
-    first = log.world.sites[S1].inquiry
-    assert first is not None
+    first = log.inquiry()
     log.until(T)
-    log.add(S1, e.PartnerAnswered(first.question.id, A, PartnerAnswer("until", later), 5))
+    log.answer("until", later, to=first)
     it = log.world.sites[S1]
     assert (it.silence == PartnerSilence(A, later)) is (scope == "site")
     assert (log.world.partners[A].silent_until == later) is (scope == "partner")
