@@ -14,7 +14,7 @@ from pingmon.door.connection_watch import LINGER_S
 from pingmon.door.http2 import ALLOWED
 from pingmon.door.limits import DoorSettings
 from tests.door.stage import CHECK, DoorStage
-from tests.door.test_door_http2 import PING, Client
+from tests.door.test_http2 import PING, Client
 
 pytestmark = pytest.mark.usefixtures("met_by")
 

@@ -1,4 +1,4 @@
-"""A journal on a disk that fills up and gets room again; run by test_faults.py, prints what happened as JSON.
+"""A journal on a disk that fills up and gets room again; run by test_disk_errors.py, prints what happened as JSON.
 
 usage: full_disk.py limit DIRECTORY     the process may write no file beyond its present size (an I/O error)
        full_disk.py filler DIRECTORY    the file system that holds DIRECTORY is filled up

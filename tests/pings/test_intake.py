@@ -93,7 +93,7 @@ def test_methods(method: str) -> None:
         (f"{BY_ID}/256?rid=x", 400, "invalid url format"),
     ],
 )
-def test_refusals(target: str, status: int, text: str) -> None:
+def test_refused_starts(target: str, status: int, text: str) -> None:
     """What is refused is answered with the reason, and nothing is recorded."""
     with DoorStage() as house:
         reply = house.ask(target)

@@ -24,7 +24,7 @@ from tests.authority import Authority
 from tests.dns.names import Names
 from tests.probe.net import Watched
 from tests.probe.sites import Reply, Site, Timers, Visitor, advanced_until, answer, prober, to
-from tests.probe.test_prober_limits import Held, no_descriptors
+from tests.probe.test_probe_slots import Held, no_descriptors
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
