@@ -144,17 +144,17 @@ class Saver:
         for block in blocks:
             parts = reader.parts(block.kind, block.parts)
             gone = msgspec.json.decode(block.gone, type=list[str])
-            if block.kind == "check":
-                self._world.put_saved(parts, gone)
-            else:
-                found[block.kind].update(zip(map(KINDS[block.kind].id, parts), parts, strict=True))
-                for id in gone:
-                    found[block.kind].pop(id, None)
+            found[block.kind].update(zip(map(KINDS[block.kind].id, parts), parts, strict=True))
+            for id in gone:
+                found[block.kind].pop(id, None)
             self._number = block.number + 1
             if block.round is not None and block.upto is not None:
                 self._broken_off[block.kind] = block.round, block.upto
         for name, kind in KINDS.items():
-            for part in sorted(found[name].values(), key=kind.age):
+            parts = sorted(found.pop(name).values(), key=kind.age)
+            if name == "check":
+                self._world.put_saved(parts)
+                continue
+            for part in parts:
                 kind.put(self._world, part)
-        self._world.list_saved()
         self._world.take_changed()

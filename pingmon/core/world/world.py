@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
-from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import TypeVar
 
@@ -126,13 +125,13 @@ class World:
 
     def put_check(self, check: Check) -> None:
         """Keep a new check."""
-        members = self.members[check.project]
-        members.checks[check.id] = None
-        self._add_check(check, members)
+        self.checks[check.id] = check
+        self._enter(check, self.members[check.project])
         self._dirty["check"].add(check.id)
 
-    def _add_check(self, check: Check, members: Members) -> None:
-        self.checks[check.id] = check
+    def _enter(self, check: Check, members: Members) -> None:
+        """Let a check that is kept be found among those of its project."""
+        members.checks[check.id] = None
         if check.spec.slug:
             self._name(check, members.slugs)
         if check.status == "down":
@@ -142,13 +141,10 @@ class World:
         """Forget a check and all that is owed about it."""
         self._void(self.owed_about(check), at, "the check was deleted")
         del self.members[check.project].checks[check.id]
-        self._forget(check)
-        self._dirty["check"].add(check.id)
-
-    def _forget(self, check: Check) -> None:
         del self.checks[check.id]
         self._unname(check)
         self.bare.pop(check.id, None)
+        self._dirty["check"].add(check.id)
 
     def _note_bare(self, subject: Subject) -> None:
         if subject.status == "down" and not subject.spec.channels:
@@ -252,33 +248,15 @@ class World:
         """How many parts have changed since they were last taken by `take_changed`."""
         return sum(map(len, self._dirty.values()))
 
-    def put_saved(self, checks: list[Check], gone: list[Id]) -> None:
-        """Keep checks that are saved already, and forget those that are `gone`. `list_saved` must follow.
+    def put_saved(self, checks: list[Check]) -> None:
+        """Keep checks that are saved already, oldest first, in a world that has their projects and no checks yet.
 
-        Each is kept as soon as it is read, while the processor's caches still have it: so a million are kept quickly.
-        Their projects need not be there yet.
+        `checks` is filled first, and everything else after that. In turns, each of them would push the other out of
+        the processor's caches: so a million are kept quickly.
         """
-        members = {project: self.members.setdefault(project, Members()) for project in {c.project for c in checks}}
+        self.checks.update(zip(map(attrgetter("id"), checks), checks, strict=True))
         for check in checks:
-            before = self.checks.get(check.id)
-            if before is not None and before.born == check.born:
-                self.keep_check(check)
-                continue
-            if before is not None:
-                self._forget(before)
-            self._add_check(check, members[check.project])
-        for id in self.checks.keys() & gone:
-            self._forget(self.checks[id])
-        self._dirty["check"].clear()
-
-    def list_saved(self) -> None:
-        """List the checks, in the order of their birth."""
-        if any(one.born > other.born for one, other in pairwise(self.checks.values())):
-            by_birth = sorted(self.checks.values(), key=attrgetter("born"))
-            self.checks.clear()
-            self.checks.update(zip(map(attrgetter("id"), by_birth), by_birth, strict=True))
-        for project, checks in groupby(self.checks.values(), attrgetter("project")):
-            self.members[project].checks.update(dict.fromkeys(map(attrgetter("id"), checks)))
+            self._enter(check, self.members[check.project])
 
     def clear(self) -> None:
         """Be empty."""
