@@ -144,7 +144,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
     def checks(self) -> list[Check]:
         """All checks of the project, oldest first."""
-        return [self.world.checks[id] for id in self.world.members[self.project].checks]
+        return [self.world.checks[id] for id in self.world.members[self.project].checks.values()]
 
     def check(self, id: Id) -> Check:
         """The check with this id; 404 if the project has none."""
@@ -155,7 +155,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
     def check_by_unique_key(self, key: str) -> Check:
         """The check with this `unique_key`; 404 if the project has none."""
-        for id in self.world.members[self.project].checks:
+        for id in self.world.members[self.project].checks.values():
             if unique_key(id) == key:
                 return self.world.checks[id]
         raise not_found()

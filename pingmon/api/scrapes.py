@@ -88,7 +88,7 @@ class ProjectScrape(Scrape):
         """Made a slice at a time, so that pings need not wait."""
         members = self._monitor.world.members[self._let_in(request)]
         world, found = self._monitor.world, ProjectMetrics(self._monitor.now())
-        checks = [world.checks[id] for id in members.checks]
+        checks = [world.checks[id] for id in members.checks.values()]
         sites = [world.sites[id] for id in members.sites]
         for start in range(0, len(checks), SLICE):
             found.add_checks(checks[start : start + SLICE])

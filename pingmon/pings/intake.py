@@ -176,9 +176,9 @@ class PingIntake:
         if project is None:
             return None
         members = world.members[project]
-        ids = members.slugs.get(url.slug)
-        if ids:
-            return world.checks[ids[0]] if len(ids) == 1 else AMBIGUOUS
+        births = members.named(url.slug)
+        if births:
+            return world.checks[members.checks[births[0]]] if len(births) == 1 else AMBIGUOUS
         if query.create and len(members.checks) < self.settings.max_checks:  # the log decides; this spares it the rest
             return NewCheck(project, url.slug, self.settings.max_checks)
         return None

@@ -135,7 +135,7 @@ class Badges:
         if counted_at <= now < counted_at + FRESH:
             return counts
         world, tags = self._monitor.world, frozenset({tag} - {ALL})
-        checks = [world.checks[id] for id in world.members[project].checks]
+        checks = [world.checks[id] for id in world.members[project].checks.values()]
         counts = BadgeCounts()
         for start in range(0, len(checks), SLICE):
             if start:

@@ -163,7 +163,10 @@ def two_sites(log: Log, **spec: Any) -> None:
 def state(world: World) -> dict[str, Any]:
     """All that makes a world, to be compared."""
     return {name: value for name, value in vars(world).items() if name != "_dirty"} | {
-        "members": {id: (list(m.checks), list(m.sites), list(m.channels), m.slugs) for id, m in world.members.items()}
+        "members": {
+            id: (list(m.checks.items()), list(m.sites), list(m.channels), m.slugs, m.namesakes)
+            for id, m in world.members.items()
+        }
     }
 
 

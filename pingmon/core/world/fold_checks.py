@@ -66,9 +66,9 @@ def _ping_creates(world: World, entry: Entry, event: events.PingReceived, new: e
     members = world.members.get(new.project)
     if members is None:
         return Outcome("unknown", entry.stream)
-    namesakes = members.slugs.get(new.slug, ())
+    namesakes = members.named(new.slug)
     if namesakes:
-        return Outcome("exists" if len(namesakes) == 1 else "ambiguous", namesakes[0])
+        return Outcome("exists" if len(namesakes) == 1 else "ambiguous", members.checks[namesakes[0]])
     if is_full(members.checks, new.most):
         return Outcome("full", entry.stream)
     spec = CheckSpec(name=new.slug, slug=new.slug, channels=tuple(sorted(members.channels)))

@@ -106,12 +106,37 @@ def is_full(members: Sized, most: int) -> bool:
 
 
 class Members:
-    """What belongs to one project, in order of creation: by id, and checks that have a slug by that too."""
+    """What belongs to one project, in order of creation: checks by their births, everything else by its id."""
 
-    __slots__ = ("channels", "checks", "sites", "slugs")
+    __slots__ = ("channels", "checks", "namesakes", "sites", "slugs")
 
     def __init__(self) -> None:
-        self.checks: dict[Id, None] = {}
+        self.checks: dict[int, Id] = {}
         self.sites: dict[Id, None] = {}
         self.channels: dict[Id, None] = {}
-        self.slugs: dict[str, tuple[Id, ...]] = {}
+        self.slugs: dict[str, int] = {}
+        """The birth of the oldest check with each slug."""
+        self.namesakes: dict[str, tuple[int, ...]] = {}
+        """The births of all that have a slug which several have. Few do, and a million tuples would take 50 MB."""
+
+    def named(self, slug: str) -> tuple[int, ...]:
+        """The births of the checks that have this slug, oldest first."""
+        oldest = self.slugs.get(slug)
+        return () if oldest is None else self.namesakes.get(slug) or (oldest,)
+
+    def name(self, slug: str, born: int) -> None:
+        """Let a check be found by its slug, if it has one."""
+        if slug and self.slugs.setdefault(slug, born) != born:
+            births = tuple(sorted((*self.named(slug), born)))
+            self.slugs[slug], self.namesakes[slug] = births[0], births
+
+    def unname(self, slug: str, born: int) -> None:
+        """Let it be found by that slug no more."""
+        if slug:
+            left = tuple(other for other in self.named(slug) if other != born)
+            del self.slugs[slug]
+            self.namesakes.pop(slug, None)
+            if left:
+                self.slugs[slug] = left[0]
+            if len(left) > 1:
+                self.namesakes[slug] = left

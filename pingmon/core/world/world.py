@@ -59,9 +59,9 @@ class World:
             return None
         members = self.members[project]
         named = "slug" in unique and spec.slug
-        candidates: Iterable[Id] = members.slugs.get(spec.slug, ()) if named else members.checks
-        for id in candidates:
-            check = self.checks[id]
+        candidates: Iterable[int] = members.named(spec.slug) if named else members.checks
+        for born in candidates:
+            check = self.checks[members.checks[born]]
             if all(getattr(check.spec, name) == getattr(spec, name) for name in unique):
                 return check
         return None
@@ -72,7 +72,7 @@ class World:
 
     def zones_of(self, project: Id) -> list[str]:
         """The time zones of the project's schedules, those of most of them first."""
-        specs = (self.checks[id].spec for id in self.members[project].checks)
+        specs = (self.checks[id].spec for id in self.members[project].checks.values())
         return [zone for zone, _ in Counter(spec.tz for spec in specs if spec.kind != "simple").most_common()]
 
     def host_of(self, site: Site) -> Partner | None:
@@ -117,9 +117,9 @@ class World:
         before = self.checks[check.id]
         self.checks[check.id] = check
         if before.spec is not check.spec and before.spec.slug != check.spec.slug:
-            self._unname(before)
-            if check.spec.slug:
-                self._name(check, self.members[check.project].slugs)
+            members = self.members[check.project]
+            members.unname(before.spec.slug, before.born)
+            members.name(check.spec.slug, check.born)
         self._note_bare(check)
         self._dirty["check"].add(check.id)
 
@@ -131,18 +131,18 @@ class World:
 
     def _enter(self, check: Check, members: Members) -> None:
         """Let a check that is kept be found among those of its project."""
-        members.checks[check.id] = None
-        if check.spec.slug:
-            self._name(check, members.slugs)
+        members.checks[check.born] = check.id
+        members.name(check.spec.slug, check.born)
         if check.status == "down":
             self._note_bare(check)
 
     def drop_check(self, check: Check, at: int) -> None:
         """Forget a check and all that is owed about it."""
         self._void(self.owed_about(check), at, "the check was deleted")
-        del self.members[check.project].checks[check.id]
+        members = self.members[check.project]
+        members.unname(check.spec.slug, check.born)
+        del members.checks[check.born]
         del self.checks[check.id]
-        self._unname(check)
         self.bare.pop(check.id, None)
         self._dirty["check"].add(check.id)
 
@@ -155,17 +155,6 @@ class World:
     def _void(self, messages: Iterable[Notification], at: int, why: str) -> None:
         for owed in messages:
             self.settle(owed, "void", at, why=why)
-
-    def _name(self, check: Check, slugs: dict[str, tuple[Id, ...]]) -> None:
-        """Let a check be found by its slug; namesakes stand in the order of their birth."""
-        alone = (check.id,)
-        others = slugs.setdefault(check.spec.slug, alone)
-        if others is not alone:
-            slugs[check.spec.slug] = tuple(sorted(others + alone, key=lambda id: self.checks[id].born))
-
-    def _unname(self, check: Check) -> None:
-        if check.spec.slug:
-            _unlist(self.members[check.project].slugs, check.spec.slug, check.id)
 
     def put_site(self, site: Site) -> None:
         """Keep a site, new or changed."""
@@ -229,7 +218,7 @@ class World:
         """Forget a channel and all that is owed to it. No check and no site of the project has it any more."""
         self._void(list(self.outbox.get(channel.id, {}).values()), at, "the channel was deleted")
         members = self.members[channel.project]
-        for subject in map(self.subject, (*members.checks, *members.sites)):
+        for subject in map(self.subject, (*members.checks.values(), *members.sites)):
             if channel.id in subject.spec.channels or channel.id in subject.relayed:
                 self.keep(_without(subject, channel.id))
         del self.channels[channel.id]

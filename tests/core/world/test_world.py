@@ -92,15 +92,26 @@ def test_unique_fields_find_the_oldest_check_that_equals_in_all_of_them(log: Log
     assert log.add(Q, e.CheckCreated(P, wanted, ("slug", "tags"))).id == C3
 
 
+def by_slug(log: Log) -> dict[str, list[str]]:
+    """The ids of the project's checks by their slugs."""
+    members = log.world.members[P]
+    return {slug: [members.checks[born] for born in members.named(slug)] for slug in members.slugs}
+
+
 def test_slugs_follow_changes_and_deletions(log: Log) -> None:
     """The lookup by slug never shows a check under a slug that it does not have."""
     log.check(C1, slug="one")
     log.check(C2, slug="one")
     log.add(C1, e.CheckChanged(CheckChanges(slug="two")))
-    assert log.world.members[P].slugs == {"one": (C2,), "two": (C1,)}
+    assert by_slug(log) == {"one": [C2], "two": [C1]}
     log.add(C2, e.CheckDeleted())
-    assert log.world.members[P].slugs == {"two": (C1,)}
-    assert list(log.world.members[P].checks) == [C1]
+    assert by_slug(log) == {"two": [C1]}
+    assert list(log.world.members[P].checks.values()) == [C1]
+    log.check(C2, slug="two")
+    log.check(C3, slug="two")
+    assert by_slug(log) == {"two": [C1, C2, C3]}
+    log.add(C1, e.CheckDeleted())
+    assert by_slug(log) == {"two": [C2, C3]}
 
 
 def test_a_check_can_be_paused_and_resumed(log: Log) -> None:

@@ -16,7 +16,7 @@ from pingmon.wire.api.projects import key_json, project_json, project_settings
 
 def test_a_project_is_shown_with_its_ping_key_and_how_much_is_in_it() -> None:
     members = Members()
-    members.checks["c"] = None
+    members.checks[2] = "c"
     assert project_json(Project("p", "Servers", "pingkey", 1, AT), members) == {
         "uuid": "p",
         "name": "Servers",
