@@ -185,7 +185,7 @@ class Certificates:
         else:
             names = ", ".join(self._contexts) or "no host name"
             self.log.info(
-                "the certificates in {where} were read again; they have {names}", where=self._where, names=names
+                "the certificates in {where} were read again; they are for {names}", where=self._where, names=names
             )
 
     def _read(self) -> SSL.Context:
