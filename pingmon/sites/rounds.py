@@ -18,15 +18,13 @@ from functools import partial
 from typing import Any, Final, Protocol, cast
 
 from msgspec import Struct
-from msgspec.structs import replace
 from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore, succeed
 
 from pingmon.core.site.escalation import overdue
-from pingmon.core.site.failures import FORBIDDEN_NAME, NOT_ALLOWED
 from pingmon.core.site.probe_result import ASKED, Methods, ProbeResult
 from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site, in_doubt, remarkable, wants_round
-from pingmon.core.site.verdict import Round, verdict
+from pingmon.core.site.verdict import Round, agreed, verdict
 from pingmon.core.units import Id
 from pingmon.core.world.events import Hour, SiteProbed
 from pingmon.journal import JournalFull, JournalUnavailable
@@ -205,7 +203,7 @@ class Rounds:
         for done, result in ((ended, seen), (heard, others)):
             if not done:  # cancelled, as a rule: the list has cancelled both when this was
                 result.raiseException()
-        others = _agreed(seen, others)
+        others = agreed(seen, others)
         if not seen.good:
             self._own_health.heard(id, others)
             found = Round((seen, *others), len(others), self.quorum, "unsure")
@@ -229,16 +227,3 @@ class Rounds:
             written = self._monitor.submit(id, SiteProbed(hour=hour))
             return written.addCallbacks(lambda _: None, lambda failure: failure.trap(JournalFull, JournalUnavailable))
         return succeed(None)
-
-
-def _agreed(own: ProbeResult, others: tuple[ProbeResult, ...]) -> tuple[ProbeResult, ...]:
-    """What verifiers saw, once it is known what was seen here.
-
-    One that may not look where a name leads says nothing of the site, which may be in a network that only the daemon
-    is allowed into. But if the daemon may not look there either, both have seen the same: it leads nowhere.
-    """
-    if not FORBIDDEN_NAME.seen_in(own):
-        return others
-    return tuple(
-        replace(look, fault=own.fault, detail=own.detail) if NOT_ALLOWED.seen_in(look) else look for look in others
-    )

@@ -78,7 +78,7 @@ def forbidden(*, literal: bool, redirected: bool, elsewhere: bool) -> FailureKin
 
 
 def tells_of(address: str, number: int | None) -> TellsOf:
-    """What a failure to connect to `address` tells of; `errno` is None if it had none."""
+    """What a failure to connect to `address` tells of. `number` is its `errno`; None if it had none."""
     if number == errno.EADDRNOTAVAIL:
         return "machine" if isinstance(ip_address(address), IPv4Address) else "family"
     return "machine" if number in EXHAUSTED else "family" if number in NO_NETWORK else "site"

@@ -27,7 +27,9 @@ from __future__ import annotations
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from pingmon.core.site.failures import FORBIDDEN_NAME, NOT_ALLOWED
 from pingmon.core.site.probe_result import ProbeResult
 
 Verdict: TypeAlias = Literal["down", "up", "failing", "torn", "alone", "unknown"]
@@ -94,6 +96,19 @@ def verdict(seen: Round) -> Verdict:
     if seen.unanimous and own.fault != "timeout":
         return "down"
     return "failing" if failing >= min(quorum, present) else "unknown"
+
+
+def agreed(own: ProbeResult, others: tuple[ProbeResult, ...]) -> tuple[ProbeResult, ...]:
+    """What verifiers saw, once it is known what was seen here.
+
+    One that may not look where a name leads says nothing of the site, which may be in a network that only the daemon
+    is allowed into. But if the daemon may not look there either, both have seen the same: it leads nowhere.
+    """
+    if not FORBIDDEN_NAME.seen_in(own):
+        return others
+    return tuple(
+        replace(look, fault=own.fault, detail=own.detail) if NOT_ALLOWED.seen_in(look) else look for look in others
+    )
 
 
 def _before_places(seen: Round) -> Verdict:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.core.site import verdict as module
+from pingmon.core.site.failures import FORBIDDEN_NAME, NOT_ALLOWED
 from pingmon.core.site.probe_result import ProbeResult
-from pingmon.core.site.verdict import Round, Verdict, verdict
+from pingmon.core.site.verdict import Round, Verdict, agreed, verdict
 from pingmon.testing import bad, good
 
 Kind: TypeAlias = Literal["good", "bad", "timeout", "void"]
@@ -145,3 +146,13 @@ def test_one_verifier_that_lies_makes_no_outage_where_others_can_look(
         return
     votes[liar] = "bad"
     assert verdict(asked(own, *votes)) in ("up", "unknown")
+
+
+def test_a_name_that_leads_where_nobody_may_look_is_seen_failing_by_verifiers_too() -> None:
+    """What only verifiers may not look at says nothing: it may be in the daemon's own network."""
+    nowhere = ProbeResult("", 1, fault="dns", detail=FORBIDDEN_NAME(why="a null address"))
+    refused = ProbeResult("v0", 1, fault="void", detail=NOT_ALLOWED(why="a null address"))
+    others = (refused, look("void", "v1"), look("good", "v2"))
+    assert [(each.node, each.fault) for each in agreed(nowhere, others)] == [("v0", "dns"), ("v1", "void"), ("v2", "")]
+    assert agreed(nowhere, others)[0].detail == nowhere.detail
+    assert agreed(bad(), others) == others
