@@ -17,7 +17,7 @@ from functools import lru_cache
 from hashlib import sha256
 from hmac import compare_digest, digest
 from html import escape
-from typing import Final, Literal, TypeAlias, cast, get_args
+from typing import Final, Literal, TypeAlias, assert_never, cast, get_args
 from urllib.parse import quote, unquote
 from uuid import UUID
 
@@ -118,6 +118,8 @@ def badge(form: Form, label: str, tally: BadgeCounts, *, two_states: bool) -> st
         case "shields":
             look = {"schemaVersion": 1, "label": label, "message": status, "color": SHIELDS_COLORS[status]}
             return msgspec.json.encode(look).decode()
+        case _:
+            assert_never(form)
 
 
 PICTURE: Final = """\

@@ -360,7 +360,8 @@ class DoorStage(Rig):
         self.root = Root(Echo())
         self.problems: list[Problem] = []
         self.root.putChild(b"", Home("9.9", ShownUrl(""), lambda: self.problems))
-        Badges(self.monitor, self.clock).mount(self.root)
+        self.badges = Badges(self.monitor, self.clock)
+        self.badges.mount(self.root)
         log = access_log(self) if access_log else None
         self.door = Door(
             self.root,

@@ -6,7 +6,7 @@ import json
 
 from pingmon.core.world.events import CheckDeleted
 from pingmon.testing import PROJECT
-from pingmon.web.badges import PAUSE_S, SLICE
+from pingmon.web.badges import COUNTS_MAX, PAUSE_S, SLICE
 from pingmon.wire.badges import ALL, check_badge_url, project_badge_urls
 from tests.door.stage import CHECK, DoorStage, Reply
 
@@ -54,6 +54,16 @@ def test_tags_and_all() -> None:
         assert shown(house.ask(everything)) == {"status": "down", "total": 2, "grace": 0, "down": 1}
         labels = [shown(house.ask(project_badge_urls("", PROJECT, each)["shields"]))["label"] for each in ("a/b", ALL)]
         assert labels == ["a/b", house.world.projects[PROJECT].name]
+
+
+def test_more_tags_than_are_remembered() -> None:
+    """Whoever knows the project's addresses may ask for any tag: what is remembered of them does not grow for ever."""
+    with DoorStage() as house:
+        house.check(9, name="web", tags="prod")
+        for number in range(COUNTS_MAX):
+            house.ask(project_badge_urls("", PROJECT, str(number))["json3"])
+        assert shown(house.ask(project_badge_urls("", PROJECT, "prod")["json3"]))["total"] == 1
+        assert len(house.badges._counts) == 1
 
 
 def test_what_nobody_has_shown() -> None:
