@@ -30,7 +30,8 @@ from pingmon.api.call import ApiSettings, Call, Probes, Tests
 from pingmon.api.credentials import RandomBytes, find_key
 from pingmon.api.routes import MAY, ROUTES, VERSIONS, Operation, Route
 from pingmon.api.scrapes import DaemonScrape, ProjectScrape
-from pingmon.core.units import DAEMON
+from pingmon.core.units import DAEMON, HOUR, Id
+from pingmon.core.world.events import KeyUsed
 from pingmon.core.world.parts import Key
 from pingmon.door.public_url import ShownUrl
 from pingmon.journal import History, JournalDamaged, JournalFull, JournalUnavailable
@@ -50,6 +51,9 @@ STATUS_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 OWNER: Final = Key(DAEMON, None, "operator", prefix="", salt="", digest="", name="", born=0, created=0)
 """Stands for a key where none is needed. It is not among the keys, so that nobody can show it."""
 
+
+USE_EVERY: Final = HOUR
+"""How often it is logged that a key is used."""
 
 AT_ONCE_EVERY_S: Final = 5
 """Seconds between two probes of one site, or tests of one channel, that users ask for."""
@@ -90,6 +94,7 @@ class Api:
         self._tests = tests
         self._random_bytes = random_bytes
         self._keyless = keyless
+        self._noting: set[Id] = set()
         self._rates = RateLimit(settings.keys_per_second, settings.keys_at_once, monitor.time.steady)
         self._at_once = RateLimit(1 / AT_ONCE_EVERY_S, 1, monitor.time.steady)
 
@@ -208,13 +213,22 @@ class Api:
         key = find_key(self._monitor.world, shown)
         if key is None or (key.role != "operator" and key.project not in self._monitor.world.projects):
             raise ApiError(401, "wrong api key")
+        if key.until is not None and self._monitor.now() >= key.until:
+            raise ApiError(401, "wrong api key")
         return key
 
     def count(self, key: Key) -> None:
-        """A request with this key counts against its limit. `ApiError` if that is reached."""
+        """A request with this key counts against its limit. `ApiError` if that is reached.
+
+        That the key is used is logged once in a while; the request does not wait for that.
+        """
         wait = self._rates.wait_s(key.id)
         if wait:
             raise ApiError(429, "rate limit exceeded", (("Retry-After", str(wait)),))
+        if (key.last_used or 0) + USE_EVERY <= self._monitor.now() and key.id not in self._noting:
+            self._noting.add(key.id)
+            noted = self._monitor.submit(key.project or DAEMON, KeyUsed(key.id))
+            noted.addBoth(lambda _: self._noting.discard(key.id))
 
     # --- routes of no project, and of none ------------------------------------------------------------------------
 

@@ -14,19 +14,17 @@ from msgspec import Struct
 from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer, not_found, try_again
 from pingmon.api.call import NUMBER_MAX, PAGE, PAGE_MAX, Call
 from pingmon.api.credentials import new_id, new_secret
+from pingmon.api.shared_operations import old_until
 from pingmon.core.address_policy import AddressPolicy
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Delivery
-from pingmon.core.units import SECOND, Id
+from pingmon.core.units import Id
 from pingmon.core.world.events import ChannelChanged, ChannelCreated, ChannelDeleted, ChannelSecretRenewed
 from pingmon.core.world.parts import Subject
 from pingmon.wire.api.channels import attempt_json, channel_json, delivery_json, waiting_json
 from pingmon.wire.api.check_fields import FieldRule, Invalid, judged
 from pingmon.wire.api.checks import Json
 from pingmon.wire.api.webhook_settings import changed_value, doubts, unreachable, webhook_value
-
-DAY_S: Final = 86_400
-OVERLAP_MAX_S: Final = 30 * DAY_S
 
 
 class Kind(Struct, frozen=True):
@@ -49,7 +47,6 @@ FIELDS: Final[dict[str, FieldRule]] = {
     "name": FieldRule(type="string", max_length=100),
 }
 """Fields of a channel besides `value`, in the order they are judged."""
-SECRET_FIELDS: Final[dict[str, FieldRule]] = {"overlap": FieldRule(type="integer", minimum=0, maximum=OVERLAP_MAX_S)}
 _place: Final = attrgetter("place")
 TEST_FIELDS: Final[dict[str, FieldRule]] = {"event": FieldRule(type="string", values=("down", "up"))}
 
@@ -111,10 +108,9 @@ async def delete_channel(call: Call, id: Id) -> ApiAnswer:
 async def renew_secret(call: Call, id: Id) -> ApiAnswer:
     """A new secret, shown in this answer; for `overlap` seconds (a day) the old one signs as well."""
     call.channel(id)
-    overlap = judged(call.body, SECRET_FIELDS).get("overlap", DAY_S)
+    until = old_until(call)
     secret = new_secret(call.random_bytes)
-    old_until = call.monitor.now() + overlap * SECOND if overlap else 0
-    await call.submit(id, ChannelSecretRenewed(secret, old_until))
+    await call.submit(id, ChannelSecretRenewed(secret, until))
     return json_answer(_shown(call, call.channel(id)) | {"secret": secret})
 
 

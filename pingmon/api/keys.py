@@ -10,8 +10,9 @@ from typing import Final
 from pingmon.api.api_answer import ApiAnswer, ApiError, existing, json_answer, not_found
 from pingmon.api.call import Call
 from pingmon.api.credentials import key_created, new_key
+from pingmon.api.shared_operations import old_until
 from pingmon.core.units import DAEMON, Id
-from pingmon.core.world.events import KeyRevoked, Role
+from pingmon.core.world.events import KeyRetired, KeyRevoked, Role
 from pingmon.wire.api.check_fields import judged
 from pingmon.wire.api.projects import KEY_FIELDS, PROJECT_KEY_FIELDS, key_json
 
@@ -35,6 +36,17 @@ async def revoke_key(call: Call, id: Id) -> ApiAnswer:
     if key is None:
         raise not_found()
     return json_answer(key_json(existing((await call.submit(key.project or DAEMON, KeyRevoked(id))).key)))
+
+
+async def rotate_key(call: Call, id: Id) -> ApiAnswer:
+    """A new key in place of this one, shown in this answer; for `overlap` seconds (a day) the old one opens, too."""
+    old, until = call.world.keys.get(id), old_until(call)
+    if old is None:
+        raise not_found()
+    stream = old.project or DAEMON
+    made = await _created(call, stream, old.role, old.name)
+    await call.submit(stream, KeyRetired(id, until) if until else KeyRevoked(id))
+    return made
 
 
 async def list_project_keys(call: Call, id: Id) -> ApiAnswer:

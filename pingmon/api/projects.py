@@ -1,18 +1,37 @@
-"""The API's projects, for the operator: list, create, read, rename, and a new ping key for one whose own has leaked."""
+"""The API's projects, for the operator: what they are called, what is in them, and their ping keys."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from pingmon.api.api_answer import ApiAnswer, ApiError, existing, json_answer
+from twisted.internet.defer import gatherResults
+
+from pingmon.api.api_answer import ApiAnswer, ApiError, existing, json_answer, not_found
 from pingmon.api.call import Call
 from pingmon.api.credentials import new_id, new_ping_key
 from pingmon.core.units import Id
-from pingmon.core.world.events import PingKeyRotated, ProjectCreated, ProjectRenamed
+from pingmon.core.world.events import (
+    AnyEvent,
+    ChannelDeleted,
+    CheckDeleted,
+    CheckMoved,
+    PingKeyRotated,
+    ProjectCreated,
+    ProjectDefaultsChanged,
+    ProjectDeleted,
+    ProjectRenamed,
+    SiteDeleted,
+)
 from pingmon.core.world.parts import Project
-from pingmon.wire.api.projects import project_json, project_settings
+from pingmon.wire.api.check_fields import FieldRule, judged
+from pingmon.wire.api.checks import check_json
+from pingmon.wire.api.projects import defaults_given, project_json, project_settings
 
 MAX_PROJECTS: Final = 1000
+AT_ONCE: Final = 200
+"""Events that are on their way into the log at once while a project is deleted."""
+
+MOVE_FIELDS: Final[dict[str, FieldRule]] = {"check": FieldRule(type="string", max_length=36)}
 
 
 async def list_projects(call: Call) -> ApiAnswer:
@@ -37,12 +56,45 @@ async def read_project(call: Call, id: Id) -> ApiAnswer:
 
 
 async def update_project(call: Call, id: Id) -> ApiAnswer:
-    """Give a project another name."""
+    """Give a project another name, or other defaults for checks that a first ping makes."""
     project = call.any_project(id)
     name = project_settings(call.body, new=False).get("name", project.name)
+    channels = [call.world.channels[channel] for channel in call.world.members[id].channels]
+    defaults = defaults_given(call.body, channels, call.monitor.now())
     if name != project.name:
         project = existing((await call.submit(id, ProjectRenamed(name))).project)
+    if defaults is not None and defaults != project.defaults:
+        project = existing((await call.submit(id, ProjectDefaultsChanged(defaults))).project)
     return _shown(call, project)
+
+
+async def delete_project(call: Call, id: Id) -> ApiAnswer:
+    """Delete a project with its checks, sites, channels and keys; its last state is the answer.
+
+    What a ping or another request makes meanwhile is deleted, too.
+    """
+    project = call.any_project(id)
+    gone = project_json(project, members := call.world.members[id])
+    while id in call.world.projects:
+        events: list[tuple[Id, AnyEvent]] = [(check, CheckDeleted()) for check in members.checks.values()]
+        events += [(site, SiteDeleted()) for site in members.sites]
+        events += [(channel, ChannelDeleted()) for channel in members.channels]
+        for start in range(0, len(events), AT_ONCE):
+            await gatherResults([call.submit(*each) for each in events[start : start + AT_ONCE]], consumeErrors=True)
+        await call.submit(id, ProjectDeleted())
+    return json_answer(gone)
+
+
+async def take_check(call: Call, id: Id) -> ApiAnswer:
+    """Move a `check` of another project to this one. Its URL and history stay; it has all channels of this one."""
+    call.any_project(id)
+    check = str(judged(call.body, MOVE_FIELDS).get("check", ""))
+    if check not in call.world.checks:
+        raise not_found()
+    outcome = await call.submit(check, CheckMoved(id, call.settings.max_checks))
+    if outcome.result == "full":
+        raise ApiError(403, f"too many checks: a project may have {call.settings.max_checks}")
+    return json_answer(check_json(existing(outcome.check), call.view()))
 
 
 async def rotate_ping_key(call: Call, id: Id) -> ApiAnswer:

@@ -119,7 +119,14 @@ ROUTES: Final = (
     _route(
         "projects", "/projects/", GET=("operator", projects.list_projects), POST=("operator", projects.create_project)
     ),
-    _route("project", PROJECT, GET=("operator", projects.read_project), POST=("operator", projects.update_project)),
+    _route(
+        "project",
+        PROJECT,
+        GET=("operator", projects.read_project),
+        POST=("operator", projects.update_project),
+        DELETE=("operator", projects.delete_project),
+    ),
+    _route("take check", f"{PROJECT}/take-check", POST=("operator", projects.take_check)),
     _route("rotate ping key", f"{PROJECT}/rotate-ping-key", POST=("operator", projects.rotate_ping_key)),
     _route(
         "keys of a project",
@@ -129,6 +136,7 @@ ROUTES: Final = (
     ),
     _route("keys", "/keys/", GET=("operator", keys.list_keys), POST=("operator", keys.create_operator_key)),
     _route("key", "/keys/<uuid:id>", DELETE=("operator", keys.revoke_key)),
+    _route("rotate key", "/keys/<uuid:id>/rotate", POST=("operator", keys.rotate_key)),
     _route(
         "partners", "/partners/", GET=("operator", partners.list_partners), POST=("operator", partners.create_partner)
     ),

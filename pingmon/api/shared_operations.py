@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -11,10 +11,24 @@ from pingmon.api.api_answer import ApiError, existing
 from pingmon.api.call import Call
 from pingmon.core.check.check import Check
 from pingmon.core.site.site import Site
+from pingmon.core.units import SECOND
 from pingmon.core.world.events import AnyEvent
 from pingmon.core.world.parts import Outcome
+from pingmon.wire.api.check_fields import FieldRule, judged
 
 T = TypeVar("T", Check, Site)
+
+OVERLAP_S: Final = 86_400
+OVERLAP_FIELDS: Final[dict[str, FieldRule]] = {"overlap": FieldRule(type="integer", minimum=0, maximum=30 * 86_400)}
+
+
+def old_until(call: Call) -> int:
+    """Until when a secret or key counts that is replaced now: for `overlap` seconds, a day if the request says nothing.
+
+    In microseconds since the epoch; 0 if it does not count any more. Raises `Invalid`.
+    """
+    overlap = judged(call.body, OVERLAP_FIELDS).get("overlap", OVERLAP_S)
+    return call.monitor.now() + overlap * SECOND if overlap else 0
 
 
 async def pause(call: Call, watched: T, event: AnyEvent, left: Callable[[Outcome], T | None]) -> T:

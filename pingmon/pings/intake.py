@@ -193,7 +193,8 @@ class PingIntake:
 
     def _create(self, request: IntakeRequest, method: str, url: PingUrl, rid: Id | None, new: NewCheck) -> None:
         kept = request.kept()
-        signal = meaning(_NEW, "new", url.action, url.exitstatus, method, kept)
+        spec = self._monitor.world.projects[new.project].defaults.applied_to(_NEW)
+        signal = meaning(spec, "new", url.action, url.exitstatus, method, kept)
         event, payload = self._heard(request, signal, method, url.exitstatus, rid, kept)
 
         def decided(outcome: Outcome, request: IntakeRequest) -> None:

@@ -9,9 +9,11 @@ import pytest
 
 from pingmon.api import keys as api_keys
 from pingmon.api import projects as api_projects
+from pingmon.api.call import ApiSettings
 from pingmon.api.credentials import find_key
+from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import DAEMON
-from pingmon.core.world.events import KeyRevoked, ProjectCreated
+from pingmon.core.world.events import CheckCreated, KeyRevoked, NewCheck, PingReceived, ProjectCreated
 from pingmon.testing import PROJECT, uuid
 from tests.api.stage import OTHER_PROJECT, ApiStage
 from tests.door.stage import UNKNOWN
@@ -19,6 +21,7 @@ from tests.door.stage import UNKNOWN
 PROJECTS = "/api/v3/projects/"
 KEYS = "/api/v3/keys/"
 OWN_KEYS = f"{PROJECTS}{PROJECT}/keys/"
+NOW_TEXT = "2023-11-14T22:13:20+00:00"
 
 
 @pytest.fixture
@@ -98,7 +101,7 @@ def test_a_project_gets_keys_of_its_own(house: ApiStage, body: Any, role: str) -
     assert house.post("/api/v3/checks/", {}, text).status == (201 if role == "rw" else 401)
     assert house.get(PROJECTS, text).error == "wrong api key"
     listed = house.get(OWN_KEYS, house.operator)
-    assert listed.json["keys"][-1] == shown
+    assert listed.json["keys"][-1] == shown | {"last_used": NOW_TEXT}
     assert text[8:].encode() not in listed.body
 
 
@@ -107,7 +110,7 @@ def test_an_operator_gets_further_keys(house: ApiStage) -> None:
     made = post(house, KEYS, {"name": "laptop"})
     text = made.pop("key")
     assert (made["role"], made["project"], made["name"]) == ("operator", None, "laptop")
-    assert house.get(KEYS, text).json["keys"][-1] == made
+    assert house.get(KEYS, text).json["keys"][-1] == made | {"last_used": NOW_TEXT}
     assert house.get(OWN_KEYS, text).json["keys"] == house.get(KEYS, text).json["keys"][:2]
 
 
@@ -137,11 +140,11 @@ def test_a_revoked_key_is_wrong_at_once(house: ApiStage) -> None:
 )
 def test_what_cannot_be_a_key_is_told(house: ApiStage, path: str, body: dict[str, Any], text: str) -> None:
     """And none is made."""
-    before = dict(house.world.keys)
+    before = set(house.world.keys)
     reply = house.post(path, body, house.operator)
     assert reply.status == 400
     assert text in reply.error or reply.error == "could not parse request body"
-    assert house.world.keys == before
+    assert set(house.world.keys) == before
 
 
 def test_there_are_so_many_keys(house: ApiStage) -> None:
@@ -197,3 +200,137 @@ def test_a_key_that_goes_meanwhile_is_gone(house: ApiStage) -> None:
     house.journal.flush()
     house.treq.flush()
     assert [reply.code for reply in replies] == [404]
+
+
+# --- what becomes of keys -----------------------------------------------------------------------------------------
+
+
+def test_when_a_key_was_used(house: ApiStage) -> None:
+    """To within an hour: not each request is written into the log."""
+
+    def used() -> str | None:
+        (shown,) = [key for key in house.get(KEYS, house.operator).json["keys"] if key["role"] == "ro"]
+        told: str | None = shown["last_used"]
+        return told
+
+    assert used() is None
+    house.get("/api/v3/checks/", house.ro)
+    assert used() == NOW_TEXT
+    seq = house.world.seq
+    house.advance(3599)
+    house.get("/api/v3/checks/", house.ro)
+    assert house.world.seq == seq
+    house.advance(1)
+    house.get("/api/v3/checks/", house.ro)
+    assert used() == "2023-11-14T23:13:20+00:00"
+
+
+def test_that_a_key_is_used_needs_no_disk(house: ApiStage) -> None:
+    """What is only read is answered while the journal takes nothing, and the use is noted later."""
+    house.journal.fail_next()
+    assert house.get("/api/v3/checks/", house.ro).status == 200
+    assert house.get("/api/v3/checks/", house.ro).status == 200
+    keys = house.get(KEYS, house.operator).json["keys"]
+    assert [key["last_used"] for key in keys if key["role"] == "ro"] == [NOW_TEXT]
+
+
+def test_a_key_takes_another_ones_place(house: ApiStage) -> None:
+    """The old one opens for a day as well, and then nothing any more; both keep their name and their rights."""
+    old = post(house, OWN_KEYS, {"role": "ro", "name": "laptop"})
+    new = post(house, f"{KEYS}{old['uuid']}/rotate")
+    assert (new["role"], new["name"], new["project"]) == ("ro", "laptop", PROJECT)
+    assert new["key"] != old["key"]
+    shown = {key["uuid"]: key["expires"] for key in house.get(KEYS, house.operator).json["keys"]}
+    assert (shown[old["uuid"]], shown[new["uuid"]]) == ("2023-11-15T22:13:20+00:00", None)
+    checks = "/api/v3/checks/"
+    assert [house.get(checks, key["key"]).status for key in (old, new)] == [200, 200]
+    house.advance(86_400)
+    assert [house.get(checks, key["key"]).status for key in (old, new)] == [401, 200]
+
+
+def test_a_leaked_key_is_replaced_at_once(house: ApiStage) -> None:
+    """Without an overlap the old one is revoked; a key that is not there is told."""
+    old = post(house, KEYS, {"name": "laptop"})
+    new = post(house, f"{KEYS}{old['uuid']}/rotate", {"overlap": 0})
+    assert [house.get(KEYS, key["key"]).status for key in (old, new)] == [401, 200]
+    assert house.post(f"{KEYS}{old['uuid']}/rotate", {}, house.operator).status == 404
+    assert house.post(f"{KEYS}{new['uuid']}/rotate", {"overlap": -1}, house.operator).error.endswith("too small")
+
+
+# --- what becomes of projects -------------------------------------------------------------------------------------
+
+
+def test_defaults_for_checks_that_a_first_ping_makes(house: ApiStage) -> None:
+    """They are judged as a check's fields are, shown, and replaced as a whole."""
+    channel = house.new_channel()
+    wanted = {"grace": 600, "schedule": "0 5 * * *", "tz": "Europe/Berlin", "tags": "cron", "channels": channel}
+    assert post(house, PROJECTS + PROJECT, {"defaults": wanted})["defaults"] == wanted
+    assert house.get(PROJECTS + PROJECT, house.operator).json["defaults"] == wanted
+    first = PingReceived("start", create=NewCheck(PROJECT, "backup"))
+    spec = house.world.checks[house.submit(uuid(9), first).id].spec
+    assert (spec.name, spec.slug, spec.kind, spec.grace, spec.tags) == ("backup", "backup", "cron", 600, "cron")
+    assert spec.channels == (channel,)
+    assert post(house, PROJECTS + PROJECT, {"defaults": {"timeout": 60}})["defaults"] == {"timeout": 60}
+    seq = house.world.seq
+    assert post(house, PROJECTS + PROJECT, {"defaults": {"timeout": 60}})["defaults"] == {"timeout": 60}
+    assert house.world.seq == seq
+
+
+@pytest.mark.parametrize(
+    ("defaults", "text"),
+    [
+        (None, "defaults is not an object"),
+        ({"grace": 1}, "grace is too small"),
+        ({"channels": "nobody"}, "invalid channel identifier: nobody"),
+        ({"schedule": "x"}, "schedule is not a valid cron or OnCalendar expression"),
+    ],
+)
+def test_what_cannot_be_defaults_is_told(house: ApiStage, defaults: Any, text: str) -> None:
+    """And nothing changes, the name neither."""
+    reply = house.post(PROJECTS + PROJECT, {"name": "other", "defaults": defaults}, house.operator)
+    assert (reply.status, reply.error.removeprefix("json validation error: ")) == (400, text)
+    assert house.world.projects[PROJECT].name == "project"
+
+
+def test_a_project_is_deleted_with_all_that_is_in_it(house: ApiStage) -> None:
+    """Its last state is the answer; its keys open nothing, its ping URLs name nothing."""
+    check, site, channel = house.new_check(), house.new_site(), house.new_channel()
+    gone = house.delete(PROJECTS + PROJECT, house.operator)
+    assert (gone.status, gone.json["checks"], gone.json["sites"], gone.json["channels"]) == (200, 1, 1, 1)
+    world = house.world
+    assert not {check, site, channel, PROJECT} & {*world.checks, *world.sites, *world.channels, *world.projects}
+    assert house.get("/api/v3/checks/", house.rw).status == 401
+    assert [key.role for key in world.keys.values()] == ["operator"]
+    assert house.get(PROJECTS, house.operator).json["projects"] == []
+    assert house.delete(PROJECTS + PROJECT, house.operator).status == 404
+
+
+def test_a_check_moves_to_another_project(house: ApiStage) -> None:
+    """Its URL and its history stay; it has all channels of where it comes to."""
+    other = house.new_project(OTHER_PROJECT)
+    house.new_channel()
+    channel = house.post("/api/v3/channels/", {"kind": "webhook", "value": {"url_down": "http://x.y/"}}, other).json[
+        "id"
+    ]
+    check = house.new_check(slug="backup")
+    house.ping(check)
+    moved = house.post(f"{PROJECTS}{OTHER_PROJECT}/take-check", {"check": check}, house.operator)
+    assert (moved.status, moved.json["uuid"], moved.json["channels"]) == (200, check, channel)
+    assert house.get(f"/api/v3/checks/{check}", house.rw).status == 404
+    shown = house.get(f"/api/v3/checks/{check}", other).json
+    assert (shown["n_pings"], shown["slug"]) == (1, "backup")
+    assert house.get(f"/api/v3/checks/{check}/pings/", other).json["pings"][0]["n"] == 1
+
+
+def test_a_check_that_cannot_move(house: ApiStage) -> None:
+    """It must exist, and the project must have a place for it."""
+    house.new_project(OTHER_PROJECT)
+    path = f"{PROJECTS}{OTHER_PROJECT}/take-check"
+    assert house.post(path, {"check": UNKNOWN}, house.operator).status == 404
+    assert house.post(path, {}, house.operator).status == 404
+    assert house.post(f"{PROJECTS}{UNKNOWN}/take-check", {"check": house.new_check()}, house.operator).status == 404
+    check = house.new_check()
+    house.api.take(ApiSettings(keys_per_second=0, max_checks=1))
+    house.submit(uuid(8), CheckCreated(OTHER_PROJECT, CheckSpec()))
+    full = house.post(path, {"check": check}, house.operator)
+    assert (full.status, full.error) == (403, "too many checks: a project may have 1")

@@ -49,6 +49,16 @@ class PingKeyRotated(ProjectEvent, frozen=True):
     ping_key: str
 
 
+class ProjectDefaultsChanged(ProjectEvent, frozen=True):
+    """What a check has that a first ping makes, in place of what every new check has: all of it anew."""
+
+    defaults: CheckChanges
+
+
+class ProjectDeleted(ProjectEvent, frozen=True):
+    """The project is not wanted any more. It is deleted if nothing is left in it."""
+
+
 class KeyCreated(ProjectEvent, frozen=True):
     """An API key came into being. Only its salted hash is kept; `prefix` (8 characters) finds it."""
 
@@ -62,6 +72,19 @@ class KeyCreated(ProjectEvent, frozen=True):
 
 class KeyRevoked(ProjectEvent, frozen=True):
     """The key opens nothing any more."""
+
+    key: Id
+
+
+class KeyRetired(ProjectEvent, frozen=True):
+    """The key opens nothing any more from `until` on (microseconds since the epoch): another one takes its place."""
+
+    key: Id
+    until: int
+
+
+class KeyUsed(ProjectEvent, frozen=True):
+    """Somebody has shown the key. Written once in a while, not for each request."""
 
     key: Id
 
@@ -88,6 +111,13 @@ class CheckChanged(CheckEvent, frozen=True):
 
 class CheckDeleted(CheckEvent, frozen=True):
     pass
+
+
+class CheckMoved(CheckEvent, frozen=True):
+    """The check belongs to another project from now on, and has all channels of that. Its URL and history stay."""
+
+    project: Id
+    most: int = 0
 
 
 class CheckPaused(CheckEvent, frozen=True):
@@ -340,9 +370,19 @@ def _kind_of(event: type[Event]) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", event.__name__).lower()
 
 
-AnyProjectEvent: TypeAlias = ProjectCreated | ProjectRenamed | PingKeyRotated | KeyCreated | KeyRevoked
+AnyProjectEvent: TypeAlias = (
+    ProjectCreated
+    | ProjectRenamed
+    | PingKeyRotated
+    | ProjectDefaultsChanged
+    | ProjectDeleted
+    | KeyCreated
+    | KeyRevoked
+    | KeyRetired
+    | KeyUsed
+)
 AnyCheckEvent: TypeAlias = (
-    CheckCreated | CheckChanged | CheckDeleted | CheckPaused | CheckResumed | CheckExpired | ScheduleEnded
+    CheckCreated | CheckChanged | CheckDeleted | CheckMoved | CheckPaused | CheckResumed | CheckExpired | ScheduleEnded
 )
 AnySiteEvent: TypeAlias = (
     SiteCreated | SiteChanged | SiteDeleted | SitePaused | SiteResumed | SiteProbed | SiteHostSeen | PartnerAnswered

@@ -16,7 +16,6 @@ from pingmon.core.check.check import (
     resumed,
     schedule_ended,
 )
-from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Flip
 from pingmon.core.notify.owed_messages import owe, owe_beside, unowe
 from pingmon.core.world import events
@@ -40,6 +39,8 @@ def check_event(world: World, entry: Entry, event: events.AnyCheckEvent) -> Outc
         case events.CheckDeleted():
             world.drop_check(check, entry.at)
             return Outcome("done", check.id, check)
+        case events.CheckMoved():
+            return _check_moved(world, entry, event, check)
         case events.CheckPaused():
             return _changed(world, entry, *paused(check, entry.seq, entry.at))
         case events.CheckResumed():
@@ -71,7 +72,7 @@ def _ping_creates(world: World, entry: Entry, event: events.PingReceived, new: e
         return Outcome("exists" if len(namesakes) == 1 else "ambiguous", members.checks[namesakes[0]])
     if is_full(members.checks, new.most):
         return Outcome("full", entry.stream)
-    spec = CheckSpec(name=new.slug, slug=new.slug, channels=tuple(sorted(members.channels)))
+    spec = world.projects[new.project].first_settings(new.slug, members.channels)
     fresh = Check(entry.stream, new.project, spec, entry.seq, entry.at, entry.at)
     world.put_check(fresh)
     return replace(_changed(world, entry, *pinged(fresh, entry.seq, entry.at, event)), result="created")
@@ -88,6 +89,18 @@ def _check_created(world: World, entry: Entry, event: events.CheckCreated) -> Ou
     fresh = Check(entry.stream, event.project, event.spec, entry.seq, entry.at, entry.at)
     world.put_check(fresh)
     return Outcome("created", fresh.id, fresh)
+
+
+def _check_moved(world: World, entry: Entry, event: events.CheckMoved, check: Check) -> Outcome:
+    members = world.members.get(event.project)
+    if members is None:
+        return Outcome("unknown", event.project)
+    if event.project != check.project:
+        if is_full(members.checks, event.most):
+            return Outcome("full", check.id, check)
+        spec = replace(check.spec, channels=tuple(sorted(members.channels)))
+        world.move_check(check, replace(check, project=event.project, spec=spec, relayed=()), entry.at)
+    return Outcome("done", check.id, world.checks[check.id])
 
 
 def _check_expired(world: World, entry: Entry, event: events.CheckExpired, check: Check) -> Outcome:

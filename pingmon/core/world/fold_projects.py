@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import TypeAlias, assert_never
+
+from msgspec.structs import replace
 
 from pingmon.core.changes import applied
 from pingmon.core.units import DAEMON
@@ -11,18 +13,22 @@ from pingmon.core.world.events import Entry
 from pingmon.core.world.parts import Key, Outcome, Project, Result
 from pingmon.core.world.world import World
 
+Change: TypeAlias = events.ProjectRenamed | events.PingKeyRotated | events.ProjectDefaultsChanged
+
 
 def project_event(world: World, entry: Entry, event: events.AnyProjectEvent) -> Outcome:
     """What an entry about a project or a key does."""
     match event:
         case events.ProjectCreated():
             return _project_created(world, entry, event)
-        case events.ProjectRenamed() | events.PingKeyRotated():
+        case events.ProjectRenamed() | events.PingKeyRotated() | events.ProjectDefaultsChanged():
             return _changed(world, entry, event)
+        case events.ProjectDeleted():
+            return _project_deleted(world, entry)
         case events.KeyCreated():
             return _key_created(world, entry, event)
-        case events.KeyRevoked():
-            return _key_revoked(world, entry, event)
+        case events.KeyRevoked() | events.KeyRetired() | events.KeyUsed():
+            return _key_changed(world, entry, event)
         case _:
             assert_never(event)
 
@@ -34,7 +40,19 @@ def _project_created(world: World, entry: Entry, event: events.ProjectCreated) -
     return _kept(world, Project(entry.stream, event.name, event.ping_key, entry.seq, entry.at), "created")
 
 
-def _changed(world: World, entry: Entry, event: events.ProjectRenamed | events.PingKeyRotated) -> Outcome:
+def _project_deleted(world: World, entry: Entry) -> Outcome:
+    project = world.projects.get(entry.stream)
+    if project is None:
+        return Outcome("unknown", entry.stream)
+    if not world.members[project.id].empty():
+        return Outcome("exists", project.id, project=project)
+    for key in [key for key in world.keys.values() if key.project == project.id]:
+        world.drop_key(key)
+    world.drop_project(project)
+    return Outcome("done", project.id, project=project)
+
+
+def _changed(world: World, entry: Entry, event: Change) -> Outcome:
     project = world.projects.get(entry.stream)
     return Outcome("unknown", entry.stream) if project is None else _kept(world, applied(event, project))
 
@@ -56,9 +74,17 @@ def _key_created(world: World, entry: Entry, event: events.KeyCreated) -> Outcom
     return Outcome("created", key.id, key=key)
 
 
-def _key_revoked(world: World, entry: Entry, event: events.KeyRevoked) -> Outcome:
+def _key_changed(world: World, entry: Entry, event: events.KeyRevoked | events.KeyRetired | events.KeyUsed) -> Outcome:
     key = world.keys.get(event.key)
     if key is None or (key.project or DAEMON) != entry.stream:
         return Outcome("unknown", event.key)
-    world.drop_key(key)
+    match event:
+        case events.KeyRevoked():
+            world.drop_key(key)
+        case events.KeyRetired():
+            key = replace(key, until=event.until)
+            world.put_key(key)
+        case events.KeyUsed():
+            key = replace(key, last_used=entry.at)
+            world.put_key(key)
     return Outcome("done", key.id, key=key)

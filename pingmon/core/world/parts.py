@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Iterable, Sized
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pingmon.core.check.check import Check
+from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.flip import Deaf, Flip
 from pingmon.core.notify.notification import Delivery
 from pingmon.core.partner.partner import Partner
@@ -21,15 +23,32 @@ Result: TypeAlias = Literal["done", "created", "exists", "ambiguous", "full", "u
 
 
 class Project(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A project. `defaults`: what a check has that a first ping makes, in place of what every new check has."""
+
     id: Id
     name: str
     ping_key: str
     born: int
     created: int
+    defaults: CheckChanges = CheckChanges()
+
+    def first_settings(self, slug: str, channels: Iterable[Id]) -> CheckSpec:
+        """The settings of a check that a first ping by `slug` makes, in a project with these channels.
+
+        It has all of them if none was chosen, or if those that were are gone: an alert too many is better than none.
+        """
+        every = tuple(sorted(channels))
+        spec = self.defaults.applied_to(CheckSpec(name=slug, slug=slug, channels=every))
+        left = tuple(id for id in spec.channels if id in every)
+        return replace(spec, channels=left if left or not spec.channels else every)
 
 
 class Key(Struct, frozen=True, omit_defaults=True, gc=False):
-    """An API key as it is kept: `digest` is the hex SHA-256 of salt and key. `project` is None for operator keys."""
+    """An API key as it is kept: `digest` is the hex SHA-256 of salt and key. `project` is None for operator keys.
+
+    `last_used`: when it was last seen, to within an hour or so; None if never. `until`: from when on it opens nothing,
+    if another one takes its place. Both are microseconds since the epoch.
+    """
 
     id: Id
     project: Id | None
@@ -40,6 +59,8 @@ class Key(Struct, frozen=True, omit_defaults=True, gc=False):
     name: str
     born: int
     created: int
+    last_used: int | None = None
+    until: int | None = None
 
 
 class DaemonState(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -140,3 +161,7 @@ class Members:
                 self.slugs[slug] = left[0]
             if len(left) > 1:
                 self.namesakes[slug] = left
+
+    def empty(self) -> bool:
+        """Whether there is nothing."""
+        return not (self.checks or self.sites or self.channels)

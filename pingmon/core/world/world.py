@@ -136,12 +136,27 @@ class World:
         if check.status == "down":
             self._note_bare(check)
 
-    def drop_check(self, check: Check, at: int) -> None:
-        """Forget a check and all that is owed about it."""
-        self._void(self.owed_about(check), at, "the check was deleted")
+    def _leave(self, check: Check) -> None:
+        """Let it be found there no more."""
         members = self.members[check.project]
         members.unname(check.spec.slug, check.born)
         del members.checks[check.born]
+
+    def move_check(self, before: Check, after: Check, at: int) -> None:
+        """Keep a check that is in another project now; nothing is owed about it any more."""
+        self._void(self.owed_about(before), at, "the check was moved to another project")
+        self._leave(before)
+        self.checks[after.id] = after
+        members = self.members[after.project]
+        self._enter(after, members)
+        members.checks = dict(sorted(members.checks.items()))
+        self._note_bare(after)
+        self._dirty["check"].add(after.id)
+
+    def drop_check(self, check: Check, at: int) -> None:
+        """Forget a check and all that is owed about it."""
+        self._void(self.owed_about(check), at, "the check was deleted")
+        self._leave(check)
         del self.checks[check.id]
         self.bare.pop(check.id, None)
         self._dirty["check"].add(check.id)
@@ -196,9 +211,15 @@ class World:
         self.ping_keys[project.ping_key] = project.id
         self._dirty["project"].add(project.id)
 
+    def drop_project(self, project: Project) -> None:
+        """Forget a project that has nothing in it."""
+        del self.projects[project.id], self.members[project.id], self.ping_keys[project.ping_key]
+        self._dirty["project"].add(project.id)
+
     def put_key(self, key: Key) -> None:
-        """Keep a new key."""
-        _list(self.keys_by_prefix, key.prefix, key.id)
+        """Keep a key, new or changed."""
+        if key.id not in self.keys:
+            _list(self.keys_by_prefix, key.prefix, key.id)
         self.keys[key.id] = key
         self._dirty["key"].add(key.id)
 

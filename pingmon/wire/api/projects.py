@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from msgspec import UNSET
+
+from pingmon.core.check.settings import CheckChanges, CheckSpec
+from pingmon.core.notify.channel import Channel
 from pingmon.core.world.parts import Key, Members, Project
-from pingmon.wire.api.check_fields import FieldRule, Given, Invalid, judged
+from pingmon.wire.api.check_fields import FIELDS, FieldRule, Given, Invalid, changes, judged
 from pingmon.wire.api.checks import Json
 from pingmon.wire.time_texts import seconds_text
 
@@ -20,6 +24,12 @@ PROJECT_FIELDS: Final[dict[str, FieldRule]] = {"name": FieldRule(type="string", 
 KEY_FIELDS: Final[dict[str, FieldRule]] = {"name": FieldRule(type="string", max_length=100)}
 """Fields of an operator's key."""
 
+DEFAULTS_FIELDS: Final = {name: rule for name, rule in FIELDS.items() if name not in ("name", "slug", "unique")}
+"""Fields of a check that a project may have other defaults for."""
+
+NEWEST: Final = 3
+"""The version of the API whose rules hold for them."""
+
 PROJECT_KEY_FIELDS: Final[dict[str, FieldRule]] = KEY_FIELDS | {"role": FieldRule(type="string", values=("rw", "ro"))}
 """Fields of a project's key; the role is `rw` if nothing is said."""
 
@@ -32,6 +42,25 @@ def project_settings(body: Mapping[str, object], *, new: bool) -> Given:
     return given
 
 
+def defaults_given(body: Mapping[str, object], channels: Sequence[Channel], now: int) -> CheckChanges | None:
+    """What a request says of a project's `defaults`, an object with fields of a check; None if nothing.
+
+    Name and slug are not among them: the first ping tells them. Raises `Invalid`.
+    """
+    if "defaults" not in body:
+        return None
+    told = body["defaults"]
+    if not isinstance(told, dict):
+        raise Invalid("json validation error: defaults is not an object")
+    return changes(judged(told, DEFAULTS_FIELDS), CheckSpec(), NEWEST, channels, now)
+
+
+def defaults_json(defaults: CheckChanges) -> Json:
+    """The fields of a check that a project's first pings set."""
+    told = {name: value for name in DEFAULTS_FIELDS if (value := getattr(defaults, name, UNSET)) is not UNSET}
+    return told | ({"channels": ",".join(told["channels"])} if "channels" in told else {})
+
+
 def project_json(project: Project, members: Members) -> Json:
     """The JSON object of a project; `checks`, `sites` and `channels` are how many of each it has."""
     return {
@@ -42,6 +71,7 @@ def project_json(project: Project, members: Members) -> Json:
         "checks": len(members.checks),
         "sites": len(members.sites),
         "channels": len(members.channels),
+        "defaults": defaults_json(project.defaults),
     }
 
 
@@ -54,4 +84,6 @@ def key_json(key: Key) -> Json:
         "name": key.name,
         "prefix": key.prefix,
         "created": seconds_text(key.created),
+        "last_used": seconds_text(key.last_used),
+        "expires": seconds_text(key.until),
     }

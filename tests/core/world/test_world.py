@@ -17,7 +17,7 @@ from pingmon.core.world import events as e
 from pingmon.core.world.fold import fold
 from pingmon.core.world.parts import Outcome
 from pingmon.core.world.world import World
-from tests.core.worlds import C1, C2, C3, H1, H2, T0, Log, P, Q, Saves, replayed, state
+from tests.core.worlds import C1, C2, C3, H1, H2, H3, T0, Log, P, Q, Saves, replayed, state
 
 
 @pytest.fixture
@@ -358,6 +358,7 @@ EVENTS = st.one_of(
     st.tuples(st.sampled_from([H1, H2]), st.sampled_from(["deliver", "fail", "abandon", "give up"])),
     st.tuples(st.sampled_from([H1, H2]), st.sampled_from([e.ChannelTested(1), e.ChannelDeleted()])),
     st.tuples(STREAMS, st.builds(lambda channels: e.CheckChanged(CheckChanges(channels=channels)), CHANNELS)),
+    st.tuples(STREAMS, st.builds(e.CheckMoved, st.sampled_from([P, Q]))),
 )
 
 
@@ -389,8 +390,10 @@ def test_a_saved_world_and_the_entries_after_it_are_the_world_of_all_entries(
     And no message about a flip ends twice in one channel.
     """
     log = Log()
+    log.add(Q, e.ProjectCreated("second", "otherkey"))
     log.channel(H1)
     log.channel(H2)
+    log.channel(H3, Q)
     saves = Saves(log)
     for number, (stream, act) in enumerate(acts):
         acted(log, stream, act, T0 + number * SECOND)

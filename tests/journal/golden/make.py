@@ -4,7 +4,7 @@ Which one the directory's name says. First the format, which must be the one tha
 that concerns checks, and a lot of places that is put in by half. Then `-sites` has sites and partners, `-ended` a
 schedule that has run out, `-keys` what can become of projects and keys, and a daemon that was killed, `-channels`
 channels, and what became of messages to them, `-rounds` rounds of verifiers that note how the daemon's own place was,
-`-methods` sites that are asked with GET.
+`-methods` sites that are asked with GET, `-projects` what can become of projects, and a check that moves.
 Golden journals are added when the format or the events grow, never edited: each is what some pingmon once wrote.
 """
 
@@ -33,6 +33,7 @@ from pingmon.core.world.events import (
     CheckCreated,
     CheckDeleted,
     CheckExpired,
+    CheckMoved,
     CheckPaused,
     CheckResumed,
     ClockStepped,
@@ -40,7 +41,9 @@ from pingmon.core.world.events import (
     Entry,
     Hour,
     KeyCreated,
+    KeyRetired,
     KeyRevoked,
+    KeyUsed,
     ListeningEnded,
     ListeningResumed,
     NewCheck,
@@ -54,6 +57,8 @@ from pingmon.core.world.events import (
     PingKeyRotated,
     PingReceived,
     ProjectCreated,
+    ProjectDefaultsChanged,
+    ProjectDeleted,
     ProjectRenamed,
     ScheduleEnded,
     SiteChanged,
@@ -282,7 +287,29 @@ METHOD_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
     [(5, SITE, SiteChanged(SiteChanges(interval=60)))],
 ]
 
+SHOP_PROJECT = "eeeeeeee-eeee-4eee-8eee-eeeeeeeeeeee"
+GONE_PROJECT = "ffffffff-ffff-4fff-8fff-ffffffffffff"
+PROJECT_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
+    [
+        (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
+        (1, SHOP_PROJECT, ProjectCreated("Shop", "pingkeypingkeypingkey2")),
+        (2, GONE_PROJECT, ProjectCreated("Gone", "pingkeypingkeypingkey3")),
+        (3, CHANNEL, ChannelCreated(SHOP_PROJECT, "webhook", "Ops", WEBHOOK, "whsec_AA==")),
+        (4, PROJECT, KeyCreated(KEY, "rw", "hcw_abcd", "73616c74", "64696765737400", "laptop")),
+        (5, GONE_PROJECT, KeyCreated(LOST, "ro", "hcr_abcd", "73616c74", "64696765737400")),
+        (6, PROJECT, ProjectDefaultsChanged(CheckChanges(kind="cron", schedule="0 5 * * *", tz="Europe/Berlin"))),
+        (7, CHECK, PingReceived("start", create=NewCheck(PROJECT, "backup"))),
+    ],
+    [
+        (60, PROJECT, KeyUsed(KEY)),
+        (61, PROJECT, KeyRetired(KEY, BEGIN + 86_400_000_000)),
+        (62, CHECK, CheckMoved(SHOP_PROJECT, 10)),
+    ],
+    [(120, CHECK, PingReceived()), (121, GONE_PROJECT, ProjectDeleted()), (122, PROJECT, ProjectDeleted())],
+]
+
 FOLDED = {
+    "projects": (PROJECT_EVENTS, 1),
     "methods": (METHOD_EVENTS, 1),
     "rounds": (ROUND_EVENTS, 1),
     "sites": (SITE_EVENTS, 2),

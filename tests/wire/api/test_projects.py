@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pingmon.core.check.settings import CheckChanges
 from pingmon.core.world.parts import Key, Members, Project
 from pingmon.testing import START as AT
 from pingmon.wire.api.check_fields import Invalid
-from pingmon.wire.api.projects import key_json, project_json, project_settings
+from pingmon.wire.api.projects import defaults_json, key_json, project_json, project_settings
 
 
 def test_a_project_is_shown_with_its_ping_key_and_how_much_is_in_it() -> None:
@@ -25,7 +26,14 @@ def test_a_project_is_shown_with_its_ping_key_and_how_much_is_in_it() -> None:
         "checks": 1,
         "sites": 0,
         "channels": 0,
+        "defaults": {},
     }
+
+
+def test_defaults_are_told_as_they_were_given() -> None:
+    """What follows from a field (the kind of a schedule) is not among them; channels are separated by commas."""
+    defaults = CheckChanges(kind="cron", schedule="0 5 * * *", grace=60, channels=("a", "b"))
+    assert defaults_json(defaults) == {"channels": "a,b", "grace": 60, "schedule": "0 5 * * *"}
 
 
 def test_a_key_is_shown_without_what_it_could_be_guessed_from() -> None:
@@ -37,6 +45,8 @@ def test_a_key_is_shown_without_what_it_could_be_guessed_from() -> None:
         "name": "laptop",
         "prefix": "hco_abcd",
         "created": "2023-11-14T22:13:20+00:00",
+        "last_used": None,
+        "expires": None,
     }
 
 
