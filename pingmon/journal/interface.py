@@ -258,6 +258,12 @@ class History(Protocol):
         Those that wait for the next write are among them.
         """
 
+    def entries(self, stream: Id | None, *, after: int = 0, limit: int = 100) -> Deferred[list[Entry]]:
+        """Up to `limit` entries with seq > `after`, in order, of one stream or of all (None).
+
+        Errbacks with JournalFormatError, too, for an event of a newer pingmon.
+        """
+
     def flips_at(self, seqs: Collection[int]) -> Deferred[list[FlipRow]]:
         """All that was derived under these entries, 1,000 at most, whatever its stream; by entry, then by stream."""
 
@@ -274,12 +280,6 @@ class Trimming(Protocol):
 
 class Journal(EventLog[T], History, Trimming, Protocol[T]):
     """All that an engine implements."""
-
-    def entries(self, stream: Id | None, *, after: int = 0, limit: int = 100) -> Deferred[list[Entry]]:
-        """Up to `limit` entries with seq > `after`, in order, of one stream or of all (None).
-
-        Errbacks with JournalFormatError for an event of a newer pingmon, and as `History` does.
-        """
 
 
 # --- a journal at rest ----------------------------------------------------------------------------------------------

@@ -145,6 +145,9 @@ class Counted:
     def flips(self, stream: str, **asked: Any) -> Deferred[Any]:
         return self.house.journal.flips(stream, **asked)
 
+    def entries(self, stream: str | None, **asked: Any) -> Deferred[Any]:
+        return self.house.journal.entries(stream, **asked)
+
     def flips_at(self, seqs: Collection[int]) -> Deferred[Any]:
         return self.house.journal.flips_at(seqs)
 

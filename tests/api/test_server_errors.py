@@ -144,6 +144,9 @@ class Broken:
     def flips(self, stream: str, **_: Any) -> Deferred[Any]:
         return fail(self._error)
 
+    def entries(self, stream: str | None, **asked: Any) -> Deferred[Any]:
+        return fail(self._error)
+
     def flips_at(self, seqs: Collection[int]) -> Deferred[Any]:
         return fail(self._error)
 

@@ -11,6 +11,7 @@ from pingmon.core.check.rehearsal import Alert
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import DAY, SECOND
 from pingmon.wire.api.checks import Json
+from pingmon.wire.api.explanations import counted
 from pingmon.wire.message.message import why_of
 from pingmon.wire.time_texts import moment_text, seconds_text
 
@@ -53,13 +54,9 @@ def rehearsal_json(
 
 
 def _text(covered: Covered, today: int, changed: int) -> str:
-    days = _counted((covered.end - covered.since) // DAY, "day")
+    days = counted((covered.end - covered.since) // DAY, "day")
     when = f"since {moment_text(covered.start)}" if covered.start > covered.since else f"in the last {days}"
-    return f"with this you would have had {_counted(changed, 'alert')} {when}; with today's settings {today}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+    return f"with this you would have had {counted(changed, 'alert')} {when}; with today's settings {today}"
 
 
 def _tried(spec: CheckSpec, alerts: Sequence[Alert], other: CheckSpec, now: int) -> Json:
@@ -93,7 +90,7 @@ def _notes(covered: Covered) -> list[str]:
         notes.append(f"the pings before {moment_text(covered.start)} were not replayed: they are not kept, or too many")
     if covered.guessed:
         notes.append(
-            f"of {_counted(covered.guessed, 'ping')} it is not kept what the job meant, because the settings of then "
+            f"of {counted(covered.guessed, 'ping')} it is not kept what the job meant, because the settings of then "
             "ignored it: it is taken for a success, or a failure if it had an exit status"
         )
     return notes

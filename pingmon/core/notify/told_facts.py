@@ -1,0 +1,87 @@
+"""Who was told of the newest change of status that people are told of, and who is about to be.
+
+kind             said when
+delivered        a channel has taken the message
+waiting          it will be tried again, or for the first time; `why` the last attempt failed, if one did
+given_up, replaced, void, nothing_to_send     (what became of it otherwise; see `notification.Became`)
+told_of          to those who may not see channels: how many of all messages were delivered (`count`)
+nobody           there were no channels that could be told
+nothing_yet      there was no such change so far
+no_channels      there are none now
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pingmon.core.facts import Fact
+from pingmon.core.flip import Flip
+from pingmon.core.notify.notification import Delivery, Notification
+
+
+class Message(Struct, frozen=True):
+    """A message about the flip in question: to the channel called `name`, and what became of it by `entry`, if ended.
+
+    `retry_at` is when its channel, which fails, is tried again (microseconds since the epoch).
+    """
+
+    owed: Notification
+    name: str
+    ended: Delivery | None = None
+    entry: int = 0
+    retry_at: int | None = None
+
+
+def as_of(message: Message, now: int) -> Message | None:
+    """The message as it was known at `now`; None if it was not owed yet."""
+    if message.owed.created > now:
+        return None
+    tried = tuple(attempt for attempt in message.owed.tried if attempt.at <= now)
+    if tried == message.owed.tried and (message.ended is None or message.ended.at <= now):
+        return message
+    errors = [attempt.error for attempt in tried if attempt.error]
+    owed = replace(message.owed, tried=tried, attempts=len(errors), error=errors[-1] if errors else "")
+    return Message(owed, message.name)
+
+
+def told_facts(flip: Flip | None, messages: Sequence[Message], *, channels: int, settings: int) -> Iterator[Fact]:
+    """What is to be said of `messages`, all about `flip`. `channels`: how many there are by the entry `settings`."""
+    if not channels:
+        yield Fact(topic="told", kind="no_channels", entries=(settings,))
+    if flip is None:
+        yield Fact(topic="told", kind="nothing_yet", entries=(settings,))
+    elif not messages:
+        yield Fact(topic="told", kind="nobody", entries=(flip.seq,), at=flip.at, flip=flip)
+    else:
+        yield from (_fact(flip, message) for message in messages)
+
+
+def told_in_short(flip: Flip | None, messages: Sequence[Message], *, channels: int, settings: int) -> Iterator[Fact]:
+    """The same for those who may not see channels."""
+    facts = list(told_facts(flip, messages, channels=channels, settings=settings))
+    yield from (fact for fact in facts if not fact.who)
+    if flip is not None and messages:
+        told = sum(fact.kind == "delivered" for fact in facts)
+        yield Fact(topic="told", kind="told_of", entries=(flip.seq,), at=flip.at, count=told, flip=flip)
+
+
+def _fact(flip: Flip, message: Message) -> Fact:
+    owed, ended = message.owed, message.ended
+    entries = (flip.seq, message.entry) if message.entry else (flip.seq,)
+    if ended is None:
+        return Fact(
+            topic="told",
+            kind="waiting",
+            entries=entries,
+            at=owed.created,
+            until=message.retry_at,
+            count=owed.attempts,
+            who=message.name,
+            why=owed.error,
+            flip=flip,
+        )
+    kind = ended.became.replace(" ", "_")
+    return Fact(topic="told", kind=kind, entries=entries, at=ended.at, who=message.name, why=ended.why, flip=flip)
