@@ -19,7 +19,7 @@ from pingmon.api.call import Call
 from pingmon.api.past import AsItWas, as_it_was
 from pingmon.core.check.check import Check, shown_status
 from pingmon.core.check.explanation import CheckEvidence, check_facts
-from pingmon.core.check.zone_doctor import ZoneFinding, zone_finding
+from pingmon.core.check.zone_doctor import zone_finding
 from pingmon.core.facts import Fact
 from pingmon.core.flip import Flip
 from pingmon.core.notify.channel import Channel
@@ -29,7 +29,6 @@ from pingmon.core.site.explanation import SiteEvidence, site_facts
 from pingmon.core.units import DAEMON, SECOND, Id
 from pingmon.core.world.events import (
     CheckChanged,
-    Entry,
     Event,
     ListeningResumed,
     NotificationAbandoned,
@@ -109,7 +108,7 @@ async def _explained_check(call: Call, check: Check) -> ApiAnswer:
         settings=settings,
         deaf=daemon.deaf,
         resumed=await call.history.events(DAEMON, ListeningResumed, upto=call.world.seq),
-        finding=_finding(call, check, pings),
+        finding=zone_finding(check.spec, pings, lambda: call.world.zones_of(check.project)),
         kept=past.kept,
     )
     told = await _told(call, check, flips, now, settings)
@@ -168,12 +167,6 @@ async def _entry(call: Call, subject: Subject, kind: type[Event], upto: int) -> 
     """The newest entry of its stream of a kind; that of its birth, if there is none."""
     found = await call.history.events(subject.id, kind, upto=upto, limit=1)
     return found[0].seq if found else subject.born
-
-
-def _finding(call: Call, check: Check, pings: Sequence[Entry]) -> ZoneFinding | None:
-    if zone_finding(check.spec, pings) is None:
-        return None
-    return zone_finding(check.spec, pings, call.world.zones_of(check.project))
 
 
 # --- who was told -------------------------------------------------------------------------------------------------

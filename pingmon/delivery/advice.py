@@ -7,6 +7,7 @@ need. And what the log has up to an entry stays the same, so each attempt says t
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from twisted.internet.defer import CancelledError
@@ -51,7 +52,5 @@ class Advice:
         except Exception:  # noqa: BLE001 -- see above
             self.log.failure("an error while reading the last pings of {check}", check=subject.id)
             return ""
-        finding = zone_finding(subject.spec, pings)
-        if finding is not None:
-            finding = zone_finding(subject.spec, pings, self._world.zones_of(subject.project))
+        finding = zone_finding(subject.spec, pings, partial(self._world.zones_of, subject.project))
         return "" if finding is None else zone_sentence(finding)

@@ -15,7 +15,7 @@ longer than `LATE`, nothing is found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -26,7 +26,7 @@ from pingmon.core.units import DAY, HOUR, MINUTE, SECOND
 from pingmon.core.world.events import Entry, PingReceived
 
 LEAST: Final = 3
-MOST: Final = 50
+MOST: Final = 30
 """Pings that are looked at."""
 EARLY: Final = 5 * MINUTE
 LATE: Final = 10 * MINUTE
@@ -77,26 +77,30 @@ class _Fit(Struct, frozen=True):
     missed_by: int
 
 
-def zone_finding(spec: CheckSpec, pings: Sequence[Entry], likely: Iterable[str] = ()) -> ZoneFinding | None:
+def zone_finding(
+    spec: CheckSpec, pings: Sequence[Entry], likely: Callable[[], Iterable[str]] = tuple
+) -> ZoneFinding | None:
     """What `pings` (newest first) say about the zone of the schedule; None if nothing can be said.
 
-    `likely` are zones that are named before others with the same clocks: those of the neighbours.
+    `likely` gives zones that are named before others with the same clocks: those of the neighbours.
     """
     clock, beats = wall_clock(spec), _beats(pings)
     if clock is None or len(beats) < LEAST:
         return None
     plain, own = clock
-    zones = [zone for zone in dict.fromkeys((*likely, *ZONES)) if zone != own]
+    zones: list[str] = []
     fits: list[_Fit] = []
     for beat in beats:
         if _on_time(plain, beat.at + utc_offset(beat.at, own)) or (times := _times(plain, beat.at)) is None:
             break
+        if not zones:
+            zones = [zone for zone in dict.fromkeys((*likely(), *ZONES)) if zone != own]
         left = [zone for zone in zones if _meant(times, beat.at, zone) is not None]
         if left:
             zones = left
             meant = _meant(times, beat.at, zones[0]) or 0
             fits.append(_Fit(beat.seq, beat.at, meant, beat.at + utc_offset(beat.at, own) - meant))
-        elif not any(_clock_changed(beat.at, zone) for zone in zones):
+        elif not fits or not any(_clock_changed(beat.at, zone) for zone in zones):
             break
     return _found(own, zones, fits)
 

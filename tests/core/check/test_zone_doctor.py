@@ -123,7 +123,7 @@ def test_messages_and_ignored_pings_are_no_sign_of_a_run() -> None:
 def test_a_neighbours_zone_is_named_first() -> None:
     """Of those with the same clocks."""
     instants = times("0 5 * * *", "Europe/Madrid", 5)
-    finding = zone_finding(spec(), pings(instants), likely=["Europe/Madrid", "Asia/Tokyo"])
+    finding = zone_finding(spec(), pings(instants), lambda: ["Europe/Madrid", "Asia/Tokyo"])
     assert finding is not None
     assert finding.fits[:2] == ("Europe/Madrid", "Europe/Berlin")
 
