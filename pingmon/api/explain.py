@@ -24,7 +24,7 @@ from pingmon.core.facts import Fact
 from pingmon.core.flip import Flip
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Delivery, matters
-from pingmon.core.notify.told_facts import Message, as_of, told_facts, told_in_short
+from pingmon.core.notify.told_facts import MOST, Message, as_of, told_facts
 from pingmon.core.site.explanation import SiteEvidence, site_facts
 from pingmon.core.units import DAEMON, SECOND, Id
 from pingmon.core.world.events import (
@@ -48,8 +48,6 @@ PINGS: Final = 100
 """Pings or rounds of probes that facts are looked for in."""
 FLIPS: Final = 50
 """Flips among which the newest is looked for that people are told of."""
-MESSAGES: Final = 10
-"""Messages about it that are told of."""
 RESULTS: Final = 50
 """Entries of a channel among which the one is looked for that ended a message."""
 
@@ -88,7 +86,7 @@ async def explain_site(call: Call, id: Id) -> ApiAnswer:
         kept=past.kept,
     )
     told = await _told(call, site, flips, now, await _entry(call, site, SiteChanged, upto))
-    head = _head(call, site, site.status, now) | {"uuid": id}
+    head = _head(site, site.status, now) | {"uuid": id}
     return json_answer(explanation_json(head, [*site_facts(site, seen), *told], site=True))
 
 
@@ -113,14 +111,14 @@ async def _explained_check(call: Call, check: Check) -> ApiAnswer:
     )
     told = await _told(call, check, flips, now, settings)
     name = {"unique_key": unique_key(id)} if call.readonly else {"uuid": id}
-    head = _head(call, check, shown_status(check, now), now) | name
+    head = _head(check, shown_status(check, now), now) | name
     facts = check_facts(check, seen)
     if call.readonly:  # whom they name are runs, by ids that only those see who may see pings
         facts = [replace(fact, who="") for fact in facts]
     return json_answer(explanation_json(head, [*facts, *told]))
 
 
-def _head(call: Call, subject: Subject, status: str, now: int) -> Json:
+def _head(subject: Subject, status: str, now: int) -> Json:
     return {
         "name": subject.spec.name,
         "at": seconds_text(now),
@@ -142,9 +140,8 @@ def _instant(call: Call, subject: Subject, now: int) -> int | None:
         if _UNIX_TIME.fullmatch(text):
             instant = int(text) * SECOND
         else:
-            moment = datetime.fromisoformat(
-                text.replace(" ", "+") if "T" in text else text
-            )  # a plus that was not encoded
+            plus = text.replace(" ", "+") if "T" in text else text  # it may not have been percent-encoded
+            moment = datetime.fromisoformat(plus)
             instant = (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1)
     except (ValueError, OverflowError) as error:
         raise ApiError(400, "at must be an instant, as in 2026-11-21T23:13:00Z, or seconds since the epoch") from error
@@ -176,10 +173,9 @@ async def _told(call: Call, subject: Subject, flips: Sequence[Flip], now: int, s
     """The facts about the newest flip that people are told of; `settings` is the entry that says on which channels."""
     flip = next((flip for flip in flips if matters(flip)), None)
     messages = [] if flip is None else await _messages(call, subject, flip)
-    known = [message for each in messages if (message := as_of(each, now)) is not None][:MESSAGES]
+    known = [message for each in messages if (message := as_of(each, now)) is not None]
     channels = sum(id in call.world.channels for id in subject.spec.channels)
-    facts = told_in_short if call.readonly else told_facts
-    return list(facts(flip, known, channels=channels, settings=settings))
+    return list(told_facts(flip, known, channels=channels, settings=settings, short=call.readonly))
 
 
 async def _messages(call: Call, subject: Subject, flip: Flip) -> list[Message]:
@@ -196,7 +192,7 @@ async def _messages(call: Call, subject: Subject, flip: Flip) -> list[Message]:
             ended = msgspec.json.decode(row.body, type=Delivery)
             channel = world.channels.get(row.stream)
             name = f"a channel that is no more ({row.stream[:8]})" if channel is None else _name(channel)
-            entry = await _ended_by(call, ended) if len(found) < MESSAGES else 0
+            entry = await _ended_by(call, ended) if len(found) < MOST else 0
             found[row.stream] = Message(ended.owed, name, ended, entry)
     return list(found.values())
 

@@ -1,24 +1,26 @@
 """Why a check has its status, what happens next and when, and what would change it.
 
-kind          topic   said when
-new           state   it was never pinged; `resumed`: not since it was resumed
-up, down, paused      (the status; with the flip that led to it)
-last_ping     state   a success or failure came
-late          state   the next ping is overdue, within the grace time
-ended         state   its schedule has no further occurrence
-was_deaf      state   pingmon itself heard nothing when the ping was due
-ignored       state   the newest ping counts for nothing, `why`: `methods`, `paused` or `keywords`
-logged        state   the newest ping is only a message
-run           state   a run is open; `overdue_run`: it has lasted for too long
-expected      next    a ping is due
-run_must_end  next    a run is open and watched
-held          next    the alert waits, because pingmon was deaf
-goes_down     next    the deadline; `due`: it is over, and about to be judged
-waits, unwatched, stays_down, no_more         (nothing will happen by itself; by status)
-first_ping, failure, success, resume, ping_or_resume    change, by status
-post_only, keywords                           change: what pings count, by its settings
-zone          advice  see `zone_doctor`
-not_kept      advice  the pings of that time are gone: what is said comes from the changes of status alone
+    kind          topic   said when
+    new           state   it was never pinged; `resumed`: not since it was resumed
+    up, down, paused      (the status; with the flip that led to it)
+    last_ping     state   a success or failure came
+    late          state   the next ping is overdue, within the grace time
+    ended         state   its schedule has no further occurrence
+    was_deaf      state   pingmon itself heard nothing when the ping was due
+    ignored       state   the newest ping counts for nothing, `why`: `methods`, `paused` or `keywords`
+    logged        state   the newest ping is only a message
+    run           state   a run is open; `overdue_run`: it has lasted for too long
+    expected      next    a ping is due
+    run_must_end  next    a run is open and watched
+    held          next    the alert waits, because pingmon was deaf
+    goes_down     next    the deadline; `due`: it is over, and about to be judged
+    waits, unwatched, stays_down, no_more         (nothing will happen by itself; by status)
+    first_ping, failure, success, resume, ping_or_resume    change, by status
+    post_only, keywords                           change: what pings count, by its settings
+    zone          advice  see `zone_doctor`
+    not_kept      advice  the pings of that time are gone: what is said comes from the changes of status alone
+
+Each fact names the entries of the log that it rests on.
 """
 
 from __future__ import annotations

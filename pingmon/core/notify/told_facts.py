@@ -1,18 +1,22 @@
 """Who was told of the newest change of status that people are told of, and who is about to be.
 
-kind             said when
-delivered        a channel has taken the message
-waiting          it will be tried again, or for the first time; `why` the last attempt failed, if one did
-given_up, replaced, void, nothing_to_send     (what became of it otherwise; see `notification.Became`)
-told_of          to those who may not see channels: how many of all messages were delivered (`count`)
-nobody           there were no channels that could be told
-nothing_yet      there was no such change so far
-no_channels      there are none now
+    kind             said when
+    delivered        a channel has taken the message
+    waiting          it will be tried again, or for the first time; `why` the last attempt failed, if one did
+    given_up, replaced, void, nothing_to_send     (what became of it otherwise; see `notification.Became`)
+    more             there are more channels than are told of one by one (`count`)
+    told_of          to those who may not see channels: how many of all messages were delivered (`count`)
+    nobody           there were no channels that could be told
+    nothing_yet      there was no such change so far
+    no_channels      there are none now
+
+Each fact names the flip, and the entry that says what became of the message, if that is near.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,6 +24,9 @@ from msgspec.structs import replace
 from pingmon.core.facts import Fact
 from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import Delivery, Notification
+
+MOST: Final = 10
+"""Channels that are told of one by one."""
 
 
 class Message(Struct, frozen=True):
@@ -47,25 +54,26 @@ def as_of(message: Message, now: int) -> Message | None:
     return Message(owed, message.name)
 
 
-def told_facts(flip: Flip | None, messages: Sequence[Message], *, channels: int, settings: int) -> Iterator[Fact]:
-    """What is to be said of `messages`, all about `flip`. `channels`: how many there are by the entry `settings`."""
+def told_facts(
+    flip: Flip | None, messages: Sequence[Message], *, channels: int, settings: int, short: bool = False
+) -> Iterator[Fact]:
+    """What is to be said of `messages`, all about `flip`. `channels`: how many there are by the entry `settings`.
+
+    `short`: for those who may not see channels.
+    """
     if not channels:
         yield Fact(topic="told", kind="no_channels", entries=(settings,))
     if flip is None:
         yield Fact(topic="told", kind="nothing_yet", entries=(settings,))
     elif not messages:
         yield Fact(topic="told", kind="nobody", entries=(flip.seq,), at=flip.at, flip=flip)
-    else:
-        yield from (_fact(flip, message) for message in messages)
-
-
-def told_in_short(flip: Flip | None, messages: Sequence[Message], *, channels: int, settings: int) -> Iterator[Fact]:
-    """The same for those who may not see channels."""
-    facts = list(told_facts(flip, messages, channels=channels, settings=settings))
-    yield from (fact for fact in facts if not fact.who)
-    if flip is not None and messages:
-        told = sum(fact.kind == "delivered" for fact in facts)
+    elif short:
+        told = sum(message.ended is not None and message.ended.became == "delivered" for message in messages)
         yield Fact(topic="told", kind="told_of", entries=(flip.seq,), at=flip.at, count=told, flip=flip)
+    else:
+        yield from (_fact(flip, message) for message in messages[:MOST])
+        if len(messages) > MOST:
+            yield Fact(topic="told", kind="more", entries=(flip.seq,), count=len(messages) - MOST)
 
 
 def _fact(flip: Flip, message: Message) -> Fact:

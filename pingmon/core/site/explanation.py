@@ -1,21 +1,23 @@
 """Why a site has its status, what happens next and when, and what would change it; as `core.check.explanation`.
 
-kind          topic   said when
-new, up, suspect, down, unknown, paused       (the status; with the flip that led to it)
-resumed       state   it was resumed and not looked at since
-last_look     state   the daemon's own newest look
-failing       state   the first failure that is not resolved
-host          state   who hosts it
-asked         told    its host is being asked, before users are told
-said          told    what its host said last
-hushed        told    it is down, and its host's word keeps that from its users until then
-look          next    it is up: when it is looked at again; `looks` says how often, in any other status
-unwatched     next    it is paused
-patience      next    it must fail until then to be down
-unopposed     next    if it is seen well nowhere, it is down then, whoever cannot look
-hush_ends     next    its users are told then, if a fresh look finds it down
-first_look, bad_look, verdict, good_looks, resume    change, by status
-not_kept      advice  the looks of that time are gone: what is said comes from the changes of status alone
+    kind          topic   said when
+    new, up, suspect, down, unknown, paused       (the status; with the flip that led to it)
+    resumed       state   it was resumed and not looked at since
+    last_look     state   the daemon's own newest look
+    failing       state   the first failure that is not resolved
+    host          state   who hosts it
+    asked         told    its host is being asked, before users are told
+    said          told    what its host said last
+    hushed        told    it is down, and its host's word keeps that from its users until then
+    look          next    it is up: when it is looked at again; `looks` says how often, in any other status
+    unwatched     next    it is paused
+    patience      next    it must fail until then to be down
+    unopposed     next    if it is seen well nowhere, it is down then, whoever cannot look
+    hush_ends     next    its users are told then, if a fresh look finds it down
+    first_look, bad_look, verdict, good_looks, resume    change, by status
+    not_kept      advice  the looks of that time are gone: what is said comes from the changes of status alone
+
+Each fact names the entries of the log that it rests on; a look that said nothing new is in none.
 """
 
 from __future__ import annotations

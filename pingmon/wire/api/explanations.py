@@ -33,6 +33,7 @@ COMMON: Final = {
     "replaced": "{who} was not told that it {turned}: a newer message took the place of that one.",
     "void": "{who} is not told that it {turned}: {why}.",
     "nothing_to_send": "{who} wants no message when something {turned}.",
+    "more": "So much for a few of them; there are {channels} more.",
     "told_of": "That it {turned} at {at} was told on {channels}.",
     "nobody": "Nobody was to be told that it {turned} at {at}: it had no channel for that.",
     "nothing_yet": "There was nothing to tell anybody so far: people hear when it goes down, and when it comes back.",

@@ -6,7 +6,7 @@ from typing import Any
 
 from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import Attempted, Delivery, Notification
-from pingmon.core.notify.told_facts import Message, as_of, told_facts, told_in_short
+from pingmon.core.notify.told_facts import MOST, Message, as_of, told_facts
 from tests.core.worlds import C1, H1, MINUTE, T0
 
 DOWN = Flip(7, C1, T0, "up", "down", "silence")
@@ -26,8 +26,7 @@ def delivered(*tried: Attempted) -> Message:
 
 
 def facts(flip: Flip | None, *messages: Message, channels: int = 1, short: bool = False) -> list[dict[str, Any]]:
-    told = told_in_short if short else told_facts
-    found = list(told(flip, messages, channels=channels, settings=2))
+    found = list(told_facts(flip, messages, channels=channels, settings=2, short=short))
     assert all(fact.topic == "told" for fact in found)
     return [
         {"kind": fact.kind, "entries": fact.entries, "who": fact.who, "why": fact.why, "count": fact.count}
@@ -59,6 +58,13 @@ def test_where_nobody_is_told() -> None:
     assert kinds(None) == [("nothing_yet", (2,))]
     assert kinds(DOWN) == [("nobody", (7,))]
     assert kinds(DOWN, channels=0) == [("no_channels", (2,)), ("nobody", (7,))]
+
+
+def test_of_many_channels_a_few_are_named() -> None:
+    """And the others counted."""
+    found = facts(DOWN, *[delivered()] * (MOST + 2))
+    assert [fact["kind"] for fact in found] == ["delivered"] * MOST + ["more"]
+    assert found[-1]["count"] == 2
 
 
 def test_those_who_may_not_see_channels_hear_how_many_were_told() -> None:
