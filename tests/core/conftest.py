@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.worlds import H1, H2, Log
+from tests.core.worlds import H1, H2, Log, T
 
 
 @pytest.fixture
@@ -22,3 +22,20 @@ def hosted(log: Log) -> Log:
     log.partner()
     log.site()
     return log
+
+
+@pytest.fixture
+def told(hosted: Log) -> Log:
+    """The same with the site down: its partner had nothing to say, and its users know."""
+    hosted.fails()
+    hosted.answer()
+    assert hosted.news() == ["down"]
+    return hosted
+
+
+@pytest.fixture
+def silent(hosted: Log) -> Log:
+    """The same with the site down: its partner has asked for silence until `T`."""
+    hosted.fails()
+    hosted.until(T)
+    return hosted

@@ -32,16 +32,13 @@ from tests.core.worlds import (
     Log,
     P,
     Saves,
+    T,
     bad,
     good,
     replayed,
     state,
     two_sites,
 )
-
-T = T0 + 2 * HOUR
-"""Until when partners ask for silence here."""
-
 
 # --- late, twice, gone --------------------------------------------------------------------------------------------
 
@@ -245,16 +242,13 @@ def test_a_site_under_a_new_address_has_to_be_looked_at_anew(hosted: Log) -> Non
 MOVED = e.SiteChanged(SiteChanges(url="http://other.example/", host="auto"))
 
 
-def test_a_partner_that_was_asked_about_one_address_is_not_told_of_another(hosted: Log) -> None:
+def test_a_partner_that_was_asked_about_one_address_is_not_told_of_another(told: Log) -> None:
     """The users, who know of the outage, learn that it is over without it."""
-    hosted.fails()
-    hosted.answer()
-    assert hosted.news() == ["down"]
-    hosted.add(S1, MOVED)
-    it = hosted.world.sites[S1]
+    told.add(S1, MOVED)
+    it = told.world.sites[S1]
     assert (it.status, it.told, it.partner_told, it.word) == ("down", True, None, None)
-    hosted.recovers()
-    assert (hosted.asked, hosted.news()) == ([], ["up"])
+    told.recovers()
+    assert (told.asked, told.news()) == ([], ["up"])
 
 
 def test_a_change_of_anything_but_the_address_leaves_the_partner_its_question(hosted: Log) -> None:
@@ -289,16 +283,13 @@ def test_a_new_address_that_is_well_makes_no_news_of_an_outage_that_nobody_knew_
     assert (hosted.asked, hosted.news()) == ([], [])
 
 
-def test_a_recovery_whose_question_is_called_off_by_a_new_address_is_told_at_once(hosted: Log) -> None:
+def test_a_recovery_whose_question_is_called_off_by_a_new_address_is_told_at_once(told: Log) -> None:
     """Users who know of the outage must not wait for ever."""
-    hosted.fails()
-    hosted.answer()
-    assert hosted.news() == ["down"]
-    hosted.recovers()
-    outcome = hosted.add(S1, MOVED)
+    told.recovers()
+    outcome = told.add(S1, MOVED)
     assert outcome.channels == (H1,)
-    assert outcome.site == hosted.world.sites[S1]
-    assert (hosted.asked, hosted.news(), hosted.world.sites[S1].told) == ([], ["up"], False)
+    assert outcome.site == told.world.sites[S1]
+    assert (told.asked, told.news(), told.world.sites[S1].told) == ([], ["up"], False)
 
 
 def test_a_recovery_that_only_the_partner_would_have_heard_of_ends_with_its_question(hosted: Log) -> None:
@@ -310,14 +301,12 @@ def test_a_recovery_that_only_the_partner_would_have_heard_of_ends_with_its_ques
     assert (hosted.asked, hosted.news()) == ([], [])
 
 
-def test_a_silence_about_one_address_is_none_about_another(hosted: Log) -> None:
+def test_a_silence_about_one_address_is_none_about_another(silent: Log) -> None:
     """Even if both are hosted by who asked for it."""
-    hosted.fails()
-    hosted.until(T)
-    hosted.add(S1, e.SiteChanged(SiteChanges(url="http://other.example/")))
-    assert hosted.world.sites[S1].silence is None
-    hosted.fails()
-    assert hosted.asked == [("a", 503)]
+    silent.add(S1, e.SiteChanged(SiteChanges(url="http://other.example/")))
+    assert silent.world.sites[S1].silence is None
+    silent.fails()
+    assert silent.asked == [("a", 503)]
 
 
 def test_an_answer_about_an_address_that_the_site_has_left_is_counted_and_no_more(hosted: Log) -> None:

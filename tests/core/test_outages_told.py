@@ -17,11 +17,7 @@ from pingmon.core.site.settings import SiteChanges
 from pingmon.core.site.site import PartnerSilence
 from pingmon.core.units import SECOND
 from pingmon.core.world import events as e
-from tests.core.worlds import H1, HOUR, MINUTE, S1, S2, T0, A, B, Log, bad, good, two_sites
-
-T = T0 + 2 * HOUR
-"""Until when partners ask for silence here."""
-
+from tests.core.worlds import H1, HOUR, MINUTE, S1, S2, T0, A, B, Log, T, bad, good, two_sites
 
 # --- before the users are told ------------------------------------------------------------------------------------
 
@@ -56,23 +52,19 @@ def test_a_partner_is_asked_before_users_are_told_and_any_answer_but_an_instant_
     assert hosted.world.partners[A].answers == {kind: 1}
 
 
-def test_the_answer_to_a_question_decides_on_the_very_message_that_waited_for_it(hosted: Log) -> None:
+def test_the_answer_to_a_question_decides_on_the_very_message_that_waited_for_it(silent: Log) -> None:
     """An instant keeps this message back, and nobody is asked or told of this outage until then."""
-    hosted.fails()
-    hosted.until(T)
-    hosted.now = T - SECOND
-    hosted.fails()
-    assert (hosted.asked, hosted.news()) == ([], [])
-    assert hosted.world.partners[A].answers == {"until": 1}
+    silent.now = T - SECOND
+    silent.fails()
+    assert (silent.asked, silent.news()) == ([], [])
+    assert silent.world.partners[A].answers == {"until": 1}
 
 
-def test_in_silence_probing_and_history_go_on(hosted: Log) -> None:
+def test_in_silence_probing_and_history_go_on(silent: Log) -> None:
     """Only questions and messages stop."""
-    hosted.fails()
-    hosted.until(T)
-    hosted.now += HOUR
-    assert [flip.new for flip in (hosted.recovers().flip, hosted.fails().flip) if flip] == ["up", "down"]
-    assert (hosted.asked, hosted.news()) == ([], [])
+    silent.now += HOUR
+    assert [flip.new for flip in (silent.recovers().flip, silent.fails().flip) if flip] == ["up", "down"]
+    assert (silent.asked, silent.news()) == ([], [])
 
 
 def test_a_partner_that_may_not_silence_users_only_stops_questions(log: Log) -> None:
@@ -112,27 +104,22 @@ def test_a_site_without_channels_goes_down_and_comes_back_untold(log: Log) -> No
 # --- the recovery -------------------------------------------------------------------------------------------------
 
 
-def test_a_recovery_is_asked_about_with_the_code_that_was_seen_before_users_are_told(hosted: Log) -> None:
+def test_a_recovery_is_asked_about_with_the_code_that_was_seen_before_users_are_told(told: Log) -> None:
     """Once, and whatever the partner says, users that know of the outage learn that it is over."""
-    hosted.fails()
-    hosted.answer()
-    assert hosted.news() == ["down"]
-    hosted.recovers()
-    assert (hosted.asked, hosted.news()) == ([("a", 200)], [])
-    hosted.until(T)
-    assert (hosted.asked, hosted.news()) == ([], ["up"])
+    told.recovers()
+    assert (told.asked, told.news()) == ([("a", 200)], [])
+    told.until(T)
+    assert (told.asked, told.news()) == ([], ["up"])
 
 
-def test_a_recovery_in_silence_is_told_to_nobody_and_the_silence_stays(hosted: Log) -> None:
+def test_a_recovery_in_silence_is_told_to_nobody_and_the_silence_stays(silent: Log) -> None:
     """No down went out, so no up does; the partner named the end of its maintenance."""
-    hosted.fails()
-    hosted.until(T)
-    hosted.now += HOUR
-    hosted.recovers()
-    hosted.fails()
-    hosted.recovers()
-    assert (hosted.asked, hosted.news()) == ([], [])
-    assert hosted.world.sites[S1].silence == PartnerSilence(A, T)
+    silent.now += HOUR
+    silent.recovers()
+    silent.fails()
+    silent.recovers()
+    assert (silent.asked, silent.news()) == ([], [])
+    assert silent.world.sites[S1].silence == PartnerSilence(A, T)
 
 
 def test_users_who_know_of_an_outage_are_told_of_the_recovery_also_in_silence(hosted: Log) -> None:
@@ -146,15 +133,13 @@ def test_users_who_know_of_an_outage_are_told_of_the_recovery_also_in_silence(ho
     assert (hosted.asked, hosted.news()) == ([], ["up"])
 
 
-def test_a_recovery_after_silence_is_asked_about_and_users_who_never_knew_are_not_told(hosted: Log) -> None:
+def test_a_recovery_after_silence_is_asked_about_and_users_who_never_knew_are_not_told(silent: Log) -> None:
     """The partner was asked about the outage, so it hears of the end."""
-    hosted.fails()
-    hosted.until(T)
-    hosted.now = T + SECOND
-    hosted.recovers()
-    assert hosted.asked == [("a", 200)]
-    hosted.answer()
-    assert hosted.news() == []
+    silent.now = T + SECOND
+    silent.recovers()
+    assert silent.asked == [("a", 200)]
+    silent.answer()
+    assert silent.news() == []
 
 
 def test_a_partner_that_was_not_asked_about_an_outage_is_not_asked_about_its_end(log: Log) -> None:
@@ -233,20 +218,18 @@ def test_a_false_alarm_while_the_partner_is_asked_about_a_recovery_changes_nothi
 # --- when the silence ends ----------------------------------------------------------------------------------------
 
 
-def test_a_site_that_is_still_down_when_its_silence_ends_is_looked_at_asked_about_and_told(hosted: Log) -> None:
+def test_a_site_that_is_still_down_when_its_silence_ends_is_looked_at_asked_about_and_told(silent: Log) -> None:
     """An instant is no acknowledgement: at its end all begins anew, with the outage's own beginning."""
-    hosted.fails()
-    hosted.until(T)
-    assert next_probe(hosted.world.sites[S1], T - SECOND, silence(hosted)) == T
-    hosted.now = T
-    assert (hosted.fails().flip, hosted.asked) == (None, [("a", 503)])
-    hosted.answer()
-    (owed,) = hosted.world.owed.values()
+    assert next_probe(silent.world.sites[S1], T - SECOND, silence(silent)) == T
+    silent.now = T
+    assert (silent.fails().flip, silent.asked) == (None, [("a", 503)])
+    silent.answer()
+    (owed,) = silent.world.owed.values()
     assert (owed.flip.at, owed.flip.new, owed.flip.looks[0].at) == (T0, "down", T)
-    assert hosted.news() == ["down"]
-    hosted.recovers()
-    hosted.answer()
-    assert hosted.news() == ["up"]
+    assert silent.news() == ["down"]
+    silent.recovers()
+    silent.answer()
+    assert silent.news() == ["up"]
 
 
 def silence(log: Log, id: str = S1) -> int:
@@ -361,43 +344,37 @@ def test_a_partner_can_ask_for_more_silence_when_the_first_is_over(hosted: Log) 
     assert (hosted.asked, hosted.news()) == ([], [])
 
 
-def test_a_silence_that_ends_tells_nobody_before_a_look_has_confirmed_the_outage(hosted: Log) -> None:
+def test_a_silence_that_ends_tells_nobody_before_a_look_has_confirmed_the_outage(silent: Log) -> None:
     """A look that sees nothing, or too few that agree, is none."""
-    hosted.fails()
-    hosted.until(T)
-    hosted.now = T
-    hosted.probe(S1, bad(fault="void"))
-    hosted.probe(S1, bad(), bad("berlin"), good("tokyo"), asked=2)
-    hosted.add(S1, e.SiteProbed(hour=e.Hour(T, 1, 1)))
-    assert (hosted.asked, hosted.news()) == ([], [])
+    silent.now = T
+    silent.probe(S1, bad(fault="void"))
+    silent.probe(S1, bad(), bad("berlin"), good("tokyo"), asked=2)
+    silent.add(S1, e.SiteProbed(hour=e.Hour(T, 1, 1)))
+    assert (silent.asked, silent.news()) == ([], [])
 
 
-def test_when_a_silence_ends_verifiers_that_see_nothing_do_not_keep_the_outage_from_the_users(hosted: Log) -> None:
+def test_when_a_silence_ends_verifiers_that_see_nothing_do_not_keep_the_outage_from_the_users(silent: Log) -> None:
     """They had confirmed it before; one that sees the site well does keep it."""
-    hosted.fails()
-    hosted.until(T)
-    hosted.now = T
-    hosted.probe(S1, bad(), bad("berlin", fault="void"), good("tokyo"), asked=2)
-    assert hosted.asked == []
-    hosted.probe(S1, bad(), bad("berlin", fault="void"), bad("tokyo", fault="void"), asked=2)
-    assert hosted.asked == [("a", 503)]
-    hosted.answer()
-    assert hosted.news() == ["down"]
+    silent.now = T
+    silent.probe(S1, bad(), bad("berlin", fault="void"), good("tokyo"), asked=2)
+    assert silent.asked == []
+    silent.probe(S1, bad(), bad("berlin", fault="void"), bad("tokyo", fault="void"), asked=2)
+    assert silent.asked == [("a", 503)]
+    silent.answer()
+    assert silent.news() == ["down"]
 
 
-def test_what_is_told_after_a_silence_says_until_when_the_host_knew_of_it(hosted: Log) -> None:
+def test_what_is_told_after_a_silence_says_until_when_the_host_knew_of_it(silent: Log) -> None:
     """Of this outage; a silence about one before does not matter."""
-    hosted.fails()
-    hosted.until(T)
-    hosted.now = T
-    hosted.fails()
-    assert hosted.inquiry().flip.known_until == T
-    hosted.answer("ok")
-    hosted.recovers()
-    hosted.answer("ok")
-    hosted.now = T + HOUR
-    hosted.fails()
-    assert hosted.inquiry().flip.known_until is None
+    silent.now = T
+    silent.fails()
+    assert silent.inquiry().flip.known_until == T
+    silent.answer("ok")
+    silent.recovers()
+    silent.answer("ok")
+    silent.now = T + HOUR
+    silent.fails()
+    assert silent.inquiry().flip.known_until is None
 
 
 def test_the_last_word_of_the_host_is_kept(hosted: Log) -> None:
@@ -428,13 +405,11 @@ def test_without_verifiers_one_look_is_enough_to_confirm_an_outage_that_is_known
         (S1, e.SiteChanged(SiteChanges(host=""))),
     ],
 )
-def test_what_takes_the_right_to_silence_away_ends_the_silence(hosted: Log, stream: str, event: e.Event) -> None:
+def test_what_takes_the_right_to_silence_away_ends_the_silence(silent: Log, stream: str, event: e.Event) -> None:
     """The next look that confirms the outage has it told."""
-    hosted.fails()
-    hosted.until(T)
-    hosted.add(stream, event)
-    hosted.fails()
-    assert (hosted.asked, hosted.news()) == ([], ["down"])
+    silent.add(stream, event)
+    silent.fails()
+    assert (silent.asked, silent.news()) == ([], ["down"])
 
 
 # --- what a silence is about --------------------------------------------------------------------------------------

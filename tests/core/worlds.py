@@ -24,6 +24,8 @@ from pingmon.testing import bad as bad
 from pingmon.testing import good as good
 
 T0 = START
+T = T0 + 2 * HOUR
+"""Until when partners ask for silence."""
 P, Q = PROJECT, uuid(2, "a")
 C1, C2, C3 = (uuid(n) for n in (1, 2, 3))
 H1, H2, H3 = (uuid(n, "d") for n in (1, 2, 3))
