@@ -70,9 +70,10 @@ class Answer:
 
 
 class Asked:
-    """A process that listens for HTTP on `port` of loopback."""
+    """A process that listens for HTTP on `port` of loopback, and writes its log into a file."""
 
     port: int
+    log: Path
 
     @property
     def url(self) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.process.daemons import PATIENCE_S, Answer, Received, Receiver, Running, Starter, Verifying, until
-from tests.process.site_servers import FakeVerifier
+from tests.process.site_servers import ACCEPTOR, FakeVerifier
 
 
 def config(*verifiers: Verifying | FakeVerifier, sites: str = "") -> str:
@@ -131,6 +134,17 @@ class SiteStage:
         """Until when the site is silent by its partner's word, once it is."""
         found: str = until(lambda: self.shown(site)["suppressed_until"], f"silence about site {site}")
         return found
+
+
+@contextmanager
+def started(place: Path) -> Iterator[Starter]:
+    """Starts processes in `place`, which end here. None of them may have logged a traceback."""
+    start = Starter(place)
+    yield start
+    start.end_all()
+    ACCEPTOR.clear()
+    for process in (*start.running, *start.verifying):
+        assert "Traceback" not in process.log.read_text()
 
 
 def housed(start: Starter, folder: str, *verifiers: FakeVerifier | Verifying, sites: str = "") -> SiteStage:

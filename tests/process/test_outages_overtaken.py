@@ -28,8 +28,8 @@ from pingmon.core.world.events import (
 )
 from pingmon.testing import PROJECT, uuid
 from tests.process.daemons import Received, Starter, until
-from tests.process.site_servers import ACCEPTOR, SEES_DOWN, SEES_UP, FakeVerifier, Site, status
-from tests.process.site_stage import SiteStage, config, housed
+from tests.process.site_servers import SEES_DOWN, SEES_UP, FakeVerifier, Site, status
+from tests.process.site_stage import SiteStage, config, housed, started
 from tests.process.test_alerts import leave_keys, past
 
 pytestmark = pytest.mark.process
@@ -53,13 +53,11 @@ class Killed:
 
 
 @pytest.fixture
-def killed(start: Starter) -> Iterator[Killed]:
+def killed(tmp_path: Path) -> Iterator[Killed]:
     """A daemon with one verifier."""
     verifier = FakeVerifier("fra")
-    yield Killed(start, verifier, housed(start, "data", verifier))
-    ACCEPTOR.clear()
-    for daemon in start.running:
-        assert "Traceback" not in daemon.log.read_text()
+    with started(tmp_path) as start:
+        yield Killed(start, verifier, housed(start, "data", verifier))
 
 
 def failing(killed: Killed, slug: str) -> tuple[Site, str]:

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import standardwebhooks
 
-from tests.process.daemons import Received, Starter, until
-from tests.process.site_servers import ACCEPTOR, Site, status
-from tests.process.site_stage import SiteStage, config
+from tests.process.daemons import Received, until
+from tests.process.site_servers import Site, status
+from tests.process.site_stage import SiteStage, housed, started
 
 pytestmark = pytest.mark.process
 
@@ -29,16 +29,10 @@ HOSTED = "127.0.77.1"
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteStage]:
     """A daemon, three verifiers, a receiver for users and one for partners."""
-    start = Starter(tmp_path_factory.mktemp("house"))
-    verifiers = start.verifiers("fra", "ams", "sgp")
-    daemon = start(config=config(*verifiers))
-    made = SiteStage(daemon, start.receiver(), start.receiver())
-    made.partners.answer = Answering()
-    yield made
-    start.end_all()
-    ACCEPTOR.clear()
-    for log in (daemon.log, *(verifier.log for verifier in verifiers)):
-        assert "Traceback" not in log.read_text()
+    with started(tmp_path_factory.mktemp("house")) as start:
+        made = housed(start, "data", *start.verifiers("fra", "ams", "sgp"))
+        made.partners.answer = Answering()
+        yield made
 
 
 class Answering:

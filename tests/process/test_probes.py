@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.process.daemons import Starter, free_port
+from tests.process.daemons import free_port
 from tests.process.site_servers import (
-    ACCEPTOR,
     UP,
     Behaviour,
     Certificates,
@@ -27,7 +26,7 @@ from tests.process.site_servers import (
     status,
     to,
 )
-from tests.process.site_stage import SiteStage, config
+from tests.process.site_stage import SiteStage, housed, started
 
 pytestmark = pytest.mark.process
 
@@ -44,17 +43,11 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[SiteStage]:
     """A daemon, three verifiers, a receiver for users and one for partners."""
-    start = Starter(tmp_path_factory.mktemp("house"))
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("SSL_CERT_FILE", str(certificates.roots))
-        verifiers = start.verifiers("fra", "ams", "sgp")
-        daemon = start(config=config(*verifiers))
-    made = SiteStage(daemon, start.receiver(), start.receiver())
-    yield made
-    start.end_all()
-    ACCEPTOR.clear()
-    for log in (daemon.log, *(verifier.log for verifier in verifiers)):
-        assert "Traceback" not in log.read_text()
+    with started(tmp_path_factory.mktemp("house")) as start:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("SSL_CERT_FILE", str(certificates.roots))
+            made = housed(start, "data", *start.verifiers("fra", "ams", "sgp"))
+        yield made
 
 
 @dataclass

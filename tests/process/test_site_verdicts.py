@@ -20,7 +20,6 @@ from pingmon.sites.own_health import FRESH_S
 from pingmon.wire.message.signatures import MISMATCH, STALE
 from tests.process.daemons import Running, Starter, until
 from tests.process.site_servers import (
-    ACCEPTOR,
     SEES_DOWN,
     SEES_UP,
     UP,
@@ -39,7 +38,7 @@ from tests.process.site_servers import (
     silent,
     status,
 )
-from tests.process.site_stage import SiteStage, housed
+from tests.process.site_stage import SiteStage, housed, started
 
 pytestmark = pytest.mark.process
 
@@ -50,12 +49,8 @@ NODES = ("fra", "ams", "sgp")
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
     """Starts processes that end with this module."""
-    starter = Starter(tmp_path_factory.mktemp("processes"))
-    yield starter
-    starter.end_all()
-    ACCEPTOR.clear()
-    for daemon in starter.running:
-        assert "Traceback" not in daemon.log.read_text()
+    with started(tmp_path_factory.mktemp("processes")) as start:
+        yield start
 
 
 @pytest.fixture(scope="module")
