@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from pingmon.core.check.settings import CheckChanges
 from pingmon.core.site.probe_result import ProbeResult
+from pingmon.core.site.settings import SiteChanges
 from pingmon.core.units import DAEMON, SECOND
 from pingmon.core.world.events import (
     ChannelDeleted,
     CheckChanged,
     CheckExpired,
     CheckPaused,
+    CheckResumed,
     Event,
     ListeningResumed,
     NewCheck,
@@ -22,7 +26,10 @@ from pingmon.core.world.events import (
     NotificationDelivered,
     NotificationFailed,
     PingReceived,
+    SiteChanged,
+    SitePaused,
     SiteProbed,
+    SiteResumed,
 )
 from pingmon.testing import PROJECT, START_S, bad, good, result, uuid
 from pingmon.wire.api.checks import unique_key
@@ -359,3 +366,79 @@ def test_the_looks_of_a_site_may_have_been_trimmed(house: ApiStage) -> None:
         del house.memory.rows[probe.seq]
     shown = asked(house, f"{SITES}{id}", 35)
     assert (shown["status"], kinds(shown, "state", "next", "advice")) == ("down", ["down", "not_kept"])
+
+
+# --- whatever happens -----------------------------------------------------------------------------------------------
+
+
+_DONE = st.sampled_from(["success", "success", "start", "fail", "log", "pause", "resume", "grace", "expire", "deaf"])
+_SEEN = st.sampled_from(["good", "bad", "bad", "torn", "pause", "resume", "moved", "ok", "until"])
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps=st.lists(st.tuples(_DONE, st.integers(1, 900)), max_size=15))
+def test_what_is_said_of_the_past_of_a_check_is_what_was_said_then(steps: list[tuple[Any, int]]) -> None:
+    """Word for word, with the same entries, whatever has happened since."""
+    house = ApiStage()
+    house.new_channel()
+    id = house.new_check(timeout=600, grace=300)
+    said = []
+    for what, seconds in steps:
+        do(house, id, what)
+        house.clock.advance(seconds)
+        said.append(asked(house, f"{CHECKS}{id}"))
+        house.clock.advance(1)
+    for then in said:
+        assert asked(house, f"{CHECKS}{id}", then["at"]) == then
+
+
+def do(house: ApiStage, id: str, what: Any) -> None:
+    """Let something happen to a check."""
+    check = house.world.checks[id]
+    if what == "pause":
+        house.submit(id, CheckPaused())
+    elif what == "resume":
+        house.submit(id, CheckResumed())
+    elif what == "grace":
+        house.submit(id, CheckChanged(CheckChanges(grace=check.spec.grace + 60)))
+    elif what == "deaf":
+        house.submit(DAEMON, ListeningResumed(house.now - 100 * SECOND, house.now + 60 * SECOND))
+    elif what != "expire":
+        house.ping(id, what)
+    elif check.deadline is not None and check.deadline <= house.now:
+        expire(house, id)
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps=st.lists(st.tuples(_SEEN, st.integers(1, 900)), max_size=15))
+def test_what_is_said_of_the_past_of_a_site_is_what_was_said_then(steps: list[tuple[Any, int]]) -> None:
+    """Its host's answers among it."""
+    house = ApiStage()
+    house.new_channel()
+    house.new_partner(webhook="https://hooks.example/")
+    id = house.new_site(host="hosty")
+    said = []
+    for what, seconds in steps:
+        see(house, id, what)
+        house.clock.advance(seconds)
+        said.append(asked(house, f"{SITES}{id}"))
+        house.clock.advance(1)
+    for then in said:
+        assert asked(house, f"{SITES}{id}", then["at"]) == then
+
+
+def see(house: ApiStage, id: str, what: str) -> None:
+    """Let something happen to a site."""
+    site = house.world.sites[id]
+    if what == "pause":
+        house.submit(id, SitePaused())
+    elif what == "resume":
+        house.submit(id, SiteResumed())
+    elif what == "moved":
+        house.submit(id, SiteChanged(SiteChanges(url=f"{site.spec.url}x")))
+    elif what == "torn":
+        house.probe(id, bad(at=house.now), good("berlin", house.now), asked=3, quorum=2)
+    elif what in ("good", "bad"):
+        house.probe(id, (good if what == "good" else bad)(at=house.now))
+    elif site.inquiry is not None:
+        house.answer(id, what, house.now + 600 * SECOND if what == "until" else None)  # type: ignore[arg-type]
