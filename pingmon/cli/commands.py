@@ -12,10 +12,17 @@ import click
 from pingmon import __version__
 
 COMMANDS: Final = {
-    "journal": ("journal", "Look at the append-only log, prove that it is whole, copy it."),
-    "key": ("keys", "Make, list and revoke API keys."),
-    "project": ("projects", "Projects, which own checks, sites and channels."),
+    "status": ("status", "Whether pingmon is well, and how checks and sites are."),
+    "watch": ("watch", "Show what happens, as it happens."),
+    "check": ("checks", "Checks: jobs that are watched by their pings."),
+    "site": ("sites", "Sites: URLs that are watched by probes."),
+    "channel": ("channels", "Channels: where people and programs are told."),
     "run": ("run_command", "Run a command as a job that is watched."),
+    "project": ("projects", "Projects, which own checks, sites and channels."),
+    "key": ("keys", "Make, list and revoke API keys."),
+    "partner": ("partners", "Partners: hosts that are asked about outages."),
+    "journal": ("journal", "Look at the append-only log, prove that it is whole, copy it."),
+    "completion": ("completion", "Completion for bash, zsh and fish."),
 }
 """The module of each command, which calls it by the same name, and what it is for."""
 
@@ -52,7 +59,24 @@ class Commands(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-@click.group(cls=Commands)
+@click.group(cls=Commands, context_settings={"max_content_width": 100})
 @click.version_option(__version__, prog_name="pingmon")
 def pingmon() -> None:
-    """Watch jobs and sites with a pingmon that runs as `twistd pingmon`."""
+    """Watch jobs and sites with a pingmon that runs as `twistd pingmon`, here or elsewhere.
+
+    \b
+    settings, also in ~/.config/pingmon/client.toml (url = "…", key = "…"):
+      PINGMON_URL           where pingmon is, http://localhost:8000 if nothing is said
+      PINGMON_KEY           a project's API key
+      PINGMON_OPERATOR_KEY  the operator's API key, for projects, keys and partners
+      PINGMON_PING_KEY      a project's ping key, for pingmon run
+
+    On the daemon's own machine no key is needed: --data names its data directory, and if neither that nor a key is
+    given, it is ./pingmon-data.
+
+    \b
+    exit status:
+      0  done                  3  pingmon cannot be reached or do it now; try again later
+      1  not done, see why     4  the key is missing, wrong, or may not do this
+      2  mistyped
+    """

@@ -1,24 +1,24 @@
-"""`pingmon key …`: the API keys of the daemon on this machine. Lost keys lock nobody out, leaked ones are revoked."""
+"""`pingmon key …`: API keys. Lost ones lock nobody out of the daemon's own machine, leaked ones are revoked."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from pingmon.api.credentials import KEY_LENGTH, PREFIX_LENGTH
-from pingmon.cli.journal import data_option
-from pingmon.cli.local_daemon import local_daemon
+from pingmon.cli.api_client import ApiClient
+from pingmon.cli.connection import asks
 from pingmon.cli.projects import chosen
 from pingmon.cli.tables import json_option, printable, show_json, show_table
 
 
 @click.group()
 def key() -> None:
-    """API keys of the daemon on this machine, which may be running or stopped. No key is needed.
+    """Make, list and revoke API keys.
 
-    A key is shown once, when it is made; only a salted hash of it is kept.
+    On the daemon's own machine no key is needed (--data), and the daemon may be stopped; from elsewhere the operator's
+    is. A key is shown once, when it is made; only a salted hash of it is kept.
     """
 
 
@@ -27,14 +27,13 @@ project_option = click.option("--project", metavar="PROJECT", help="A project's 
 
 @key.command("list")
 @project_option
-@data_option
 @json_option
-def list_command(project: str | None, data: Path, as_json: bool) -> None:
+@asks("operator")
+def list_command(api: ApiClient, project: str | None, as_json: bool) -> None:
     """All keys, or those of one project: what they may, what they are called, how they begin."""
-    with local_daemon(data) as asked:
-        projects = asked.ask("GET", "projects/")["projects"]
-        path = "keys/" if project is None else f"projects/{chosen(projects, project)['uuid']}/keys/"
-        answer = asked.ask("GET", path)
+    projects = api.ask("GET", "projects/")["projects"]
+    path = "keys/" if project is None else f"projects/{chosen(projects, project)['uuid']}/keys/"
+    answer = api.ask("GET", path)
     if as_json:
         show_json(answer)
         return
@@ -49,11 +48,13 @@ def list_command(project: str | None, data: Path, as_json: bool) -> None:
 
 @key.command()
 @project_option
-@click.option("--role", type=click.Choice(["rw", "ro", "operator"]), default="rw", show_default=True)
+@click.option(
+    "--role", type=click.Choice(["rw", "ro", "operator"]), default="rw", show_default=True, help="What it may."
+)
 @click.option("--name", default="", help="For whom or what it is.")
-@data_option
 @json_option
-def create(project: str | None, role: str, name: str, data: Path, as_json: bool) -> None:
+@asks("operator")
+def create(api: ApiClient, project: str | None, role: str, name: str, as_json: bool) -> None:
     """Make a key, and write it to standard output. It is not shown again.
 
     rw and ro are for one project, which must be said if there are several; operator is for projects, keys and partners
@@ -61,13 +62,12 @@ def create(project: str | None, role: str, name: str, data: Path, as_json: bool)
     """
     if role == "operator" and project is not None:
         raise click.UsageError("an operator's key belongs to no project")
-    with local_daemon(data) as asked:
-        if role == "operator":
-            made, whose = asked.ask("POST", "keys/", {"name": name}), "the operator"
-        else:
-            found = chosen(asked.ask("GET", "projects/")["projects"], project)
-            path, whose = f"projects/{found['uuid']}/keys/", found["name"]
-            made = asked.ask("POST", path, {"role": role, "name": name})
+    if role == "operator":
+        made, whose = api.ask("POST", "keys/", {"name": name}), "the operator"
+    else:
+        found = chosen(api.ask("GET", "projects/")["projects"], project)
+        path, whose = f"projects/{found['uuid']}/keys/", found["name"]
+        made = api.ask("POST", path, {"role": role, "name": name})
     if as_json:
         show_json(made)
         return
@@ -79,17 +79,16 @@ def create(project: str | None, role: str, name: str, data: Path, as_json: bool)
 
 @key.command()
 @click.argument("keys", metavar="KEY...", nargs=-1, required=True)
-@data_option
 @json_option
-def revoke(keys: tuple[str, ...], data: Path, as_json: bool) -> None:
+@asks("operator")
+def revoke(api: ApiClient, keys: tuple[str, ...], as_json: bool) -> None:
     """Revoke keys for ever: they are answered 401 at once.
 
     KEY is an id, a name, the first eight characters, or what leaked, as it is. If one is not there, none is revoked.
     """
-    with local_daemon(data) as asked:
-        known = asked.ask("GET", "keys/")["keys"]
-        found = {each["uuid"]: each for each in (_meant(known, wanted) for wanted in keys)}
-        gone = [asked.ask("DELETE", f"keys/{id}") for id in found]
+    known = api.ask("GET", "keys/")["keys"]
+    found = {each["uuid"]: each for each in (_meant(known, wanted) for wanted in keys)}
+    gone = [api.ask("DELETE", f"keys/{id}") for id in found]
     if as_json:
         show_json({"keys": gone})
         return

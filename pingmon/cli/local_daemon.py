@@ -6,67 +6,60 @@ keeps the daemon from starting meanwhile. Either way the management API answers:
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Event
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 import click
 
+from pingmon.cli.api_client import ANSWER_S, ApiClient, Unreachable
 from pingmon.cli.journal import journal_file, one_line
 from pingmon.daemon.data_directory import CONTROL, DataDir, DataDirError, DataDirInUse, short_name
 
 STARTING_S: Final = 20.0
 """How long a daemon may hold the directory without listening: one that starts or ends does so for a while."""
-ANSWER_S: Final = 30.0
 LOOK_S: Final = 0.1
 
 
-class LocalDaemon:
-    """Answers questions on one connection, each within `wait_s` seconds."""
+class LocalDaemon(ApiClient):
+    """Answers questions on the connection `opened`, each within `wait_s` seconds.
+
+    `again`, if it is set, finds the daemon of the directory once more, should this one end before it has answered a
+    question that changes nothing: it was just about to stop.
+    """
+
+    key_hint = "only the owner of the data directory needs none"
 
     def __init__(self, opened: socket.socket, wait_s: float = ANSWER_S) -> None:
-        self._wait_s = wait_s
         opened.settimeout(wait_s)
-        self._connection = HTTPConnection("localhost")
-        self._connection.auto_open = 0  # never by itself to localhost:80
-        self._connection.sock = opened
+        connection = HTTPConnection("localhost")
+        connection.auto_open = 0  # never by itself to localhost:80
+        connection.sock = opened
+        super().__init__(connection, sent={}, wait_s=wait_s)
+        self.again: Callable[[], LocalDaemon] | None = None
 
-    def ask(self, method: str, path: str, body: dict[str, str] | None = None) -> Any:
-        """The answer to a request to `/api/v3/<path>`, decoded. `ClickException` with one line if it is an error."""
-        for name, text in (body or {}).items():
-            if text.encode("utf-8", "replace").decode() != text:
-                raise click.ClickException(f"{name} is not UTF-8")
+    def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes, str]:
         try:
-            status, raw = self.request(method, path, body)
-        except TimeoutError:
-            raise click.ClickException(f"no answer within {self._wait_s:.0f} s; is the daemon's disk well?") from None
-        except (OSError, HTTPException) as error:
-            raise click.ClickException(
-                "the daemon ended before it answered; look whether it was done (pingmon key list, pingmon project list)"
-            ) from error
-        if status == 503:
-            raise click.ClickException("the journal takes no entries now, and nothing has changed; is the disk full?")
-        try:
-            answer = json.loads(raw)
-        except ValueError:
-            raise click.ClickException(f"the daemon answered {status} without a reason; its log may say why") from None
-        if status >= 400:
-            raise click.ClickException(str(answer["error"]).removeprefix("json validation error: "))
-        return answer
+            return super()._exchange(method, path, body)
+        except (ConnectionError, HTTPException):
+            again, self.again = self.again, None
+            if method != "GET" or again is None:
+                raise
+            self._connection = again()._connection
+            return super()._exchange(method, path, body)
 
-    def request(self, method: str, path: str, body: dict[str, str] | None = None) -> tuple[int, bytes]:
-        """Status and body of the answer. OSError or HTTPException if there is none."""
-        self._connection.request(method, f"/api/v3/{path}", None if body is None else json.dumps(body))
-        response = self._connection.getresponse()
-        return response.status, response.read()
+    def lost(self, error: Exception) -> click.ClickException:
+        return Unreachable("the daemon ended before it answered; look whether it was done")
+
+    def unable(self, answer: str) -> click.ClickException:
+        return Unreachable("the journal takes no entries now, and nothing has changed; is the disk full?")
 
 
 @contextmanager
@@ -76,23 +69,28 @@ def local_daemon(data: Path) -> Iterator[LocalDaemon]:
     owner = journal_file(data).stat()
     if os.geteuid() not in (0, owner.st_uid):
         raise click.ClickException(f"{data} belongs to {_user(owner.st_uid)}: run this as that user, or as root")
-    found = _running(data)
-    if found is not None:
-        yield found
-        return
+    with ExitStack() as stack:
+
+        def found() -> LocalDaemon:
+            return _running(data) or _stopped(data, owner, stack)
+
+        daemon = found()
+        daemon.again = found
+        yield daemon
+
+
+def _stopped(data: Path, owner: os.stat_result, stack: ExitStack) -> LocalDaemon:
+    """The journal of a daemon that is stopped, until `stack` is closed; or the daemon, if it runs after all."""
     from pingmon.daemon.offline_api import offline_api
 
     if os.geteuid() != owner.st_uid:
         _become(owner.st_uid, owner.st_gid)
     ours = locked(data)
     if isinstance(ours, LocalDaemon):
-        yield ours
-        return
-    try:
-        with one_line(), offline_api(ours) as opened:
-            yield LocalDaemon(opened)
-    finally:
-        ours.release()
+        return ours
+    stack.callback(ours.release)
+    stack.enter_context(one_line())
+    return LocalDaemon(stack.enter_context(offline_api(ours)))
 
 
 def _running(data: Path) -> LocalDaemon | None:

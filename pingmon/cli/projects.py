@@ -1,14 +1,13 @@
-"""`pingmon project …`: the projects of the daemon on this machine."""
+"""`pingmon project …`: the projects of a daemon."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from pingmon.cli.journal import data_option
-from pingmon.cli.local_daemon import local_daemon
+from pingmon.cli.api_client import ApiClient
+from pingmon.cli.connection import asks, connection_options, opened
 from pingmon.cli.tables import json_option, printable, show_json, show_table
 
 HEADS: Final = ("ID", "NAME", "PING KEY", "CHECKS", "SITES", "CHANNELS", "CREATED")
@@ -20,19 +19,19 @@ WARNING: Final = (
 
 @click.group()
 def project() -> None:
-    """The projects of the daemon on this machine, which may be running or stopped. No key is needed.
+    """Projects, which own checks, sites, channels and keys.
 
-    PROJECT is an id or a name.
+    On the daemon's own machine no key is needed (--data), and the daemon may be stopped; from elsewhere the operator's
+    is. PROJECT is an id or a name.
     """
 
 
 @project.command("list")
-@data_option
 @json_option
-def list_command(data: Path, as_json: bool) -> None:
+@asks("operator")
+def list_command(api: ApiClient, as_json: bool) -> None:
     """All projects, with their ping keys."""
-    with local_daemon(data) as asked:
-        answer = asked.ask("GET", "projects/")
+    answer = api.ask("GET", "projects/")
     if as_json:
         show_json(answer)
     else:
@@ -41,12 +40,11 @@ def list_command(data: Path, as_json: bool) -> None:
 
 @project.command()
 @click.argument("name")
-@data_option
 @json_option
-def create(name: str, data: Path, as_json: bool) -> None:
+@asks("operator")
+def create(api: ApiClient, name: str, as_json: bool) -> None:
     """A new project called NAME. It has a ping key, and no API key until one is made for it."""
-    with local_daemon(data) as asked:
-        made = asked.ask("POST", "projects/", {"name": name})
+    made = api.ask("POST", "projects/", {"name": name})
     _show(made, as_json)
     if not as_json:
         click.echo(f"An API key for it: pingmon key create --project {made['uuid']}", err=True)
@@ -55,21 +53,20 @@ def create(name: str, data: Path, as_json: bool) -> None:
 @project.command()
 @click.argument("project", metavar="PROJECT")
 @click.argument("name")
-@data_option
 @json_option
-def rename(project: str, name: str, data: Path, as_json: bool) -> None:
+@asks("operator")
+def rename(api: ApiClient, project: str, name: str, as_json: bool) -> None:
     """Call PROJECT NAME from now on."""
-    with local_daemon(data) as asked:
-        found = chosen(asked.ask("GET", "projects/")["projects"], project)
-        _show(asked.ask("POST", f"projects/{found['uuid']}", {"name": name}), as_json)
+    found = chosen(api.ask("GET", "projects/")["projects"], project)
+    _show(api.ask("POST", f"projects/{found['uuid']}", {"name": name}), as_json)
 
 
 @project.command("rotate-ping-key")
 @click.argument("project", metavar="[PROJECT]", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@data_option
 @json_option
-def rotate_ping_key(project: str | None, yes: bool, data: Path, as_json: bool) -> None:
+@connection_options("operator")
+def rotate_ping_key(project: str | None, yes: bool, as_json: bool, **connection: Any) -> None:
     """Give PROJECT a new ping key, and write it to standard output.
 
     All ping URLs with the old key, /ping/<key>/<slug>, are answered 404 at once: jobs that use them look silent until
@@ -78,9 +75,9 @@ def rotate_ping_key(project: str | None, yes: bool, data: Path, as_json: bool) -
     if not yes:
         click.echo(WARNING, err=True)
         click.confirm("Go on?", abort=True, err=True)
-    with local_daemon(data) as asked:
-        found = chosen(asked.ask("GET", "projects/")["projects"], project)
-        changed = asked.ask("POST", f"projects/{found['uuid']}/rotate-ping-key", {})
+    with opened("operator", **connection) as api:  # not before it was confirmed: it may keep a daemon from starting
+        found = chosen(api.ask("GET", "projects/")["projects"], project)
+        changed = api.ask("POST", f"projects/{found['uuid']}/rotate-ping-key", {})
     if as_json:
         show_json(changed)
     else:

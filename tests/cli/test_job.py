@@ -106,7 +106,7 @@ def test_a_signal_for_us_reaches_the_job() -> None:
     """All of its processes; it may do as it likes with it."""
     ended = sh(f"trap 'echo heard; exit 5' TERM; kill -TERM {os.getpid()}; while :; do sleep 0.05; done")
     assert ended.status == 5
-    assert ended.output.endswith(b"heard\n")
+    assert b"heard\n" in ended.output
 
 
 def test_a_signal_that_we_were_to_ignore_stays_ignored() -> None:

@@ -91,3 +91,18 @@ def test_a_daemon_that_holds_the_directory_is_not_waited_for_for_ever(tmp_path: 
         locked(tmp_path, 1.5)
     assert 1.5 <= time.monotonic() - began < 3.5
     held.release()
+
+
+def test_a_daemon_that_ends_just_then_is_looked_for_once_more(pair: tuple[socket.socket, socket.socket]) -> None:
+    """As long as the question changes nothing."""
+    ours, theirs = socket.socketpair()
+    theirs.sendall(answer(200, "[]"))
+    pair[1].close()
+    daemon = LocalDaemon(pair[0])
+    daemon.again = lambda: LocalDaemon(ours)
+    assert daemon.ask("GET", "keys/") == []
+    theirs.close()
+    daemon.again = lambda: pytest.fail("it may have been done")
+    with pytest.raises(click.ClickException, match="look whether it was done"):
+        daemon.ask("POST", "keys/", {})
+    ours.close()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.cli.tables import printable, show_json, show_table
+from pingmon.cli.tables import printable, show_facts, show_json, show_table, when
 
 
 def test_columns_stand_below_each_other(capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,3 +30,25 @@ def test_a_name_is_no_command_to_a_terminal(name: str) -> None:
     assert shown.isprintable()
     assert len(shown) == len(name)
     assert json.loads(json.dumps(shown)) == shown
+
+
+def test_facts_stand_beside_their_names(capsys: pytest.CaptureFixture[str]) -> None:
+    """A list has a line for each of its items."""
+    show_facts([("status", "up"), ("rules", ["a", "b"]), ("n", 1)])
+    assert capsys.readouterr().out == "status  up\nrules   a\n        b\nn       1\n"
+
+
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [
+        (None, "-"),
+        ("2026-01-01T00:00:00+00:00", "0s ago"),
+        ("2026-01-01T00:00:01+00:00", "0s ago"),
+        ("2026-01-01T00:00:30+00:00", "in 30s"),
+        ("2025-12-31T22:59:30+00:00", "1h ago"),
+        ("2025-12-29T22:30:00+00:00", "2d1h ago"),
+    ],
+)
+def test_instants_are_told_by_their_distance(at: str | None, told: str) -> None:
+    """In the daemon's time, and no finer than people care."""
+    assert when(at, 1_767_225_600.0) == told

@@ -1,0 +1,199 @@
+"""`pingmon check …`: the checks of a project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+from pingmon.cli.api_client import ApiClient
+from pingmon.cli.connection import asks
+from pingmon.cli.durations import duration_text
+from pingmon.cli.field_options import field_options
+from pingmon.cli.subjects import (
+    SHORT,
+    Json,
+    Subject,
+    add_edit,
+    add_list,
+    add_rm,
+    add_simple,
+    each,
+    id_of,
+    listed,
+    meant,
+    name_of,
+    selected,
+    selection,
+    show_thing,
+    warn,
+)
+from pingmon.cli.tables import json_option, show_json, show_table, when
+from pingmon.wire.api.check_fields import FIELDS, slugify
+
+PINGS: Final = 5
+"""Pings that `show` shows if nothing is said."""
+
+SETTINGS: Final = {
+    "name": "What people call it.",
+    "slug": "What ping URLs call it: a-z, 0-9, - and _.",
+    "tags": "Tags, separated by spaces.",
+    "desc": "What it is, for whoever is woken by it.",
+    "schedule": "When pings are expected: a cron expression (30 3 * * *) or OnCalendar (Mon..Fri 10:00).",
+    "tz": "The time zone of the schedule: Europe/Riga.",
+    "timeout": "Instead of a schedule: the time between two pings, 1m to 365d.",
+    "grace": "How late a ping may come, and how long a run may take, 1m to 365d.",
+    "channels": "Who is told: ids or exact names, separated by commas; * is all channels, '' none.",
+    "manual_resume": "When it is paused, whether pings leave it so.",
+    "methods": "POST: only POST requests count; '': all do.",
+    "start_kw": "Keywords of a start, separated by commas, for the filters.",
+    "success_kw": "Keywords of a success.",
+    "failure_kw": "Keywords of a failure.",
+    "filter_subject": "Whether keywords are looked for in an e-mail's subject.",
+    "filter_body": "Whether keywords are looked for in an e-mail's body.",
+    "filter_http_body": "Whether keywords are looked for in a request's body.",
+    "filter_default_fail": "Whether a ping without any keyword is a failure; else it is ignored.",
+}
+"""The options that set a field of the API, each with what `--help` says of it."""
+
+UNIQUE: Final = {"unique": "Change the check that has the same, if there is one: of name,slug,tags,timeout,grace."}
+
+
+def _expected(check: Json, now: float) -> str:
+    if "schedule" in check:
+        return f"{check['schedule']} {check['tz']}"
+    return f"every {duration_text(check['timeout'])}"
+
+
+CHECKS: Final = Subject(
+    "check",
+    "checks",
+    ("slug", "name"),
+    (
+        ("ID", lambda check, now: id_of(check)[:SHORT]),
+        ("NAME", lambda check, now: check["name"] or check["slug"]),
+        ("SLUG", lambda check, now: check["slug"] or "-"),
+        ("STATUS", lambda check, now: check["status"]),
+        ("EXPECTED", _expected),
+        ("GRACE", lambda check, now: duration_text(check["grace"])),
+        ("LAST PING", lambda check, now: when(check["last_ping"], now)),
+        ("NEXT", lambda check, now: when(check["next_ping"], now)),
+        ("TAGS", lambda check, now: check["tags"] or "-"),
+    ),
+)
+
+
+@click.group()
+def check() -> None:
+    """Checks: jobs that are watched by the pings that they send.
+
+    CHECK is a UUID or the beginning of one, a slug, or an exact name. Where several may be named, --tag and --status
+    choose them as well, and - reads names from standard input, one a line.
+    """
+
+
+add_list(check, CHECKS)
+add_edit(
+    check,
+    CHECKS,
+    field_options(FIELDS, SETTINGS),
+    "Change the settings that are given; the others stay. Times are seconds, or 30m, 1h30m, 2d.",
+)
+add_simple(check, CHECKS, "pause", "paused", "Watch checks no more, until they are pinged or resumed.")
+add_simple(check, CHECKS, "resume", "resumed", "Watch paused checks again.")
+add_rm(check, CHECKS, "Their pings are answered 404 from then on.")
+
+
+@check.command()
+@click.argument("name", required=False)
+@field_options(FIELDS, {name: text for name, text in SETTINGS.items() if name != "name"} | UNIQUE)
+@json_option
+@asks("project")
+def add(api: ApiClient, name: str | None, fields: Json, as_json: bool) -> None:
+    """Make a check called NAME.
+
+    Its ping URL goes to standard output. Its slug is made of the name if none is said. It has all channels of the
+    project, expects a ping once a day and grants an hour of grace, unless you say otherwise. Times are seconds, or
+    30m, 1h30m, 2d.
+    """
+    if name is not None:
+        fields = {"name": name, "slug": slugify(name), **fields}
+    made = api.ask("POST", "checks/", fields)
+    if as_json:
+        show_json(made)
+        return
+    try:
+        click.echo(made["ping_url"])
+    finally:
+        click.echo(f"{name_of(made)} ({made['uuid']})", err=True)
+    warn(made)
+
+
+@check.command()
+@click.argument("check", metavar="CHECK")
+@click.option("-n", "count", type=click.IntRange(0, 1000), default=PINGS, show_default=True, help="Newest pings shown.")
+@json_option
+@asks("project")
+def show(api: ApiClient, check: str, count: int, as_json: bool) -> None:
+    """Show all of a check, with its newest pings. A read-only key sees no pings."""
+    found = meant(listed(api, CHECKS), CHECKS, check)
+    if as_json:
+        show_json(found)
+        return
+    told = {"channels": _channel_names(api, found["channels"])} if found.get("channels") else {}
+    show_thing({**found, **told}, ("subject", "subject_fail", "badge_url", "update_url", "pause_url", "resume_url"))
+    if count and "uuid" in found:
+        pings = api.ask("GET", f"checks/{found['uuid']}/pings/", query={"limit": count})["pings"]
+        if pings:
+            click.echo()
+            show_table(
+                ("PING", "WHEN", "TYPE", "EXIT", "SECONDS", "FROM"), [_ping_row(each, api.now) for each in pings]
+            )
+
+
+def _channel_names(api: ApiClient, ids: str) -> str:
+    names = {channel["id"]: channel["name"] for channel in api.ask("GET", "channels/")["channels"]}
+    return ", ".join(names.get(id, "") or id for id in filter(None, ids.split(",")))
+
+
+def _ping_row(ping: Json, now: float) -> list[object]:
+    exit_status, seconds = ping["exitstatus"], ping.get("duration")
+    told = ["-" if value is None else value for value in (exit_status, seconds)]
+    return [ping["n"], when(ping["date"], now), ping["type"], *told, ping["remote_addr"] or "-"]
+
+
+def _signal(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if value not in ("success", "start", "fail", "log") and not re.fullmatch("[0-9]{1,3}", value):
+        raise click.BadParameter("write success, start, fail, log, or an exit status")
+    return value
+
+
+@check.command()
+@selection(CHECKS)
+@click.option("--signal", default="success", callback=_signal, help="start, fail, log, or an exit status.")
+@click.option("--rid", type=click.UUID, help="The run's id, the same at its start and its end.")
+@click.option("-m", "--message", default="", help="The body of the ping.")
+@json_option
+@asks("project")
+def ping(
+    api: ApiClient,
+    names: Sequence[str],
+    tags: Sequence[str],
+    statuses: Sequence[str],
+    signal: str,
+    rid: Any,
+    message: str,
+    as_json: bool,
+) -> None:
+    """Ping checks, as their jobs would. For jobs themselves there is `pingmon run`."""
+    ending = "" if signal == "success" else f"/{signal}"
+    query = "" if rid is None else f"?rid={rid}"
+
+    def send(item: Json) -> Json:
+        api.ping(f"{item['uuid']}{ending}{query}", message.encode("utf-8", "replace"))
+        answer: Json = api.ask("GET", f"checks/{item['uuid']}")
+        return answer
+
+    each(CHECKS, selected(api, CHECKS, names, tags, statuses), send, "pinged", as_json=as_json)

@@ -1,0 +1,272 @@
+"""What the commands about checks, sites, channels and partners have in common: how one is named, and how many are.
+
+    pingmon check pause backup            by UUID, the beginning of one, slug or exact name
+    pingmon check pause --tag prod        all that have the tag; `--status down`: all that are so
+    … | pingmon check pause -             names from standard input, one a line
+
+What is named is looked up before anything is done: if one is not there, or not clear, nothing is.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial, wraps
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import click
+
+from pingmon.cli.api_client import ApiClient, NotAllowed, Unreachable
+from pingmon.cli.connection import asks
+from pingmon.cli.durations import duration_text
+from pingmon.cli.tables import json_option, printable, show_facts, show_json, show_table
+
+Json: TypeAlias = dict[str, Any]
+
+PREFIX: Final = re.compile("[0-9a-f-]{4,}")
+"""The beginning of a UUID that is long enough to name one."""
+SHORT: Final = 8
+"""Characters of a UUID that tables show."""
+DURATIONS: Final = frozenset({"grace", "timeout", "interval", "patience", "max_suppression", "last_duration"})
+"""Keys of the API that are seconds."""
+LISTED: Final = 10
+"""How many are named in an error."""
+
+
+class Subject(NamedTuple):
+    """A kind of thing: what it is called, where the API has it, and what tables show of it.
+
+    A column is its head and what it shows of one thing, at a time of the daemon (seconds since the epoch). `filtered`:
+    things have tags and a status.
+    """
+
+    word: str
+    path: str
+    named_by: tuple[str, ...]
+    columns: tuple[tuple[str, Callable[[Json, float], object]], ...]
+    role: str = "project"
+    filtered: bool = True
+
+
+def id_of(item: Json) -> str:
+    """What the API knows one thing by."""
+    return str(item.get("uuid") or item.get("unique_key") or item["id"])
+
+
+def name_of(item: Json) -> str:
+    """What people know it by."""
+    return printable(str(item.get("name") or item.get("slug") or item.get("url") or id_of(item)))
+
+
+# --- finding ------------------------------------------------------------------------------------------------------
+
+
+def listed(api: ApiClient, subject: Subject, tags: Sequence[str] = (), statuses: Sequence[str] = ()) -> list[Json]:
+    """All things of the kind, or those that have all of `tags` and any of `statuses`."""
+    found: list[Json] = api.ask("GET", f"{subject.path}/", query={"tag": list(tags)})[subject.path]
+    return [item for item in found if not statuses or item["status"] in statuses]
+
+
+def meant(items: Iterable[Json], subject: Subject, wanted: str) -> Json:
+    """The thing that `wanted` names. `ClickException` with one line if it is none, or several."""
+    found = [item for item in items if wanted and wanted in (id_of(item), *(item.get(n) for n in subject.named_by))]
+    if not found and PREFIX.fullmatch(wanted.lower()):
+        found = [item for item in items if id_of(item).startswith(wanted.lower())]
+    if len(found) == 1:
+        return found[0]
+    shown = printable(wanted)
+    if not found:
+        raise click.ClickException(f"there is no {subject.word} {shown} (pingmon {subject.word} list shows all)")
+    ids = ", ".join(f"{id_of(item)} ({name_of(item)})" for item in found[:LISTED])
+    raise click.ClickException(f"{shown} names {len(found)} {subject.path}; take the id: {ids}")
+
+
+def selected(
+    api: ApiClient, subject: Subject, names: Sequence[str], tags: Sequence[str], statuses: Sequence[str]
+) -> list[Json]:
+    """The things that a command does something with, each once."""
+    if "-" in names:
+        lines = (line.strip() for line in sys.stdin)
+        names = [*(name for name in names if name != "-"), *filter(None, lines)]
+    elif not names and not tags and not statuses:
+        more = ", or say --tag, --status" if subject.filtered else ""
+        raise click.UsageError(f"which {subject.word}? Name one or more{more}, or - for names from standard input")
+    if names and (tags or statuses):
+        raise click.UsageError(f"name {subject.path}, or say --tag and --status; not both")
+    items = listed(api, subject, tags, statuses)
+    if not names and not items and (tags or statuses):
+        raise click.ClickException(f"no {subject.word} fits, so nothing was done")
+    found = [meant(items, subject, name) for name in names] if names or not (tags or statuses) else items
+    if any("unique_key" in item for item in found):
+        raise NotAllowed(f"a read-only key may only look: {api.key_hint}")
+    return list({id_of(item): item for item in found}.values())
+
+
+def each(
+    subject: Subject,
+    items: Iterable[Json],
+    act: Callable[[Json], Json],
+    done: str,
+    *,
+    as_json: bool,
+    warns: bool = False,
+) -> None:
+    """Do something with each of `items`, and tell it. What one refuses is told, and the others are done."""
+    answers, refused = [], 0
+    for item in items:
+        try:
+            answers.append(act(item))
+        except (Unreachable, NotAllowed):
+            raise
+        except click.ClickException as error:
+            refused += 1
+            click.echo(f"Error: {name_of(item)}: {error.message}", err=True)
+        else:
+            if not as_json:
+                click.echo(f"{done} {name_of(answers[-1])} ({id_of(item)})")
+                if warns:
+                    warn(answers[-1])
+    if as_json:
+        show_json({subject.path: answers})
+    if refused:
+        raise click.exceptions.Exit(1)
+
+
+def warn(answer: Json) -> None:
+    """Write the warnings of an answer to standard error."""
+    for warning in answer.get("warnings", []):
+        click.echo(f"warning: {printable(warning)}", err=True)
+
+
+# --- commands -----------------------------------------------------------------------------------------------------
+
+
+def selection(subject: Subject) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The arguments and options by which a command is told of many things: `names`, `tags`, `statuses`."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        if subject.filtered:
+            command = filters(subject)(command)
+        else:
+            command = wraps(command)(partial(command, tags=(), statuses=()))
+        return click.argument("names", metavar=f"{subject.word.upper()}...", nargs=-1)(command)
+
+    return decorate
+
+
+def filters(subject: Subject) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The options `--tag` and `--status`."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        only = f"Only {subject.path} with this"
+        status = click.option("--status", "statuses", multiple=True, help=f"{only} status; of several, any.")
+        tag = click.option("--tag", "tags", multiple=True, help=f"{only} tag; of several, all.")
+        return tag(status(command))
+
+    return decorate
+
+
+def add_list(group: click.Group, subject: Subject) -> None:
+    """The command `list`."""
+
+    def command(
+        api: ApiClient, as_json: bool, ids: bool, tags: Sequence[str] = (), statuses: Sequence[str] = ()
+    ) -> None:
+        found = listed(api, subject, tags, statuses)
+        if as_json:
+            show_json({subject.path: found})
+        elif ids:
+            for item in found:
+                click.echo(id_of(item))
+        else:
+            heads = [head for head, _ in subject.columns]
+            show_table(heads, [[show(item, api.now) for _, show in subject.columns] for item in found])
+
+    decorated = asks(subject.role)(command)
+    decorated = click.option("--ids", is_flag=True, help="Ids and nothing else, one a line.")(json_option(decorated))
+    if subject.filtered:
+        decorated = filters(subject)(decorated)
+    more = ", or those that fit" if subject.filtered else ""
+    group.command("list", help=f"All {subject.path}{more}.")(decorated)
+
+
+def add_rm(group: click.Group, subject: Subject, consequence: str) -> None:
+    """The command `rm`, which asks first."""
+
+    @asks(subject.role)
+    def command(
+        api: ApiClient, names: Sequence[str], tags: Sequence[str], statuses: Sequence[str], yes: bool, as_json: bool
+    ) -> None:
+        items = selected(api, subject, names, tags, statuses)
+        if not yes and items:
+            shown = ", ".join(name_of(item) for item in items[:LISTED]) + ", …" * (len(items) > LISTED)
+            click.confirm(f"Delete {len(items)} for ever: {shown}?", abort=True, err=True)
+
+        def delete(item: Json) -> Json:
+            answer: Json = api.ask("DELETE", f"{subject.path}/{id_of(item)}")
+            return answer
+
+        each(subject, items, delete, "deleted", as_json=as_json, warns=subject.word == "channel")
+
+    decorated = selection(subject)(click.option("--yes", is_flag=True, help="Do not ask.")(json_option(command)))
+    group.command("rm", help=f"Delete {subject.path} for ever. {consequence}")(decorated)
+
+
+def add_simple(group: click.Group, subject: Subject, name: str, done: str, help_text: str) -> None:
+    """A command that is one request without a body for each thing: `pause`, `resume`."""
+
+    @asks(subject.role)
+    def command(
+        api: ApiClient, names: Sequence[str], tags: Sequence[str], statuses: Sequence[str], as_json: bool
+    ) -> None:
+        def act(item: Json) -> Json:
+            answer: Json = api.ask("POST", f"{subject.path}/{id_of(item)}/{name}")
+            return answer
+
+        each(subject, selected(api, subject, names, tags, statuses), act, done, as_json=as_json)
+
+    group.command(name, help=help_text)(selection(subject)(json_option(command)))
+
+
+def add_edit(group: click.Group, subject: Subject, options: Callable[[Any], Any], help_text: str) -> None:
+    """The command `edit`; `options` collect what is to be set as `fields`."""
+
+    @asks(subject.role)
+    def command(
+        api: ApiClient,
+        names: Sequence[str],
+        tags: Sequence[str],
+        statuses: Sequence[str],
+        fields: Json,
+        as_json: bool,
+    ) -> None:
+        if not fields:
+            raise click.UsageError("what shall be changed? --help shows the options")
+
+        def change(item: Json) -> Json:
+            answer: Json = api.ask("POST", f"{subject.path}/{id_of(item)}", fields)
+            return answer
+
+        each(subject, selected(api, subject, names, tags, statuses), change, "changed", as_json=as_json, warns=True)
+
+    group.command("edit", help=help_text)(selection(subject)(options(json_option(command))))
+
+
+def show_thing(item: Json, skipped: Iterable[str] = ()) -> None:
+    """Write what the API says of one thing to standard output, without what is empty or `skipped`."""
+    hidden = {*skipped, "warnings"}
+    facts: list[tuple[str, object]] = []
+    for name, value in item.items():
+        if name not in hidden and value not in (None, "", False, [], {}):
+            facts += _flat(name, duration_text(value) if name in DURATIONS else value)
+    facts += [("warning", warning) for warning in item.get("warnings", [])]
+    show_facts([(name.replace("_", " "), value) for name, value in facts])
+
+
+def _flat(name: str, value: object) -> list[tuple[str, object]]:
+    if isinstance(value, dict):
+        return [(f"{name} {key}", inner) for key, inner in value.items() if inner not in (None, "", 0, [], {})]
+    if isinstance(value, bool):
+        return [(name, "yes")]
+    return [(name, value)]

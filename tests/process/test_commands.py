@@ -1,0 +1,441 @@
+"""The commands of `pingmon` as clients of a real daemon: by URL and key, and by its data directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pingmon.cli.commands import COMMANDS, pingmon
+from tests.process.daemons import Receiver, Running, Starter, until
+from tests.process.forked import BIN
+
+pytestmark = pytest.mark.process
+
+ALLOWED = '[outgoing]\nallow = ["127.0.0.0/8"]\n'
+"""Receivers and sites on loopback may be reached."""
+
+Pingmon = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of the surrounding user says which daemon is meant."""
+    for name in [name for name in os.environ if name.startswith("PINGMON_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def daemon(start: Starter, monkeypatch: pytest.MonkeyPatch) -> Running:
+    """A daemon that the environment names, with the keys of its first run."""
+    found = start(config=ALLOWED)
+    monkeypatch.setenv("PINGMON_URL", f"http://127.0.0.1:{found.port}")
+    monkeypatch.setenv("PINGMON_KEY", found.keys["api_key"])
+    monkeypatch.setenv("PINGMON_OPERATOR_KEY", found.keys["operator_key"])
+    return found
+
+
+def run(*arguments: object, input: str | None = None) -> Result:
+    """`pingmon ARGUMENTS`."""
+    return CliRunner().invoke(pingmon, [str(each) for each in arguments], input=input)
+
+
+def said(*arguments: object, input: str | None = None) -> str:
+    """Standard output of a command that went well."""
+    found = run(*arguments, input=input)
+    assert found.exit_code == 0, found.stderr
+    return found.stdout
+
+
+def told(*arguments: object, input: str | None = None) -> Any:
+    """The JSON of a command that went well."""
+    return json.loads(said(*arguments, "--json", input=input))
+
+
+def refused(status: int, *arguments: object, input: str | None = None) -> str:
+    """The line of a command that was not done."""
+    found = run(*arguments, input=input)
+    assert (found.exit_code, found.stdout) == (status, ""), found.output
+    assert found.stderr.startswith("Error: ")
+    assert found.stderr.count("\n") == 1, found.stderr
+    return found.stderr.removeprefix("Error: ").rstrip()
+
+
+def statuses() -> dict[str, str]:
+    return {check["name"]: check["status"] for check in told("check", "list")["checks"]}
+
+
+# --- checks -------------------------------------------------------------------------------------------------------
+
+
+def test_the_life_of_a_check(daemon: Running) -> None:
+    """From its making to its end, with what people see of it."""
+    made = run("check", "add", "Nightly backup", "--schedule", "30 3 * * *", "--tz", "Europe/Riga", "--tags", "prod db")
+    url = made.stdout.strip()
+    id = url.rpartition("/")[2]
+    assert url == f"http://127.0.0.1:{daemon.port}/ping/{id}"
+    assert made.stderr.splitlines()[0] == f"Nightly backup ({id})"
+    assert "nobody is told" in made.stderr.splitlines()[1]
+    heads, row = said("check", "list").splitlines()
+    assert heads.split() == ["ID", "NAME", "SLUG", "STATUS", "EXPECTED", "GRACE", "LAST", "PING", "NEXT", "TAGS"]
+    assert re.split("  +", row)[:6] == [
+        id[:8],
+        "Nightly backup",
+        "nightly-backup",
+        "new",
+        "30 3 * * * Europe/Riga",
+        "1h",
+    ]
+    assert said("check", "ping", "nightly-backup") == f"pinged Nightly backup ({id})\n"
+    assert said("check", "ping", id[:8], "--signal", "3", "-m", "disk is full") == f"pinged Nightly backup ({id})\n"
+    assert statuses() == {"Nightly backup": "down"}
+    shown = said("check", "show", "Nightly backup")
+    assert re.search(r"^status +down$", shown, re.MULTILINE)
+    assert re.search(r"^2 +[0-9]+s ago +fail +3 +- +127.0.0.1$", shown, re.MULTILINE)
+    edited = told("check", "edit", id, "--grace", "1h30m", "--timeout", "2d", "--no-manual-resume", "--desc", "")[
+        "checks"
+    ][0]
+    assert (edited["grace"], edited["timeout"]) == (5400, 172_800)
+    assert said("check", "pause", id) == f"paused Nightly backup ({id})\n"
+    assert said("check", "resume", id) == f"resumed Nightly backup ({id})\n"
+    assert told("check", "show", id)["status"] == "new"
+    assert run("check", "rm", id, input="n\n").exit_code == 1
+    assert said("check", "rm", id, "--yes") == f"deleted Nightly backup ({id})\n"
+    assert told("check", "list") == {"checks": []}
+
+
+def test_what_is_there_is_changed_if_that_is_wanted(daemon: Running) -> None:
+    """A script may run twice."""
+    first = told("check", "add", "job", "--unique", "slug")
+    again = told("check", "add", "job", "--unique", "slug", "--grace", "2h")
+    assert (again["uuid"], again["grace"]) == (first["uuid"], 7200)
+
+
+def test_many_are_named_by_tag_by_status_and_from_standard_input(daemon: Running) -> None:
+    """Each once."""
+    for name, tags in (("a", "prod"), ("b", "prod db"), ("c", "")):
+        told("check", "add", name, "--tags", tags)
+    assert [check["name"] for check in told("check", "pause", "--tag", "prod")["checks"]] == ["a", "b"]
+    assert said("check", "list", "--status", "paused", "--ids").count("\n") == 2
+    assert [check["name"] for check in told("check", "list", "--tag", "prod", "--tag", "db")["checks"]] == ["b"]
+    ids = said("check", "list", "--ids")
+    assert [check["name"] for check in told("check", "ping", "-", "a", input=f"\n{ids}")["checks"]] == ["a", "b", "c"]
+    assert statuses() == {"a": "up", "b": "up", "c": "up"}
+    assert said("check", "rm", "--yes", "--status", "up").count("deleted") == 3
+
+
+def test_if_one_is_not_there_nothing_is_done(daemon: Running) -> None:
+    """Nor if it is not clear which one is meant."""
+    for slug in ("one", "two"):
+        told("check", "add", "twin", "--slug", slug)
+    assert refused(1, "check", "pause", "one", "nope") == "there is no check nope (pingmon check list shows all)"
+    assert re.fullmatch(
+        r"twin names 2 checks; take the id: \S+ \(twin\), \S+ \(twin\)", refused(1, "check", "pause", "twin")
+    )
+    assert refused(1, "check", "pause", "--tag", "x") == "no check fits, so nothing was done"
+    assert statuses() == {"twin": "new"}
+    for arguments, line in (
+        (["pause"], "which check? Name one or more, or say --tag, --status, or - for names from standard input"),
+        (["pause", "one", "--tag", "x"], "name checks, or say --tag and --status; not both"),
+        (["edit", "one"], "what shall be changed? --help shows the options"),
+        (["edit", "one", "--grace", "soon"], "'soon' is no duration"),
+        (["ping", "one", "--signal", "boom"], "write success, start, fail, log, or an exit status"),
+    ):
+        found = run("check", *arguments)
+        assert (found.exit_code, line in found.stderr) == (2, True), found.stderr
+
+
+def test_what_one_refuses_the_others_do(daemon: Running) -> None:
+    """And the exit status says that not all was done."""
+    told("check", "add", "a")
+    told("check", "add", "b")
+    said("check", "pause", "a")
+    found = run("check", "resume", "b", "a")
+    assert (found.exit_code, found.stdout.split()[:2], found.stderr) == (
+        1,
+        ["resumed", "a"],
+        "Error: b: check is not paused\n",
+    )
+
+
+def test_the_daemons_own_words_say_what_is_wrong(daemon: Running) -> None:
+    """Without the API's."""
+    assert refused(1, "check", "add", "x", "--schedule", "every day").startswith("schedule is not a valid")
+    assert refused(1, "check", "add", "x", "--grace", "5").startswith("grace is too small")
+    assert refused(1, "check", "add", "caf\udce9") == "name is not UTF-8"
+
+
+def test_a_read_only_key_sees_and_does_nothing(daemon: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not even know where pings go."""
+    told("check", "add", "job")
+    monkeypatch.setenv("PINGMON_KEY", daemon.keys["api_key_readonly"])
+    key = told("check", "list")["checks"][0]["unique_key"]
+    assert said("check", "show", key[:8]).startswith("name")
+    assert refused(4, "check", "pause", "job").startswith("a read-only key may only look: this needs a project's key")
+    assert refused(4, "check", "add", "x").startswith("wrong api key: this needs a project's key")
+
+
+# --- sites, channels, partners ------------------------------------------------------------------------------------
+
+
+def test_the_life_of_a_site(daemon: Running, receiver: Receiver) -> None:
+    """With a probe that somebody asks for."""
+    id = said("site", "add", receiver.url, "--name", "shop", "--interval", "5m", "--local-only").strip()
+    until(lambda: told("site", "show", "shop")["status"] == "up", "the first probe")
+    assert re.split("  +", said("site", "list").splitlines()[1])[:3] == [id[:8], "shop", "up"]
+    probed = said("site", "probe", receiver.url)
+    assert re.fullmatch(r"shop is up: ok 200 HEAD was answered with 501, so GET was asked, [0-9]+ ms\n", probed)
+    assert told("site", "probe", "shop")["look"]["code"] == 200  # it waits until that is allowed again
+    shown = said("site", "show", id[:8])
+    assert re.search("^interval +5m$", shown, re.MULTILINE)
+    assert re.search("^WHEN +WAS +BECAME +WHY$", shown, re.MULTILINE)
+    assert said("site", "edit", "shop", "--site-url", f"{receiver.url}/x", "--tags", "a").startswith("changed shop")
+    assert said("site", "pause", "--tag", "a").startswith("paused shop")
+    assert refused(1, "site", "probe", "shop") == "site is paused"
+    assert said("site", "resume", "--status", "paused").startswith("resumed shop")
+    assert said("site", "rm", "shop", "--yes").startswith("deleted shop")
+
+
+def test_the_life_of_a_channel(daemon: Running, receiver: Receiver) -> None:
+    """It is made, tried, changed, and tells."""
+    secret = said("channel", "add", "ops", "--webhook", receiver.url, "--header-down", "X-Who: pingmon").strip()
+    assert secret.startswith("whsec_")
+    assert re.fullmatch(r"ops was told: status 200, [0-9]+ ms\n", said("channel", "test", "ops"))
+    assert receiver.wait(1)[0].headers["x-who"] == "pingmon"
+    url = said("check", "add", "job").strip()
+    assert daemon.ask("GET", f"{url.partition(str(daemon.port))[2]}/fail").status == 200
+    receiver.wait(2)
+    until(lambda: "delivered" in said("channel", "show", "ops"), "the delivery")
+    shown = said("channel", "show", "ops")
+    assert re.search("^headers down +X-Who: pingmon$", shown, re.MULTILINE)
+    assert re.search("^channels +ops$", said("check", "show", "job"), re.MULTILINE)
+    assert said("channel", "edit", "ops", "--name", "oncall", "--url-up", "", "--value", '{"method_down": "PUT"}')
+    value = told("channel", "show", "oncall")["value"]
+    assert (value["url_up"], value["method_down"], value["url_down"]) == ("", "PUT", receiver.url)
+    assert said("channel", "secret", "oncall", "--overlap", "0") != secret
+    gone = run("channel", "rm", "oncall", "--yes")
+    assert "warning: checks and sites that have no channel now" in gone.stderr
+    assert told("channel", "list") == {"channels": []}
+
+
+def test_a_channel_that_cannot_be_is_one_clear_line(daemon: Running) -> None:
+    """Before it is needed."""
+    assert refused(1, "channel", "add", "x", "--webhook", "ftp://x") == "url_down is not an http or https URL"
+    for arguments in (["--header-down", "oops"], ["--value", "{"]):
+        assert run("channel", "add", "x", *arguments).exit_code == 2
+    told("channel", "add", "x", "--url-down", "http://127.0.0.1:9/")
+    assert refused(1, "channel", "test", "x").startswith("x was not told: ")
+    assert run("channel", "edit", "x").exit_code == 2
+
+
+def test_the_life_of_a_partner(daemon: Running) -> None:
+    """It is the operator's."""
+    made = ["hoster", "--webhook", "https://hoster.example/ask", "--rule", "cname=hoster.example"]
+    assert said("partner", "add", *made).startswith("whsec_")
+    assert re.split("  +", said("partner", "list").splitlines()[1])[1:5] == [
+        "hoster",
+        "-",
+        "https://hoster.example/ask",
+        "1",
+    ]
+    edited = told(
+        "partner", "edit", "hoster", "--max-suppression", "2h", "--rule", "asn=64500", "--rule", "ns=x.example"
+    )
+    assert (edited["partners"][0]["max_suppression"], len(edited["partners"][0]["rules"])) == (7200, 2)
+    assert re.search("^rules +asn=64500\n +ns=x.example$", said("partner", "show", "hoster"), re.MULTILINE)
+    assert run("partner", "edit", "hoster", "--rule", "oops").exit_code == 2
+    assert said("partner", "rm", "hoster", "--yes").startswith("deleted hoster")
+
+
+# --- the daemon ---------------------------------------------------------------------------------------------------
+
+
+def test_the_operator_works_from_elsewhere(daemon: Running) -> None:
+    """Projects and keys, with the operator's key."""
+    said("project", "create", "Office")
+    key = said("key", "create", "--project", "Office", "--name", "laptop").strip()
+    assert told("check", "add", "job", "--key", key)["name"] == "job"
+    assert told("check", "list") == {"checks": []}
+    assert said("key", "revoke", "laptop").startswith("revoked hcw_")
+    assert refused(4, "check", "list", "--key", key).startswith("wrong api key")
+    assert refused(4, "key", "list", "--key", daemon.keys["api_key"]).startswith(
+        "wrong api key: this needs the operator's"
+    )
+
+
+def test_the_status_says_whether_all_is_well(daemon: Running) -> None:
+    """Of the daemon, and of what it watches."""
+    told("check", "add", "job")
+    assert re.fullmatch(r"pingmon \S+ +is well\nchecks +1 new\nsites +none\n", said("status"))
+    assert told("status")["checks"] == {"new": 1}
+
+
+def test_the_daemons_owner_needs_no_key(start: Starter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By the data directory, running or stopped; of several projects one must be named."""
+    daemon = start(tmp_path / "pingmon-data")
+    made = told("check", "add", "job")
+    assert made["ping_url"] == f"http://127.0.0.1:{daemon.port}/ping/{made['uuid']}"
+    assert said("check", "ping", "job", "--data", daemon.data).startswith("pinged job")
+    assert told("check", "show", "job")["status"] == "up"
+    said("project", "create", "Office")
+    assert refused(1, "check", "list").startswith("which project? There are several: ")
+    assert told("check", "list", "--project", "Office") == {"checks": []}
+    daemon.stop()
+    ran = subprocess.run(
+        [BIN / "pingmon", "check", "list", "--project", "My project"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "job" in ran.stdout
+
+
+# --- when something is wrong --------------------------------------------------------------------------------------
+
+
+def test_who_is_asked_must_be_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line says what to set."""
+    line = "which key? Set PINGMON_KEY or --key; or name the data directory of a daemon on this machine: --data"
+    assert refused(4, "check", "list") == line
+    assert refused(4, "check", "list", "--url", "http://x") == "which key? Set PINGMON_KEY or --key"
+    assert refused(4, "key", "list", "--url", "http://x") == "which key? Set PINGMON_OPERATOR_KEY or --key"
+    assert "is no http or https URL" in run("check", "list", "--url", "x:y", "--key", "k").stderr
+    assert "characters that no key has" in run("check", "list", "--key", "kéy").stderr
+    assert "needs neither --url nor --key" in run("check", "list", "--data", ".", "--key", "k").stderr
+    monkeypatch.setenv("PINGMON_CONFIG", str(tmp_path / "nowhere.toml"))
+    assert "PINGMON_CONFIG names it" in refused(1, "check", "list")
+
+
+def test_a_daemon_that_does_not_answer_is_3(receiver: Receiver) -> None:
+    """A script may try again; so may it when the daemon is busy or its disk is full."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        for command in (["check", "list"], ["status"]):
+            assert "does pingmon run there?" in refused(3, *command, "--url", url, "--key", "k")
+    there = ["check", "list", "--url", receiver.url, "--key", "k"]
+    for status, body, exit_status, line in (
+        (
+            503,
+            b'{"error": "try again"}',
+            3,
+            "the daemon cannot do it now (try again); try again, or see pingmon status",
+        ),
+        (500, b"oops", 3, "the daemon answered 500 without a reason; its log may say why"),
+        (200, b"<html>", 1, "the daemon answered 200 without a reason; its log may say why"),
+        (401, b'{"error": "wrong api key"}', 4, "wrong api key: this needs a project's key (--key, PINGMON_KEY)"),
+    ):
+        receiver.answer = lambda request, status=status, body=body: (status, body)  # type: ignore[misc]
+        assert refused(exit_status, *there) == line
+    receiver.answer = lambda request: (200, b"<html>")
+    assert "this is no pingmon" in refused(3, "status", *there[2:])
+
+
+def test_who_is_told_to_come_back_later_does(receiver: Receiver) -> None:
+    """So a script that makes thousands of checks need not know of limits."""
+    receiver.answer = lambda request: (429, b'{"error": "x"}') if len(receiver.got) < 1 else (200, b'{"checks": []}')
+    assert told("check", "list", "--url", f"{receiver.url}/below/", "--key", "k") == {"checks": []}
+    assert [request.path for request in receiver.got] == ["/below/api/v3/checks/"] * 2
+
+
+# --- watching -----------------------------------------------------------------------------------------------------
+
+
+def test_what_happens_is_seen(daemon: Running) -> None:
+    """In the order in which it happened, with why."""
+    told("check", "add", "old")
+    watch = [str(BIN / "pingmon"), "watch", "--interval", "1", "--pings", "--json"]
+    with subprocess.Popen(watch, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        asked = until(lambda: begun(watching), "the watching to begin")
+        said("check", "ping", "old", "--signal", "fail")
+        said("check", "ping", "old")
+        events = [asked, *(json.loads(watching.stdout.readline()) for _ in range(4))]
+        for command in ("pause", "resume"):
+            said("check", command, "old")
+        events += [json.loads(watching.stdout.readline()) for _ in range(2)]
+        said("check", "rm", "old", "--yes")
+        events.append(json.loads(watching.stdout.readline()))
+        watching.send_signal(signal.SIGINT)
+        assert (watching.wait(20), watching.stderr.read() if watching.stderr else "") == (0, "")
+    found = [(event["name"], event["event"]) for event in events]
+    assert found[0] == ("new", "made")
+    assert sorted(found[1:5]) == sorted([("old", "fail"), ("old", "success"), ("old", "down"), ("old", "up")])
+    assert [event for _, event in found if event in ("down", "up")] == ["down", "up"]
+    assert [event["why"] for event in events if "why" in event] == ["the job reported a failure"]
+    assert found[5:] == [("old", "paused"), ("old", "new"), ("old", "deleted")]
+
+
+def begun(watching: subprocess.Popen[str]) -> Any:
+    """The first line, once checks that are made are seen; makes one after the other until then."""
+    assert watching.stdout is not None
+    told("check", "add", "new")
+    ready, _, _ = select.select([watching.stdout], [], [], 1.5)
+    return json.loads(watching.stdout.readline()) if ready else None
+
+
+# --- for people and shells ----------------------------------------------------------------------------------------
+
+
+def test_people_at_a_terminal_see_colours(daemon: Running) -> None:
+    """And nothing is folded or coloured for programs."""
+    told("check", "add", "job")
+    main_end, terminal = os.openpty()
+    command = [str(BIN / "pingmon"), "check", "list"]
+    subprocess.run(
+        command, stdout=terminal, stdin=subprocess.DEVNULL, timeout=60, check=True, env=os.environ | {"TERM": "xterm"}
+    )
+    os.close(terminal)
+    shown = os.read(main_end, 65_536).decode()
+    os.close(main_end)
+    assert "\x1b[" in shown
+    assert "\x1b[" not in said("check", "list")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_can_complete_commands(shell: str) -> None:
+    """With a script that asks the command."""
+    script = said("completion", shell)
+    assert f"_PINGMON_COMPLETE={shell}_complete" in script
+
+
+def test_completion_knows_the_commands() -> None:
+    """As bash asks."""
+    environ = os.environ | {"_PINGMON_COMPLETE": "bash_complete", "COMP_WORDS": "pingmon check ", "COMP_CWORD": "2"}
+    ran = subprocess.run([BIN / "pingmon"], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert "plain,pause" in ran.stdout.splitlines()
+
+
+def test_each_command_has_a_help_that_can_be_read() -> None:
+    """All options say what they are for."""
+    for name in COMMANDS:
+        command: Any = pingmon.get_command(None, name)  # type: ignore[arg-type]
+        for each in [command, *getattr(command, "commands", {}).values()]:
+            assert each.help, f"{name} {each.name}"
+            for param in each.params:
+                assert param.param_type_name == "argument" or param.help, f"{name} {each.name} {param.name}"
+
+
+def test_who_only_looks_pays_for_no_daemon() -> None:
+    """Commands that ask a daemon elsewhere load neither Twisted nor, if nobody looks at a table, rich."""
+    script = (
+        "import sys; sys.argv = ['pingmon', 'check', 'list', '--key', 'k', '--url', 'http://127.0.0.1:9']\n"
+        "from pingmon.cli import main\n"
+        "try: main()\n"
+        "finally: print(sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    ran = subprocess.run([BIN / "python", "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert not {"twisted", "rich", "klein"} & set(re.findall(r"\w+", ran.stdout)), ran.stdout
