@@ -15,7 +15,7 @@ from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import Id
 from pingmon.core.world.events import CheckChanged, CheckCreated, CheckDeleted, CheckPaused, CheckResumed
 from pingmon.core.world.parts import Outcome
-from pingmon.wire.api.check_fields import FIELDS, Given, changes, channel_ids, ignored, judged, unique_fields
+from pingmon.wire.api.check_fields import FIELDS, Given, changes, channel_ids, ignored, judged, unique_fields, wanted_id
 from pingmon.wire.api.checks import check_json, tagged
 
 
@@ -35,21 +35,30 @@ async def create_check(call: Call) -> ApiAnswer:
     """A new check, or, with `unique`, changes to the one that is already there.
 
     A new one has all channels of the project if the request says nothing of them: an alert too many is better than one
-    that reaches nobody. (The reference server gives it none.)
+    that reaches nobody. (The reference server gives it none.) With `uuid` in `unique` it has the UUID of the request,
+    so that a job which moves here from elsewhere keeps its ping URL.
     """
     given = judged(call.body)
+    id = wanted_id(call.body, given)
+    there = call.world.checks.get(id or "")
+    if there is not None and there.project == call.project:
+        return await _changed(call, there, given)
     plain = CheckSpec(channels=channel_ids("*", call.channels()))
     spec = changes(given, plain, call.version, call.channels(), call.monitor.now()).applied_to(plain)
     unique = unique_fields(given)
     twin = call.world.twin(call.project, spec, unique)
     if twin is None:
+        if id is not None:
+            await _must_be_new(call, id)
         most = call.settings.max_checks
-        created = await call.submit(new_id(call.random_bytes), CheckCreated(call.project, spec, unique, most))
+        created = await call.submit(id or new_id(call.random_bytes), CheckCreated(call.project, spec, unique, most))
         if created.result == "full":
             raise ApiError(403, f"too many checks: a project may have {most}")
         if created.result == "created":
             return _taken(call, existing(created.check), 201)
         twin = existing(created.check)
+        if twin.project != call.project:  # another project took the UUID at the same time
+            raise _not_new()
     return await _changed(call, twin, given)
 
 
@@ -89,6 +98,19 @@ async def _changed(call: Call, check: Check, given: Given) -> ApiAnswer:
     if wanted.applied_to(check.spec) != check.spec:
         check = existing((await call.submit(check.id, CheckChanged(wanted))).check)
     return _taken(call, check)
+
+
+async def _must_be_new(call: Call, id: Id) -> None:
+    """409 for a UUID that the log knows, whatever it was, and be it deleted.
+
+    Who had a check must not hand on what its jobs still send, and what was measured of one is not another's.
+    """
+    if await call.history.entries(id, limit=1):
+        raise _not_new()
+
+
+def _not_new() -> ApiError:
+    return ApiError(409, "uuid was in use here before")
 
 
 def _left(outcome: Outcome) -> Check | None:

@@ -10,9 +10,10 @@ from twisted.web.iweb import IResponse
 
 from pingmon.api.api import ApiSettings
 from pingmon.api.call import PAUSE_S, SLICE
+from pingmon.core.units import DAEMON
 from pingmon.core.world.events import CheckExpired
 from pingmon.testing import PROJECT
-from tests.api.stage import CHECKS, ApiStage
+from tests.api.stage import CHECKS, OTHER_PROJECT, ApiStage
 
 # --- creating -----------------------------------------------------------------------------------------------------
 
@@ -61,7 +62,7 @@ def test_versions_before_3_make_the_slug_from_the_name() -> None:
         ({"name": None}, "json validation error: name is not a string"),
         ({"timeout": True}, "json validation error: timeout is not a number"),
         ({"tz": "Mars", "grace": 1}, "json validation error: grace is too small"),
-        ({"unique": ["uuid"]}, "json validation error: an item in 'unique' has unexpected value"),
+        ({"unique": ["desc"]}, "json validation error: an item in 'unique' has unexpected value"),
         ({"name": "a\0"}, "json validation error: name contains characters that cannot be stored"),
         ({"channels": "nobody"}, "invalid channel identifier: nobody"),
         ({"channels": ","}, "empty channel identifier"),
@@ -261,3 +262,78 @@ def test_delete() -> None:
     assert (gone.status, gone.json["name"], gone.json["uuid"], gone.json["channels"]) == (200, "db", id, "")
     assert house.get(CHECKS + id).status == house.delete(CHECKS + id).status == 404
     assert house.ping(id).result == "unknown"
+
+
+# --- under a UUID that is known -----------------------------------------------------------------------------------
+
+KNOWN = "0b5f31c2-9c39-4f0e-8f26-6b5a52a7d0c1"
+
+
+def named(id: Any = KNOWN, **fields: Any) -> dict[str, Any]:
+    """A request for the check with this UUID."""
+    return {"uuid": id, "unique": ["uuid"], **fields}
+
+
+def test_a_check_that_moves_here_keeps_its_uuid() -> None:
+    """With `uuid` in `unique` it is made under that, and changed by the next request; its ping URL follows."""
+    house = ApiStage()
+    made = house.post(CHECKS, named(name="Backup", timeout=300))
+    assert (made.status, made.json["uuid"]) == (201, KNOWN)
+    assert made.json["ping_url"].endswith(f"/ping/{KNOWN}")
+    assert not any("ignored" in warning for warning in made.json["warnings"])
+    again = house.post(CHECKS, named(timeout=600))
+    assert (again.status, again.json["uuid"], again.json["timeout"], again.json["name"]) == (200, KNOWN, 600, "Backup")
+    assert len(house.world.checks) == 1
+
+
+def test_a_uuid_alone_names_nothing() -> None:
+    """Who reads a check and creates one with what was read gets another one, as of the reference server."""
+    house = ApiStage()
+    for body in ({"uuid": KNOWN}, {"uuid": KNOWN, "unique": ["name"], "name": "x"}, {"uuid": None}, {"uuid": 5}):
+        reply = house.post(CHECKS, body)
+        assert (reply.status, reply.json["uuid"] == KNOWN) == (201, False)
+    assert house.post(CHECKS, {"unique": ["uuid"]}).status == 201
+
+
+@pytest.mark.parametrize("id", [KNOWN.upper(), KNOWN[:-1], f"{KNOWN}\n", KNOWN.replace("-", ""), "x"])
+def test_a_uuid_has_one_form(id: str) -> None:
+    """The one in which it is shown."""
+    reply = ApiStage().post(CHECKS, named(id))
+    assert (reply.status, reply.error) == (400, "json validation error: uuid does not match pattern")
+
+
+def test_a_uuid_is_text() -> None:
+    """Nothing else."""
+    reply = ApiStage().post(CHECKS, named(None))
+    assert (reply.status, reply.error) == (400, "json validation error: uuid is not a string")
+
+
+def test_a_uuid_that_was_anything_here_is_not_given_again() -> None:
+    """What is or was another project's, and what was deleted: its jobs may still send, and it has a history."""
+    house = ApiStage()
+    other = house.new_project(OTHER_PROJECT)
+    theirs = house.post(CHECKS, {"name": "theirs"}, other).json["uuid"]
+    gone = house.new_check(name="gone")
+    house.delete(f"{CHECKS}{gone}")
+    for id in (theirs, gone, house.new_site(), house.new_channel(), PROJECT, OTHER_PROJECT, DAEMON):
+        reply = house.post(CHECKS, named(id, name="mine"))
+        assert (reply.status, reply.error) == (409, "uuid was in use here before"), id
+    assert house.get(f"{CHECKS}{theirs}", other).json["name"] == "theirs"
+    house.delete(f"{CHECKS}{theirs}", other)
+    assert house.post(CHECKS, named(theirs)).status == 409
+
+
+def test_of_two_projects_that_want_a_uuid_at_once_the_first_has_it() -> None:
+    """The other is told so, and changes nothing."""
+    house = ApiStage()
+    other = house.new_project(OTHER_PROJECT)
+    house.journal.at_once = False
+    replies: dict[str, IResponse] = {}
+    for name, key in (("first", house.rw), ("second", other)):
+        asked = house.treq.post(f"http://pingmon.example{CHECKS}", json=named(name=name), headers={"X-Api-Key": key})
+        asked.addCallback(lambda reply, name=name: replies.update({name: reply}))
+        house.treq.flush()
+    house.journal.flush()
+    house.treq.flush()
+    assert {name: reply.code for name, reply in replies.items()} == {"first": 201, "second": 409}
+    assert (house.world.checks[KNOWN].project, house.world.checks[KNOWN].spec.name) == (PROJECT, "first")

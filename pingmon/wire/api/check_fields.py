@@ -93,8 +93,13 @@ FIELDS: Final[dict[str, FieldRule]] = {
     "tags": _TEXT,
     "timeout": _SECONDS,
     "tz": FieldRule(type="string", wrong=_wrong_zone),
-    "unique": FieldRule(type="array", values=("name", "slug", "tags", "timeout", "grace")),
+    "unique": FieldRule(type="array", values=("name", "slug", "tags", "timeout", "grace", "uuid")),
 }
+
+NAMED: Final[dict[str, FieldRule]] = {
+    "uuid": FieldRule(type="string", pattern="[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+}
+"""What only counts if `unique` names it: elsewhere it is what was read and is sent back, or nothing that we know."""
 
 PLAIN: Final = tuple(name for name in CheckChanges.__struct_fields__ if name not in ("kind", "channels", "tz"))
 """Fields that become settings as they are. A schedule makes its kind, channels are looked up, zones made canonical."""
@@ -223,8 +228,18 @@ def slugify(name: str) -> str:
     return _GAP_IN_SLUGS.sub("-", _NOT_IN_SLUGS.sub("", folded.lower())).strip("-_")
 
 
+def wanted_id(body: Mapping[str, object], given: Given) -> Id | None:
+    """The UUID that a request wants a check to have; None if it names none. Raises `Invalid`."""
+    if "uuid" not in given.get("unique", []) or "uuid" not in body:
+        return None
+    return str(judged(body, NAMED)["uuid"])
+
+
 def unique_fields(given: Given) -> tuple[str, ...]:
-    """The fields by which a check that is already there is the wanted one; none if one of them was not given."""
+    """The fields by which a check that is already there is the wanted one; none if one of them was not given.
+
+    With `uuid` there are none: that alone decides, see `wanted_id`.
+    """
     names = given.get("unique", [])
     return tuple(dict.fromkeys(names)) if all(name in given for name in names) else ()
 

@@ -183,6 +183,7 @@ def test_unique_counts_only_with_all_its_fields() -> None:
     assert unique_fields({"unique": ["name", "tags", "name"], "name": "a", "tags": ""}) == ("name", "tags")
     assert unique_fields({"unique": ["name", "slug"], "name": "a"}) == ()
     assert unique_fields({"unique": []}) == ()
+    assert unique_fields({"unique": ["name", "uuid"], "name": "a"}) == ()
     assert unique_fields({}) == ()
 
 
