@@ -12,8 +12,8 @@
     run           state   a run is open; `overdue_run`: it has lasted for too long
     expected      next    a ping is due
     run_must_end  next    a run is open and watched
-    held          next    the alert waits, because pingmon was deaf
-    goes_down     next    the deadline; `due`: it is over, and about to be judged
+    goes_down     next    the deadline for the ping; `due`: it is over, and about to be judged
+    held          next    the alert waits longer than that, because pingmon was deaf
     waits, unwatched, stays_down, no_more         (nothing will happen by itself; by status)
     first_ping, failure, success, resume, ping_or_resume    change, by status
     post_only, keywords                           change: what pings count, by its settings
@@ -30,7 +30,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from pingmon.core.check.check import Check, Status, fires_at, has_run_out, overlap, watched_since
+from pingmon.core.check.check import Check, Status, fires_at, has_run_out, next_ping, overlap, watched_since
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.check.zone_doctor import ZoneFinding
 from pingmon.core.facts import Fact
@@ -132,11 +132,13 @@ def _next(check: Check, seen: CheckEvidence) -> Iterator[Fact]:
         ends, entries = started + check.spec.grace * SECOND, _ping_at(check, seen, started)
         yield Fact(topic="next", kind="run_must_end", entries=entries, at=started, until=ends)
     deaf = overlap(seen.deaf, check.deadline, check.spec.grace)
-    if deaf is not None and fires > check.deadline:
+    if seen.now >= fires:
+        yield Fact(topic="next", kind="due", entries=armed, at=fires)
+    elif deaf is not None and fires > check.deadline:
         entries = (*armed, *_resumed(seen, deaf))
         yield Fact(topic="next", kind="held", entries=entries, at=check.deadline, until=fires, why=deaf.cause)
-    kind = "goes_down" if seen.now < fires else "due"
-    yield Fact(topic="next", kind=kind, entries=armed, at=fires, seconds=check.spec.grace)
+    elif next_ping(check) == check.expected:
+        yield Fact(topic="next", kind="goes_down", entries=armed, at=fires, seconds=check.spec.grace)
 
 
 def _change(check: Check, seen: CheckEvidence) -> Iterator[Fact]:

@@ -123,9 +123,9 @@ def test_open_runs() -> None:
         log.add(C1, PingReceived("start", rid=f"run {run}"), T0 + (run + 1) * MINUTE)
     runs = [fact for fact in facts(log, T0 + 9 * MINUTE) if fact.kind == "run"]
     assert [(run.who, run.entries) for run in runs] == [(f"run {run}", (4 + run,)) for run in range(RUNS)]
-    assert said(log, 9, "next") == [("expected", (10,)), ("run_must_end", (4,)), ("goes_down", (10,))]
+    assert said(log, 9, "next") == [("expected", (10,)), ("run_must_end", (4,))]
     assert at(log, 9, "run_must_end") == (1, 11)
-    assert at(log, 9, "goes_down") == (11, None)
+    assert said(log, 11, "next") == [("expected", (10,)), ("run_must_end", (4,)), ("due", (10,))]
 
 
 def test_a_ping_that_is_too_old_to_be_found() -> None:
@@ -200,9 +200,9 @@ def test_while_pingmon_was_deaf_an_alert_is_held() -> None:
     log = watched()
     log.ping()
     log.add(DAEMON, ListeningResumed(T0 + 65 * MINUTE, T0 + 81 * MINUTE), T0 + 80 * MINUTE)
-    assert said(log, 80, "next") == [("held", (3, 4)), ("goes_down", (3,))]
+    assert said(log, 80, "next") == [("held", (3, 4))]
     assert at(log, 80, "held") == (70, 81)
-    assert at(log, 80, "goes_down") == (81, None)
+    assert said(log, 81, "next") == [("due", (3,))]
     log.expire()
     assert said(log, 82, "state") == [("down", (3, 5)), ("was_deaf", (5, 4)), ("last_ping", (3,))]
     assert at(log, 82, "was_deaf") == (65, 80)
