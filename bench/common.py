@@ -116,7 +116,7 @@ def write_log(data: Path, story: Iterable[tuple[str, AnyEvent]]) -> None:
     from twisted.internet.defer import Deferred, gatherResults
     from twisted.internet.task import react
 
-    from pingmon.core.world.parts import Outcome
+    from pingmon.core.world.outcome import Outcome
     from pingmon.journal import Journal, journal_at
     from pingmon.monitor import Monitor
     from pingmon.timing.clock import Timekeeper, steady_seconds

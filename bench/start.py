@@ -194,7 +194,7 @@ def unopened(data: Path) -> Monitor:
     """A monitor that will load its world from there."""
     from twisted.internet import reactor
 
-    from pingmon.core.world.parts import Outcome
+    from pingmon.core.world.outcome import Outcome
     from pingmon.journal import Journal, journal_at
     from pingmon.monitor import Monitor
     from pingmon.timing.clock import Timekeeper, steady_seconds

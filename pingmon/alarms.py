@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from pingmon.core.check.check import Check, fires_at, has_run_out
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import CheckEvent, CheckExpired, ClockStepped, Entry, ScheduleEnded
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 from pingmon.timing.deadline_heap import DeadlineHeap

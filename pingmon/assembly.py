@@ -25,9 +25,7 @@ from pingmon.api.api import Api
 from pingmon.api.call import ApiSettings
 from pingmon.api.credentials import new_id
 from pingmon.core.address_policy import AddressPolicy
-from pingmon.core.site.site import Site
-from pingmon.core.world.events import PingReceived
-from pingmon.core.world.parts import Outcome, Subject
+from pingmon.core.world.outcome import Outcome
 from pingmon.daemon.config import Config
 from pingmon.daemon.config_reload import Reload, Taker
 from pingmon.daemon.control_socket import Control, owners_door
@@ -43,10 +41,9 @@ from pingmon.daemon.resource_tree import Root, voice
 from pingmon.daemon.service import Daemon
 from pingmon.daemon.startup_errors import StartupRefused
 from pingmon.delivery.advice import Advice
-from pingmon.delivery.attempt import Deliver
+from pingmon.delivery.channel_kinds import channel_kinds
 from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.test_messages import ChannelTester
-from pingmon.delivery.webhook import Webhook
 from pingmon.dns.resolver import Resolver
 from pingmon.dns.results import LookupFailed
 from pingmon.door.access_log import AccessLog
@@ -66,18 +63,16 @@ from pingmon.sites.host_detection import HostDetection
 from pingmon.sites.host_lookup import HostLookup, Origins
 from pingmon.sites.own_health import Health
 from pingmon.sites.partner_inquiries import Inquiries
-from pingmon.sites.partner_webhook import Partners
+from pingmon.sites.partner_requests import Partners
 from pingmon.sites.rounds import ROUNDS, Rounds
 from pingmon.sites.site_watch import SiteWatch
 from pingmon.sites.stand_ins import StandIns
 from pingmon.timing.clock import Timekeeper, steady_seconds, wall_seconds
-from pingmon.verify.peer import Peer
+from pingmon.verify.configured_verifier import Peer
 from pingmon.verify.verifier_health import PeerHealth
 from pingmon.verify.verifiers import Send, Verifiers, sender
 from pingmon.web.badges import Badges
 from pingmon.web.home import Home
-from pingmon.wire.api.checks import View, check_json
-from pingmon.wire.api.sites import SiteView, site_json
 from pingmon.wire.message.signatures import BadSecret, secret
 
 SWITCH_S: Final = 0.0005
@@ -189,7 +184,7 @@ def _parts(
         quorum=config.quorum,
         address_seen=hosts.address_seen,
     )
-    kinds = channel_kinds(config, monitor, journal, egress, base_url)
+    kinds = channel_kinds(monitor.world, journal, egress, base_url, config.http.ping_url)
     advice = Advice(monitor.world, journal, reactor)
     outbox = Outbox(monitor, kinds, reactor, random.random, advice=advice, max_parallel=config.outgoing.parallel)
 
@@ -233,24 +228,6 @@ def addresses_by(resolver: Resolver) -> Addresses:
 
 def _policy(config: Config) -> AddressPolicy:
     return AddressPolicy(tuple(map(ip_network, config.outgoing.allow)))
-
-
-def channel_kinds(
-    config: Config, monitor: Monitor, journal: Journal[Outcome], egress: Egress, base_url: BaseUrl
-) -> dict[str, Deliver]:
-    """How a message gets to a channel of each kind."""
-
-    async def last_body(check: str, upto: int) -> bytes:
-        newest = await journal.events(check, PingReceived, upto=upto, limit=1)
-        return (newest[0].payload or b"") if newest else b""
-
-    def shown(subject: Subject, now: int) -> dict[str, object]:
-        base, world = base_url(), monitor.world
-        if isinstance(subject, Site):
-            return site_json(subject, SiteView(f"{base}/api/v3/sites/{subject.id}", now, world.host_of(subject)))
-        return check_json(subject, View(3, False, base, base + config.http.ping_url, now))
-
-    return {"webhook": Webhook(egress, shown, last_body)}
 
 
 def _verifiers(config: Config, send: Send, clock: IReactorTime, now: Callable[[], int]) -> Verifiers | None:

@@ -48,7 +48,7 @@ from pingmon.core.world.events import (
     SiteCreated,
     SiteProbed,
 )
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.core.world.world import World
 from pingmon.journal import Memory, MemoryJournal
 from pingmon.monitor import Monitor

@@ -32,7 +32,7 @@ from pingmon.api.routes import MAY, ROUTES, VERSIONS, Operation, Route
 from pingmon.api.scrapes import DaemonScrape, ProjectScrape
 from pingmon.core.units import DAEMON, HOUR, Id
 from pingmon.core.world.events import KeyUsed
-from pingmon.core.world.parts import Key
+from pingmon.core.world.project import Key
 from pingmon.door.public_url import ShownUrl
 from pingmon.journal import History, JournalDamaged, JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor

@@ -26,7 +26,8 @@ from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.site import Site
 from pingmon.core.units import Id
 from pingmon.core.world.events import AnyEvent
-from pingmon.core.world.parts import Outcome, Project
+from pingmon.core.world.outcome import Outcome
+from pingmon.core.world.project import Project
 from pingmon.core.world.world import World
 from pingmon.journal import History
 from pingmon.monitor import Monitor

@@ -1,46 +1,28 @@
-"""The API's channels: where people and programs are told. One line of `KINDS` per kind of channel."""
+"""The API's channels: where people and programs are told. Their kinds are in `channel_kinds`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from heapq import nlargest
 from math import ceil
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
 
 from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer, not_found, try_again
 from pingmon.api.call import NUMBER_MAX, PAGE, PAGE_MAX, Call
+from pingmon.api.channel_kinds import KINDS, Kind
 from pingmon.api.credentials import new_id, new_secret
 from pingmon.api.shared_operations import old_until
-from pingmon.core.address_policy import AddressPolicy
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Delivery
 from pingmon.core.units import Id
 from pingmon.core.world.events import ChannelChanged, ChannelCreated, ChannelDeleted, ChannelSecretRenewed
-from pingmon.core.world.parts import Subject
+from pingmon.core.world.outcome import Subject
 from pingmon.wire.api.channels import attempt_json, channel_json, delivery_json, waiting_json
 from pingmon.wire.api.check_fields import FieldRule, Invalid, judged
 from pingmon.wire.api.checks import Json
-from pingmon.wire.api.webhook_settings import changed_value, doubts, unreachable, webhook_value
-
-
-class Kind(Struct, frozen=True):
-    """What the API knows of a kind of channel.
-
-    `judged` makes complete settings of what a client sent, or raises `Invalid`; `changed` those of what it sent about
-    settings that there are. `unreachable` says why a receiver can never be told, `doubts` what may not be meant so.
-    """
-
-    judged: Callable[[object], dict[str, object]]
-    changed: Callable[[Mapping[str, object], object], dict[str, object]]
-    unreachable: Callable[[Mapping[str, Any], AddressPolicy], str | None]
-    doubts: Callable[[Mapping[str, Any]], Iterable[str]]
-
-
-KINDS: Final[dict[str, Kind]] = {"webhook": Kind(webhook_value, changed_value, unreachable, doubts)}
 
 FIELDS: Final[dict[str, FieldRule]] = {
     "kind": FieldRule(type="string"),

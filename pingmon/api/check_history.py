@@ -19,7 +19,7 @@ from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import Delivery
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import PingReceived, Signal
-from pingmon.core.world.parts import Subject
+from pingmon.core.world.outcome import Subject
 from pingmon.wire.api.channels import delivery_json, waiting_json
 from pingmon.wire.api.check_history import Placed, flip_json, pings_json
 from pingmon.wire.api.checks import Json

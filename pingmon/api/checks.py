@@ -14,7 +14,7 @@ from pingmon.core.check.check import Check
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import Id
 from pingmon.core.world.events import CheckChanged, CheckCreated, CheckDeleted, CheckPaused, CheckResumed
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.wire.api.check_fields import FIELDS, Given, changes, channel_ids, ignored, judged, unique_fields, wanted_id
 from pingmon.wire.api.checks import check_json, tagged
 

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from pingmon.core.units import Id
 from pingmon.core.world.events import KeyCreated, Role
-from pingmon.core.world.parts import Key
+from pingmon.core.world.project import Key
 from pingmon.core.world.world import World
 
 RandomBytes: TypeAlias = Callable[[int], bytes]

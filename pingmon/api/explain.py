@@ -39,7 +39,7 @@ from pingmon.core.world.events import (
     SiteHostSeen,
     SiteProbed,
 )
-from pingmon.core.world.parts import Subject
+from pingmon.core.world.outcome import Subject
 from pingmon.wire.api.checks import Json, unique_key
 from pingmon.wire.api.explanations import explanation_json
 from pingmon.wire.time_texts import moment_text, seconds_text

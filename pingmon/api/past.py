@@ -21,7 +21,7 @@ from pingmon.core.world.events import (
     SiteChanged,
     SiteProbed,
 )
-from pingmon.core.world.parts import Subject
+from pingmon.core.world.outcome import Subject
 from pingmon.core.world.past import rebuilt
 from pingmon.core.world.world import World
 

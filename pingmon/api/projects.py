@@ -22,7 +22,7 @@ from pingmon.core.world.events import (
     ProjectRenamed,
     SiteDeleted,
 )
-from pingmon.core.world.parts import Project
+from pingmon.core.world.project import Project
 from pingmon.wire.api.check_fields import FieldRule, judged
 from pingmon.wire.api.checks import check_json
 from pingmon.wire.api.projects import defaults_given, project_json, project_settings

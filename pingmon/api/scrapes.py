@@ -26,7 +26,7 @@ from pingmon.api.api_answer import ApiError, not_found
 from pingmon.api.call import PAUSE_S, SLICE
 from pingmon.api.credentials import KEY_LENGTH
 from pingmon.core.units import Id
-from pingmon.core.world.parts import Key
+from pingmon.core.world.project import Key
 from pingmon.door.plain_answer import NOT_ALLOWED, PREFLIGHT, PlainAnswer
 from pingmon.door.request import Request
 from pingmon.monitor import Monitor

@@ -13,7 +13,7 @@ from pingmon.core.check.check import Check
 from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import AnyEvent
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.wire.api.check_fields import FieldRule, judged
 
 T = TypeVar("T", Check, Site)

@@ -17,7 +17,7 @@ from pingmon.core.partner.partner import AUTO, Partner, host_of
 from pingmon.core.site.site import Site, SiteStatus
 from pingmon.core.units import Id
 from pingmon.core.world.events import SiteChanged, SiteCreated, SiteDeleted, SitePaused, SiteResumed
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.wire.api.check_fields import ignored, judged
 from pingmon.wire.api.checks import Json, tagged
 from pingmon.wire.api.probe_results import look_json

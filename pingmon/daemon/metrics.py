@@ -21,7 +21,7 @@ from pingmon import __version__
 from pingmon.core.check.check import Check
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import Entry, Event, NotificationAbandoned, NotificationDelivered, NotificationFailed
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.daemon.health_problems import Parts, problems
 from pingmon.pings.intake import PingIntake
 

@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import blockingCallFromThread
 
 from pingmon.api.api import Api, ApiSettings
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.daemon.control_socket import DRAIN_S, OwnersOnly, owners_door
 from pingmon.daemon.data_directory import DataDir
 from pingmon.daemon.resource_tree import Root

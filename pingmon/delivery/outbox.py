@@ -18,8 +18,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pingmon.core.notify.channel import Channel, retry_at
+from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import GIVE_UP_AFTER, Delivery, Notification
+from pingmon.core.notify.retry_waits import retry_at
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import (
     AnyEvent,
@@ -33,7 +34,7 @@ from pingmon.core.world.events import (
     NotificationDelivered,
     NotificationFailed,
 )
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.delivery.attempt import ATTEMPT_S, Deliver, Delivered, NotDelivered, Result, attempt
 from pingmon.delivery.send_order import SendOrder
 from pingmon.monitor import Monitor

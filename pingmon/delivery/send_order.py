@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections import deque
 from heapq import heappop, heappush
 
-from pingmon.core.notify.channel import NEWS_S
 from pingmon.core.notify.notification import Notification
+from pingmon.core.notify.retry_waits import NEWS_S
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.world import World
 from pingmon.timing.deadline_heap import DeadlineHeap

@@ -13,8 +13,8 @@ from typing import Final, Protocol, TextIO
 
 from twisted.logger import Logger
 
+from pingmon.door.caller_address import Caller
 from pingmon.door.http_dates import Dates
-from pingmon.door.peers import Caller
 
 _unprintable: Final = re.compile(r"[^ !#-\[\]-~]")
 

@@ -7,9 +7,9 @@ from typing import Protocol
 from twisted.internet.interfaces import IAddress
 
 from pingmon.door.access_log import Logged
+from pingmon.door.caller_address import ConnectionPeer
 from pingmon.door.connection_lifetime import Lifetime
 from pingmon.door.connection_watch import ConnectionWatch
-from pingmon.door.peers import ConnectionPeer
 
 
 class Cuttable(Protocol):

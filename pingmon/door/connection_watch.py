@@ -23,12 +23,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from pingmon.door.caller_address import TrustedProxies
 from pingmon.door.connection_lifetime import Ticks
 from pingmon.door.http_dates import Dates
 from pingmon.door.intake import Intake
 from pingmon.door.limits import DoorSettings
 from pingmon.door.loop_turns import LoopTurns
-from pingmon.door.peers import TrustedProxies
 from pingmon.door.plain_answer import PlainAnswer
 from pingmon.timing.ticker import Ticker
 

@@ -18,6 +18,7 @@ from twisted.web.server import Site
 from zope.interface import implementer
 
 from pingmon.door.access_log import Logged
+from pingmon.door.caller_address import ConnectionPeer, host_of
 from pingmon.door.connection_interface import Cuttable
 from pingmon.door.connection_io import ConnectionIO
 from pingmon.door.connection_lifetime import Lifetime, Verdict
@@ -26,7 +27,6 @@ from pingmon.door.connection_watch import ConnectionWatch
 from pingmon.door.fast_path import FastPath
 from pingmon.door.http1 import Http1
 from pingmon.door.http2 import Http2
-from pingmon.door.peers import ConnectionPeer, host_of
 from pingmon.door.request import Request
 
 HTTP2: Final = b"h2"

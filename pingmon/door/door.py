@@ -16,6 +16,7 @@ from twisted.web import server
 from twisted.web.resource import IResource
 
 from pingmon.door.access_log import AccessLog
+from pingmon.door.caller_address import group_of, host_of
 from pingmon.door.connection_places import ConnectionPlaces, affordable
 from pingmon.door.connection_watch import ConnectionWatch, Voice
 from pingmon.door.connections import Connection, RefusedConnection
@@ -24,7 +25,6 @@ from pingmon.door.front import Front
 from pingmon.door.http_dates import Dates
 from pingmon.door.intake import Intake
 from pingmon.door.limits import DoorSettings
-from pingmon.door.peers import group_of, host_of
 from pingmon.door.proxy_protocol import ProxiedDoor
 
 

@@ -19,9 +19,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
+from pingmon.door.caller_address import Caller
 from pingmon.door.connection_interface import Connection
 from pingmon.door.intake import Intake
-from pingmon.door.peers import Caller
 from pingmon.door.plain_answer import OUR_FAULT, PlainAnswer
 
 HEAD_MAX: Final = 2048

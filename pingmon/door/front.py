@@ -23,8 +23,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pingmon.door.caller_address import address_of
 from pingmon.door.limits import ACCEPTS, READ_MAX
-from pingmon.door.peers import address_of
 
 _LOST: Final = Failure(ConnectionLost())
 _DONE: Final = Failure(ConnectionDone())

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from twisted.python.failure import Failure
 
-from pingmon.door.peers import Caller
+from pingmon.door.caller_address import Caller
 from pingmon.door.plain_answer import PlainAnswer
 
 

@@ -27,8 +27,8 @@ class DoorSettings(Struct, frozen=True, kw_only=True):
     """`request_deadline_s`: from the first byte of a request to its last. `idle_timeout_s`: between two requests, and
     for reading an answer. `body_limit`: bytes of a body that a resource may get. `body_cap`: bytes of a body for the
     intake after which the connection is closed (the request counts). `trusted_proxies`: see Note [Trust in relays] in
-    `peers`. `front`: whether the front meets plain TCP callers. `other_files`: how many of the process's files may be
-    open for probes and the like.
+    `caller_address`. `front`: whether the front meets plain TCP callers. `other_files`: how many of the process's files
+    may be open for probes and the like.
     """
 
     request_deadline_s: float = 30.0

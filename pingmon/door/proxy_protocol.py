@@ -5,7 +5,7 @@
 Until its header is whole a connection costs a few bytes and a place. Then it is handed over: the transport gets the
 addresses of the header and another protocol, so nothing stands in the way of what follows. The header counts only from
 trusted proxies (`[http] trusted_proxies`); if none is named, the endpoint is for proxies and whoever comes is one
-(Note [Trust in relays], `peers`).
+(Note [Trust in relays], `caller_address`).
 Twisted's own wrapper does less, and stumbles over more (docs/upstream.md).
 """
 
@@ -21,10 +21,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from pingmon.door.caller_address import host_of
 from pingmon.door.connection_places import ConnectionPlaces
 from pingmon.door.connection_watch import ConnectionWatch
 from pingmon.door.connections import RefusedConnection
-from pingmon.door.peers import host_of
 from pingmon.wire.proxy_header import BadProxyHeader, Endpoint, Header, proxy_header
 
 HEADER_S: Final = 5.0

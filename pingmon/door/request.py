@@ -18,8 +18,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http, server
 
+from pingmon.door.caller_address import Caller, forwarded
 from pingmon.door.connection_interface import Connection
-from pingmon.door.peers import Caller, forwarded
 from pingmon.door.plain_answer import BAD_HOST, BAD_METHOD, BAD_TARGET, NO_CONTENT, OUR_FAULT, SERVER, PlainAnswer
 from pingmon.door.request_syntax import authority, host_is_sane, is_method, is_path, taken_apart
 

@@ -25,7 +25,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from pingmon.core.units import Id
 from pingmon.core.world.events import Draft, Entry, Event
-from pingmon.core.world.parts import Block, Outdated
+from pingmon.core.world.snapshot_blocks import Block, Outdated
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)

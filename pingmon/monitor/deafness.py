@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 
 from pingmon.core.units import DAEMON, SECOND
 from pingmon.core.world.events import ClockStepped, Draft, ListeningResumed
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.journal import EventLog, JournalFull, JournalUnavailable
 from pingmon.timing.clock import Timekeeper
 

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from pingmon.core.units import DAEMON, Id
 from pingmon.core.world.events import ALL, AnyEvent, ClockStepped, Draft, Entry, Event, ListeningEnded
 from pingmon.core.world.fold import fold
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.core.world.snapshot import Saver
 from pingmon.core.world.world import World
 from pingmon.journal import (

@@ -25,7 +25,7 @@ from pingmon.core.check.ping import USER_AGENT_MAX, is_text, meaning
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import Id
 from pingmon.core.world.events import NewCheck, PingReceived, Signal
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.door.intake import IntakeRequest
 from pingmon.door.plain_answer import NOT_FOUND, PlainAnswer
 from pingmon.journal import JournalFull, JournalUnavailable

@@ -26,7 +26,7 @@ from pingmon.core.site.probe_schedule import phase
 from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import Entry, PartnerEvent, SiteEvent, SiteHostSeen
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 from pingmon.timing.deadline_heap import DeadlineHeap

@@ -25,10 +25,10 @@ from pingmon.core.site.escalation import exhausted
 from pingmon.core.site.site import Inquiry
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import ClockStepped, Entry, PartnerAnswered, PartnerEvent, SiteEvent
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.monitor import Monitor
 from pingmon.resubmit import submit_until_durable
-from pingmon.sites.partner_webhook import BUDGET_S
+from pingmon.sites.partner_requests import BUDGET_S
 from pingmon.wire.time_texts import seconds_text
 
 STOP_S: Final = 1.25

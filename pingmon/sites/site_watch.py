@@ -23,7 +23,7 @@ from pingmon.core.site.probe_schedule import first_probe, next_probe, on_grid
 from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import ClockStepped, Entry, SiteChanged, SiteCreated, SiteEvent, SiteResumed
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 from pingmon.sites.own_health import Health

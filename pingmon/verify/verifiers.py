@@ -24,7 +24,7 @@ from pingmon.outgoing.exchange import NoReply, Reply, exchange
 from pingmon.outgoing.passage import Addresses, Egress
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.timing.bounded_wait import within
-from pingmon.verify.peer import Peer, chosen
+from pingmon.verify.configured_verifier import Peer, chosen
 from pingmon.verify.quorum_wait import QuorumWait
 from pingmon.verify.verifier_health import Heard, PeerHealth, Standing, trouble
 from pingmon.wire.message.signatures import Unauthorized, signature, signed

@@ -23,7 +23,8 @@ from pingmon.core.check.badge import BadgeCounts
 from pingmon.core.check.check import Check
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import CheckCreated, CheckDeleted, Entry
-from pingmon.core.world.parts import Outcome, Project
+from pingmon.core.world.outcome import Outcome
+from pingmon.core.world.project import Project
 from pingmon.door.plain_answer import JSON, NOT_ALLOWED, NOT_FOUND, PREFLIGHT, PlainAnswer
 from pingmon.door.request import Request
 from pingmon.monitor import Monitor

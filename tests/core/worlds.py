@@ -16,8 +16,9 @@ from pingmon.core.units import HOUR as HOUR
 from pingmon.core.units import MINUTE as MINUTE
 from pingmon.core.world import events as e
 from pingmon.core.world.fold import fold
-from pingmon.core.world.parts import Block, Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.core.world.snapshot import BLOCK, Saver
+from pingmon.core.world.snapshot_blocks import Block
 from pingmon.core.world.world import World
 from pingmon.testing import PROJECT, START, uuid
 from pingmon.testing import bad as bad

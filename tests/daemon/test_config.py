@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from pingmon.daemon.config import Config
 from pingmon.daemon.config_file import BadConfig, load, parse
-from pingmon.verify.peer import Peer
+from pingmon.verify.configured_verifier import Peer
 from pingmon.wire.message.signatures import SECRET_MIN, BadSecret, secret
 from pingmon.wire.probe.target import target
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 from twisted.logger import capturedLogs, formatEvent
 
-from pingmon.core.notify.channel import NEWS_S, RETRY_AFTER_S
 from pingmon.core.notify.notification import GIVE_UP_AFTER, Notification
+from pingmon.core.notify.retry_waits import NEWS_S, RETRY_AFTER_S
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import (
     AnyEvent,

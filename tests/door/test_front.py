@@ -21,11 +21,11 @@ from twisted.logger import LogEvent, LogLevel, capturedLogs
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
+from pingmon.door.caller_address import address_of
 from pingmon.door.door import Door
 from pingmon.door.front import Front
 from pingmon.door.http_dates import Dates
 from pingmon.door.limits import ACCEPTS, DoorSettings
-from pingmon.door.peers import address_of
 from tests.door.stage import DoorStage
 
 NOBODY = Failure(ConnectionDone())

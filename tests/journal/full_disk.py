@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from pingmon.core.world.events import Draft, Entry, PingReceived
-from pingmon.core.world.parts import Block
+from pingmon.core.world.snapshot_blocks import Block
 from pingmon.journal import FlipRow, JournalUnavailable
 from pingmon.journal.sqlite.engine import SqliteJournal
 from pingmon.journal.sqlite.verify import verify

@@ -13,7 +13,7 @@ from msgspec import Raw, json
 
 from pingmon.core.units import DAEMON
 from pingmon.core.world.events import Draft, PingReceived
-from pingmon.core.world.parts import Block
+from pingmon.core.world.snapshot_blocks import Block
 from pingmon.journal import Retention
 from pingmon.journal.codec import encoded, packed_id
 from pingmon.journal.hash_chain import GENESIS, content_digest, link

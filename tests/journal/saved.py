@@ -13,7 +13,7 @@ from twisted.internet.task import react
 
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.world.events import CheckCreated, CheckDeleted, PingReceived, ProjectCreated
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.journal.sqlite.engine import SqliteJournal
 from pingmon.monitor import Monitor
 from pingmon.testing import PROJECT, uuid

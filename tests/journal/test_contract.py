@@ -21,7 +21,7 @@ from pingmon.core.world.events import (
     SiteProbed,
     SiteResumed,
 )
-from pingmon.core.world.parts import Block, Outdated
+from pingmon.core.world.snapshot_blocks import Block, Outdated
 from pingmon.journal import FlipRow, JournalFull, JournalUnavailable, Retention
 from pingmon.testing import START
 

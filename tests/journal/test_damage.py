@@ -18,8 +18,8 @@ from twisted.logger import capturedLogs
 
 from pingmon.core.world.events import Draft, Entry, PingReceived, ProjectCreated
 from pingmon.core.world.fold import fold
-from pingmon.core.world.parts import Block
 from pingmon.core.world.snapshot import Saver
+from pingmon.core.world.snapshot_blocks import Block
 from pingmon.core.world.world import World
 from pingmon.journal import FlipRow, JournalDamaged, JournalFormatError, JournalUnavailable, Retention
 from pingmon.journal.codec import encoded

@@ -15,8 +15,8 @@ from pingmon.core.partner.partner import Attribution
 from pingmon.core.site.site import PartnerSilence
 from pingmon.core.world.events import KINDS
 from pingmon.core.world.fold import fold
-from pingmon.core.world.parts import Block
 from pingmon.core.world.snapshot import Saver
+from pingmon.core.world.snapshot_blocks import Block
 from pingmon.core.world.world import World
 from pingmon.journal import FlipRow, Retention
 from pingmon.journal.pending_flips import Window

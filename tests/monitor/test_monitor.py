@@ -21,7 +21,8 @@ from pingmon.core.world.events import (
     ProjectRenamed,
     SiteEvent,
 )
-from pingmon.core.world.parts import Block, Outcome
+from pingmon.core.world.outcome import Outcome
+from pingmon.core.world.snapshot_blocks import Block
 from pingmon.journal import JournalFormatError, JournalFull, JournalUnavailable, MemoryJournal
 from pingmon.monitor import SNAPSHOT_EVERY, Monitor
 from pingmon.testing import PROJECT, Rig, bad, good, result, uuid

@@ -6,7 +6,7 @@ import pytest
 
 from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.world.events import CheckChanged, CheckCreated, CheckDeleted, Entry, NewCheck
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.pings.intake import PingSettings
 from pingmon.testing import PING_KEY, PROJECT
 from tests.door.stage import CALLER, CHECK, RID, TEXT, UNKNOWN, DoorStage

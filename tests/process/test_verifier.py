@@ -25,7 +25,7 @@ from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.units import SECOND
 from pingmon.dns.resolver import Resolver
 from pingmon.outgoing.tls_trust import Trust
-from pingmon.verify.peer import Peer
+from pingmon.verify.configured_verifier import Peer
 from pingmon.verify.verifiers import SLACK_S, Verifiers, sender
 from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED, Secret, secret, signature
 from pingmon.wire.verifier import BODY_MAX, REPLAYED

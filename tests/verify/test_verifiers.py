@@ -25,7 +25,7 @@ from pingmon.outgoing.tls_trust import Trust
 from pingmon.testing import START as NOW
 from pingmon.testing import result
 from pingmon.verify import verifier_health as standing
-from pingmon.verify.peer import Peer, chosen
+from pingmon.verify.configured_verifier import Peer, chosen
 from pingmon.verify.quorum_wait import GRACE_S
 from pingmon.verify.verifier_health import PASSING, UNHEARD, PeerHealth
 from pingmon.verify.verifiers import RECEIVED_MAX, SLACK_S, Verifiers, sender

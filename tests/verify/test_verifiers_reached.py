@@ -18,7 +18,7 @@ from pingmon.outgoing.exchange import NoReply, Reply
 from pingmon.outgoing.passage import MAX_ADDRESSES, STAGGER_S
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.testing import result
-from pingmon.verify.peer import Peer
+from pingmon.verify.configured_verifier import Peer
 from pingmon.verify.verifiers import CONNECT_S, Send, Verifiers, sender
 from pingmon.wire.message.signatures import Secret
 from pingmon.wire.outgoing_request import OutgoingRequest

@@ -32,7 +32,7 @@ from pingmon.core.world.events import (
     PingReceived,
 )
 from pingmon.core.world.fold import fold
-from pingmon.core.world.parts import Project
+from pingmon.core.world.project import Project
 from pingmon.core.world.world import World
 
 REPLAYED: Final[tuple[type[Event], ...]] = (PingReceived, CheckPaused, CheckResumed, ListeningResumed, ClockStepped)

@@ -9,19 +9,10 @@ it may be the message that is refused and not the channel that is dead.
 
 from __future__ import annotations
 
-from typing import Final
-
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pingmon.core.units import SECOND, Id
-
-RETRY_AFTER_S: Final = (5, 30, 120, 600, 1800, 3600)
-"""Seconds between attempts at a channel that fails; the last wait repeats."""
-JITTER: Final = 0.1
-"""A wait is stretched by up to this share, so that retries of many channels do not come all at once."""
-NEWS_S: Final = 60
-"""Seconds from a failed attempt on, after which a message that has come since is a reason to try again."""
+from pingmon.core.units import Id
 
 
 class Failing(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -76,18 +67,6 @@ def answers(channel: Channel) -> Channel:
 def renewed(channel: Channel, secret: str, old_until: int) -> Channel:
     """The channel with a new secret; until `old_until` the one it had signs as well."""
     return replace(channel, secret=secret, old_secret=channel.secret if old_until else "", old_until=old_until)
-
-
-def retry_at(channel: Channel, now: int, *, spread: float, asked_s: float | None, last_call: int) -> int:
-    """When to try again after one more attempt at `channel`, which failed at `now`.
-
-    `spread` in [0, 1) places it within its jitter. `asked_s` is the receiver's `Retry-After`, in seconds, which may
-    lengthen the wait, but never past `last_call`, when its oldest message is to be given up.
-    """
-    attempts = 0 if channel.failing is None else channel.failing.attempts
-    step = RETRY_AFTER_S[min(attempts, len(RETRY_AFTER_S) - 1)]
-    wait = max(step * (1 + JITTER * spread), asked_s or 0.0)
-    return min(now + round(wait * SECOND), max(last_call, now + SECOND))
 
 
 def shifted(channel: Channel, by: int) -> Channel:

@@ -22,7 +22,7 @@ from pingmon.core.notify.notification import (
 )
 from pingmon.core.site.site import Site
 from pingmon.core.units import Id
-from pingmon.core.world.parts import Subject
+from pingmon.core.world.outcome import Subject
 from pingmon.core.world.world import World
 
 

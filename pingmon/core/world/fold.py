@@ -19,8 +19,8 @@ from pingmon.core.notify import channel, notification
 from pingmon.core.site import site
 from pingmon.core.world import events, fold_channels, fold_checks, fold_projects, fold_sites
 from pingmon.core.world.events import Entry
-from pingmon.core.world.parts import DaemonState, Outcome
-from pingmon.core.world.world import World
+from pingmon.core.world.outcome import Outcome
+from pingmon.core.world.world import DaemonState, World
 
 MAX_DEAF_SPANS: Final = 32
 """Times of deafness that are remembered, the newest ones; each start and each full disk is one."""

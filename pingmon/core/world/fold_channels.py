@@ -13,7 +13,8 @@ from pingmon.core.notify.owed_messages import arrived_after_all, delivered, give
 from pingmon.core.units import Id
 from pingmon.core.world import events
 from pingmon.core.world.events import Entry
-from pingmon.core.world.parts import Outcome, is_full
+from pingmon.core.world.outcome import Outcome
+from pingmon.core.world.project import is_full
 from pingmon.core.world.world import World
 
 

@@ -20,7 +20,8 @@ from pingmon.core.flip import Flip
 from pingmon.core.notify.owed_messages import owe, owe_beside, unowe
 from pingmon.core.world import events
 from pingmon.core.world.events import Entry
-from pingmon.core.world.parts import Outcome, is_full
+from pingmon.core.world.outcome import Outcome
+from pingmon.core.world.project import is_full
 from pingmon.core.world.world import World
 
 

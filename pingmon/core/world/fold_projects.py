@@ -10,7 +10,8 @@ from pingmon.core.changes import applied
 from pingmon.core.units import DAEMON
 from pingmon.core.world import events
 from pingmon.core.world.events import Entry
-from pingmon.core.world.parts import Key, Outcome, Project, Result
+from pingmon.core.world.outcome import Outcome, Result
+from pingmon.core.world.project import Key, Project
 from pingmon.core.world.world import World
 
 Change: TypeAlias = events.ProjectRenamed | events.PingKeyRotated | events.ProjectDefaultsChanged

@@ -22,7 +22,8 @@ from pingmon.core.site.verdict import Round
 from pingmon.core.units import Id
 from pingmon.core.world import events
 from pingmon.core.world.events import Entry
-from pingmon.core.world.parts import Outcome, is_full
+from pingmon.core.world.outcome import Outcome
+from pingmon.core.world.project import is_full
 from pingmon.core.world.world import World
 
 GONE: Final = PartnerAnswer("no answer", detail="the partner was deleted")

@@ -17,7 +17,8 @@ from pingmon.core.flip import Flip
 from pingmon.core.notify.channel import Channel
 from pingmon.core.world.events import Entry
 from pingmon.core.world.fold import fold
-from pingmon.core.world.parts import Project, Subject
+from pingmon.core.world.outcome import Subject
+from pingmon.core.world.project import Project
 from pingmon.core.world.world import World
 
 

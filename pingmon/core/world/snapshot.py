@@ -22,8 +22,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from pingmon.core.world.part_kinds import KINDS, Reader
-from pingmon.core.world.parts import Block, Outdated
+from pingmon.core.world.snapshot_blocks import Block, Outdated
+from pingmon.core.world.snapshot_kinds import KINDS, Reader
 from pingmon.core.world.world import World
 
 BLOCK: Final = 500

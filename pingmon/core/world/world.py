@@ -11,18 +11,28 @@ from collections.abc import Hashable, Iterable
 from operator import attrgetter
 from typing import TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pingmon.core.check.check import Check
 from pingmon.core.check.settings import CheckSpec
+from pingmon.core.flip import Deaf
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Became, Delivery, Notification
 from pingmon.core.partner.partner import Partner, host_of
 from pingmon.core.site.site import Site
 from pingmon.core.units import DAEMON, Id
-from pingmon.core.world.parts import DaemonState, Key, Members, Project, Subject
+from pingmon.core.world.outcome import Subject
+from pingmon.core.world.project import Key, Members, Project
 
 K = TypeVar("K", bound=Hashable)
+
+
+class DaemonState(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What the world knows of the daemon itself: when it was deaf, newest last, and since when it has not listened."""
+
+    deaf: tuple[Deaf, ...] = ()
+    ended: int | None = None
 
 
 class World:

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from pingmon.core.units import Id
 from pingmon.core.world.events import Draft, Entry, Event
-from pingmon.core.world.parts import Block, Outdated
+from pingmon.core.world.snapshot_blocks import Block, Outdated
 from pingmon.journal.codec import Row, decoded
 from pingmon.journal.entry_delivery import NOBODY, deliver_one, refuse_one
 from pingmon.journal.errors import HANGS, STOPPED, JournalUnavailable

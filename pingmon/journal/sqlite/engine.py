@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pingmon.core.world.events import Draft, Entry
-from pingmon.core.world.parts import Block, Outdated
+from pingmon.core.world.snapshot_blocks import Block, Outdated
 from pingmon.journal.codec import Row
 from pingmon.journal.entry_delivery import NOBODY, deliver_one, refuse_one
 from pingmon.journal.errors import HANGS, STOPPED, JournalDamaged, JournalUnavailable

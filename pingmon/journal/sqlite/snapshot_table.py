@@ -15,7 +15,7 @@ from zlib import crc32
 
 import msgspec
 
-from pingmon.core.world.parts import Block, Outdated
+from pingmon.core.world.snapshot_blocks import Block, Outdated
 from pingmon.journal.sqlite.meta_table import Meta
 
 STATE: Final = "number, kind, round, upto, crc, gone, parts"

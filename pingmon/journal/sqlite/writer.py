@@ -17,7 +17,7 @@ import msgspec
 from twisted.logger import Logger
 
 from pingmon.core.world.events import Entry
-from pingmon.core.world.parts import Block, Outdated
+from pingmon.core.world.snapshot_blocks import Block, Outdated
 from pingmon.journal.codec import Row, decoded
 from pingmon.journal.errors import JournalDamaged, JournalUnavailable, SnapshotDamaged
 from pingmon.journal.interface import FlipRow, Trimmed

@@ -10,7 +10,7 @@ from typing import Final
 
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Attempted, Delivery, Notification
-from pingmon.core.world.parts import Subject
+from pingmon.core.world.outcome import Subject
 from pingmon.wire.api.checks import Json
 from pingmon.wire.message.message import event_of, kind, message_id, name
 from pingmon.wire.time_texts import seconds_text

@@ -17,7 +17,7 @@ from msgspec import Struct
 from pingmon.core.check.check import Check, next_ping, shown_status, watched_since
 from pingmon.core.notify.owed_messages import told
 from pingmon.core.units import SECOND, Id
-from pingmon.core.world.parts import Subject
+from pingmon.core.world.outcome import Subject
 from pingmon.wire.badges import check_badge_url
 from pingmon.wire.time_texts import seconds_text
 

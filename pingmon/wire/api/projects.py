@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.notify.channel import Channel
-from pingmon.core.world.parts import Key, Members, Project
+from pingmon.core.world.project import Key, Members, Project
 from pingmon.wire.api.check_fields import FIELDS, FieldRule, Given, Invalid, changes, judged
 from pingmon.wire.api.checks import Json
 from pingmon.wire.time_texts import seconds_text

@@ -38,7 +38,7 @@ from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site
 from pingmon.core.site.verdict import Place
 from pingmon.core.units import DAEMON, SECOND
-from pingmon.core.world.parts import Subject
+from pingmon.core.world.outcome import Subject
 from pingmon.wire.api.probe_results import look_json, witnesses
 from pingmon.wire.time_texts import duration_text, moment_text, seconds_text
 

@@ -13,7 +13,7 @@ from pingmon.core.notify.owed_messages import told
 from pingmon.core.site.settings import SiteChanges
 from pingmon.core.units import SECOND
 from pingmon.core.world import events as e
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.testing import bad, good
 from tests.core.worlds import C1, C2, H1, H2, H3, S1, T0, Log, P
 

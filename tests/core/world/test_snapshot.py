@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pingmon.core.check.settings import CheckChanges
 from pingmon.core.units import SECOND
 from pingmon.core.world import events as e
-from pingmon.core.world.parts import Block
 from pingmon.core.world.snapshot import SHARE, Saver
+from pingmon.core.world.snapshot_blocks import Block
 from pingmon.core.world.world import World
 from tests.core.world.test_world import EVENTS, acted
 from tests.core.worlds import H1, H2, T0, Log, P, Saves, state

@@ -15,7 +15,7 @@ from pingmon.core.flip import Deaf, Flip
 from pingmon.core.units import DAEMON, HOUR, SECOND
 from pingmon.core.world import events as e
 from pingmon.core.world.fold import fold
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.core.world.world import World
 from tests.core.worlds import C1, C2, C3, H1, H2, H3, T0, Log, P, Q, Saves, replayed, state
 

@@ -70,8 +70,8 @@ from pingmon.core.world.events import (
     SiteResumed,
 )
 from pingmon.core.world.fold import fold
-from pingmon.core.world.parts import Block
 from pingmon.core.world.snapshot import Saver
+from pingmon.core.world.snapshot_blocks import Block
 from pingmon.core.world.world import World
 from pingmon.journal import FlipRow, Retention
 from pingmon.journal.codec import encoded

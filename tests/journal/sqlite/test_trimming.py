@@ -26,7 +26,7 @@ from pingmon.core.world.events import (
     SiteDeleted,
     SiteProbed,
 )
-from pingmon.core.world.parts import Block
+from pingmon.core.world.snapshot_blocks import Block
 from pingmon.journal import JournalDamaged, Memory, MemoryJournal, Retention, SnapshotDamaged
 from pingmon.journal.codec import encoded
 from pingmon.journal.retention import MEASUREMENTS

@@ -23,7 +23,7 @@ from twisted.logger import capturedLogs
 from pingmon.cli.commands import pingmon as main
 from pingmon.core.units import Id
 from pingmon.core.world.events import Draft, Entry, PingReceived
-from pingmon.core.world.parts import Outcome
+from pingmon.core.world.outcome import Outcome
 from pingmon.journal import JournalDamaged, JournalUnavailable, Retention, SnapshotDamaged
 from pingmon.journal.codec import id_text
 from pingmon.journal.sqlite.commit_chain import replayed

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pingmon.core.world.events import CheckPaused, Draft, PingReceived
-from pingmon.core.world.parts import Block
+from pingmon.core.world.snapshot_blocks import Block
 from pingmon.journal import FlipRow, JournalDamaged, JournalFormatError, JournalUnavailable, Retention
 from pingmon.journal.codec import encoded
 from pingmon.journal.sqlite.error_codes import explained

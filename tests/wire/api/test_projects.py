@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.core.check.settings import CheckChanges
-from pingmon.core.world.parts import Key, Members, Project
+from pingmon.core.world.project import Key, Members, Project
 from pingmon.testing import START as AT
 from pingmon.wire.api.check_fields import Invalid
 from pingmon.wire.api.projects import defaults_json, key_json, project_json, project_settings

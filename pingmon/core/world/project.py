@@ -1,25 +1,15 @@
-"""What the world is made of besides checks, channels and messages, and what folding an entry tells."""
+"""Projects, their API keys, and what belongs to a project."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sized
-from typing import Literal, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pingmon.core.check.check import Check
 from pingmon.core.check.settings import CheckChanges, CheckSpec
-from pingmon.core.flip import Deaf, Flip
-from pingmon.core.notify.notification import Delivery
-from pingmon.core.partner.partner import Partner
-from pingmon.core.site.site import Site
-from pingmon.core.units import DAEMON, Id
+from pingmon.core.units import Id
 from pingmon.core.world import events
-
-Subject: TypeAlias = Check | Site
-"""What has a status, flips, and channels that are told."""
-Result: TypeAlias = Literal["done", "created", "exists", "ambiguous", "full", "unknown"]
 
 
 class Project(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -61,64 +51,6 @@ class Key(Struct, frozen=True, omit_defaults=True, gc=False):
     created: int
     last_used: int | None = None
     until: int | None = None
-
-
-class DaemonState(Struct, frozen=True, omit_defaults=True, gc=False):
-    """What the world knows of the daemon itself: when it was deaf, newest last, and since when it has not listened."""
-
-    deaf: tuple[Deaf, ...] = ()
-    ended: int | None = None
-
-
-class Block(Struct, frozen=True, gc=False):
-    """Parts of one kind as they are saved together; what a block of a higher `number` says of a part counts instead.
-
-    `parts` is a JSON array of them, `gone` one of the ids of parts that are no more. `round` and `upto`: see
-    `snapshot`.
-    """
-
-    number: int
-    kind: str
-    parts: bytes
-    gone: bytes = b"[]"
-    round: int | None = None
-    upto: int | None = None
-
-
-class Outdated(Struct, frozen=True, gc=False):
-    """The blocks of a kind with a number below `below` that a save replaces: with an `upto` below this one, or all."""
-
-    kind: str
-    below: int
-    upto: int | None = None
-
-    def holds(self, block: Block) -> bool:
-        """Whether `block` is one of them."""
-        past = self.upto is None or (block.upto is not None and block.upto < self.upto)
-        return block.kind == self.kind and block.number < self.below and past
-
-
-class Outcome(Struct, frozen=True, gc=False):
-    """What folding an entry did.
-
-    `exists`: nothing, because the check wanted is `id`; `ambiguous`: nothing, several checks have the slug;
-    `full`: nothing, the project has as many as it may; `unknown`: nothing, what the entry is about is not there.
-    `check`, `site`, `partner`, `project` and `key` are what the entry was about, afterwards; `channels` those that are
-    owed something new; `ended` says of messages that are owed no more what became of them; `everything` tells that
-    deadlines of all checks have moved.
-    """
-
-    result: Result = "done"
-    id: Id = DAEMON
-    check: Check | None = None
-    site: Site | None = None
-    partner: Partner | None = None
-    flip: Flip | None = None
-    channels: tuple[Id, ...] = ()
-    ended: tuple[Delivery, ...] = ()
-    everything: bool = False
-    project: Project | None = None
-    key: Key | None = None
 
 
 def is_full(members: Sized, most: int) -> bool:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.web.http_headers import Headers
 
+from pingmon.door.caller_address import ConnectionPeer, TrustedProxies, asked, group_of, host_of
 from pingmon.door.limits import DoorSettings
-from pingmon.door.peers import ConnectionPeer, TrustedProxies, asked, group_of, host_of
 from tests.door.stage import CHECK, DoorStage
 
 OURS = TrustedProxies(("192.0.2.0/24", "2001:db8::/32"))

@@ -1,4 +1,4 @@
-"""Tests of `pingmon.sites.partner_webhook`, against a real server on loopback."""
+"""Tests of `pingmon.sites.partner_requests`, against a real server on loopback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from twisted.logger import capturedLogs
 from pingmon.core.partner.inquiry import PartnerAnswer, PartnerQuestion
 from pingmon.core.partner.partner import Partner, PartnerSpec
 from pingmon.core.units import SECOND
-from pingmon.sites.partner_webhook import PARALLEL, WAITING_MAX, Partners
+from pingmon.sites.partner_requests import PARALLEL, WAITING_MAX, Partners
 from pingmon.testing import SECRET, result
 from pingmon.testing import START as NOW
 from pingmon.wire.partner_webhook import payload

@@ -18,8 +18,8 @@ from pingmon.core.notify.notification import Notification
 from pingmon.core.partner.partner import Partner
 from pingmon.core.site.site import Site
 from pingmon.core.units import DAEMON
-from pingmon.core.world.parts import DaemonState, Key, Project
-from pingmon.core.world.world import World
+from pingmon.core.world.project import Key, Project
+from pingmon.core.world.world import DaemonState, World
 
 _DEFAULT: Final = CheckSpec()
 
