@@ -27,7 +27,7 @@ from werkzeug.exceptions import HTTPException
 from pingmon import __version__
 from pingmon.api.api_answer import TEXT, ApiAnswer, ApiError, cors, json_answer, not_found, try_again, written
 from pingmon.api.call import ApiSettings, Call, Probes, Tests
-from pingmon.api.credentials import RandomBytes, find_key
+from pingmon.api.credentials import KEY_LENGTH, RandomBytes, find_key
 from pingmon.api.routes import MAY, ROUTES, VERSIONS, Operation, Route
 from pingmon.api.scrapes import DaemonScrape, ProjectScrape
 from pingmon.core.units import DAEMON, HOUR, Id
@@ -188,15 +188,18 @@ class Api:
 
     def _let_in(self, request: IRequest, operation: Operation, body: Mapping[str, object]) -> Key:
         """The key that the client shows, if it may do `operation` now."""
-        header = request.getHeader(b"x-api-key")
-        shown = body.get("api_key") if header is None else header.decode("latin-1")
+        headers = [request.getHeader(name.lower().encode("ascii")) for name in operation.headers]
+        shown = next((header.decode("latin-1") for header in headers if header is not None), body.get("api_key"))
         if shown is None and self._keyless and operation.needs == "operator":
             return OWNER
         if shown is None and self._keyless and (project := request.getHeader(b"x-project")) is not None:
             return self._owner_in(project.decode("latin-1"))
-        key = self.known(shown)
-        if key.role not in MAY[operation.needs]:
-            raise ApiError(401, "wrong api key")
+        try:
+            key = self.known(shown)
+            if key.role not in MAY[operation.needs]:
+                raise ApiError(401, "wrong api key")
+        except ApiError as error:
+            raise ApiError(operation.refusal, error.message) from None
         self.count(key)
         return key
 
@@ -207,8 +210,8 @@ class Api:
         return replace(OWNER, project=project, role="rw")
 
     def known(self, shown: object) -> Key:
-        """The key that `shown` is. `ApiError` if it is none."""
-        if not isinstance(shown, str) or not shown:
+        """The key that `shown` is. `ApiError` if it is none; what has another length than keys have is none at all."""
+        if not isinstance(shown, str) or len(shown) != KEY_LENGTH:
             raise ApiError(401, "missing api key")
         key = find_key(self._monitor.world, shown)
         if key is None or (key.role != "operator" and key.project not in self._monitor.world.projects):

@@ -18,6 +18,7 @@ from pingmon.api import (
     checks,
     explain,
     keys,
+    metrics,
     partners,
     projects,
     rehearse,
@@ -34,10 +35,15 @@ MAY: Final[dict[Role, tuple[Role, ...]]] = {"ro": ("ro", "rw"), "rw": ("rw",), "
 
 
 class Operation(Struct, frozen=True):
-    """What one method does. `needs`: the least key that may (see `MAY`)."""
+    """What one method does. `needs`: the least key that may (see `MAY`).
+
+    The key is in the first of `headers` that is there; who has none that may is answered `refusal`.
+    """
 
     needs: Role
     run: Callable[..., Awaitable[ApiAnswer]]
+    headers: tuple[str, ...] = ("X-Api-Key",)
+    refusal: int = 401
 
     @property
     def summary(self) -> str:
@@ -67,6 +73,8 @@ def _route(name: str, path: str, **operations: tuple[Role, Callable[..., Any]]) 
     return Route(name, path, {method: Operation(*what) for method, what in operations.items()})
 
 
+METRICS_KEY: Final = ("X-Metrics-Key", "X-Api-Key")
+"""Where the reference server's `metrics/` looks for its key, and all else for any."""
 CHECK: Final = "/checks/<uuid:id>"
 UNIQUE: Final = "/checks/<string(length=40):key>"
 CHANNEL: Final = "/channels/<uuid:id>"
@@ -104,6 +112,7 @@ ROUTES: Final = (
     _route("secret of a channel", f"{CHANNEL}/secret", POST=("rw", channels.renew_secret)),
     _route("deliveries", f"{CHANNEL}/deliveries/", GET=("rw", channels.list_deliveries)),
     _route("badges", "/badges/", GET=("ro", badges.list_badges)),
+    Route("metrics", "/metrics/", {"GET": Operation("operator", metrics.read_metrics, METRICS_KEY, refusal=403)}),
     _route("sites", "/sites/", GET=("ro", sites.list_sites), POST=("rw", sites.create_site)),
     _route(
         "site",

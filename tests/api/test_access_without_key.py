@@ -50,7 +50,7 @@ def test_the_owner_names_a_project_for_what_is_in_one(house: ApiStage) -> None:
     assert [check.project for check in house.world.checks.values()] == [PROJECT]
     for name in ("", "My project", uuid(77)):
         assert house.ask("GET", "/api/v3/checks/", headers={"X-Project": name}).error == "not found"
-    assert house.ask("GET", "/api/v3/checks/", headers=named, key="x").error == "wrong api key"
+    assert house.ask("GET", "/api/v3/checks/", headers=named, key="x" * 32).error == "wrong api key"
 
 
 def test_where_there_are_keys_naming_a_project_is_nothing() -> None:
