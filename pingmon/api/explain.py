@@ -70,10 +70,10 @@ async def explain_site(call: Call, id: Id) -> ApiAnswer:
     site, now = call.site(id), call.monitor.now()
     instant = _instant(call, site, now)
     past = AsItWas(call.world, call.world.seq, kept=True) if instant is None else await as_it_was(call, site, instant)
-    now, world, site = now if instant is None else instant, past.world, past.world.sites[id]
+    now, world, was = now if instant is None else instant, past.world, past.world.sites[id]
     latest = call.probes.latest(id) if instant is None and call.probes is not None else None
-    host, upto = world.host_of(site), past.upto
-    hosted = SiteChanged if host is not None and host.spec.slug == site.spec.host else SiteHostSeen
+    host, upto = world.host_of(was), past.upto
+    hosted = SiteChanged if host is not None and host.spec.slug == was.spec.host else SiteHostSeen
     flips = await _flips(call, id, upto)
     seen = SiteEvidence(
         now=now,
@@ -85,16 +85,17 @@ async def explain_site(call: Call, id: Id) -> ApiAnswer:
         answers=await call.history.events(id, PartnerAnswered, upto=upto, limit=1),
         kept=past.kept,
     )
-    told = await _told(call, site, flips, now, await _entry(call, site, SiteChanged, upto))
-    head = _head(site, site.status, now) | {"uuid": id}
-    return json_answer(explanation_json(head, [*site_facts(site, seen), *told], site=True))
+    settings = await _entry(call, site, SiteChanged, upto)
+    told = await _told(call, site, was.spec.channels, flips, now, settings)
+    head = _head(was, was.status, now) | {"uuid": id}
+    return json_answer(explanation_json(head, [*site_facts(was, seen), *told], site=True))
 
 
 async def _explained_check(call: Call, check: Check) -> ApiAnswer:
     id, now = check.id, call.monitor.now()
     instant = _instant(call, check, now)
     past = AsItWas(call.world, call.world.seq, kept=True) if instant is None else await as_it_was(call, check, instant)
-    now, world, check = now if instant is None else instant, past.world, past.world.checks[id]
+    now, world, was = now if instant is None else instant, past.world, past.world.checks[id]
     daemon, upto = world.daemon, past.upto
     flips = await _flips(call, id, upto)
     pings = await call.history.events(id, PingReceived, upto=upto, limit=PINGS)
@@ -106,13 +107,13 @@ async def _explained_check(call: Call, check: Check) -> ApiAnswer:
         settings=settings,
         deaf=daemon.deaf,
         resumed=await call.history.events(DAEMON, ListeningResumed, upto=call.world.seq),
-        finding=zone_finding(check.spec, pings, lambda: call.world.zones_of(check.project)),
+        finding=zone_finding(was.spec, pings, lambda: call.world.zones_of(call.project)),
         kept=past.kept,
     )
-    told = await _told(call, check, flips, now, settings)
+    told = await _told(call, check, was.spec.channels, flips, now, settings)
     name = {"unique_key": unique_key(id)} if call.readonly else {"uuid": id}
-    head = _head(check, shown_status(check, now), now) | name
-    facts = check_facts(check, seen)
+    head = _head(was, shown_status(was, now), now) | name
+    facts = check_facts(was, seen)
     if call.readonly:  # whom they name are runs, by ids that only those see who may see pings
         facts = [replace(fact, who="") for fact in facts]
     return json_answer(explanation_json(head, [*facts, *told]))
@@ -169,13 +170,15 @@ async def _entry(call: Call, subject: Subject, kind: type[Event], upto: int) -> 
 # --- who was told -------------------------------------------------------------------------------------------------
 
 
-async def _told(call: Call, subject: Subject, flips: Sequence[Flip], now: int, settings: int) -> list[Fact]:
-    """The facts about the newest flip that people are told of; `settings` is the entry that says on which channels."""
+async def _told(
+    call: Call, subject: Subject, channels: Sequence[Id], flips: Sequence[Flip], now: int, settings: int
+) -> list[Fact]:
+    """The facts about the newest flip that people are told of; it has `channels` at `now`, by the entry `settings`."""
     flip = next((flip for flip in flips if matters(flip)), None)
     messages = [] if flip is None else await _messages(call, subject, flip)
     known = [message for each in messages if (message := as_of(each, now)) is not None]
-    channels = sum(id in call.world.channels for id in subject.spec.channels)
-    return list(told_facts(flip, known, channels=channels, settings=settings, short=call.readonly))
+    there = sum(id in call.world.channels for id in channels)
+    return list(told_facts(flip, known, channels=there, settings=settings, short=call.readonly))
 
 
 async def _messages(call: Call, subject: Subject, flip: Flip) -> list[Message]:
@@ -186,19 +189,22 @@ async def _messages(call: Call, subject: Subject, flip: Flip) -> list[Message]:
         if owed.place == flip.seq:
             failing = world.channels[owed.channel].failing
             retry_at = None if failing is None else failing.retry_at
-            found[owed.channel] = Message(owed, _name(world.channels[owed.channel]), retry_at=retry_at)
+            name = _name(call, world.channels[owed.channel])
+            found[owed.channel] = Message(owed, name, retry_at=retry_at)
     for row in await call.history.flips_at([flip.seq]):
         if row.stream != subject.id:
             ended = msgspec.json.decode(row.body, type=Delivery)
-            channel = world.channels.get(row.stream)
-            name = f"a channel that is no more ({row.stream[:8]})" if channel is None else _name(channel)
+            name = _name(call, world.channels.get(row.stream))
             entry = await _ended_by(call, ended) if len(found) < MOST else 0
             found[row.stream] = Message(ended.owed, name, ended, entry)
     return list(found.values())
 
 
-def _name(channel: Channel) -> str:
-    return channel.name or channel.kind
+def _name(call: Call, channel: Channel | None) -> str:
+    """What a channel is called. A check may have been in another project, whose channels have no names here."""
+    if channel is None:
+        return "a channel that is no more"
+    return (channel.name or channel.kind) if channel.project == call.project else "a channel of another project"
 
 
 async def _ended_by(call: Call, ended: Delivery) -> int:

@@ -13,11 +13,13 @@ from pingmon.core.flip import Flip
 from pingmon.core.units import DAEMON, Id
 from pingmon.core.world.events import (
     CheckChanged,
+    CheckMoved,
     ClockStepped,
     Entry,
     Event,
     ListeningResumed,
     PingReceived,
+    ProjectDefaultsChanged,
     SiteChanged,
     SiteProbed,
 )
@@ -61,7 +63,7 @@ async def as_it_was(call: Call, subject: Subject, instant: int) -> AsItWas:
     first = next((entry.seq for entry in own if isinstance(entry.event, measured)), upto + 1)
     rows = await history.flips(subject.id, upto=first - 1, limit=1)
     before = msgspec.json.decode(rows[0].body, type=Flip) if rows else None
-    entries = own if start == subject.born else [*await _settings(call, subject, start), *own]
+    entries = [*await _before(call, subject, start), *own]
     for stream, kind in ((DAEMON, ListeningResumed), (DAEMON, ClockStepped)):
         found = await history.events(stream, kind, upto=last, limit=OTHERS_MAX)
         entries += [entry for entry in found if entry.seq > subject.born and entry.at <= instant]
@@ -101,12 +103,18 @@ async def _entries(call: Call, id: Id, start: int, upto: int) -> list[Entry]:
     return found
 
 
-async def _settings(call: Call, subject: Subject, start: int) -> list[Entry]:
-    """Its birth, if that is still there, and how its settings were changed before the entry `start`."""
-    kind: type[Event] = CheckChanged if isinstance(subject, Check) else SiteChanged
-    born = await call.history.entries(subject.id, after=subject.born - 1, limit=1)
-    changed = await call.history.events(subject.id, kind, upto=start - 1, limit=OTHERS_MAX)
-    return [*(entry for entry in born if entry.seq == subject.born), *changed]
+async def _before(call: Call, subject: Subject, start: int) -> list[Entry]:
+    """Its birth, if that is kept, and what has set its settings, of all that was before the entry `start`."""
+    born = await _entries(call, subject.id, subject.born, subject.born)
+    found = born if start > subject.born else []
+    kinds: tuple[type[Event], ...] = (CheckChanged, CheckMoved) if isinstance(subject, Check) else (SiteChanged,)
+    for kind in kinds:
+        found += await call.history.events(subject.id, kind, upto=start - 1, limit=OTHERS_MAX)
+    if isinstance(subject, Check):
+        made = next((entry.event for entry in born if isinstance(entry.event, PingReceived)), None)
+        project = subject.project if made is None or made.create is None else made.create.project
+        found += await call.history.events(project, ProjectDefaultsChanged, upto=subject.born, limit=1)
+    return found
 
 
 def _is_measured(flip: Flip | None) -> bool:

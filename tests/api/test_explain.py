@@ -17,6 +17,7 @@ from pingmon.core.world.events import (
     ChannelDeleted,
     CheckChanged,
     CheckExpired,
+    CheckMoved,
     CheckPaused,
     CheckResumed,
     Event,
@@ -26,6 +27,7 @@ from pingmon.core.world.events import (
     NotificationDelivered,
     NotificationFailed,
     PingReceived,
+    ProjectDefaultsChanged,
     SiteChanged,
     SitePaused,
     SiteProbed,
@@ -122,7 +124,7 @@ def test_a_message_that_waits_was_given_up_or_went_to_a_channel_that_is_no_more(
         "ops has not been told yet that it went down: status 500 (1 attempt), "
         "and is tried again at 2023-11-14 22:13:25 UTC.",
         "pager was not told that it went down: the URL is none.",
-        f"a channel that is no more ({third[:8]}) is not told that it went down: the channel was deleted.",
+        "a channel that is no more is not told that it went down: the channel was deleted.",
     ]
 
 
@@ -278,6 +280,35 @@ def test_a_long_history_is_read_from_near_its_end(house: ApiStage) -> None:
     shown = asked(house, f"{CHECKS}{id}", 700)
     assert (shown["status"], kinds(shown, "advice")) == ("up", [])
     assert texts(shown, "next")[-1].endswith("which is 2 min after it was expected.")
+
+
+def test_a_check_that_was_in_another_project(house: ApiStage) -> None:
+    """Its past is told with it, but not the names of channels that are not its project's."""
+    id = down(house)
+    other = house.new_project(uuid(2, "a"))
+    house.clock.advance(60)
+    house.submit(id, CheckMoved(uuid(2, "a")))
+    house.clock.advance(60)
+    house.ping(id)
+    path = f"{CHECKS}{id}"
+    assert house.get(f"{path}/explain").status == 404
+    for at, status in ((10, "up"), (HOUR_S + 30, "down"), (HOUR_S + 90, "down"), (None, "up")):
+        shown = asked(house, path, at, other)
+        assert shown["status"] == status
+        assert "ops" not in str(shown)
+    assert texts(asked(house, path, HOUR_S + 30, other), "told") == [
+        "a channel of another project was told at 2023-11-14 23:13:20 UTC that it went down."
+    ]
+    assert kinds(asked(house, path, HOUR_S + 90, other), "told") == ["no_channels", "delivered"]
+
+
+def test_a_check_that_was_made_with_the_defaults_of_its_project(house: ApiStage) -> None:
+    """Those of that time."""
+    house.submit(PROJECT, ProjectDefaultsChanged(CheckChanges(grace=900)))
+    id = house.submit(uuid(1), PingReceived(create=NewCheck(PROJECT, "job"))).id
+    house.submit(PROJECT, ProjectDefaultsChanged(CheckChanges(grace=60)))
+    house.clock.advance(60)
+    assert asked(house, f"{CHECKS}{id}", 10)["sentences"] == asked(house, f"{CHECKS}{id}")["sentences"]
 
 
 # --- a site ---------------------------------------------------------------------------------------------------------

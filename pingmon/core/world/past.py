@@ -6,16 +6,16 @@ first ping or probe that is still there; what had begun before that (an open run
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from msgspec.structs import replace
 
 from pingmon.core.check.check import Check, Status
-from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Flip
 from pingmon.core.notify.channel import Channel
-from pingmon.core.world.events import Entry
+from pingmon.core.units import Id
+from pingmon.core.world.events import CheckCreated, CheckMoved, Entry, PingReceived
 from pingmon.core.world.fold import fold
 from pingmon.core.world.outcome import Subject
 from pingmon.core.world.project import Project
@@ -23,34 +23,48 @@ from pingmon.core.world.world import World
 
 
 def rebuilt(
-    subject: Subject, channels: Iterable[Channel], entries: Iterable[Entry], before: Flip | None, first: int
+    subject: Subject, channels: Iterable[Channel], entries: Sequence[Entry], before: Flip | None, first: int
 ) -> World:
     """A world with `subject`, as it is now, as `entries` had left it.
 
-    `entries`, in order, are those of its birth and its settings, all of its stream from the entry `first` on, the
-    daemon's, and its partners'. `before` is its last flip before `first`. `channels` are those that were there.
+    `entries`, in order, are those of its birth, its settings and its projects, all of its stream from the entry `first`
+    on, the daemon's, and its partners'. `before` is its last flip before `first`. `channels` are those that were there.
     """
     world = World()
-    world.put_project(Project(subject.project, "", "", 0, 0))
+    for project in {subject.project: None} | _projects(entries):
+        world.put_project(Project(project, "", project, 0, 0))
     for channel in channels:
         world.put_channel(channel)
-    entries = list(entries)
-    if isinstance(subject, Check) and (not entries or entries[0].seq != subject.born):
-        world.put_check(_born_by_a_ping(subject))
     for entry in entries:
+        if entry.seq > subject.born:
+            _be_there(world, subject)
         if before is not None and entry.seq >= first:
             world.keep(_left_by(world.subject(subject.id), before))
             before = None
         fold(world, entry)
+    _be_there(world, subject)
     if before is not None:
         world.keep(_left_by(world.subject(subject.id), before))
     return world
 
 
-def _born_by_a_ping(check: Check) -> Check:
-    """The check as a ping made it that was trimmed."""
-    spec = CheckSpec(name=check.spec.slug, slug=check.spec.slug, channels=check.spec.channels)
-    return Check(check.id, check.project, spec, check.born, check.created, check.created)
+def _projects(entries: Iterable[Entry]) -> dict[Id, None]:
+    """The projects that a check was in."""
+    found: dict[Id, None] = {}
+    for entry in entries:
+        event = entry.event
+        if isinstance(event, CheckCreated | CheckMoved):
+            found[event.project] = None
+        elif isinstance(event, PingReceived) and event.create is not None:
+            found[event.create.project] = None
+    return found
+
+
+def _be_there(world: World, subject: Subject) -> None:
+    """Let a check be there that was made by a ping, which was trimmed."""
+    if isinstance(subject, Check) and subject.id not in world.checks:
+        spec = world.projects[subject.project].first_settings(subject.spec.slug, subject.spec.channels)
+        world.put_check(Check(subject.id, subject.project, spec, subject.born, subject.created, subject.created))
 
 
 def _left_by(subject: Subject, flip: Flip) -> Subject:
