@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from pingmon.cli.api_client import ApiClient
+from pingmon.cli.check_settings import SETTINGS, UNIQUE
 from pingmon.cli.connection import asks
 from pingmon.cli.durations import duration_text
 from pingmon.cli.field_options import field_options
@@ -31,34 +32,11 @@ from pingmon.cli.subjects import (
     warn,
 )
 from pingmon.cli.tables import json_option, show_json, show_table, when
+from pingmon.cli.why import add_explain, show_rehearsal
 from pingmon.wire.api.check_fields import FIELDS, slugify
 
 PINGS: Final = 5
 """Pings that `show` shows if nothing is said."""
-
-SETTINGS: Final = {
-    "name": "What people call it.",
-    "slug": "What ping URLs call it: a-z, 0-9, - and _.",
-    "tags": "Tags, separated by spaces.",
-    "desc": "What it is, for whoever is woken by it.",
-    "schedule": "When pings are expected: a cron expression (30 3 * * *) or OnCalendar (Mon..Fri 10:00).",
-    "tz": "The time zone of the schedule: Europe/Riga.",
-    "timeout": "Instead of a schedule: the time between two pings, 1m to 365d.",
-    "grace": "How late a ping may come, and how long a run may take, 1m to 365d.",
-    "channels": "Who is told: ids or exact names, separated by commas; * is all channels, '' none.",
-    "manual_resume": "When it is paused, whether pings leave it so.",
-    "methods": "POST: only POST requests count; '': all do.",
-    "start_kw": "Keywords of a start, separated by commas, for the filters.",
-    "success_kw": "Keywords of a success.",
-    "failure_kw": "Keywords of a failure.",
-    "filter_subject": "Whether keywords are looked for in an e-mail's subject.",
-    "filter_body": "Whether keywords are looked for in an e-mail's body.",
-    "filter_http_body": "Whether keywords are looked for in a request's body.",
-    "filter_default_fail": "Whether a ping without any keyword is a failure; else it is ignored.",
-}
-"""The options that set a field of the API, each with what `--help` says of it."""
-
-UNIQUE: Final = {"unique": "Change the check that has the same, if there is one: of name,slug,tags,timeout,grace."}
 
 
 def _expected(check: Json, now: float) -> str:
@@ -103,6 +81,7 @@ add_edit(
 )
 add_simple(check, CHECKS, "pause", "paused", "Watch checks no more, until they are pinged or resumed.")
 add_simple(check, CHECKS, "resume", "resumed", "Watch paused checks again.")
+add_explain(check, CHECKS)
 add_rm(check, CHECKS, "Their pings are answered 404 from then on.")
 
 
@@ -197,3 +176,23 @@ def ping(
         return answer
 
     each(CHECKS, selected(api, CHECKS, names, tags, statuses), send, "pinged", as_json=as_json)
+
+
+@check.command()
+@click.argument("check", metavar="CHECK")
+@field_options(FIELDS, SETTINGS)
+@click.option("--days", type=click.IntRange(1, 366), default=30, show_default=True, help="How far back.")
+@json_option
+@asks("project")
+def rehearse(api: ApiClient, check: str, fields: Json, days: int, as_json: bool) -> None:
+    """Say which alerts other settings would have given.
+
+    The check's own pings are replayed under the settings that are given, and nothing is saved. Times are seconds, or
+    30m, 1h30m, 2d.
+    """
+    if not fields:
+        raise click.UsageError("what shall be tried? --help shows the options")
+    (found,) = selected(api, CHECKS, [check], (), ())
+    answer = api.ask("POST", f"checks/{found['uuid']}/rehearse", fields, query={"days": days})
+    show_rehearsal(answer, as_json)
+    warn(answer)

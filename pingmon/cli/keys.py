@@ -9,6 +9,7 @@ import click
 from pingmon.api.credentials import KEY_LENGTH, PREFIX_LENGTH
 from pingmon.cli.api_client import ApiClient
 from pingmon.cli.connection import asks
+from pingmon.cli.field_options import Duration
 from pingmon.cli.projects import chosen
 from pingmon.cli.tables import json_option, printable, show_json, show_table
 
@@ -38,11 +39,12 @@ def list_command(api: ApiClient, project: str | None, as_json: bool) -> None:
         show_json(answer)
         return
     names = {each["uuid"]: each["name"] for each in projects} | {None: "-"}
-    heads = ("ID", "KEY", "ROLE", "NAME", "CREATED", "PROJECT")
+    heads = ("ID", "KEY", "ROLE", "NAME", "CREATED", "USED", "EXPIRES", "PROJECT")
     rows = []
     for each in answer["keys"]:
         shown = (each["uuid"], f"{each['prefix']}…", each["role"], each["name"], each["created"])
-        rows.append((*shown, names.get(each["project"], each["project"])))
+        times = (each["last_used"] or "-", each["expires"] or "-")
+        rows.append((*shown, *times, names.get(each["project"], each["project"])))
     show_table(heads, rows)
 
 
@@ -68,13 +70,7 @@ def create(api: ApiClient, project: str | None, role: str, name: str, as_json: b
         found = chosen(api.ask("GET", "projects/")["projects"], project)
         path, whose = f"projects/{found['uuid']}/keys/", found["name"]
         made = api.ask("POST", path, {"role": role, "name": name})
-    if as_json:
-        show_json(made)
-        return
-    try:
-        click.echo(made["key"])
-    finally:  # above all if it could not be written
-        click.echo(f"This {role} key for {printable(whose)} is not shown again. To revoke: {made['uuid']}", err=True)
+    _show_made(made, f"for {printable(whose)}", as_json)
 
 
 @key.command()
@@ -96,6 +92,32 @@ def revoke(api: ApiClient, keys: tuple[str, ...], as_json: bool) -> None:
         click.echo(f"revoked {each['prefix']}… ({each['role']}{', ' * bool(each['name'])}{printable(each['name'])})")
 
 
+@key.command()
+@click.argument("wanted", metavar="KEY")
+@click.option("--overlap", type=Duration(), help="For how long the old one opens, too; 0 if it leaked.  [default: 1d]")
+@json_option
+@asks("operator")
+def rotate(api: ApiClient, wanted: str, overlap: int | None, as_json: bool) -> None:
+    """Make a new key in place of KEY.
+
+    It goes to standard output, and is not shown again. It has the same role and name. KEY is an id, a name, the first
+    eight characters, or the key as it is.
+    """
+    found = _meant(api.ask("GET", "keys/")["keys"], wanted)
+    made = api.ask("POST", f"keys/{found['uuid']}/rotate", {} if overlap is None else {"overlap": overlap})
+    _show_made(made, f"in place of {found['prefix']}…", as_json)
+
+
+def _show_made(made: dict[str, Any], whose: str, as_json: bool) -> None:
+    if as_json:
+        show_json(made)
+        return
+    try:
+        click.echo(made["key"])
+    finally:  # above all if it could not be written
+        click.echo(f"This {made['role']} key {whose} is not shown again. To revoke: {made['uuid']}", err=True)
+
+
 def _meant(known: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
     begin = wanted[:PREFIX_LENGTH] if len(wanted) in (PREFIX_LENGTH, KEY_LENGTH) else None
     found = [each for each in known if wanted in (each["uuid"], each["name"] or None) or begin == each["prefix"]]
@@ -103,6 +125,6 @@ def _meant(known: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
         return found[0]
     shown = printable(wanted if begin is None else begin + "…")
     if not found:
-        raise click.ClickException(f"there is no key {shown}; nothing was revoked (pingmon key list shows all)")
+        raise click.ClickException(f"there is no key {shown}; nothing was done (pingmon key list shows all)")
     ids = ", ".join(each["uuid"] for each in found[:10])
-    raise click.ClickException(f"{len(found)} keys are called {shown}; nothing was revoked: take the id: {ids}")
+    raise click.ClickException(f"{len(found)} keys are called {shown}; nothing was done: take the id: {ids}")

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from uuid import UUID
 
 import click
 
 from pingmon.cli.api_client import ApiClient
+from pingmon.cli.check_settings import SETTINGS
 from pingmon.cli.connection import asks, connection_options, opened
+from pingmon.cli.field_options import field_options
+from pingmon.cli.subjects import show_thing
 from pingmon.cli.tables import json_option, printable, show_json, show_table
+from pingmon.wire.api.projects import DEFAULTS_FIELDS
 
 HEADS: Final = ("ID", "NAME", "PING KEY", "CHECKS", "SITES", "CHANNELS", "CREATED")
+DEFAULTS: Final = {name: text for name, text in SETTINGS.items() if name in DEFAULTS_FIELDS}
 WARNING: Final = (
     "URLs with the old ping key, /ping/<key>/<slug>, will be answered 404 at once: jobs that use them look silent "
     "until they are changed. URLs with a UUID stay as they are."
@@ -82,6 +88,69 @@ def rotate_ping_key(project: str | None, yes: bool, as_json: bool, **connection:
         show_json(changed)
     else:
         click.echo(changed["ping_key"])
+
+
+@project.command()
+@click.argument("project", metavar="PROJECT")
+@field_options(DEFAULTS_FIELDS, DEFAULTS)
+@click.option("--reset", is_flag=True, help="Forget those that there are, but for what is given.")
+@json_option
+@asks("operator")
+def defaults(api: ApiClient, project: str, fields: dict[str, Any], reset: bool, as_json: bool) -> None:
+    """Show or change what checks get that a first ping makes.
+
+    Those that are given are set; the others stay. Times are seconds, or 30m, 1h30m, 2d.
+    """
+    found = chosen(api.ask("GET", "projects/")["projects"], project)
+    if fields or reset:
+        wanted = fields if reset else {**found["defaults"], **fields}
+        if "schedule" in fields or "timeout" in fields:  # the one makes the other idle
+            idle = "timeout" if "schedule" in fields else "schedule"
+            wanted = {name: value for name, value in wanted.items() if name != idle or name in fields}
+        found = api.ask("POST", f"projects/{found['uuid']}", {"defaults": wanted})
+    if as_json:
+        show_json(found)
+    elif found["defaults"]:
+        show_thing(found["defaults"])
+    else:
+        click.echo("every day, an hour of grace, all channels")
+
+
+@project.command("take-check")
+@click.argument("project", metavar="PROJECT")
+@click.argument("check", metavar="CHECK", type=click.UUID)
+@json_option
+@asks("operator")
+def take_check(api: ApiClient, project: str, check: UUID, as_json: bool) -> None:
+    """Move a check from another project to PROJECT. CHECK is its UUID.
+
+    Its ping URL and its history stay. By ping key and slug it is pinged with PROJECT's ping key from then on, and it
+    has all of PROJECT's channels.
+    """
+    found = chosen(api.ask("GET", "projects/")["projects"], project)
+    moved = api.ask("POST", f"projects/{found['uuid']}/take-check", {"check": str(check)})
+    if as_json:
+        show_json(moved)
+    else:
+        click.echo(f"moved {printable(moved['name'] or moved['slug'] or str(check))} to {printable(found['name'])}")
+
+
+@project.command()
+@click.argument("project", metavar="PROJECT")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@asks("operator")
+def rm(api: ApiClient, project: str, yes: bool, as_json: bool) -> None:
+    """Delete PROJECT for ever, with its checks, sites, channels and keys."""
+    found = chosen(api.ask("GET", "projects/")["projects"], project)
+    if not yes:
+        counts = ", ".join(f"{found[name]} {name}" for name in ("checks", "sites", "channels"))
+        click.confirm(f"Delete {printable(found['name'])} for ever, with {counts} and all keys?", abort=True, err=True)
+    gone = api.ask("DELETE", f"projects/{found['uuid']}")
+    if as_json:
+        show_json(gone)
+    else:
+        click.echo(f"deleted {printable(gone['name'])} ({gone['uuid']})")
 
 
 def chosen(projects: list[dict[str, Any]], wanted: str | None) -> dict[str, Any]:

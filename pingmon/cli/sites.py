@@ -26,6 +26,7 @@ from pingmon.cli.subjects import (
     warn,
 )
 from pingmon.cli.tables import json_option, show_json, show_table, when
+from pingmon.cli.why import add_explain
 from pingmon.wire.api.site_fields import FIELDS
 
 FLIPS: Final = 5
@@ -84,6 +85,7 @@ add_edit(
 )
 add_simple(site, SITES, "pause", "paused", "Probe sites no more, until they are resumed.")
 add_simple(site, SITES, "resume", "resumed", "Probe paused sites again.")
+add_explain(site, SITES)
 add_rm(site, SITES, "Their history stays in the log only.")
 
 

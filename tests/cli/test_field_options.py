@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from pingmon.cli import checks, partners, sites
+from pingmon.cli import check_settings, partners, sites
 from pingmon.cli.field_options import field_options
 from pingmon.wire.api import check_fields, site_fields
 from pingmon.wire.api import partners as partner_fields
@@ -22,7 +22,7 @@ OLD_NAMES = {"subject", "subject_fail"}
 @pytest.mark.parametrize(
     ("rules", "told"),
     [
-        (check_fields.FIELDS, {*checks.SETTINGS, *checks.UNIQUE, *OLD_NAMES}),
+        (check_fields.FIELDS, {*check_settings.SETTINGS, *check_settings.UNIQUE, *OLD_NAMES}),
         (site_fields.FIELDS, {*sites.SETTINGS}),
         (partner_fields.FIELDS, {*partners.SETTINGS, "slug"}),
     ],

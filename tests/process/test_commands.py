@@ -259,6 +259,39 @@ def test_the_life_of_a_partner(daemon: Running) -> None:
     assert said("partner", "rm", "hoster", "--yes").startswith("deleted hoster")
 
 
+# --- why ----------------------------------------------------------------------------------------------------------
+
+
+def test_somebody_asks_why(daemon: Running, receiver: Receiver) -> None:
+    """Of a check or a site; in sentences, with the entries that they rest on."""
+    made = told("check", "add", "job", "--channels", "")
+    said("check", "ping", "job", "--signal", "3")
+    first, *others = said("check", "explain", "job").splitlines()
+    assert re.fullmatch(r"It is down since .* UTC.*\.", first)
+    assert others
+    entries = said("check", "explain", "job", "--entries").splitlines()[0]
+    assert re.fullmatch(re.escape(first) + r" \[[0-9, ]+\]", entries)
+    assert told("check", "explain", "job")["uuid"] == made["uuid"]
+    assert refused(1, "check", "explain", "job", "--at", "2020-01-01").startswith("at must not be before the check was")
+    said("site", "add", receiver.url, "--name", "shop")
+    assert said("site", "explain", "shop").startswith("It ")
+
+
+def test_settings_are_rehearsed(daemon: Running) -> None:
+    """And not saved."""
+    told("check", "add", "job")
+    said("check", "ping", "job", "-m", "all good")
+    tried = ["check", "rehearse", "job", "--filter-http-body", "--failure-kw", "good"]
+    text, _, heads, alert = said(*tried).splitlines()
+    assert re.fullmatch("with this you would have had 1 alert .*; with today's settings 0", text)
+    assert re.fullmatch("DOWN AT +FOR +WHY", heads)
+    assert " still " in alert
+    assert told(*tried, "--days", "2")["changed"]["count"] == 1
+    assert said("check", "rehearse", "job", "--grace", "2h").count("\n") == 1
+    assert told("check", "show", "job")["failure_kw"] == ""
+    assert run("check", "rehearse", "job").exit_code == 2
+
+
 # --- the daemon ---------------------------------------------------------------------------------------------------
 
 
@@ -273,6 +306,35 @@ def test_the_operator_works_from_elsewhere(daemon: Running) -> None:
     assert refused(4, "key", "list", "--key", daemon.keys["api_key"]).startswith(
         "wrong api key: this needs the operator's"
     )
+
+
+def test_the_operator_moves_things(daemon: Running) -> None:
+    """Defaults for first pings, checks from project to project, projects out of the world."""
+    assert said("project", "defaults", "My project") == "every day, an hour of grace, all channels\n"
+    said("project", "defaults", "My project", "--timeout", "10m", "--tags", "cron")
+    changed = told("project", "defaults", "My project", "--schedule", "5 * * * *")["defaults"]
+    assert (changed["tags"], changed["schedule"]) == ("cron", "5 * * * *")
+    assert daemon.ping("job", "?create=1").status == 201
+    check = told("check", "show", "job")
+    assert (check["schedule"], check["tags"]) == ("5 * * * *", "cron")
+    assert told("project", "defaults", "My project", "--reset")["defaults"] == {}
+    said("project", "create", "Office")
+    assert said("project", "take-check", "Office", check["uuid"]) == "moved job to Office\n"
+    assert told("check", "list") == {"checks": []}
+    assert run("project", "rm", "Office", input="n\n").exit_code == 1
+    assert said("project", "rm", "Office", "--yes").startswith("deleted Office (")
+    assert daemon.ask("GET", f"/ping/{check['uuid']}").status == 404
+
+
+def test_a_key_is_replaced(daemon: Running) -> None:
+    """The old one opens for a while, if that is wanted."""
+    old = daemon.keys["api_key"]
+    new = said("key", "rotate", old).strip()
+    for key in (old, new):
+        assert told("check", "list", "--key", key) == {"checks": []}
+    newer = said("key", "rotate", new[:8], "--overlap", "0").strip()
+    assert refused(4, "check", "list", "--key", new).startswith("wrong api key")
+    assert told("check", "list", "--key", newer) == {"checks": []}
 
 
 def test_the_status_says_whether_all_is_well(daemon: Running) -> None:

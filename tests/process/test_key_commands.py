@@ -394,10 +394,10 @@ def invoke(daemon: Running, *args: str, stdin: str = "") -> Result:
 @pytest.mark.parametrize(
     ("args", "line"),
     [
-        (("key", "revoke", "hcw_nope"), "there is no key hcw_nope…; nothing was revoked (pingmon key list shows all)"),
-        (("key", "revoke", ""), "there is no key ; nothing was revoked (pingmon key list shows all)"),
-        (("key", "revoke", "hcw_" + "x" * 28), "there is no key hcw_xxxx…; nothing was revoked"),
-        (("key", "revoke", "first run"), "3 keys are called first run; nothing was revoked: take the id: "),
+        (("key", "revoke", "hcw_nope"), "there is no key hcw_nope…; nothing was done (pingmon key list shows all)"),
+        (("key", "revoke", ""), "there is no key ; nothing was done (pingmon key list shows all)"),
+        (("key", "revoke", "hcw_" + "x" * 28), "there is no key hcw_xxxx…; nothing was done"),
+        (("key", "revoke", "first run"), "3 keys are called first run; nothing was done: take the id: "),
         (("key", "create", "--project", "nope"), "there is no project nope: "),
         (("key", "list", "--project", "\x1b[31m"), "there is no project ?[31m: "),
         (("key", "create", "--name", "x" * 101), "name is too long"),
@@ -468,7 +468,7 @@ def test_people_get_a_table_and_programs_json(daemon: Running) -> None:
     assert len(made.stdout.strip()) == 32
     assert "operator" in made.stderr
     heads, *rows = invoke(daemon, "key", "list").stdout.splitlines()
-    assert heads.split() == ["ID", "KEY", "ROLE", "NAME", "CREATED", "PROJECT"]
+    assert heads.split() == ["ID", "KEY", "ROLE", "NAME", "CREATED", "USED", "EXPIRES", "PROJECT"]
     assert any("?[1mtwo?lines" in row and made.stdout[:8] in row for row in rows)
     as_json = json.loads(invoke(daemon, "key", "list", "--json").stdout)["keys"][-1]
     assert as_json["name"] == "\x1b[1mtwo\nlines"
