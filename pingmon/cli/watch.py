@@ -46,7 +46,7 @@ def watch(api: ApiClient, interval: int, pings: bool, as_json: bool) -> None:
         while True:
             Event().wait(max(interval, 1))
             for event in watched.news():
-                click.echo(json.dumps(event, ensure_ascii=False) if as_json else _line(event))
+                click.echo(json.dumps(event, ensure_ascii=False) if as_json else line_of(event))
     except KeyboardInterrupt:
         return
 
@@ -104,8 +104,10 @@ class ProjectWatch:
             yield {"at": _text(self._api.now), "kind": gone["word"], "name": gone["name"], "id": id, "event": "deleted"}
 
     def _new_pings(self, subject: Subject, before: Json, item: Json) -> Iterator[Json]:
-        many = item.get("n_pings", 0) - before.get("n_pings", 0)
-        if not self._pings or subject is SITES or many <= 0 or "uuid" not in item:
+        if not self._pings or subject is SITES or "uuid" not in item:
+            return
+        many = item["n_pings"] - before["n_pings"]
+        if many <= 0:
             return
         page = {"limit": min(many, PINGS_MAX), "before": item["n_pings"] + 1}
         for ping in reversed(self._api.ask("GET", f"checks/{item['uuid']}/pings/", query=page)["pings"]):
@@ -155,7 +157,7 @@ def _text(at: float) -> str:
     return datetime.fromtimestamp(at).astimezone().isoformat(timespec="seconds")
 
 
-def _line(event: Json) -> str:
+def line_of(event: Json) -> str:
     """For people, in the time of where they are."""
     at = datetime.fromisoformat(event["at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     more = event.get("why") or (f"exit status {event['exitstatus']}" if "exitstatus" in event else "")
