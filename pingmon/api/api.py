@@ -128,7 +128,7 @@ class Api:
         except ApiError as error:
             return error.answer()
         except Invalid as error:
-            return json_answer({"error": str(error)}, 400)
+            return json_answer({"error": str(error)} | ({"why": error.why} if error.why else {}), 400)
         except (JournalFull, JournalUnavailable):
             return try_again().answer()
         except JournalDamaged:  # the journal says so once, in the log and in `status/`

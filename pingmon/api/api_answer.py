@@ -1,7 +1,7 @@
 """Answers of the API: made as values, written to a request in one place.
 
-Every answer has a length, is never cached and may be read by scripts of any origin; every error is JSON with one key,
-`error`.
+Every answer has a length, is never cached and may be read by scripts of any origin; every error is JSON with the key
+`error`; only a refused field may have a second, `why`.
 """
 
 from __future__ import annotations

@@ -104,6 +104,32 @@ def test_unique_by_timeout_works_with_a_schedule() -> None:
     assert [house.post(CHECKS, body).status for _ in range(2)] == [201, 200]
 
 
+def test_a_refused_schedule_is_told_with_what_is_wrong_in_it() -> None:
+    """Clients that compare error texts find the one they know; `why` is for whoever wrote the schedule."""
+    assert ApiStage().post(CHECKS, {"schedule": "59 59 9 * * *"}).json == {
+        "error": "json validation error: schedule is not a valid cron or OnCalendar expression",
+        "why": "six fields: cron has five; for seconds use OnCalendar, `09:59:59`",
+    }
+
+
+@pytest.mark.parametrize("schedule", ["Thu,Fri 2012-*-1,5 11:12:13", "2012-01-01"])
+def test_a_schedule_whose_occurrences_are_all_past_is_refused(schedule: str) -> None:
+    """The check could never alarm."""
+    answer = ApiStage().post(CHECKS, {"schedule": schedule})
+    assert (answer.status, answer.json["error"]) == (
+        400,
+        "json validation error: schedule has no occurrence in the future",
+    )
+
+
+def test_a_schedule_by_name_comes_back_as_it_was_sent() -> None:
+    """A tool that sends `@daily` again and again changes nothing; the five fields are beside it."""
+    house = ApiStage()
+    id = house.new_check(schedule="@daily", tz="Europe/Riga")
+    shown = house.post(f"{CHECKS}{id}", {"schedule": "@daily"}).json
+    assert (shown["schedule"], shown["schedule_means"], shown["tz"]) == ("@daily", "0 0 * * *", "Europe/Riga")
+
+
 def test_upsert_does_not_unpause() -> None:
     """Changing a paused check leaves it paused."""
     house = ApiStage()

@@ -22,6 +22,7 @@ from cronsim import CronSim, CronSimError
 from msgspec.structs import replace
 from oncalendar import BaseIterator, OnCalendarError
 
+from pingmon.core.check.schedule_faults import NAMES, cron_fault, oncalendar_fault
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import SECOND
 
@@ -41,27 +42,34 @@ _step: Final = re.compile(r"([0-9]+|\*)/([0-9]+)").fullmatch
 
 
 class BadSchedule(ValueError):
-    """The expression is neither cron nor OnCalendar, or never comes true."""
+    """The expression is neither cron nor OnCalendar, or never comes true. The message says which part and why."""
+
+
+def meaning(expression: str) -> str:
+    """The five fields that a name of cron such as `@daily` stands for; any other expression as it is."""
+    return NAMES.get(expression.strip(), expression)
 
 
 def kind_of(expression: str) -> Literal["cron", "oncalendar"]:
-    """Which language `expression` is: five fields on one line are cron, all else is OnCalendar."""
+    """Which language `expression` is: five fields on one line and cron's names are cron, all else is OnCalendar."""
     one_line = "\n" not in expression.strip()
-    return "cron" if one_line and len(expression.split()) == 5 else "oncalendar"
+    return "cron" if one_line and len(meaning(expression).split()) == 5 else "oncalendar"
 
 
 def validated(expression: str) -> Literal["cron", "oncalendar"]:
     """The kind of a usable expression; `BadSchedule` if it cannot be read or has no occurrence after 2000-01-01."""
     kind = kind_of(expression)
+    try:
+        found = next_expected(CheckSpec(kind=kind, schedule=expression), _PROBE)
+    except CronSimError as error:
+        raise BadSchedule(cron_fault(expression)) from error
+    except OnCalendarError as error:
+        raise BadSchedule(_oncalendar_fault(expression.strip().split("\n"))) from error
     if kind == "oncalendar":
         for line in expression.strip().split("\n"):
             _refuse_what_systemd_refuses(line.split())
-    try:
-        found = next_expected(CheckSpec(kind=kind, schedule=expression), _PROBE)
-    except (CronSimError, OnCalendarError) as error:
-        raise BadSchedule(str(error)) from error
     if found is None:
-        raise BadSchedule("the schedule never comes true")
+        raise BadSchedule("it never comes true, or not any more since the year 2000")
     return kind
 
 
@@ -73,9 +81,10 @@ def next_expected(spec: CheckSpec, after: int) -> int | None:
     if spec.kind == "oncalendar":
         found = [_next_oncalendar(line, after, zone) for line in spec.schedule.strip().split("\n")]
         return min((instant for instant in found if instant is not None), default=None)
-    if any(field.startswith("*") for field in spec.schedule.split()[:2]):
-        return _next_by_wall_clock(spec.schedule, after, zone)
-    return _first(CronSim(spec.schedule, _moment(after, zone)), after)
+    fields = meaning(spec.schedule)
+    if any(field.startswith("*") for field in fields.split()[:2]):
+        return _next_by_wall_clock(fields, after, zone)
+    return _first(CronSim(fields, _moment(after, zone)), after)
 
 
 def wall_clock(spec: CheckSpec) -> tuple[CheckSpec, str] | None:
@@ -152,6 +161,22 @@ def _next_oncalendar(line: str, after: int, zone: tzinfo) -> int | None:
     expression = " ".join(words if own is None else words[:-1])
     moment = _moment(after, own or zone)
     return _first(BaseIterator(SAME_NAMES.get(expression.lower(), expression), moment), after)
+
+
+def _oncalendar_fault(lines: list[str]) -> str:
+    """What is wrong with the first of `lines` that the engine refuses."""
+    number, words = next((at, line.split()) for at, line in enumerate(lines, 1) if not _readable(line))
+    own = _own_zone(words)
+    fault = oncalendar_fault(words, None) if own is None else oncalendar_fault(words[:-1], words[-1])
+    return fault if len(lines) == 1 else f"line {number}: {fault}"
+
+
+def _readable(line: str) -> bool:
+    try:
+        _next_oncalendar(line, _PROBE, UTC)
+    except OnCalendarError:
+        return False
+    return True
 
 
 def _own_zone(words: list[str]) -> ZoneInfo | None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pingmon.core.check.schedule import BadSchedule, kind_of, next_expected, validated
 from pingmon.core.check.settings import CheckChanges, CheckSpec
@@ -37,13 +38,18 @@ _GAP_IN_SLUGS: Final = re.compile(r"[-\s]+")
 
 
 class Invalid(ValueError):
-    """What the client sent cannot be used; the message is the error text of the API."""
+    """What the client sent cannot be used; the message is the error text of the API, `why` may say more."""
+
+    def __init__(self, text: str, why: str | None = None) -> None:
+        super().__init__(text)
+        self.why = why
 
 
 class FieldRule(Struct, frozen=True, kw_only=True):
     """What a field may be: limits in characters or units, `values` it must be among, and `wrong`, a last judgement.
 
-    `wrong` names what is the matter with a value that fits all else, or returns None.
+    `wrong` names what is the matter with a value that fits all else, or returns None. Its words are the contract; of
+    such a value `why` says more.
     """
 
     type: Literal["string", "integer", "boolean", "array"]
@@ -53,13 +59,18 @@ class FieldRule(Struct, frozen=True, kw_only=True):
     pattern: str | None = None
     values: tuple[str, ...] | None = None
     wrong: Callable[[str], str | None] | None = None
+    why: Callable[[Any], str | None] | None = None
 
 
 def _wrong_schedule(expression: str) -> str | None:
+    return None if _schedule_fault(expression) is None else "is not a valid cron or OnCalendar expression"
+
+
+def _schedule_fault(expression: str) -> str | None:
     try:
         validated(expression)
-    except BadSchedule:
-        return "is not a valid cron or OnCalendar expression"
+    except BadSchedule as error:
+        return str(error)
     return None
 
 
@@ -84,7 +95,7 @@ FIELDS: Final[dict[str, FieldRule]] = {
     "manual_resume": _FLAG,
     "methods": FieldRule(type="string", values=("", "POST")),
     "name": FieldRule(type="string", max_length=100),
-    "schedule": FieldRule(type="string", max_length=100, wrong=_wrong_schedule),
+    "schedule": FieldRule(type="string", max_length=100, wrong=_wrong_schedule, why=_schedule_fault),
     "slug": FieldRule(type="string", max_length=SLUG_MAX, pattern="[a-z0-9_-]*"),
     "start_kw": _KEYWORDS,
     "subject": _KEYWORDS,
@@ -115,7 +126,7 @@ def judged(body: Mapping[str, object], fields: Mapping[str, FieldRule] = FIELDS)
         if name in body:
             trouble = fault(rule, body[name], name)
             if trouble is not None:
-                raise Invalid(f"json validation error: {trouble}")
+                raise Invalid(f"json validation error: {trouble}", _why(rule, body[name], name))
             given[name] = body[name]
     return given
 
@@ -138,6 +149,13 @@ def fault(rule: FieldRule, value: object, name: str) -> str | None:
     if rule.values is not None:
         return None if isinstance(value, str) and value in rule.values else f"{name} has unexpected value"
     return _text_fault(rule, value, name)
+
+
+def _why(rule: FieldRule, value: object, name: str) -> str | None:
+    """More about a value that has a fault, if it is `wrong` that found it."""
+    if rule.why is None or fault(replace(rule, wrong=None), value, name) is not None:
+        return None
+    return rule.why(value)
 
 
 def _number_fault(rule: FieldRule, value: object, name: str) -> str | None:

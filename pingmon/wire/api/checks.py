@@ -2,7 +2,9 @@
 
 The keys, their order and their spelling are those of the reference server. A read-only key sees `unique_key` in place
 of everything that names the check's id. After the known keys come pingmon's own, which clients ignore:
-`last_start`, `last_success`, `told` (somebody has heard that it is down, as it is), `warnings`.
+`schedule_means` (the five fields, where `schedule` is a name such as `@daily`), `last_start`, `last_success`, `told`
+(somebody has heard that it is down, as it is), `warnings`. A schedule is shown as it was sent, so that a tool that
+compares what it sent with what it reads (Terraform, Ansible) sees no change.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from pingmon.core.check.check import Check, next_ping, shown_status, watched_since
+from pingmon.core.check.schedule import meaning
 from pingmon.core.notify.owed_messages import told
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.outcome import Subject
@@ -83,6 +86,8 @@ def check_json(check: Check, view: View) -> Json:
     else:
         shown["schedule"] = spec.schedule
         shown["tz"] = spec.tz
+        if (fields := meaning(spec.schedule)) != spec.schedule:
+            shown["schedule_means"] = fields
     shown["last_start"] = seconds_text(check.last_start)
     shown["last_success"] = seconds_text(check.last_success)
     shown["told"] = told(check)

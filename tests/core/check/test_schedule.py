@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.core.check.schedule import BadSchedule, kind_of, next_expected, validated
+from pingmon.core.check.schedule import BadSchedule, kind_of, meaning, next_expected, validated
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import SECOND
 
@@ -81,10 +81,32 @@ def test_everything_else_is_oncalendar(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "fields", "systemd"),
+    [
+        ("@hourly", "0 * * * *", "hourly"),
+        ("@daily", "0 0 * * *", "daily"),
+        ("@midnight", "0 0 * * *", "daily"),
+        (" @weekly ", "0 0 * * 0", "Sun"),
+        ("@monthly", "0 0 1 * *", "monthly"),
+        ("@yearly", "0 0 1 1 *", "yearly"),
+        ("@annually", "0 0 1 1 *", "annually"),
+    ],
+)
+def test_names_of_cron_mean_five_fields(name: str, fields: str, systemd: str) -> None:
+    """They are cron, and expected when their five fields are, and when systemd's words for the same are."""
+    assert validated(name) == kind_of(name) == "cron"
+    assert meaning(name) == meaning(fields) == fields
+    start = "2026-03-01T12:34"
+    assert (
+        after(start, name, "Europe/Riga") == after(start, fields, "Europe/Riga") == after(start, systemd, "Europe/Riga")
+    )
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
-        "@daily",
+        "@reboot",
         "* * * *",
         "61 * * * *",
         "*/0 * * * *",

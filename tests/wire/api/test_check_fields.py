@@ -96,6 +96,24 @@ def test_errors(field: str, value: object, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("schedule", "61 * * * *", "minute: 61 is not within 0 to 59"),
+        ("schedule", "12:00\n" * 20, None),
+        ("schedule", "61 * * * *" * 11, None),
+        ("schedule", "61 * * *\ud800", None),
+        ("schedule", 5, None),
+        ("tz", "Mars/Base", None),
+    ],
+)
+def test_a_refused_schedule_is_told_with_what_is_wrong_in_it(field: str, value: object, why: str | None) -> None:
+    """Beside the words of the API, which stay as they are; if it is no text that can be shown, there are only those."""
+    with pytest.raises(Invalid) as caught:
+        judged({field: value})
+    assert caught.value.why == why
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {"name": "x" * 100, "slug": "", "tags": "a, b" * 500, "desc": "d" * 5000},
@@ -147,6 +165,8 @@ def test_what_makes_the_kind() -> None:
     cron = made({"schedule": "0 5 * * *", "timeout": 300, "tz": "Europe/Kiev"})
     assert (cron.kind, cron.schedule, cron.tz) == ("cron", "0 5 * * *", "Europe/Kyiv")
     assert made({"schedule": "daily"}).kind == "oncalendar"
+    named = made({"schedule": "@daily"})
+    assert (named.kind, named.schedule) == ("cron", "@daily")
     assert made({"grace": 60, "tz": "UTC"}, cron).kind == "cron"
     assert made({"timeout": 60}, cron).kind == "simple"
 

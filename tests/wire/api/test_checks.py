@@ -48,6 +48,12 @@ def test_keys_and_their_order(kind: str, readonly: bool, duration: int | None, k
     assert shown.get("last_duration") == (None if duration is None else duration // SECOND)
 
 
+def test_a_schedule_is_shown_as_it_was_sent_and_a_name_as_what_it_means_too() -> None:
+    """So a tool that compares what it sent with what it reads finds no difference."""
+    shown = check_json(check(kind="cron", schedule="@weekly"), VIEW)
+    assert (shown["schedule"], shown["schedule_means"]) == ("@weekly", "0 0 * * 0")
+
+
 def test_a_read_only_key_learns_no_id() -> None:
     """Nothing that a read-only key sees contains the check's id."""
     assert ID not in json.dumps(check_json(check(), replace(VIEW, readonly=True)))
