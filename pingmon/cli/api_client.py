@@ -16,11 +16,14 @@ from urllib.parse import urlencode, urlsplit
 import click
 
 from pingmon import __version__
+from pingmon.cli.tables import printable
 
 ANSWER_S: Final = 60.0
 """How long an answer may take. To probe a site may take as long as its verifiers."""
 BUSY_TRIES: Final = 5
 BUSY_WAIT_S: Final = 30
+REPEATABLE: Final = ("GET", "DELETE")
+"""What may be asked again if nobody knows whether it was heard."""
 """How often, and how long at most, a command waits when it is told to come back later (429)."""
 
 
@@ -28,6 +31,10 @@ class Unreachable(click.ClickException):
     """The daemon does not answer, or cannot do its work now: the same command may succeed later."""
 
     exit_code = 3
+
+
+class NotThere(click.ClickException):
+    """What was asked for does not exist."""
 
 
 class NotAllowed(click.ClickException):
@@ -80,10 +87,11 @@ class ApiClient:
     def ping(self, path: str, body: bytes) -> None:
         """Send a ping to `/ping/<path>`. `ClickException` with one line if it was not taken."""
         status, raw, _ = self._answered("POST", f"/ping/{path}", body)
+        said = printable(raw.decode("utf-8", "replace")[:100])
         if status >= 500:
-            raise Unreachable(f"the daemon cannot take pings now: {status} {raw.decode('utf-8', 'replace')[:100]}")
+            raise Unreachable(f"the daemon cannot take pings now: {status} {said}")
         if status >= 400:
-            raise click.ClickException(raw.decode("utf-8", "replace")[:100])
+            raise click.ClickException(said)
 
     def lost(self, error: Exception) -> click.ClickException:
         """What to say when no answer came."""
@@ -103,6 +111,19 @@ class ApiClient:
             raise self.lost(error) from error
 
     def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes, str]:
+        try:
+            return self._asked_once(method, path, body)
+        except (ConnectionError, HTTPException):
+            if method not in REPEATABLE or not self._reopened():
+                raise
+            return self._asked_once(method, path, body)
+
+    def _reopened(self) -> bool:
+        """Whether it makes sense to ask again: a connection that was kept may have ended since the last answer."""
+        self._connection.close()
+        return self.now > 0
+
+    def _asked_once(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes, str]:
         self._connection.request(method, self._prefix + path, body, self.sent)
         response: HTTPResponse = self._connection.getresponse()
         date = response.getheader("Date")
@@ -112,7 +133,7 @@ class ApiClient:
     def _decoded(self, status: int, raw: bytes) -> Any:
         try:
             answer = json.loads(raw)
-            error = str(answer["error"]).removeprefix("json validation error: ") if status >= 400 else ""
+            error = printable(str(answer["error"]).removeprefix("json validation error: ")) if status >= 400 else ""
         except (ValueError, KeyError, TypeError):
             answer, error = None, f"the daemon answered {status} without a reason; its log may say why"
         if status in (401, 403) and error in ("wrong api key", "missing api key"):
@@ -121,6 +142,8 @@ class ApiClient:
             raise self.unable(error)
         if status >= 500 or status == 429:
             raise Unreachable(error)
+        if status == 404:
+            raise NotThere(error)
         if status >= 300 or answer is None:
             raise click.ClickException(error or f"{status}: this is no pingmon, or --url is not right")
         return answer

@@ -12,7 +12,7 @@ import click
 from pingmon.cli.api_client import ApiClient
 from pingmon.cli.connection import asks
 from pingmon.cli.field_options import Duration
-from pingmon.cli.subjects import SHORT, Json, Subject, add_list, add_rm, id_of, listed, meant, name_of, show_thing, warn
+from pingmon.cli.subjects import SHORT, Json, Subject, add_list, add_rm, id_of, name_of, named, show_thing, warn
 from pingmon.cli.tables import json_option, show_json, show_table, when
 from pingmon.wire.api.webhook_settings import DIRECTIONS, METHODS
 
@@ -130,7 +130,7 @@ def edit(api: ApiClient, channel: str, name: str | None, value: Json, as_json: b
     fields = ({} if name is None else {"name": name}) | ({"value": value} if value else {})
     if not fields:
         raise click.UsageError("what shall be changed? --help shows the options")
-    found = meant(listed(api, CHANNELS), CHANNELS, channel)
+    (found,) = named(api, CHANNELS, [channel])
     changed = api.ask("POST", f"channels/{found['id']}", fields)
     if as_json:
         show_json(changed)
@@ -148,7 +148,8 @@ def edit(api: ApiClient, channel: str, name: str | None, value: Json, as_json: b
 @asks("project")
 def show(api: ApiClient, channel: str, count: int, as_json: bool) -> None:
     """Show all of a channel, and what became of its newest messages."""
-    found = api.ask("GET", f"channels/{meant(listed(api, CHANNELS), CHANNELS, channel)['id']}")
+    (short,) = named(api, CHANNELS, [channel])
+    found = api.ask("GET", f"channels/{short['id']}")
     if as_json:
         show_json(found)
         return
@@ -172,7 +173,7 @@ def show(api: ApiClient, channel: str, count: int, as_json: bool) -> None:
 @asks("project")
 def test(api: ApiClient, channel: str, up: bool, as_json: bool) -> None:
     """Send a test message now, and say what became of it. Exit status 1 if it was not delivered."""
-    found = meant(listed(api, CHANNELS), CHANNELS, channel)
+    (found,) = named(api, CHANNELS, [channel])
     answer = api.ask("POST", f"channels/{found['id']}/test", {"event": "up"} if up else {})
     if as_json:
         show_json(answer)
@@ -192,7 +193,7 @@ def secret(api: ApiClient, channel: str, overlap: int | None, as_json: bool) -> 
 
     It goes to standard output, and is not shown again. While --overlap lasts, messages are signed with both.
     """
-    found = meant(listed(api, CHANNELS), CHANNELS, channel)
+    (found,) = named(api, CHANNELS, [channel])
     fields = {} if overlap is None else {"overlap": overlap}
     _show_secret(api.ask("POST", f"channels/{found['id']}/secret", fields), as_json)
 

@@ -23,15 +23,14 @@ from pingmon.cli.subjects import (
     add_simple,
     each,
     id_of,
-    listed,
-    meant,
     name_of,
+    named,
     selected,
     selection,
     show_thing,
     warn,
 )
-from pingmon.cli.tables import json_option, show_json, show_table, when
+from pingmon.cli.tables import json_option, printable, show_json, show_table, when
 from pingmon.cli.why import add_explain, show_rehearsal
 from pingmon.wire.api.check_fields import FIELDS, slugify
 
@@ -113,11 +112,12 @@ def add(api: ApiClient, name: str | None, fields: Json, as_json: bool) -> None:
 @check.command()
 @click.argument("check", metavar="CHECK")
 @click.option("-n", "count", type=click.IntRange(0, 1000), default=PINGS, show_default=True, help="Newest pings shown.")
+@click.option("--body", is_flag=True, help="With the newest body among them: what the job wrote.")
 @json_option
 @asks("project")
-def show(api: ApiClient, check: str, count: int, as_json: bool) -> None:
+def show(api: ApiClient, check: str, count: int, body: bool, as_json: bool) -> None:
     """Show all of a check, with its newest pings. A read-only key sees no pings."""
-    found = meant(listed(api, CHECKS), CHECKS, check)
+    (found,) = named(api, CHECKS, [check])
     if as_json:
         show_json(found)
         return
@@ -128,8 +128,18 @@ def show(api: ApiClient, check: str, count: int, as_json: bool) -> None:
         if pings:
             click.echo()
             show_table(
-                ("PING", "WHEN", "TYPE", "EXIT", "SECONDS", "FROM"), [_ping_row(each, api.now) for each in pings]
+                ("PING", "WHEN", "TYPE", "EXIT", "SECONDS", "FROM"), [_ping_row(ping, api.now) for ping in pings]
             )
+        with_body = [ping["n"] for ping in pings if ping["body_url"]]
+        if body and with_body:
+            _show_body(api, f"checks/{found['uuid']}/pings/{with_body[0]}/body", f"BODY OF PING {with_body[0]}")
+
+
+def _show_body(api: ApiClient, path: str, head: str) -> None:
+    _, raw = api.request("GET", path)
+    click.echo(f"\n{head}")
+    for line in raw.decode("utf-8", "replace").splitlines():
+        click.echo(printable(line))
 
 
 def _channel_names(api: ApiClient, ids: str) -> str:

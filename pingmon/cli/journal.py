@@ -36,7 +36,7 @@ data_option = click.option(
     type=click.Path(readable=False, path_type=Path),  # who may not read it is told more than that
     default=Path("pingmon-data"),
     show_default=True,
-    help="The daemon's data directory; to `pingmon journal`, also a journal by itself, such as a backup.",
+    help="The daemon's data directory, or a journal by itself, such as a backup.",
 )
 
 

@@ -32,7 +32,7 @@ class LocalDaemon(ApiClient):
     """Answers questions on the connection `opened`, each within `wait_s` seconds.
 
     `again`, if it is set, finds the daemon of the directory once more, should this one end before it has answered a
-    question that changes nothing: it was just about to stop.
+    question that may be asked again: it was just about to stop.
     """
 
     key_hint = "only the owner of the data directory needs none"
@@ -45,15 +45,12 @@ class LocalDaemon(ApiClient):
         super().__init__(connection, sent={}, wait_s=wait_s)
         self.again: Callable[[], LocalDaemon] | None = None
 
-    def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes, str]:
-        try:
-            return super()._exchange(method, path, body)
-        except (ConnectionError, HTTPException):
-            again, self.again = self.again, None
-            if method != "GET" or again is None:
-                raise
-            self._connection = again()._connection
-            return super()._exchange(method, path, body)
+    def _reopened(self) -> bool:
+        again, self.again = self.again, None
+        if again is None:
+            return False
+        self._connection = again()._connection
+        return True
 
     def lost(self, error: Exception) -> click.ClickException:
         return Unreachable("the daemon ended before it answered; look whether it was done")

@@ -12,7 +12,7 @@ from pingmon.cli.api_client import ApiClient
 from pingmon.cli.connection import asks
 from pingmon.cli.durations import duration_text
 from pingmon.cli.field_options import field_options
-from pingmon.cli.subjects import SHORT, Json, Subject, add_edit, add_list, add_rm, id_of, listed, meant, show_thing
+from pingmon.cli.subjects import SHORT, Json, Subject, add_edit, add_list, add_rm, id_of, named, show_thing
 from pingmon.cli.tables import json_option, show_json
 from pingmon.wire.api.partners import FIELDS
 
@@ -116,7 +116,7 @@ def add(api: ApiClient, slug: str, fields: Json, as_json: bool) -> None:
 @asks("operator")
 def show(api: ApiClient, partner: str, as_json: bool) -> None:
     """Show all of a partner, and what it has answered."""
-    found = meant(listed(api, PARTNERS), PARTNERS, partner)
+    (found,) = named(api, PARTNERS, [partner])
     if as_json:
         show_json(found)
         return

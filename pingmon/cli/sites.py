@@ -19,9 +19,8 @@ from pingmon.cli.subjects import (
     add_rm,
     add_simple,
     id_of,
-    listed,
-    meant,
     name_of,
+    named,
     show_thing,
     warn,
 )
@@ -117,7 +116,7 @@ def add(api: ApiClient, address: str, fields: Json, as_json: bool) -> None:
 @asks("project")
 def show(api: ApiClient, site: str, as_json: bool) -> None:
     """Show all of a site, with its newest changes of status."""
-    found = meant(listed(api, SITES), SITES, site)
+    (found,) = named(api, SITES, [site])
     if as_json:
         show_json(found)
         return
@@ -135,7 +134,7 @@ def show(api: ApiClient, site: str, as_json: bool) -> None:
 @asks("project")
 def probe(api: ApiClient, site: str, as_json: bool) -> None:
     """Probe a site now, and say what was seen. That may take as long as its verifiers."""
-    found = meant(listed(api, SITES), SITES, site)
+    (found,) = named(api, SITES, [site])
     answer = api.ask("POST", f"sites/{found['uuid']}/probe", {})
     if as_json:
         show_json(answer)

@@ -12,12 +12,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial, wraps
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import click
 
-from pingmon.cli.api_client import ApiClient, NotAllowed, Unreachable
+from pingmon.cli.api_client import ApiClient, NotAllowed, NotThere, Unreachable
 from pingmon.cli.connection import asks
 from pingmon.cli.durations import duration_text
 from pingmon.cli.tables import json_option, printable, show_facts, show_json, show_table
@@ -26,6 +27,8 @@ Json: TypeAlias = dict[str, Any]
 
 PREFIX: Final = re.compile("[0-9a-f-]{4,}")
 """The beginning of a UUID that is long enough to name one."""
+WHOLE: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+FEW: Final = 5
 SHORT: Final = 8
 """Characters of a UUID that tables show."""
 DURATIONS: Final = frozenset({"grace", "timeout", "interval", "patience", "max_suppression", "last_duration"})
@@ -82,6 +85,15 @@ def meant(items: Iterable[Json], subject: Subject, wanted: str) -> Json:
     raise click.ClickException(f"{shown} names {len(found)} {subject.path}; take the id: {ids}")
 
 
+def named(api: ApiClient, subject: Subject, names: Sequence[str]) -> list[Json]:
+    """The things with these names. A few UUIDs are asked for one by one: a list of all may be long."""
+    if len(names) <= FEW and all(WHOLE.fullmatch(name.lower()) for name in names):
+        with suppress(NotThere):
+            return [api.ask("GET", f"{subject.path}/{name.lower()}") for name in names]
+    items = listed(api, subject)
+    return [meant(items, subject, name) for name in names]
+
+
 def selected(
     api: ApiClient, subject: Subject, names: Sequence[str], tags: Sequence[str], statuses: Sequence[str]
 ) -> list[Json]:
@@ -94,10 +106,9 @@ def selected(
         raise click.UsageError(f"which {subject.word}? Name one or more{more}, or - for names from standard input")
     if names and (tags or statuses):
         raise click.UsageError(f"name {subject.path}, or say --tag and --status; not both")
-    items = listed(api, subject, tags, statuses)
-    if not names and not items and (tags or statuses):
+    found = listed(api, subject, tags, statuses) if tags or statuses else named(api, subject, names)
+    if not found and (tags or statuses):
         raise click.ClickException(f"no {subject.word} fits, so nothing was done")
-    found = [meant(items, subject, name) for name in names] if names or not (tags or statuses) else items
     if any("unique_key" in item for item in found):
         raise NotAllowed(f"a read-only key may only look: {api.key_hint}")
     return list({id_of(item): item for item in found}.values())
@@ -269,4 +280,6 @@ def _flat(name: str, value: object) -> list[tuple[str, object]]:
         return [(f"{name} {key}", inner) for key, inner in value.items() if inner not in (None, "", 0, [], {})]
     if isinstance(value, bool):
         return [(name, "yes")]
+    if isinstance(value, str) and "\n" in value:
+        return [(name, value.splitlines())]
     return [(name, value)]

@@ -7,7 +7,7 @@ import click
 from pingmon.cli.api_client import ApiClient
 from pingmon.cli.connection import asks
 from pingmon.cli.durations import duration_text
-from pingmon.cli.subjects import Json, Subject, id_of, listed, meant
+from pingmon.cli.subjects import Json, Subject, id_of, named
 from pingmon.cli.tables import json_option, printable, show_json, show_table
 
 
@@ -16,7 +16,7 @@ def add_explain(group: click.Group, subject: Subject) -> None:
 
     @asks(subject.role)
     def command(api: ApiClient, name: str, at: str | None, entries: bool, as_json: bool) -> None:
-        found = meant(listed(api, subject), subject, name)
+        (found,) = named(api, subject, [name])
         query = {} if at is None else {"at": at}
         answer = api.ask("GET", f"{subject.path}/{id_of(found)}/explain", query=query)
         if as_json:

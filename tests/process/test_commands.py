@@ -104,6 +104,9 @@ def test_the_life_of_a_check(daemon: Running) -> None:
     shown = said("check", "show", "Nightly backup")
     assert re.search(r"^status +down$", shown, re.MULTILINE)
     assert re.search(r"^2 +[0-9]+s ago +fail +3 +- +127.0.0.1$", shown, re.MULTILINE)
+    assert said("check", "show", id, "--body").endswith("\nBODY OF PING 2\ndisk is full\n")
+    nobody = id[:-4] + ("0000" if id[-4:] != "0000" else "1111")
+    assert refused(1, "check", "show", nobody) == f"there is no check {nobody} (pingmon check list shows all)"
     edited = told("check", "edit", id, "--grace", "1h30m", "--timeout", "2d", "--no-manual-resume", "--desc", "")[
         "checks"
     ][0]
