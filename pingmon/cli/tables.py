@@ -59,7 +59,9 @@ def _show_on_terminal(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> N
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*heads, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for head in heads:
+        table.add_column(head, overflow="fold")
     for line in lines:
         table.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in line))
     Console(highlight=False).print(table)
@@ -75,10 +77,11 @@ def show_facts(facts: Sequence[tuple[str, object]]) -> None:
 
 
 def _styled(text: str) -> str:
-    style = STYLES.get(text, "").split()
-    names = {"red", "green", "yellow"}
-    colour = next((word for word in style if word in names), None)
-    return click.style(text, fg=colour, bold="bold" in style, dim="dim" in style) if style else text
+    words = STYLES.get(text, "").split()
+    if not words:
+        return text
+    colour = next((word for word in words if word not in ("bold", "dim")), None)
+    return click.style(text, fg=colour, bold="bold" in words or None, dim="dim" in words or None)
 
 
 def printable(text: str) -> str:

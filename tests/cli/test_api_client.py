@@ -45,7 +45,7 @@ def test_a_change_is_not_made_twice(forgetful: str) -> None:
     """Nobody knows whether it was heard."""
     client = remote_daemon(forgetful, "k")
     client.ask("GET", "keys/")
-    with pytest.raises(click.ClickException, match="does pingmon run there?") as lost:
+    with pytest.raises(click.ClickException, match=r"does pingmon run there\?") as lost:
         client.ask("POST", "keys/", {})
     assert isinstance(lost.value.__cause__, RemoteDisconnected | ConnectionError)
     assert client.ask("GET", "keys/") == {"keys": []}

@@ -468,6 +468,7 @@ def test_people_at_a_terminal_see_colours(daemon: Running) -> None:
     os.close(main_end)
     assert "\x1b[" in shown
     assert "\x1b[" not in said("check", "list")
+    assert "\x1b[" not in said("check", "show", "job")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
