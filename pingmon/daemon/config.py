@@ -1,13 +1,23 @@
 """What can be configured: the tables and keys of the configuration file (`config_file`), with their defaults.
 
-Nothing here is needed to start; each key has a default that suits a small server of one's own.
+Nothing here is needed to start; each key has a default that suits a small server of one's own. Those of one part of the
+daemon are told there (`DOOR`, `PINGS`, `API`, `DEFAULT_RETENTION`).
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
+
+from pingmon.api.call import ApiSettings
+from pingmon.door.limits import DoorSettings
+from pingmon.journal import DEFAULT_RETENTION
+from pingmon.pings.intake import PingSettings
+
+DOOR: Final = DoorSettings()
+PINGS: Final = PingSettings()
+API: Final = ApiSettings()
 
 Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=86400)]
 Bytes: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 30)]
@@ -72,12 +82,12 @@ class Http(Struct, frozen=True):
     base_url: Url = Url("")
     ping_url: Literal["/ping/", "/"] = "/ping/"
     trusted_proxies: tuple[Proxies, ...] = ()
-    api_body_limit: Bytes = 65_536
+    api_body_limit: Bytes = DOOR.body_limit
     access_log: str = ""
-    front: bool = True
-    max_connections: Count = 10_000
-    request_deadline: Annotated[float, Meta(ge=1, le=3600)] = 30.0
-    idle_timeout: Annotated[float, Meta(ge=1, le=3600)] = 60.0
+    front: bool = DOOR.front
+    max_connections: Count = DOOR.max_connections
+    request_deadline: Annotated[float, Meta(ge=1, le=3600)] = DOOR.request_deadline_s
+    idle_timeout: Annotated[float, Meta(ge=1, le=3600)] = DOOR.idle_timeout_s
     drain: Seconds = 10.0
 
 
@@ -88,10 +98,10 @@ class Pings(Struct, frozen=True):
     pings of one check are taken (0: no limit).
     """
 
-    body_limit: Bytes = 10_000
-    body_cap: Bytes = 1 << 20
+    body_limit: Bytes = PINGS.body_limit
+    body_cap: Bytes = DOOR.body_cap
     store_bodies: Literal["text", "any"] = "text"
-    per_minute: Number = 0
+    per_minute: Number = PINGS.per_minute
 
 
 class Monitoring(Struct, frozen=True):
@@ -145,9 +155,9 @@ class Retained(Struct, frozen=True):
     `pings` are kept per check, `probes` per site.
     """
 
-    pings: Count = 1000
-    days: Number = 0
-    probes: Count = 2000
+    pings: Count = DEFAULT_RETENTION.pings_per_check
+    days: Number = DEFAULT_RETENTION.max_age_days or 0
+    probes: Count = DEFAULT_RETENTION.probes_per_site
 
 
 class Limits(Struct, frozen=True):
@@ -157,10 +167,10 @@ class Limits(Struct, frozen=True):
     and `api_burst` how many at once.
     """
 
-    checks: Count = 10_000
-    sites: Count = 10_000
-    api_requests: Number = 200
-    api_burst: Count = 1000
+    checks: Count = API.max_checks
+    sites: Count = API.max_sites
+    api_requests: Number = API.keys_per_second
+    api_burst: Count = API.keys_at_once
 
 
 class Log(Struct, frozen=True):

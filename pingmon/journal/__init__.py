@@ -22,9 +22,10 @@ from pingmon.journal.interface import (
     unheard,
 )
 from pingmon.journal.memory.engine import Memory, MemoryJournal
-from pingmon.journal.retention import Retention
+from pingmon.journal.retention import DEFAULT_RETENTION, Retention
 
 __all__ = [
+    "DEFAULT_RETENTION",
     "FILE_NAME",
     "EventLog",
     "FlipRow",

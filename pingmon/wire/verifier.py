@@ -38,7 +38,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from pingmon.core.site.probe_result import Fault, Method, Methods, ProbeResult, methods
-from pingmon.core.site.status_codes import is_up
+from pingmon.core.site.status_codes import contradicts
 from pingmon.wire.message.signatures import MISMATCH, STALE, UNSIGNED
 from pingmon.wire.web_url import PORTS, BadUrl, is_literal, web_url
 
@@ -143,10 +143,8 @@ def decode_answer(body: bytes) -> VerifierAnswer:
     answer = _decoded(body, VerifierAnswer)
     if answer.address and not is_literal(answer.address):
         raise BadVerifierMessage("address: neither IPv4 nor IPv6")
-    if (answer.class_ == "ok") != is_up(answer.code):
+    if contradicts("" if answer.class_ == "ok" else answer.class_, answer.code):
         raise BadVerifierMessage(f"class: {answer.class_}, but the code is {answer.code}")
-    if answer.class_ == "status" and answer.code == 0:
-        raise BadVerifierMessage("class: status, but there is no code")
     return answer
 
 

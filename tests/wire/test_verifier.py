@@ -179,7 +179,7 @@ BAD_ANSWERS: list[tuple[dict[str, Any], str]] = [
     ({"class": "ok"}, "class: ok, but the code is 500"),
     ({"class": "ok", "code": 0}, "class: ok, but the code is 0"),
     *(({"class": kind, "code": 200}, f"class: {kind}, but the code is 200") for kind in get_args(Class)[1:]),
-    ({"code": 0}, "class: status, but there is no code"),
+    ({"code": 0}, "class: status, but the code is 0"),
     ({"code": -1}, ">= 0"),
     ({"code": 1000}, "<= 999"),
     ({"code": "200"}, "Expected `int`"),

@@ -11,7 +11,7 @@ server from one that is down. So GET is asked at once where HEAD has failed, or 
 up; and besides, after half of the time, where nothing has come of HEAD yet. What GET is answered with counts for more,
 unless HEAD is answered well in the end. A site may want but one of the two (`Methods`): then that answer counts.
 
-Which status is up is said here alone.
+Which status is up is said here alone. (What contradicts itself is no answer of a verifier: `contradicts`.)
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ Came: TypeAlias = int | Fault
 def is_up(status: int) -> bool:
     """Whether a site that answers with this HTTP status is up."""
     return 200 <= status < 300
+
+
+def contradicts(fault: Fault, status: int) -> bool:
+    """Whether nobody can have seen both: what went wrong ("" nothing did), and this status (0: there was no answer)."""
+    return (fault == "") != is_up(status) or (fault == "status" and status == 0)
 
 
 def is_redirect(status: int) -> bool:

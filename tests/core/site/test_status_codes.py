@@ -7,8 +7,8 @@ import re
 import pytest
 
 from pingmon.core.site import status_codes as module
-from pingmon.core.site.probe_result import ASKED, Method
-from pingmon.core.site.status_codes import Came, bad_status, counting, is_redirect, is_up, settles, why_get
+from pingmon.core.site.probe_result import ASKED, Fault, Method
+from pingmon.core.site.status_codes import Came, bad_status, contradicts, counting, is_redirect, is_up, settles, why_get
 
 COUNTS = {
     "counts": (True, True),
@@ -89,3 +89,22 @@ def test_people_read_why_get_was_asked_besides() -> None:
     assert why_get(405) == "HEAD was answered with 405, so GET was asked"
     assert why_get("connection refused") == "HEAD came to nothing (connection refused), so GET was asked"
     assert why_get(None) == "HEAD came to nothing (no answer in half of the time), so GET was asked"
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "wrong"),
+    [
+        ("", 200, False),
+        ("", 503, True),
+        ("", 0, True),
+        ("status", 503, False),
+        ("status", 200, True),
+        ("status", 0, True),
+        ("timeout", 0, False),
+        ("timeout", 503, False),
+        ("timeout", 200, True),
+    ],
+)
+def test_what_nobody_can_have_seen(fault: Fault, status: int, wrong: bool) -> None:
+    """A site that is up with a status that is not, or the other way round; a bad status that is none."""
+    assert contradicts(fault, status) is wrong
