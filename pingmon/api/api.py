@@ -28,6 +28,7 @@ from pingmon import __version__
 from pingmon.api.api_answer import TEXT, ApiAnswer, ApiError, cors, json_answer, not_found, try_again, written
 from pingmon.api.call import ApiSettings, Call, Probes, Tests
 from pingmon.api.credentials import KEY_LENGTH, RandomBytes, find_key
+from pingmon.api.openapi import api_document
 from pingmon.api.routes import MAY, ROUTES, VERSIONS, Operation, Route
 from pingmon.api.scrapes import DaemonScrape, ProjectScrape
 from pingmon.core.units import DAEMON, HOUR, Id
@@ -47,7 +48,7 @@ Health = Callable[[], Sequence[Problem]]
 """What is wrong with the daemon; empty if nothing is."""
 
 PREFIX: Final = f"/<any({', '.join(f'v{version}' for version in VERSIONS)}):version>"
-STATUS_METHODS: Final = ("GET", "HEAD", "OPTIONS")
+READ_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 OWNER: Final = Key(DAEMON, None, "operator", prefix="", salt="", digest="", name="", born=0, created=0)
 """Stands for a key where none is needed. It is not among the keys, so that nobody can show it."""
 
@@ -238,14 +239,16 @@ class Api:
     @app.route(f"{PREFIX}/status/", endpoint="status", strict_slashes=False, merge_slashes=False)
     def status(self, request: IRequest, version: str) -> bytes:
         """Whether the daemon can do its work, and if not, why not; see `wire.api.status`. Needs no key."""
-        method = request.method.decode("ascii")
-        try:
-            if method not in STATUS_METHODS:
-                raise _wrong_method(STATUS_METHODS)
-            answer = ApiAnswer(204) if method == "OPTIONS" else self._health_report(request)
-        except ApiError as error:
-            answer = error.answer()
-        return written(request, answer, cors(STATUS_METHODS))
+        return _read(request, self._health_report)
+
+    @app.route(f"/v{VERSIONS[-1]}/", endpoint="document", strict_slashes=False, merge_slashes=False)
+    def document(self, request: IRequest) -> bytes:
+        """What the API can do, as OpenAPI 3.1. Needs no key."""
+        return _read(request, self._document)
+
+    def _document(self, request: IRequest) -> ApiAnswer:
+        servers = [{"url": f"{self._url.of(request)}/api/v{VERSIONS[-1]}"}]
+        return json_answer(api_document() | {"servers": servers})
 
     def _health_report(self, request: IRequest) -> ApiAnswer:
         key = OWNER if self._keyless else None
@@ -282,6 +285,18 @@ def _mount(route: Route) -> None:
 
 for _each in ROUTES:
     _mount(_each)
+
+
+def _read(request: IRequest, answer: Callable[[IRequest], ApiAnswer]) -> bytes:
+    """What is answered where no key is needed."""
+    method = request.method.decode("ascii")
+    try:
+        if method not in READ_METHODS:
+            raise _wrong_method(READ_METHODS)
+        found = ApiAnswer(204) if method == "OPTIONS" else answer(request)
+    except ApiError as error:
+        found = error.answer()
+    return written(request, found, cors(READ_METHODS))
 
 
 def _wrong_method(allowed: tuple[str, ...]) -> ApiError:

@@ -33,10 +33,9 @@ from pingmon.journal import History
 from pingmon.monitor import Monitor
 from pingmon.timing.rate_limit import RateLimit
 from pingmon.wire.api.checks import Json, View, unique_key
+from pingmon.wire.api.query_parameters import NumberParameter, TextParameter
 
 PAGE: Final = 100
-PAGE_MAX: Final = 1000
-NUMBER_MAX: Final = 10**15
 
 SLICE: Final = 50
 """Items of a list that are made into JSON in one turn of the loop (about half a millisecond)."""
@@ -203,10 +202,18 @@ class Call(Struct, frozen=True, kw_only=True):
         """All values of a query parameter."""
         return [value.decode("utf-8", "replace") for value in self.query.get(name.encode("ascii"), [])]
 
-    def asked_number(self, name: str, least: int, most: int, *, empty_is_none: bool = False) -> int | None:
-        """A whole number from the query, the last if there are several; None if there is none."""
+    def asked_words(self, parameter: TextParameter) -> frozenset[str]:
+        """All values of a parameter that may be repeated."""
+        found = frozenset(self.asked(parameter.name))
+        if parameter.values and not found <= frozenset(parameter.values):
+            raise ApiError(400, f"{parameter.name} must be one of {', '.join(parameter.values)}")
+        return found
+
+    def asked_number(self, parameter: NumberParameter) -> int | None:
+        """A whole number from the query; None if there is none."""
+        name, least, most = parameter.name, parameter.least, parameter.most
         values = self.asked(name)
-        if not values or (empty_is_none and not values[-1]):
+        if not values or (parameter.empty_is_none and not values[-1]):
             return None
         if not _NUMBER.fullmatch(values[-1]) or not least <= int(values[-1]) <= most:
             raise ApiError(400, f"{name} must be a number from {least} to {most}")

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer, not_found, try_again
-from pingmon.api.call import NUMBER_MAX, PAGE, PAGE_MAX, Call
+from pingmon.api.call import PAGE, Call
 from pingmon.api.channel_kinds import KINDS, Kind
 from pingmon.api.credentials import new_id, new_secret
 from pingmon.api.shared_operations import old_until
@@ -23,6 +23,7 @@ from pingmon.core.world.outcome import Subject
 from pingmon.wire.api.channels import attempt_json, channel_json, delivery_json, waiting_json
 from pingmon.wire.api.check_fields import FieldRule, Invalid, judged
 from pingmon.wire.api.checks import Json
+from pingmon.wire.api.query_parameters import BEFORE, LIMIT
 
 FIELDS: Final[dict[str, FieldRule]] = {
     "kind": FieldRule(type="string"),
@@ -115,8 +116,8 @@ async def test_channel(call: Call, id: Id) -> ApiAnswer:
 async def list_deliveries(call: Call, id: Id) -> ApiAnswer:
     """The channel's messages, newest first, and what became of them; `before` (a message's `seq`) and `limit` page."""
     channel = call.channel(id)
-    limit = call.asked_number("limit", 1, PAGE_MAX) or PAGE
-    before = call.asked_number("before", 0, NUMBER_MAX)
+    limit = call.asked_number(LIMIT) or PAGE
+    before = call.asked_number(BEFORE)
     owing = call.world.outbox.get(id, {}).values()
     waiting = nlargest(limit, [owed for owed in owing if before is None or owed.place < before], key=_place)
     rows = await call.history.flips(id, upto=call.world.seq, before=before, limit=limit)

@@ -7,33 +7,30 @@ Pings are counted back from the newest one, so a page is read as of one entry of
 from __future__ import annotations
 
 import re
-from typing import Final, get_args
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pingmon.api.api_answer import TEXT, ApiAnswer, ApiError, json_answer, not_found
-from pingmon.api.call import NUMBER_MAX, PAGE, PAGE_MAX, Call
+from pingmon.api.api_answer import TEXT, ApiAnswer, json_answer, not_found
+from pingmon.api.call import PAGE, Call
 from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import Delivery
 from pingmon.core.units import SECOND, Id
-from pingmon.core.world.events import PingReceived, Signal
+from pingmon.core.world.events import PingReceived
 from pingmon.core.world.outcome import Subject
 from pingmon.wire.api.channels import delivery_json, waiting_json
 from pingmon.wire.api.check_history import Placed, flip_json, pings_json
 from pingmon.wire.api.checks import Json
+from pingmon.wire.api.query_parameters import BEFORE, BEFORE_PING, END, LIMIT, PAGE_MAX, PING_TYPE, SECONDS, START
 
 LOOK_BACK: Final = 200
 """Pings before a page in which the starts of its runs are looked for."""
 SCAN_MAX: Final = 5000
 """Pings that one request looks through for those of its types, in steps of a page, between which others are served."""
-UNIX_TIME_MAX: Final = 10_000_000_000
-SECONDS_MAX: Final = 31_536_000
 
-SIGNALS: Final = frozenset(get_args(Signal))
-
-_MARK: Final = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,18}))?")
+_MARK: Final = re.compile(BEFORE_PING.mark)
 
 
 async def list_pings(call: Call, id: Id) -> ApiAnswer:
@@ -42,11 +39,9 @@ async def list_pings(call: Call, id: Id) -> ApiAnswer:
     However few are of a wanted type, a request looks at `SCAN_MAX` pings and some more; then `next` leads on.
     """
     check = call.check(id)
-    limit = call.asked_number("limit", 1, PAGE_MAX) or PAGE
+    limit = call.asked_number(LIMIT) or PAGE
     place = _place(call, check.n_pings)
-    types = frozenset(call.asked("type"))
-    if not types <= SIGNALS:
-        raise ApiError(400, f"type must be one of {', '.join(get_args(Signal))}")
+    types = call.asked_words(PING_TYPE)
     url = call.view().check_url(id)
     page, around, last = await _searched(call, id, place, limit, types)
     next = None if last is None else f"{check.n_pings - last[0]}.{last[1].seq}"
@@ -64,12 +59,12 @@ class _Place(Struct, frozen=True):
 def _place(call: Call, n_pings: int) -> _Place:
     """Where the query has the page begin. A bare number is counted off from the newest ping; `next` knows the entry."""
     asked = call.asked("before")
-    mark = _MARK.fullmatch(asked[-1]) if asked else None
-    if mark is None or mark[2] is None:
-        before = call.asked_number("before", 0, NUMBER_MAX)
+    if not asked or not _MARK.fullmatch(asked[-1]):
+        before = call.asked_number(BEFORE_PING)
         skip = 0 if before is None else max(0, n_pings - before + 1)
         return _Place(skip, call.world.seq, skip)
-    return _Place(max(0, n_pings - int(mark[1]) + 1), min(call.world.seq, int(mark[2]) - 1), 0)
+    n, _, seq = asked[-1].partition(".")
+    return _Place(max(0, n_pings - int(n) + 1), min(call.world.seq, int(seq) - 1), 0)
 
 
 async def _searched(
@@ -137,11 +132,11 @@ async def flips_of(call: Call, subject: Subject, flips: list[Flip]) -> list[Json
 
 async def asked_flips(call: Call, subject: Id, page: int) -> list[Flip]:
     """The flips of a check or site that the query asks for, newest first; at most `page` if it sets no limit."""
-    seconds = call.asked_number("seconds", 0, SECONDS_MAX, empty_is_none=True)
-    start = call.asked_number("start", 0, UNIX_TIME_MAX)
-    end = call.asked_number("end", 0, UNIX_TIME_MAX)
-    before = call.asked_number("before", 0, NUMBER_MAX)
-    limit = call.asked_number("limit", 1, PAGE_MAX) or page
+    seconds = call.asked_number(SECONDS)
+    start = call.asked_number(START)
+    end = call.asked_number(END)
+    before = call.asked_number(BEFORE)
+    limit = call.asked_number(LIMIT) or page
     starts = [] if start is None else [start * SECOND]
     if seconds:
         starts.append(call.monitor.now() - seconds * SECOND)

@@ -17,12 +17,13 @@ from pingmon.core.world.events import CheckChanged, CheckCreated, CheckDeleted, 
 from pingmon.core.world.outcome import Outcome
 from pingmon.wire.api.check_fields import FIELDS, Given, changes, channel_ids, ignored, judged, unique_fields, wanted_id
 from pingmon.wire.api.checks import check_json, tagged
+from pingmon.wire.api.query_parameters import SLUG, TAG
 
 
 async def list_checks(call: Call) -> ApiAnswer:
     """The project's checks; `tag` (several: all of them) and `slug` narrow the list."""
-    tags = frozenset(call.asked("tag"))
-    slug = (call.asked("slug") or [""])[-1]
+    tags = call.asked_words(TAG)
+    slug = (call.asked(SLUG.name) or [""])[-1]
     view = call.view()
 
     def wanted(check: Check) -> bool:

@@ -42,6 +42,7 @@ from pingmon.core.world.events import (
 from pingmon.core.world.outcome import Subject
 from pingmon.wire.api.checks import Json, unique_key
 from pingmon.wire.api.explanations import explanation_json
+from pingmon.wire.api.query_parameters import AT
 from pingmon.wire.time_texts import moment_text, seconds_text
 
 PINGS: Final = 100
@@ -133,7 +134,7 @@ def _instant(call: Call, subject: Subject, now: int) -> int | None:
 
     A whole second means its end, because that is how instants are shown.
     """
-    asked = call.asked("at")
+    asked = call.asked(AT.name)
     if not asked:
         return None
     text = asked[-1].strip()

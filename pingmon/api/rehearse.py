@@ -18,9 +18,10 @@ from pingmon.core.units import DAEMON, DAY, Id
 from pingmon.core.world.events import CheckEvent, Entry, PingReceived
 from pingmon.wire.api.check_fields import FIELDS, changes, ignored, judged
 from pingmon.wire.api.checks import check_json
+from pingmon.wire.api.query_parameters import DAYS_BACK
 from pingmon.wire.api.rehearsals import Covered, rehearsal_json
 
-DAYS, DAYS_MAX = 30, 366
+DAYS: Final = 30
 PINGS_MAX: Final = 10_000
 PAGE: Final = 500
 """Pings that are read at once, with their bodies."""
@@ -35,7 +36,7 @@ async def rehearse_check(call: Call, id: Id) -> ApiAnswer:
     """
     check, now, upto = call.check(id), call.monitor.now(), call.world.seq
     wanted = changes(judged(call.body), check.spec, call.version, call.channels(), now).applied_to(check.spec)
-    since = now - (call.asked_number("days", 1, DAYS_MAX) or DAYS) * DAY
+    since = now - (call.asked_number(DAYS_BACK) or DAYS) * DAY
     pings = await _pings(call, check, upto, since, wanted)
     covered = _covered(check, since, now, pings)
     others = await _others(call, id, upto, pings[-1].seq) if pings else []

@@ -1,6 +1,6 @@
 """Every route of the management API: its path, its methods, the key it needs, and the function that answers it.
 
-This table is what is served; an API document can be made from it and from `wire.api.check_fields`. Paths are
+This table is what is served; `api.openapi` tells what each operation takes and answers. Paths are
 werkzeug's, below `/api/v<version>`; one trailing slash more or less is the same path.
 """
 

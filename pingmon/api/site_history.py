@@ -11,12 +11,13 @@ from typing import Final
 import msgspec
 
 from pingmon.api.api_answer import ApiAnswer, json_answer
-from pingmon.api.call import NUMBER_MAX, PAGE, PAGE_MAX, Call
+from pingmon.api.call import PAGE, Call
 from pingmon.api.check_history import asked_flips, flips_of
 from pingmon.core.flip import Flip
 from pingmon.core.partner.partner import MAX_SUPPRESSION_S
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import Entry, PartnerAnswered, SiteProbed
+from pingmon.wire.api.query_parameters import BEFORE, DAYS, LIMIT, MONTHS, PAGE_MAX, NumberParameter
 from pingmon.wire.api.site_history import decision_json, hour_json, round_json, whole_hours
 from pingmon.wire.api.uptime import Past, days, months, silence_now, silences, tally, uptime_json
 
@@ -27,8 +28,7 @@ SCAN_MAX: Final = 5000
 """Entries that are looked through, in steps of `SCAN`, for those that a page is made of."""
 UPTIME_MAX: Final = 20_000
 """Flips, and answers of partners, from which uptime is computed; what is before them is unknown."""
-DAYS, DAYS_MAX = 30, 366
-MONTHS, MONTHS_MAX = 12, 36
+DAYS_SHOWN, MONTHS_SHOWN = 30, 12
 
 
 async def list_flips(call: Call, id: Id) -> ApiAnswer:
@@ -61,8 +61,8 @@ def _of_one_hour(newer: SiteProbed, older: SiteProbed) -> bool:
 async def read_uptime(call: Call, id: Id) -> ApiAnswer:
     """For how long the site was up and down in each of the last `days` (30) and `months` (12), in UTC."""
     site, now = call.site(id), call.monitor.now()
-    by_day = days(now, _count(call, "days", DAYS, DAYS_MAX))
-    by_month = months(now, _count(call, "months", MONTHS, MONTHS_MAX))
+    by_day = days(now, _count(call, DAYS, DAYS_SHOWN))
+    by_month = months(now, _count(call, MONTHS, MONTHS_SHOWN))
     start = min((period.start for period in (*by_day, *by_month)), default=now // SECOND)
     present = silence_now(site, call.world.host_of(site))
     upto = call.world.seq
@@ -78,8 +78,8 @@ async def read_uptime(call: Call, id: Id) -> ApiAnswer:
     return json_answer(shown)
 
 
-def _count(call: Call, name: str, default: int, most: int) -> int:
-    asked = call.asked_number(name, 0, most)
+def _count(call: Call, parameter: NumberParameter, default: int) -> int:
+    asked = call.asked_number(parameter)
     return default if asked is None else asked
 
 
@@ -95,8 +95,8 @@ async def _probed(
     Hours and rounds are events of one kind, so a page may be shorter than asked although there is more. It is longer
     by those that belong to the last one of it (`joins`).
     """
-    limit = call.asked_number("limit", 1, PAGE_MAX) or page
-    before = call.asked_number("before", 0, NUMBER_MAX)
+    limit = call.asked_number(LIMIT) or page
+    before = call.asked_number(BEFORE)
     upto = call.world.seq
     found: list[tuple[Entry, SiteProbed]] = []
     for _ in range(SCAN_MAX // SCAN):

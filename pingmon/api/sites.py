@@ -7,31 +7,27 @@ would change nothing does not trouble the log.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, get_args
 
 from pingmon.api import shared_operations
 from pingmon.api.api_answer import ApiAnswer, ApiError, existing, json_answer, try_again
 from pingmon.api.call import Call
 from pingmon.api.credentials import new_id
 from pingmon.core.partner.partner import AUTO, Partner, host_of
-from pingmon.core.site.site import Site, SiteStatus
+from pingmon.core.site.site import Site
 from pingmon.core.units import Id
 from pingmon.core.world.events import SiteChanged, SiteCreated, SiteDeleted, SitePaused, SiteResumed
 from pingmon.core.world.outcome import Outcome
 from pingmon.wire.api.check_fields import ignored, judged
 from pingmon.wire.api.checks import Json, tagged
 from pingmon.wire.api.probe_results import look_json
+from pingmon.wire.api.query_parameters import SITE_STATUS, TAG
 from pingmon.wire.api.site_fields import FIELDS, changes, created
 from pingmon.wire.api.sites import SiteView, site_json
-
-STATUSES: Final[tuple[SiteStatus, ...]] = get_args(SiteStatus)
 
 
 async def list_sites(call: Call) -> ApiAnswer:
     """The project's sites; `tag` (several: all of them) and `status` (several: any of them) narrow the list."""
-    tags, statuses = frozenset(call.asked("tag")), frozenset(call.asked("status"))
-    if not statuses <= frozenset(STATUSES):
-        raise ApiError(400, f"status must be one of {', '.join(STATUSES)}")
+    tags, statuses = call.asked_words(TAG), call.asked_words(SITE_STATUS)
 
     def wanted(site: Site) -> bool:
         return (not tags or tagged(site, tags)) and (not statuses or site.status in statuses)

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from itertools import count
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
+import msgspec
 from treq.testing import StubTreq
 from twisted.internet.defer import Deferred
 from twisted.web.iweb import IResponse
+from werkzeug.routing import Map, Rule
 
 from pingmon.api.api import Api, ApiSettings, Probes
+from pingmon.api.api_answer import JSON
 from pingmon.api.call import PAUSE_S, Tests
 from pingmon.api.credentials import key_created, new_key
+from pingmon.api.openapi import TAKES
+from pingmon.api.routes import ROUTES
 from pingmon.core.site.probe_result import Fault, ProbeResult
 from pingmon.core.units import DAEMON
 from pingmon.core.world.events import ProjectCreated
@@ -23,15 +29,42 @@ from pingmon.door.http_dates import Dates
 from pingmon.door.limits import DoorSettings
 from pingmon.journal import History
 from pingmon.testing import PROJECT, Rig, uuid
+from pingmon.wire.api.answer_shapes import ShownError
 from pingmon.wire.api.status import Problem
 from tests.door.stage import Line, Reply
 
 OTHER_PROJECT = uuid(2, "a")
+NEWEST: Final = "/api/v3"
 CHECKS, CHANNELS, SITES, PARTNERS = (f"/api/v3/{kind}/" for kind in ("checks", "channels", "sites", "partners"))
 
 
+_TOLD: Final = Map(
+    [
+        Rule(route.path, endpoint=(operation.run, method), methods=[method], strict_slashes=False)
+        for route in ROUTES
+        for method, operation in route.operations.items()
+    ],
+    merge_slashes=False,
+).bind("pingmon.example")
+
+
+def must_be_as_told(method: str, path: str, reply: Reply) -> None:
+    """An answer has the keys and types that the OpenAPI document tells, no other status than those, and no more keys.
+
+    (What version 1 has of its own is not told there.)
+    """
+    if not path.startswith(NEWEST) or not _TOLD.test(path.removeprefix(NEWEST), method):
+        return
+    (run, _), _ = _TOLD.match(path.removeprefix(NEWEST), method)
+    takes = TAKES[run]
+    if reply.status < 400:
+        assert reply.status in takes.statuses, (method, path)
+    shape: Any = takes.answer if reply.status < 400 else ShownError
+    assert msgspec.convert(reply.json, shape) == reply.json, "the answer has keys that its shape does not tell"
+
+
 class ApiStage(Rig):
-    """A rig with an API; `ask` is a client. Nobody judges silence.
+    """A rig with an API; `ask` is a client, and holds answers against the document. Nobody judges silence.
 
     What is called `new` is made by a request; `rw`, `ro` and `operator` are keys.
     """
@@ -145,7 +178,10 @@ class ApiStage(Rig):
         shown = {
             name.decode("ascii"): values[0].decode("ascii") for name, values in replies[0].headers.getAllRawHeaders()
         }
-        return Reply(replies[0].code, shown, raw[0])
+        reply = Reply(replies[0].code, shown, raw[0])
+        if shown.get("Content-Type") == JSON and reply.body:
+            must_be_as_told(method, urlsplit(url).path, reply)
+        return reply
 
     def ask_door(
         self, method: str, target: str, *headers: str, body: bytes = b"", version: str = "1.1", key: str | None = None

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from pingmon.api import site_history as history
-from pingmon.api.call import PAGE_MAX
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import Hour, PartnerAnswered, SitePaused, SiteProbed, SiteResumed
 from pingmon.testing import START_S
+from pingmon.wire.api.query_parameters import PAGE_MAX
 from tests.api.stage import ApiStage
 
 DAY_S = 86_400
