@@ -32,7 +32,7 @@ class LocalDaemon(ApiClient):
     """Answers questions on the connection `opened`, each within `wait_s` seconds.
 
     `again`, if it is set, finds the daemon of the directory once more, should this one end before it has answered a
-    question that may be asked again: it was just about to stop.
+    question that may be asked again: it was just about to stop. `stopped`: no daemon runs, and its journal answers.
     """
 
     key_hint = "only the owner of the data directory needs none"
@@ -44,6 +44,7 @@ class LocalDaemon(ApiClient):
         connection.sock = opened
         super().__init__(connection, sent={}, wait_s=wait_s)
         self.again: Callable[[], LocalDaemon] | None = None
+        self.stopped = False
 
     def _reopened(self) -> bool:
         again, self.again = self.again, None
@@ -52,11 +53,18 @@ class LocalDaemon(ApiClient):
         self._connection = again()._connection
         return True
 
+    def ping(self, path: str, body: bytes) -> None:
+        if self.stopped:
+            raise Unreachable("the daemon is stopped, so it takes no pings")
+        super().ping(path, body)
+
     def lost(self, error: Exception) -> click.ClickException:
         return Unreachable("the daemon ended before it answered; look whether it was done")
 
     def unable(self, answer: str) -> click.ClickException:
-        return Unreachable("the journal takes no entries now, and nothing has changed; is the disk full?")
+        line = "the journal takes no entries now, and nothing has changed; is the disk full?"
+        more = " (The daemon is stopped: only one that runs probes sites and sends test messages.)"
+        return Unreachable(line + more * self.stopped)
 
 
 @contextmanager
@@ -87,7 +95,9 @@ def _stopped(data: Path, owner: os.stat_result, stack: ExitStack) -> LocalDaemon
         return ours
     stack.callback(ours.release)
     stack.enter_context(one_line())
-    return LocalDaemon(stack.enter_context(offline_api(ours)))
+    daemon = LocalDaemon(stack.enter_context(offline_api(ours)))
+    daemon.stopped = True
+    return daemon
 
 
 def _running(data: Path) -> LocalDaemon | None:

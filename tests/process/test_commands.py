@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from pingmon.cli.commands import COMMANDS, pingmon
 from tests.process.daemons import Receiver, Running, Starter, until
-from tests.process.forked import BIN
+from tests.process.forked import BIN, ran
 
 pytestmark = pytest.mark.process
 
@@ -358,14 +358,13 @@ def test_the_daemons_owner_needs_no_key(start: Starter, monkeypatch: pytest.Monk
     assert refused(1, "check", "list").startswith("which project? There are several: ")
     assert told("check", "list", "--project", "Office") == {"checks": []}
     daemon.stop()
-    ran = subprocess.run(
-        [BIN / "pingmon", "check", "list", "--project", "My project"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert "job" in ran.stdout
+    mine = ["--project", "My project"]
+    assert "job" in ran("pingmon", "check", "list", *mine, cwd=tmp_path).stdout
+    found = ran("pingmon", "check", "ping", "job", *mine, cwd=tmp_path)
+    assert (found.returncode, found.stderr) == (3, "Error: the daemon is stopped, so it takes no pings\n")
+    site = ran("pingmon", "site", "add", "http://example.org", *mine, cwd=tmp_path).stdout.strip()
+    found = ran("pingmon", "site", "probe", site, *mine, cwd=tmp_path)
+    assert (found.returncode, "only one that runs probes sites" in found.stderr) == (3, True)
 
 
 # --- when something is wrong --------------------------------------------------------------------------------------
@@ -481,8 +480,8 @@ def test_shells_can_complete_commands(shell: str) -> None:
 def test_completion_knows_the_commands() -> None:
     """As bash asks."""
     environ = os.environ | {"_PINGMON_COMPLETE": "bash_complete", "COMP_WORDS": "pingmon check ", "COMP_CWORD": "2"}
-    ran = subprocess.run([BIN / "pingmon"], env=environ, capture_output=True, text=True, timeout=60, check=False)
-    assert "plain,pause" in ran.stdout.splitlines()
+    asked = subprocess.run([BIN / "pingmon"], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert "plain,pause" in asked.stdout.splitlines()
 
 
 def test_each_command_has_a_help_that_can_be_read() -> None:
@@ -503,5 +502,5 @@ def test_who_only_looks_pays_for_no_daemon() -> None:
         "try: main()\n"
         "finally: print(sorted({name.partition('.')[0] for name in sys.modules}))"
     )
-    ran = subprocess.run([BIN / "python", "-c", script], capture_output=True, text=True, timeout=30, check=False)
-    assert not {"twisted", "rich", "klein"} & set(re.findall(r"\w+", ran.stdout)), ran.stdout
+    asked = subprocess.run([BIN / "python", "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert not {"twisted", "rich", "klein"} & set(re.findall(r"\w+", asked.stdout)), asked.stdout
