@@ -32,7 +32,7 @@ LAYERS: dict[str, set[str]] = {
     "pings": {"core", "wire", "timing", "journal", "monitor", "door"},
     "api": {"core", "wire", "timing", "journal", "monitor", "door"},
     "web": {"core", "wire", "monitor", "door"},
-    "cli": {"core", "wire", "journal", "api", "daemon"},
+    "cli": {"core", "wire", "timing", "journal", "api", "daemon"},
     "daemon": {
         *("core", "wire", "timing", "journal", "monitor", "alarms", "probe", "delivery", "sites", "door", "api"),
         *("pings", "verify"),

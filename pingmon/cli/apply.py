@@ -1,0 +1,270 @@
+"""`pingmon apply FILE` makes of a project what a file says, and `pingmon export` writes such a file.
+
+What is to be done is decided by `project_difference`; here it is shown, asked about and done, one request after the
+other. If one fails, what was done stays, and the next run begins with what is left.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import click
+
+from pingmon.cli.api_client import ApiClient
+from pingmon.cli.connection import asks
+from pingmon.cli.durations import duration_text
+from pingmon.cli.project_difference import NEW, Step, Verb, difference
+from pingmon.cli.project_file import (
+    DEFAULTS,
+    KINDS,
+    OPEN,
+    RULES,
+    WEBHOOK,
+    WORDS,
+    Fields,
+    Item,
+    read,
+    told_fields,
+    written,
+)
+from pingmon.cli.tables import json_option, printable, show_json
+
+SIGNS: Final[dict[Verb, tuple[str, str, str]]] = {
+    "add": ("+", "green", "added"),
+    "change": ("~", "yellow", "changed"),
+    "remove": ("-", "red", "removed"),
+}
+"""How a step is shown, and what is said of it when it is done."""
+SHOWN: Final = 60
+"""Characters of a value that are shown."""
+NAMED: Final = 10
+"""How many items are named in one line."""
+
+
+# --- the commands -------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--prune", is_flag=True, help="Remove what the project has and the file has not.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@asks("project")
+def apply(api: ApiClient, file: str, prune: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Make of a project what FILE says: its channels, sites and checks, in TOML.
+
+    What would change is shown first, and done if you say so. Nothing is removed without --prune; a second run changes
+    nothing. If anything in the file is wrong, all of that is told, and nothing is done. - is standard input.
+
+    \b
+    [channels.ops]                        # called so by checks and sites
+    url_down = "env:OPS_URL"              # from the environment
+    url_up = "env:OPS_URL"
+    [sites.shop]
+    url = "https://shop.example/"
+    [checks.nightly-backup]               # its slug
+    schedule = "30 3 * * *"
+    tz = "Europe/Riga"
+    grace = "30m"
+    channels = ["ops"]                    # all of the project if not said
+    """
+    if file == "-" and not yes and not dry_run:
+        raise click.UsageError("the file comes from standard input, so nobody can be asked: say --yes or --dry-run")
+    steps = _planned(api, file, prune)
+    todo = [step for step in steps if step.verb in SIGNS]
+    names = {step.item.uuid or NEW + step.item.label: step.item.label for step in steps}
+    if not as_json:
+        _show(steps, names)
+    if todo and not dry_run:
+        if not yes:
+            click.confirm("Apply this?", abort=True, err=True)
+        _carry_out(api, todo, quiet=as_json)
+    if as_json:
+        show_json(
+            {"changes": [_step_json(step, names) for step in steps if step.verb != "keep"], "applied": not dry_run}
+        )
+
+
+@click.command()
+@click.option("--secrets", is_flag=True, help="Write URLs, headers and bodies of channels, too.")
+@asks("project")
+def export(api: ApiClient, secrets: bool) -> None:
+    """Write a project's channels, sites and checks to standard output, as `pingmon apply` reads them.
+
+    The same project gives the same bytes. Who may post to a channel knows its URL, its headers and its body, so these
+    are left out, and `pingmon apply` leaves them as they are. The secrets that sign messages are never written.
+    """
+    click.echo(written(state(api), secrets=secrets), nl=False)
+
+
+def _planned(api: ApiClient, file: str, prune: bool) -> list[Step]:
+    """The steps. `ClickException` after all faults were told, if there are any."""
+    try:
+        with click.open_file(file, "rb") as opened:
+            text = opened.read().decode()
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{file} is not UTF-8") from error
+    wanted, faults, labels = read(text, os.environ)
+    if prune and not wanted and not faults:
+        raise click.ClickException(f"{file} has nothing in it; with --prune, all of the project would be removed")
+    have = state(api)
+    steps, more = difference(wanted, have, labels=labels, now=round(api.now * 1_000_000), prune=prune)
+    faults += more
+    if faults:
+        for fault in faults:
+            click.echo(printable(fault), err=True)
+        count = "one fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise click.ClickException(f"{file} has {count}, and nothing was changed")
+    return steps
+
+
+# --- what there is ------------------------------------------------------------------------------------------------
+
+
+def state(api: ApiClient) -> list[Item]:
+    """All channels, sites and checks of the project."""
+    listed = {kind: api.ask("GET", f"{kind}/")[kind] for kind in KINDS}
+    listed["channels"] = [api.ask("GET", f"channels/{each['id']}") for each in listed["channels"]]
+    return [_item(kind, each) for kind in KINDS for each in listed[kind]]
+
+
+def _item(kind: Any, answer: dict[str, Any]) -> Item:
+    """One of them, from the API's answer."""
+    if kind == "channels":
+        settings = WEBHOOK if answer["kind"] == "webhook" else {}
+        fields = {"name": answer["name"], "kind": answer["kind"], **settings, **answer["value"]}
+        return Item(kind, answer["name"] or answer["id"], answer["id"], fields)
+    fields = {name: answer[name] for name in DEFAULTS[kind] if name in answer}
+    fields["channels"] = tuple(sorted(filter(None, answer["channels"].split(","))))
+    label = answer.get("slug") or answer["name"] or answer.get("url") or answer["uuid"]
+    return Item(kind, label, answer["uuid"], fields)
+
+
+# --- doing it -----------------------------------------------------------------------------------------------------
+
+
+def _carry_out(api: ApiClient, todo: Sequence[Step], *, quiet: bool) -> None:
+    made: dict[str, str] = {}
+    for number, step in enumerate(todo):
+        try:
+            answer = _do(api, step, made)
+        except (click.ClickException, KeyboardInterrupt) as error:
+            left = f"{_named(step)} was not {SIGNS[step.verb][2]}"
+            done = f"{number} of {len(todo)} changes are done; the same command goes on with the rest"
+            if isinstance(error, KeyboardInterrupt):
+                raise click.ClickException(f"{left} before you ended this; {done}") from error
+            raise type(error)(f"{left}: {error.message}; {done}") from error
+        if not quiet:
+            click.echo(f"{SIGNS[step.verb][2]} {_named(step)}")
+        gone = step.verb == "remove" and step.item.kind != "channels"  # nobody need be told of what is not there
+        for warning in [] if gone else answer["warnings"]:
+            click.echo(printable(f"warning: {_named(step)}: {warning}"), err=True)
+
+
+def _do(api: ApiClient, step: Step, made: dict[str, str]) -> Any:
+    """The answer to one request. `made` has the ids of new channels, by what stands for them."""
+    kind, id = step.item.kind, step.item.uuid
+    if step.verb == "remove":
+        return api.ask("DELETE", f"{kind}/{id}")
+    body = {name: new for name, (_, new) in step.changes.items() if new is not None}
+    if kind == "channels":
+        named = {name: body.pop(name) for name in ("name", "kind") if name in body}
+        body = named | ({"value": body} if body else {})
+    elif "channels" in body:
+        body["channels"] = ",".join(made.get(each, each) for each in body["channels"])
+    if step.verb == "change":
+        return api.ask("POST", f"{kind}/{id}", body)
+    if body.get("slug"):
+        body["unique"] = ["slug"]  # its first ping may have made it meanwhile
+    answer = api.ask("POST", f"{kind}/", body)
+    if kind == "channels":
+        made[NEW + step.item.label] = answer["id"]
+    return answer
+
+
+# --- showing it ---------------------------------------------------------------------------------------------------
+
+
+def _show(steps: Sequence[Step], names: dict[str, str]) -> None:
+    for step in steps:
+        if step.verb in SIGNS:
+            sign, colour, _ = SIGNS[step.verb]
+            click.secho(f"{sign} {_named(step)}", fg=colour)
+            for field, change in _shown_changes(step, names):
+                click.echo(f"    {field:12}  {change}")
+    count = Counter(step.verb for step in steps)
+    if not any(count[verb] for verb in SIGNS):
+        click.echo(f"Nothing changes: {count['keep']} as the file says.")
+    else:
+        click.echo(
+            f"{count['add']} to add, {count['change']} to change, {count['remove']} to remove; {count['keep']} stay."
+        )
+    if ignored := [_named(step) for step in steps if step.verb == "ignore"]:
+        more = f" and {len(ignored) - NAMED} more" if len(ignored) > NAMED else ""
+        click.echo(
+            f"Not in the file, and left alone: {', '.join(ignored[:NAMED])}{more} (--prune removes what is not)."
+        )
+
+
+def _named(step: Step) -> str:
+    return printable(f"{WORDS[step.item.kind]} {step.item.label}")
+
+
+def _shown_changes(step: Step, names: dict[str, str]) -> list[tuple[str, str]]:
+    """The fields of a step as lines; of a new item those that are not what they would be anyway."""
+    kind, told = step.item.kind, told_fields(step.item)
+    lines = []
+    for field, (old, new) in step.changes.items():
+        after = _value(kind, field, new, names)
+        if step.verb == "change":
+            before = _value(kind, field, old, names)
+            lines.append((field, f"{before} → {after}" if before != after else f"{after} (changed)"))
+        elif field in told:
+            lines.append((field, after))
+    return lines
+
+
+def _value(kind: Any, field: str, value: Any, names: dict[str, str]) -> str:
+    """A value for people: no secret, on one line."""
+    if field == "channels" and value == ():
+        return "nobody"
+    if value in (None, "", {}):
+        return "-"
+    if field == "channels":
+        shown = ", ".join(sorted(names.get(each, each) for each in value))
+    elif kind == "channels" and field not in OPEN:
+        shown = _masked(value)
+    elif field in RULES[kind] and RULES[kind][field].type == "integer":
+        shown = duration_text(value)
+    else:
+        shown = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    shown = printable(shown)
+    return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
+
+
+def _masked(value: Any) -> str:
+    """Where a message goes, without what lets others send there."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: …" for name in sorted(value))
+    try:
+        parts = urlsplit(value)
+        return f"{parts.scheme}://{parts.hostname}/…" if parts.hostname else "…"
+    except (ValueError, AttributeError):
+        return "…"
+
+
+def _step_json(step: Step, names: dict[str, str]) -> Fields:
+    shown = {"do": step.verb, "kind": WORDS[step.item.kind], "name": step.item.label}
+    if step.verb not in ("add", "change"):
+        return shown
+    kind = step.item.kind
+    return shown | {
+        "fields": {
+            field: [_value(kind, field, each, names) for each in change] for field, change in step.changes.items()
+        }
+    }
