@@ -133,7 +133,7 @@ class ApiClient:
     def _decoded(self, status: int, raw: bytes) -> Any:
         try:
             answer = json.loads(raw)
-            error = printable(str(answer["error"]).removeprefix("json validation error: ")) if status >= 400 else ""
+            error = _error_text(answer) if status >= 400 else ""
         except (ValueError, KeyError, TypeError):
             answer, error = None, f"the daemon answered {status} without a reason; its log may say why"
         if status in (401, 403) and error in ("wrong api key", "missing api key"):
@@ -147,6 +147,12 @@ class ApiClient:
         if status >= 300 or answer is None:
             raise click.ClickException(error or f"{status}: this is no pingmon, or --url is not right")
         return answer
+
+
+def _error_text(answer: Any) -> str:
+    """What a refused request is told, and why, if the answer says so."""
+    error = str(answer["error"]).removeprefix("json validation error: ")
+    return printable(f"{error}: {answer['why']}" if "why" in answer else error)
 
 
 def remote_daemon(url: str, key: str) -> ApiClient:

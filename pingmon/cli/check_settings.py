@@ -9,7 +9,7 @@ SETTINGS: Final = {
     "slug": "What ping URLs call it: a-z, 0-9, - and _.",
     "tags": "Tags, separated by spaces.",
     "desc": "What it is, for whoever is woken by it.",
-    "schedule": "When pings are expected: a cron expression (30 3 * * *) or OnCalendar (Mon..Fri 10:00).",
+    "schedule": "When pings are expected: cron (30 3 * * *, @daily) or OnCalendar (Mon..Fri 10:00).",
     "tz": "The time zone of the schedule: Europe/Riga.",
     "timeout": "Instead of a schedule: the time between two pings, 1m to 365d.",
     "grace": "How late a ping may come, and how long a run may take, 1m to 365d.",

@@ -22,7 +22,8 @@ DECODINGS: Final = 3
 """How many layers of percent-encoding are looked through."""
 
 _uuid: Final = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
-_after_ping: Final = re.compile(r"(/ping/*)[^/?#&\s]+")
+_after_ping: Final = re.compile(r"(/ping(?!s(?:[/?#&\s]|$))/*)[^/?#&\s]+")
+"""What follows `/ping`, glued to it or not; the API's own `/pings` is none."""
 _api_key: Final = re.compile(r"hc[wro]_[A-Za-z0-9]+")
 _separator: Final = re.compile(r"([?&;#])")
 _word: Final = re.compile(r"[-A-Za-z0-9_]+")

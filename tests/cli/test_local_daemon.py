@@ -44,6 +44,7 @@ def test_answers_come_one_after_the_other_on_one_connection(pair: tuple[socket.s
     ("sent", "line"),
     [
         (answer(400, '{"error": "json validation error: name is empty"}'), "name is empty"),
+        (answer(400, '{"error": "schedule is wrong", "why": "six fields"}'), "schedule is wrong: six fields"),
         (answer(404, '{"error": "not found"}'), "not found"),
         (answer(503, '{"error": "try again"}'), "the journal takes no entries now, and nothing has changed"),
         (answer(500, "internal error"), "the daemon answered 500 without a reason; its log may say why"),

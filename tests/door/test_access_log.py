@@ -83,6 +83,13 @@ def test_a_ping_key_is_hidden_though_it_is_glued_to_something(text: str) -> None
     assert redacted("/no-key-is-as-long-as-this-word", {key}.__contains__) == "/no-key-is-as-long-as-this-word"
 
 
+@pytest.mark.parametrize("end", ["", "/", "/3/body", "?limit=3", "#x", " HTTP/1.1"])
+def test_the_list_of_pings_is_told_as_it_was_asked_for(end: str) -> None:
+    """It begins like a ping URL, and is none."""
+    shown = redacted(f"/api/v3/checks/{CHECK}/pings{end}", lambda word: False)
+    assert shown == f"/api/v3/checks/***/pings{end}"
+
+
 def test_rotation(tmp_path: Path) -> None:
     """After the file was moved away, opening it again continues in a new one."""
     path = tmp_path / "access.log"
