@@ -67,6 +67,20 @@ def test_a_check_has_two_names(document: dict[str, Any]) -> None:
     assert changing["schema"] == uuid
 
 
+def test_what_is_made_leads_on(document: dict[str, Any]) -> None:
+    """The answer to its creation names what can be done with it, and by which of its keys."""
+    for path, name in (("/checks/", "uuid"), ("/channels/", "id")):
+        links = document["paths"][path]["post"]["responses"]["201"]["links"]
+        below = [
+            each
+            for place in document["paths"]
+            if place.startswith(f"{path}{{")
+            for each in document["paths"][place].values()
+        ]
+        assert list(links) == [each["operationId"] for each in below]
+        assert {link["parameters"]["id"] for link in links.values()} == {f"$response.body#/{name}"}
+
+
 def test_keys_are_told_by_role(document: dict[str, Any]) -> None:
     """A read-write key may read; an operator's is for what is in no project; `status/` needs none."""
     paths = document["paths"]

@@ -81,6 +81,8 @@ def document(
             _either(known[method]["parameters"][: len(parameters)], parameters)
         else:
             known[method] = _operation(each, parameters)
+    for each in found:
+        _link(each, paths)
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": about},
@@ -131,10 +133,27 @@ def _operation(told: Described, parameters: list[Schema]) -> Schema:
         "security": [{name: []} for name in told.security],
     }
     if told.body is not None:
-        schema: Schema = {"type": "object", "properties": dict(told.body)}
-        schema |= {"required": list(told.required)} if told.required else {}
+        schema: Schema = {"type": ["object", "null"], "properties": dict(told.body)}
+        schema |= {"type": "object", "required": list(told.required)} if told.required else {}
         operation["requestBody"] = {"required": bool(told.required), "content": {JSON: {"schema": schema}}}
     return operation
+
+
+def _link(told: Described, paths: Mapping[str, Schema]) -> None:
+    """Where something is made, say what can be done with it: all below its own path."""
+    own = told.path + "{id}"
+    if told.method == "POST" and own in paths:
+        for status, (shape, *_) in told.answers.items():
+            name = "uuid" if "uuid" in shape.__annotations__ else "id"
+            paths[told.path]["post"]["responses"][str(status)]["links"] = {
+                operation["operationId"]: {
+                    "operationId": operation["operationId"],
+                    "parameters": {"id": f"$response.body#/{name}"},
+                }
+                for path, operations in paths.items()
+                if path.startswith(own)
+                for operation in operations.values()
+            }
 
 
 def _answer(kinds: tuple[Shape | str, ...]) -> Schema:
