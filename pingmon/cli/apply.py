@@ -27,6 +27,7 @@ from pingmon.cli.project_file import (
     WORDS,
     Fields,
     Item,
+    Kind,
     read,
     told_fields,
     written,
@@ -133,7 +134,7 @@ def state(api: ApiClient) -> list[Item]:
     return [_item(kind, each) for kind in KINDS for each in listed[kind]]
 
 
-def _item(kind: Any, answer: dict[str, Any]) -> Item:
+def _item(kind: Kind, answer: dict[str, Any]) -> Item:
     """One of them, from the API's answer."""
     if kind == "channels":
         settings = WEBHOOK if answer["kind"] == "webhook" else {}
@@ -229,7 +230,7 @@ def _shown_changes(step: Step, names: dict[str, str]) -> list[tuple[str, str]]:
     return lines
 
 
-def _value(kind: Any, field: str, value: Any, names: dict[str, str]) -> str:
+def _value(kind: Kind, field: str, value: Any, names: dict[str, str]) -> str:
     """A value for people: no secret, on one line."""
     if field == "channels" and value == ():
         return "nobody"
@@ -259,12 +260,16 @@ def _masked(value: Any) -> str:
 
 
 def _step_json(step: Step, names: dict[str, str]) -> Fields:
-    shown = {"do": step.verb, "kind": WORDS[step.item.kind], "name": step.item.label}
-    if step.verb not in ("add", "change"):
-        return shown
-    kind = step.item.kind
-    return shown | {
-        "fields": {
-            field: [_value(kind, field, each, names) for each in change] for field, change in step.changes.items()
-        }
-    }
+    """A step for programs: fields as they were and will be, null for none; what may be a secret as people see it."""
+    kind, told = step.item.kind, told_fields(step.item)
+    shown: Fields = {"do": step.verb, "kind": WORDS[kind], "name": step.item.label}
+    if step.verb in ("add", "change"):
+        changes = {name: each for name, each in step.changes.items() if step.verb == "change" or name in told}
+        shown["fields"] = {name: [_plain(kind, name, each, names) for each in pair] for name, pair in changes.items()}
+    return shown
+
+
+def _plain(kind: Kind, field: str, value: Any, names: dict[str, str]) -> Any:
+    if field == "channels" and value is not None:
+        return sorted(names.get(each, each) for each in value)
+    return _masked(value) if value and kind == "channels" and field not in OPEN else value

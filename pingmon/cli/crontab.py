@@ -250,7 +250,21 @@ def _base(word: str) -> str:
 
 # --- pings --------------------------------------------------------------------------------------------------------
 
-BUILT_IN: Final = PREPARING | {"while", "until", "for", "case", "eval", "exec", "trap", "read", "wait", "exit", "alias"}
+BUILT_IN: Final = PREPARING | {
+    "while",
+    "until",
+    "for",
+    "case",
+    "eval",
+    "exec",
+    "trap",
+    "read",
+    "wait",
+    "exit",
+    "alias",
+    "time",
+    "unset",
+}
 """What only a shell can do; with `pingmon run`, it needs one of its own."""
 _REDIRECTIONS: Final = frozenset({"<", ">", ">>", ">&", "&>", "&>>", ">|"})
 
@@ -264,8 +278,11 @@ def needs_shell(command: str) -> bool:
     except ValueError:
         return True
     first = words[0] if words else ""
+    if any(word.startswith("#") for word in words):  # perhaps a comment, which would hide what is put behind it
+        return True
     operators = {word for word in words if word and OPERATORS.issuperset(word)}
-    return first in BUILT_IN or "=" in first or first.startswith("-") or not operators <= _REDIRECTIONS
+    plain = first not in BUILT_IN and "=" not in first and first[:1] not in "-<>&" and not first.isdigit()
+    return not plain or not operators <= _REDIRECTIONS
 
 
 def with_run(job: CronJob, target: str, program: str) -> CronJob:

@@ -126,6 +126,7 @@ def crontab(
     if out is None:
         click.echo(text, nl=False)
     else:
+        out.touch(0o600)  # as crontabs are, for commands may hold secrets
         out.write_bytes(text)
     if checks is not None:
         checks.write_text(as_file(wanted), "utf-8")
@@ -236,12 +237,17 @@ def _text(file: str) -> str:
 def _timers(names: Sequence[str], systemd: bool, style: str, zone: str) -> Proposal:
     cat = _shown_unit if systemd else _unit_file
     if systemd:
-        listed = json.loads(_output(["systemctl", "list-timers", "--all", "-o", "json"], "is this systemd's machine?"))
-        names = [each["unit"] for each in listed if not names or each["unit"] in names]
-    found, services = [], {}
+        names = _listed_timers(names)
+    found: list[ScheduledJob] = []
+    services: dict[str, timers.Unit] = {}
     for name in names:
         timer = timers.unit(cat(name))
         where = timers.service_of(Path(name).name, timer)
+        if where in services:
+            found.append(
+                ScheduledJob(where, where, trouble=f"{Path(name).name} starts it as well: take one check for both")
+            )
+            continue
         services[where] = timers.unit(cat(str(Path(name).with_name(where))))
         found.append(_found_timer(where, timer, services[where], style, zone))
 
@@ -281,6 +287,20 @@ def _found_timer(where: str, timer: timers.Unit, service: timers.Unit, style: st
     if told := service.get("Unit.Description"):
         fields["desc"] = told[-1]
     return ScheduledJob(where, where.removesuffix(".service"), fields)
+
+
+def _listed_timers(wanted: Sequence[str]) -> list[str]:
+    """The timers that systemd has; those that are `wanted`, if any are. `ClickException` if it has one of these not."""
+    text = _output(["systemctl", "list-timers", "--all", "-o", "json"], "is this systemd's machine?")
+    try:
+        known = [each["unit"] for each in json.loads(text)]
+    except ValueError as error:
+        raise click.ClickException(
+            "systemctl writes no JSON: it is of a systemd before 247; name unit files"
+        ) from error
+    if missing := sorted({*wanted} - {*known}):
+        raise click.ClickException(f"systemd has no timer {', '.join(missing)}")
+    return [name for name in known if not wanted or name in wanted]
 
 
 def _shown_unit(name: str) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
@@ -48,7 +49,7 @@ DEFAULTS: Final[dict[Kind, Fields]] = {
 }
 """Fields in the order in which they are written; the names are the table's own if nothing is said."""
 RULES: Final[dict[Kind, Mapping[str, FieldRule]]] = {
-    "channels": {"name": FieldRule(type="string", max_length=100)},
+    "channels": {"name": FieldRule(type="string", max_length=100), "kind": FieldRule(type="string")},
     "sites": site_fields.FIELDS,
     "checks": check_fields.FIELDS,
 }
@@ -154,6 +155,8 @@ def _value(kind: Kind, name: str, value: object, environ: Mapping[str, str]) -> 
             raise ValueError('is a list of names: ["ops"]')
         return value
     rule = RULES[kind].get(name)
+    if rule is not None and rule.type == "string" and not isinstance(value, str):
+        raise ValueError("is not a string")
     if isinstance(value, str) and rule is not None and rule.type == "integer":
         return seconds_of(value)
     if name in FROM_ENVIRONMENT:
@@ -200,12 +203,12 @@ def labelled(items: Iterable[Item]) -> list[Item]:
     One that shares its name with another of its kind, or has none, is called by its id.
     """
     items = list(items)
-    known = [(item.kind, item.identity) for item in items]
+    known = Counter((item.kind, item.identity) for item in items)
     used: set[tuple[Kind, str]] = set()
     found = []
     for item in sorted(items, key=lambda item: (KINDS.index(item.kind), item.identity or ("", ""), item.uuid)):
         name = item.identity
-        label = name[1] if name is not None and known.count((item.kind, name)) == 1 else ""
+        label = name[1] if name is not None and known[item.kind, name] == 1 else ""
         if not label or (item.kind, label) in used:
             label = item.uuid
             while (item.kind, label) in used:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -169,7 +170,19 @@ def test_standard_input_and_programs(daemon: Running) -> None:
     found = run("apply", "-", "--dry-run", "--json", input=SHOP)
     assert found.exit_code == 0, found.stderr
     assert "s3cret" not in found.stdout
-    assert '"applied": false' in found.stdout
+    answer = json.loads(found.stdout)
+    assert answer["applied"] is False
+    assert answer["changes"][1] == {
+        "do": "add",
+        "kind": "site",
+        "name": "shop",
+        "fields": {
+            "url": [None, "http://127.0.0.1:9/"],
+            "interval": [None, 600],
+            "tags": [None, "prod"],
+            "channels": [None, ["ops"]],
+        },
+    }
     assert run("apply", "-", "--yes", "--prune", input="").exit_code == 1
     assert said("apply", "-", "--yes", input=SHOP).endswith("added check sync\n")
 
@@ -249,6 +262,7 @@ def test_timers_get_drop_ins(daemon: Running, monkeypatch: pytest.MonkeyPatch, t
     assert (head, section, reset) == ("# /etc/systemd/system/backup.service.d/pingmon.conf", "[Service]", "ExecStart=")
     assert command.endswith(f"/pingmon run {found['ping_url']} /bin/backup --full")
     assert said("crontab", "--systemd", "--host", "web1", "--create", "--tz", "UTC") == told.stdout
+    assert "has no timer nobody.timer" in run("crontab", "--systemd", "nobody.timer").stderr
     curl = said("crontab", "--systemd", "backup.timer", "--host", "web1", "--create", "--with", "curl")
     assert "ExecStopPost=-/bin/sh -c 'case " in curl
     assert f"{found['ping_url']}/$$s'" in curl
