@@ -100,7 +100,7 @@ class ProjectScrape(Scrape):
 
     def _let_in(self, request: Request) -> Id:
         """The project that may be shown. Another status than elsewhere is the reference server's."""
-        project, *words = [part.decode("utf-8", "replace") for part in request.postpath or ()]
+        project, *words = [part.decode("utf-8", "replace") for part in request.postpath or (b"",)]
         if words[:1] == ["checks"]:
             del words[0]
         if words[:1] != ["metrics"] or len(words) > 2:

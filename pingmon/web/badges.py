@@ -22,7 +22,7 @@ from twisted.web.server import NOT_DONE_YET
 from pingmon.core.check.badge import BadgeCounts
 from pingmon.core.check.check import Check
 from pingmon.core.units import SECOND, Id
-from pingmon.core.world.events import CheckCreated, CheckDeleted, Entry
+from pingmon.core.world.events import CheckCreated, CheckDeleted, Entry, PingReceived
 from pingmon.core.world.outcome import Outcome
 from pingmon.core.world.project import Project
 from pingmon.door.plain_answer import JSON, NOT_ALLOWED, NOT_FOUND, PREFLIGHT, PlainAnswer
@@ -73,7 +73,7 @@ class Badges:
         self._checks: dict[bytes, Id] | None = None
         self._making = DeferredLock()
         self._counts: dict[tuple[Id, str], tuple[int, BadgeCounts]] = {}
-        monitor.listen(self._keep_index, CheckCreated, CheckDeleted)
+        monitor.listen(self._keep_index, CheckCreated, CheckDeleted, PingReceived)
 
     def mount(self, root: Resource) -> None:
         """Put both kinds of badges where clients look for them."""
@@ -119,11 +119,12 @@ class Badges:
         return index
 
     def _keep_index(self, entry: Entry, outcome: Outcome) -> None:
+        """A ping may make a check, too."""
         if self._checks is None:
             return
-        if entry.stream in self._monitor.world.checks:
+        if outcome.result == "created":
             self._checks[_raw(badge_key(entry.stream))] = entry.stream
-        else:
+        elif isinstance(entry.event, CheckDeleted):
             self._checks.pop(_raw(badge_key(entry.stream)), None)
 
     def _project(self, key: str) -> Project | None:

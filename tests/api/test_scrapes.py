@@ -46,6 +46,7 @@ def test_who_is_not_let_in() -> None:
         (METRICS.replace(PROJECT, "x") + house.ro, 404),
         (f"/projects/{PROJECT}/{house.ro}", 404),
         ("/projects/", 404),
+        ("/projects", 404),
         (f"{METRICS}{house.ro}/x", 404),
     ]
     replies = [scrape(house, path) for path, _ in asked]

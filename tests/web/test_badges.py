@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from pingmon.core.world.events import CheckDeleted
-from pingmon.testing import PROJECT
+from pingmon.testing import PING_KEY, PROJECT
 from pingmon.web.badges import COUNTS_MAX, PAUSE_S, SLICE
 from pingmon.wire.badges import ALL, check_badge_url, project_badge_urls
 from tests.door.stage import CHECK, DoorStage, Reply
@@ -39,6 +39,17 @@ def test_checks_that_come_and_go() -> None:
         assert shown(reply)["label"] == "check"
         house.submit(late, CheckDeleted())
         assert house.ask(check_badge_url("", late)).status == 404
+
+
+def test_a_check_that_a_first_ping_has_made() -> None:
+    """It has its badge at once, also after the first badge was asked for, and loses it when it is deleted."""
+    with DoorStage() as house:
+        assert house.ask(check_badge_url("", CHECK)).status == 200
+        assert house.ask(f"/ping/{PING_KEY}/new-job?create=1").status == 201
+        made = next(id for id, check in house.world.checks.items() if check.spec.slug == "new-job")
+        assert b"new-job: up" in house.ask(check_badge_url("", made)).body
+        house.submit(made, CheckDeleted())
+        assert house.ask(check_badge_url("", made)).status == 404
 
 
 def test_tags_and_all() -> None:
