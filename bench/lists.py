@@ -27,30 +27,33 @@ APART_S = 0.2
 
 
 def main() -> None:
-    """Run the rounds and print the table."""
+    """Read the arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checks", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0)
     wanted = parser.parse_args()
+    pings_beside_lists(wanted.checks, wanted.rounds, wanted.seconds)
+
+
+def pings_beside_lists(checks: int, rounds: int, seconds: float) -> None:
+    """Run the rounds and print the table."""
     with tempfile.TemporaryDirectory(prefix="pingmon-bench-") as name:
         data, port = Path(name) / "data", free_port()
         with process(daemon_command(data, port), port, Path(name) / "daemon.log"):
             healthy(port)
             keys = json.loads((data / FIRST_RUN).read_text())
-            urls = [f"/ping/{keys['ping_key']}/job-{number}" for number in range(wanted.checks)]
+            urls = [f"/ping/{keys['ping_key']}/job-{number}" for number in range(checks)]
             asked(port, [url + "?create=1" for url in urls])
-            print(
-                f"{machine()}; {wanted.checks:,} checks\n\n| pings | p50 ms | p99 ms | max ms |\n|---|---:|---:|---:|"
-            )
+            print(f"{machine()}; {checks:,} checks\n\n| pings | p50 ms | p99 ms | max ms |\n|---|---:|---:|---:|")
             ratios = []
-            for _ in range(wanted.rounds):
-                alone = row("alone", port, urls, wanted.seconds)
+            for _ in range(rounds):
+                alone = row("alone", port, urls, seconds)
                 stop = multiprocessing.Event()
                 lister = multiprocessing.Process(target=listed, args=(port, keys["api_key"], stop))
                 lister.start()
                 pause(1.0)
-                ratios.append(row("beside lists", port, urls, wanted.seconds) / alone)
+                ratios.append(row("beside lists", port, urls, seconds) / alone)
                 stop.set()
                 lister.join()
             print(f"\np99 beside lists ÷ alone: {median(ratios):.2f} [{min(ratios):.2f}-{max(ratios):.2f}]")

@@ -58,6 +58,18 @@ def test_the_table_has_a_row_for_each_server() -> None:
     assert ran.stdout.endswith("every one\n")
 
 
+def test_the_management_api_is_asked_for_all_that_grows(tmp_path: Path) -> None:
+    """A run over a short log has a row for each kind of request, and draws it."""
+    command = [sys.executable, str(HOUSE / "bench" / "api.py"), "--sizes", "5", "--events", "50", "--seconds", "1"]
+    ran = subprocess.run(
+        [*command, "--no-lists", "--plots", str(tmp_path)], capture_output=True, text=True, timeout=100
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    rows = [line for line in ran.stdout.splitlines() if line.startswith("| 50 | 5 |")]
+    assert [line.split(" | ")[2] for line in rows] == ["list", "get", "pings", "ping", "create"]
+    assert len(list(tmp_path.glob("api-*.svg"))) == len(rows)
+
+
 def test_a_request_that_fails_ends_the_run(unwell: int) -> None:
     """Answers that are not 2xx are failures, and a failure ends the benchmark with what failed."""
     load = callers.curl(unwell, [callers.request("/ping/x")], 0.05, 1)
