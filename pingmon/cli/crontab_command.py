@@ -213,8 +213,13 @@ def _found(job: CronJob, zone: str) -> ScheduledJob:
     trouble = "it sends pings already" if job.pings else "" if job.expression else f"{NO_CLOCK} {job.schedule} is"
     fields = {"schedule": job.expression, "tz": job.zone or zone}
     if job.comment:
-        fields["desc"] = job.comment
-    return ScheduledJob(_where(job), job_name(job.command), fields, trouble)
+        fields["desc"] = _readable(job.comment)
+    return ScheduledJob(_where(job), _readable(job_name(job.command)), fields, trouble)
+
+
+def _readable(text: str) -> str:
+    """What was perhaps no UTF-8 as text that can be sent."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _with_ping(job: CronJob, target: str, style: str) -> CronJob:
@@ -285,7 +290,7 @@ def _found_timer(where: str, timer: timers.Unit, service: timers.Unit, style: st
     if late:
         fields["grace"] = 3600 + late
     if told := service.get("Unit.Description"):
-        fields["desc"] = told[-1]
+        fields["desc"] = _readable(told[-1])
     return ScheduledJob(where, where.removesuffix(".service"), fields)
 
 

@@ -184,6 +184,8 @@ def test_standard_input_and_programs(daemon: Running) -> None:
         },
     }
     assert run("apply", "-", "--yes", "--prune", input="").exit_code == 1
+    Path("latin").write_bytes(b"# \xe9")
+    assert run("apply", "latin").stderr == "Error: latin is not UTF-8\n"
     assert said("apply", "-", "--yes", input=SHOP).endswith("added check sync\n")
 
 
@@ -244,6 +246,28 @@ def test_a_crontab_is_never_changed_in_place(daemon: Running) -> None:
     assert Path("tab").read_text() == "* * * * * sync /\n"
     assert checks(daemon) == {}
     assert "added check sync" in said("apply", "checks.toml", "--yes")
+
+
+def test_the_own_crontab_is_read_if_no_file_is_named(
+    daemon: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As `crontab -l` shows it. Lines with curl need a ping key, or checks that are made."""
+    command = tmp_path / "crontab"
+    command.write_text("#!/bin/sh\necho CRON_TZ=Europe/Riga; echo '@daily /bin/dump --all # all'\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    refused = run("crontab", "--with", "curl", "--host", "web1")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "set PINGMON_PING_KEY, or let --create make the checks" in refused.stderr
+    monkeypatch.setenv("PINGMON_PING_KEY", daemon.keys["ping_key"])
+    url = f"http://127.0.0.1:{daemon.port}/ping/{daemon.keys['ping_key']}/web1-dump"
+    curl = f"curl -fsS -m 10 --retry 5 -o /dev/null {url}/$?"
+    line = f"@daily sh -c '/bin/dump --all # all'; {curl}\n"
+    found = run("crontab", "--with", "curl", "--host", "web1")
+    assert found.stdout == f"CRON_TZ=Europe/Riga\n{line}"
+    assert "line 2  web1-dump: 0 0 * * * Europe/Riga\n" in found.stderr
+    command.write_text("#!/bin/sh\necho no crontab for root >&2; exit 1\n")
+    assert run("crontab").stderr == "Error: crontab -l: no crontab for root; name a file, or - for standard input\n"
 
 
 def test_timers_get_drop_ins(daemon: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
