@@ -88,4 +88,6 @@ def _key_changed(world: World, entry: Entry, event: events.KeyRevoked | events.K
         case events.KeyUsed():
             key = replace(key, last_used=entry.at)
             world.put_key(key)
+        case _:
+            assert_never(event)
     return Outcome("done", key.id, key=key)

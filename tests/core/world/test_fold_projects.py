@@ -100,6 +100,13 @@ def test_channels_by_default(log: Log) -> None:
 # --- projects and keys --------------------------------------------------------------------------------------------
 
 
+def test_a_project_is_made_once(log: Log) -> None:
+    """A second creation finds it, and changes nothing."""
+    again = log.add(P, e.ProjectCreated("other", "another"))
+    assert (again.result, again.project) == ("exists", log.world.projects[P])
+    assert log.world.projects[P].name == "first"
+
+
 def test_only_an_empty_project_is_deleted(log: Log) -> None:
     """With its keys; its ping key names nothing any more."""
     created(log)
