@@ -196,10 +196,15 @@ def api_document() -> Schema:
     return document([*told, *KEYLESS], dict(_schemes()), title="pingmon", version=__version__, about=ABOUT)
 
 
+def operation_id(route: Route, method: str) -> str:
+    """The name of an operation in the document; one of a path that is told with another has none there."""
+    return f"{method.lower()}_{route.name.replace(' ', '_')}"
+
+
 def _described(route: Route, method: str, operation: Operation) -> Described:
     takes = TAKES[operation.run]
     return Described(
-        id=f"{method.lower()}_{route.name.replace(' ', '_')}",
+        id=operation_id(route, method),
         method=method,
         path=route.path,
         summary=operation.summary,

@@ -27,7 +27,7 @@ REF: Final = "#/components/schemas/{name}"
 REFUSALS: Final[dict[int, str]] = {
     400: "The request cannot be understood, or a field or parameter breaks its rule.",
     401: "The key is missing or wrong.",
-    403: "There are as many as may be.",
+    403: "There are as many as may be; of `metrics/`, the key is missing or wrong.",
     404: "What is asked for is not there, or is another project's.",
     409: "What is asked for is not possible now.",
     413: "The body is too long.",
