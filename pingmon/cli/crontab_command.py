@@ -110,15 +110,7 @@ def crontab(
         proposal = _crontab(files, system, style, tz or _zone())
     name = socket.gethostname().partition(".")[0] if host is None else host
     if create:
-        with opened("project", **connection) as api:
-            listed = api.ask("GET", "checks/")["checks"]
-            used = [each["slug"] for each in listed if each.get("uuid", "-") in proposal.watched]
-            there = {each["slug"]: expected(each) for each in listed}
-            wanted = _checks(proposal, Names(name, used, there), grace)
-            targets = {}
-            for check in wanted:
-                made = api.ask("POST", "checks/", {**check.fields, "unique": ["slug"]})
-                targets[check.where] = made["ping_url"]
+        wanted, targets = _created(proposal, name, grace, connection)
     else:
         wanted = _checks(proposal, Names(name, _SLUG_LIKE.findall(proposal.watched)), grace)
         targets = {check.where: _target(check.slug, style, connection["url"]) for check in wanted}
@@ -131,6 +123,22 @@ def crontab(
     if checks is not None:
         checks.write_text(as_file(wanted), "utf-8")
     _say_what_next(wanted, style, create=create, checks=checks)
+
+
+def _created(
+    proposal: Proposal, host: str, grace: int, connection: Mapping[str, Any]
+) -> tuple[list[JobCheck], dict[str, str]]:
+    """The checks, now at the daemon, with their ping URLs. One that is there stays: somebody may have tuned it."""
+    with opened("project", **connection) as api:
+        listed = api.ask("GET", "checks/")["checks"]
+        there = {each["slug"]: each for each in listed if "ping_url" in each}  # read-only keys see none
+        used = [slug for slug, each in there.items() if each["uuid"] in proposal.watched]
+        names = Names(host, used, {slug: expected(each) for slug, each in there.items()})
+        wanted = _checks(proposal, names, grace)
+        new = {check.slug: check.fields for check in wanted if check.slug not in there}
+        there |= {slug: api.ask("POST", "checks/", {**fields, "unique": ["slug"]}) for slug, fields in new.items()}
+    click.echo(f"Checks made: {len(new)}, there already: {len(wanted) - len(new)}.", err=True)
+    return wanted, {check.where: there[check.slug]["ping_url"] for check in wanted}
 
 
 def _checks(proposal: Proposal, names: Names, grace: int) -> list[JobCheck]:
@@ -159,7 +167,7 @@ def _say_what_next(wanted: Sequence[JobCheck], style: str, *, create: bool, chec
     if not wanted:
         click.echo("Nothing to do.", err=True)
     elif create:
-        click.echo(f"Checks made: {len(wanted)}. Look at the lines, then install them.", err=True)
+        click.echo("Look at the lines, then install them.", err=True)
     elif checks is not None:
         click.echo(f"Next: pingmon apply {checks}, and install the lines.", err=True)
     else:

@@ -213,10 +213,17 @@ def test_a_crontab_gets_pings(daemon: Running, tmp_path: Path) -> None:
         "line 4  web1-dump: 30 3 * * * Europe/Riga",
         "line 5  web1-dump-2: 0 * * * * Europe/Riga",
         "line 6  left alone: no clock says when @reboot is",
-        "Checks made: 2. Look at the lines, then install them.",
+        "Checks made: 2, there already: 0.",
+        "Look at the lines, then install them.",
     ]
     found = checks(daemon)
     assert found["web1-dump"]["desc"] == "Dump of all tables"
+    daemon.api("POST", f"checks/{found['web1-dump']['uuid']}", {"grace": 60})
+    repeated = run("crontab", "tab", "--host", "web1", "--tz", "Europe/Riga", "--create")
+    assert "Checks made: 0, there already: 2.\n" in repeated.stderr
+    assert repeated.stdout == Path("new").read_text()
+    assert checks(daemon)["web1-dump"]["grace"] == 60
+    assert run("crontab", "tab", "--create", "--key", daemon.keys["api_key_readonly"]).exit_code == 4
     old, new = Path("tab").read_text().split("\n"), Path("new").read_text().split("\n")
     assert [number for number, pair in enumerate(zip(old, new, strict=True), 1) if pair[0] != pair[1]] == [4, 5]
     for line, fields in ((new[3], 5), (new[4], 1)):
