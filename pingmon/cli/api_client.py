@@ -137,6 +137,8 @@ class ApiClient:
         except (ValueError, KeyError, TypeError):
             answer, error = None, f"the daemon answered {status} without a reason; its log may say why"
         if status in (401, 403) and error in ("wrong api key", "missing api key"):
+            if error == "missing api key" and "X-Api-Key" in self.sent:
+                error = "what was given is no api key, which has 32 characters"
             raise NotAllowed(f"{error}: {self.key_hint}")
         if status == 503:
             raise self.unable(error)

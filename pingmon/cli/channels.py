@@ -28,7 +28,6 @@ CHANNELS: Final = Subject(
         ("NAME", lambda channel, now: channel["name"] or "-"),
         ("KIND", lambda channel, now: channel["kind"]),
     ),
-    filtered=False,
 )
 
 

@@ -36,6 +36,7 @@ from pingmon.wire.api.check_fields import FIELDS, slugify
 
 PINGS: Final = 5
 """Pings that `show` shows if nothing is said."""
+EXIT_STATUS_MAX: Final = 255
 
 
 def _expected(check: Json, now: float) -> str:
@@ -59,6 +60,7 @@ CHECKS: Final = Subject(
         ("NEXT", lambda check, now: when(check["next_ping"], now)),
         ("TAGS", lambda check, now: check["tags"] or "-"),
     ),
+    statuses=("new", "up", "grace", "down", "paused"),
 )
 
 
@@ -154,8 +156,9 @@ def _ping_row(ping: Json, now: float) -> list[object]:
 
 
 def _signal(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    if value not in ("success", "start", "fail", "log") and not re.fullmatch("[0-9]{1,3}", value):
-        raise click.BadParameter("write success, start, fail, log, or an exit status")
+    is_status = re.fullmatch("[0-9]{1,3}", value) and int(value) <= EXIT_STATUS_MAX
+    if value not in ("success", "start", "fail", "log") and not is_status:
+        raise click.BadParameter(f"write success, start, fail, log, or an exit status, 0 to {EXIT_STATUS_MAX}")
     return value
 
 

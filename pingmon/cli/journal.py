@@ -101,7 +101,10 @@ def _progress(label: str, *, wanted: bool = True) -> Iterator[Progress]:
 @data_option
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 def verify_command(data: Path, file: Path | None) -> None:
-    """Prove that no entry was altered or lost, in the daemon's journal or in FILE. Exit code 0: sound, 1: damaged."""
+    """Prove that no entry was altered or lost.
+
+    It looks at the daemon's journal, or at FILE. Exit status 0: sound; 1: damaged.
+    """
     path = journal_file(file or data)
     with _progress("verifying") as report:
         found = stored_journal_at(path).verify(report)
@@ -155,7 +158,12 @@ def _show(entries: list[Entry], out: TextIO) -> None:
 
 @journal.command()
 @data_option
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A new file; else stdout.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A new file; else standard output.",
+)
 def export(data: Path, output: Path | None) -> None:
     """All entries as JSON lines, oldest first."""
     stored = stored_journal_at(journal_file(data))
@@ -186,7 +194,7 @@ def _export(stored: StoredJournal, out: TextIO, report: Progress) -> int:
 @click.argument("dest", type=click.Path(path_type=Path))
 @data_option
 def backup_command(dest: Path, data: Path) -> None:
-    """Copy the journal to the new file (or into the directory) DEST, and verify the copy."""
+    """Copy the journal to DEST, and verify the copy. DEST is a new file, or a directory."""
     path = journal_file(data)
     target = dest / FILE_NAME if dest.is_dir() else dest
     with _progress("copying") as report:

@@ -31,7 +31,7 @@ project_option = click.option("--project", metavar="PROJECT", help="A project's 
 @json_option
 @asks("operator")
 def list_command(api: ApiClient, project: str | None, as_json: bool) -> None:
-    """All keys, or those of one project: what they may, what they are called, how they begin."""
+    """All keys, or those of one project. Of each: what it may, what it is called, how it begins."""
     projects = api.ask("GET", "projects/")["projects"]
     path = "keys/" if project is None else f"projects/{chosen(projects, project)['uuid']}/keys/"
     answer = api.ask("GET", path)
@@ -57,7 +57,9 @@ def list_command(api: ApiClient, project: str | None, as_json: bool) -> None:
 @json_option
 @asks("operator")
 def create(api: ApiClient, project: str | None, role: str, name: str, as_json: bool) -> None:
-    """Make a key, and write it to standard output. It is not shown again.
+    """Make a key.
+
+    It goes to standard output, and is not shown again.
 
     rw and ro are for one project, which must be said if there are several; operator is for projects, keys and partners
     of the whole daemon.

@@ -39,7 +39,6 @@ PARTNERS: Final = Subject(
         ("AT MOST", lambda partner, now: duration_text(partner["max_suppression"])),
     ),
     role="operator",
-    filtered=False,
 )
 
 

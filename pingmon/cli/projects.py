@@ -49,7 +49,7 @@ def list_command(api: ApiClient, as_json: bool) -> None:
 @json_option
 @asks("operator")
 def create(api: ApiClient, name: str, as_json: bool) -> None:
-    """A new project called NAME. It has a ping key, and no API key until one is made for it."""
+    """Make a project called NAME. It has a ping key, and no API key until one is made for it."""
     made = api.ask("POST", "projects/", {"name": name})
     _show(made, as_json)
     if not as_json:
@@ -73,10 +73,11 @@ def rename(api: ApiClient, project: str, name: str, as_json: bool) -> None:
 @json_option
 @connection_options("operator")
 def rotate_ping_key(project: str | None, yes: bool, as_json: bool, **connection: Any) -> None:
-    """Give PROJECT a new ping key, and write it to standard output.
+    """Give PROJECT a new ping key.
 
-    All ping URLs with the old key, /ping/<key>/<slug>, are answered 404 at once: jobs that use them look silent until
-    they are changed. Ping URLs with a UUID stay as they are. PROJECT may be left out if there is only one.
+    It goes to standard output. All ping URLs with the old key, /ping/<key>/<slug>, are answered 404 at once: jobs that
+    use them look silent until they are changed. Ping URLs with a UUID stay as they are. PROJECT may be left out if
+    there is only one.
     """
     if not yes:
         click.echo(WARNING, err=True)
@@ -141,7 +142,7 @@ def take_check(api: ApiClient, project: str, check: UUID, as_json: bool) -> None
 @json_option
 @asks("operator")
 def rm(api: ApiClient, project: str, yes: bool, as_json: bool) -> None:
-    """Delete PROJECT for ever, with its checks, sites, channels and keys."""
+    """Delete PROJECT for ever, with all that is in it. That is its checks, sites, channels and keys."""
     found = chosen(api.ask("GET", "projects/")["projects"], project)
     if not yes:
         counts = ", ".join(f"{found[name]} {name}" for name in ("checks", "sites", "channels"))

@@ -63,6 +63,7 @@ SITES: Final = Subject(
         ("MS", lambda site, now: "-" if site["last_ms"] is None else site["last_ms"]),
         ("TAGS", lambda site, now: site["tags"] or "-"),
     ),
+    statuses=("new", "up", "suspect", "down", "unknown", "paused"),
 )
 
 

@@ -40,8 +40,8 @@ LISTED: Final = 10
 class Subject(NamedTuple):
     """A kind of thing: what it is called, where the API has it, and what tables show of it.
 
-    A column is its head and what it shows of one thing, at a time of the daemon (seconds since the epoch). `filtered`:
-    things have tags and a status.
+    A column is its head and what it shows of one thing, at a time of the daemon (seconds since the epoch). `statuses`:
+    those that things can have; such things have tags, too.
     """
 
     word: str
@@ -49,7 +49,7 @@ class Subject(NamedTuple):
     named_by: tuple[str, ...]
     columns: tuple[tuple[str, Callable[[Json, float], object]], ...]
     role: str = "project"
-    filtered: bool = True
+    statuses: tuple[str, ...] = ()
 
 
 def id_of(item: Json) -> str:
@@ -102,7 +102,7 @@ def selected(
         lines = (line.strip() for line in sys.stdin)
         names = [*(name for name in names if name != "-"), *filter(None, lines)]
     elif not names and not tags and not statuses:
-        more = ", or say --tag, --status" if subject.filtered else ""
+        more = ", or say --tag, --status" if subject.statuses else ""
         raise click.UsageError(f"which {subject.word}? Name one or more{more}, or - for names from standard input")
     if names and (tags or statuses):
         raise click.UsageError(f"name {subject.path}, or say --tag and --status; not both")
@@ -157,7 +157,7 @@ def selection(subject: Subject) -> Callable[[Callable[..., Any]], Callable[..., 
     """The arguments and options by which a command is told of many things: `names`, `tags`, `statuses`."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        if subject.filtered:
+        if subject.statuses:
             command = filters(subject)(command)
         else:
             command = wraps(command)(partial(command, tags=(), statuses=()))
@@ -171,7 +171,8 @@ def filters(subject: Subject) -> Callable[[Callable[..., Any]], Callable[..., An
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         only = f"Only {subject.path} with this"
-        status = click.option("--status", "statuses", multiple=True, help=f"{only} status; of several, any.")
+        kind = click.Choice(subject.statuses)
+        status = click.option("--status", "statuses", type=kind, multiple=True, help=f"{only} status; of several, any.")
         tag = click.option("--tag", "tags", multiple=True, help=f"{only} tag; of several, all.")
         return tag(status(command))
 
@@ -196,9 +197,9 @@ def add_list(group: click.Group, subject: Subject) -> None:
 
     decorated = asks(subject.role)(command)
     decorated = click.option("--ids", is_flag=True, help="Ids and nothing else, one a line.")(json_option(decorated))
-    if subject.filtered:
+    if subject.statuses:
         decorated = filters(subject)(decorated)
-    more = ", or those that fit" if subject.filtered else ""
+    more = ", or those that fit" if subject.statuses else ""
     group.command("list", help=f"All {subject.path}{more}.")(decorated)
 
 

@@ -31,7 +31,7 @@ def add_explain(group: click.Group, subject: Subject) -> None:
     )
     decorated = click.option("--at", metavar="TIME", help="As it was then: 2026-11-24T04:00:00Z.")(decorated)
     decorated = click.argument("name", metavar=subject.word.upper())(decorated)
-    summary = f"Say why a {subject.word} is as it is, what happens next, and who was told. docs/explain.md has more."
+    summary = f"Say why a {subject.word} is as it is, and what comes next. Also who was told; docs/explain.md has more."
     group.command("explain", help=summary)(decorated)
 
 

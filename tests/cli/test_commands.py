@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from pingmon.cli.checks import CHECKS
 from pingmon.cli.commands import COMMANDS, pingmon
+from pingmon.cli.sites import SITES
+from pingmon.cli.subjects import Subject
+from pingmon.core.check.check import ShownStatus
+from pingmon.core.site.site import SiteStatus
 
 MANUAL = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text("utf-8")
 
@@ -36,3 +41,34 @@ def test_what_each_command_is_for_is_said_where_they_are_listed() -> None:
     for name, (_, summary) in COMMANDS.items():
         assert f"  {name}" in listed
         assert summary in listed
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_list_of_commands_breaks_off(name: str) -> None:
+    """Each is explained by a whole sentence on a line of 80 columns."""
+    group = pingmon.get_command(click.Context(pingmon), name)
+    if isinstance(group, click.Group):
+        listed = CliRunner().invoke(group, ["--help"], terminal_width=80).stdout.partition("Commands:")[2]
+        assert listed
+        assert "..." not in listed
+
+
+@pytest.mark.parametrize(("subject", "statuses"), [(CHECKS, get_args(ShownStatus)), (SITES, get_args(SiteStatus))])
+def test_all_statuses_can_be_asked_for(subject: Subject, statuses: tuple[str, ...]) -> None:
+    """The commands know those that the daemon shows."""
+    assert subject.statuses == statuses
+
+
+@pytest.mark.parametrize(
+    "mistyped",
+    [
+        ["check", "list", "--status", "dwon"],
+        ["site", "pause", "--status", "grace"],
+        ["check", "ping", "x", "--signal", "256"],
+        ["check", "ping", "x", "--signal", "finished"],
+    ],
+)
+def test_a_word_that_nothing_can_be_is_a_usage_error(mistyped: list[str]) -> None:
+    """Nobody is asked: an empty list would look as if all were well."""
+    result = CliRunner().invoke(pingmon, mistyped)
+    assert (result.exit_code, "Invalid value for '--s" in result.stderr) == (2, True)

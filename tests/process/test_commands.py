@@ -178,6 +178,7 @@ def test_the_daemons_own_words_say_what_is_wrong(daemon: Running) -> None:
     assert refused(1, "check", "add", "x", "--schedule", "every day").startswith("schedule is not a valid")
     assert refused(1, "check", "add", "x", "--grace", "5").startswith("grace is too small")
     assert refused(1, "check", "add", "caf\udce9") == "name is not UTF-8"
+    assert refused(4, "check", "list", "--key", "hcw_x").startswith("what was given is no api key, which has 32")
 
 
 def test_a_read_only_key_sees_and_does_nothing(daemon: Running, monkeypatch: pytest.MonkeyPatch) -> None:
