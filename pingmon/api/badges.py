@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from pingmon.api.api_answer import ApiAnswer, json_answer
-from pingmon.api.call import Call
+import msgspec
+from twisted.internet.task import deferLater
+
+from pingmon.api.api_answer import ApiAnswer
+from pingmon.api.call import PAUSE_S, SLICE, Call
 from pingmon.wire.badges import ALL, project_badge_urls
 
 
 async def list_badges(call: Call) -> ApiAnswer:
-    """The addresses of the project's badges: for all checks (`*`), and for each tag."""
-    tags = {tag for check in call.checks() for tag in check.spec.tags.split(" ") if tag}
-    shown = {tag: project_badge_urls(call.base, call.project, tag) for tag in (ALL, *sorted(tags - {ALL}))}
-    return json_answer({"badges": shown})
+    """The addresses of the project's badges: for all checks (`*`), and for each tag.
+
+    They are made a slice at a time, so that pings need not wait: there may be a tag, or many, for each check.
+    """
+    tags = [ALL, *sorted({tag for check in call.checks() for tag in check.spec.tags.split(" ")} - {ALL, ""})]
+    slices: list[bytes] = []
+    for start in range(0, len(tags), SLICE):
+        if start:
+            await deferLater(call.clock, PAUSE_S)
+        shown = {tag: project_badge_urls(call.base, call.project, tag) for tag in tags[start : start + SLICE]}
+        slices.append(msgspec.json.encode(shown)[1:-1])
+    return ApiAnswer(200, b'{"badges":{%s}}' % b",".join(slices))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from twisted.web.iweb import IResponse
+
+from pingmon.api.call import PAUSE_S, SLICE
 from pingmon.testing import PROJECT
 from pingmon.wire.badges import ALL, project_badge_urls
 from tests.api.stage import ApiStage
@@ -22,3 +25,18 @@ def test_every_tag_and_all() -> None:
 def test_no_checks() -> None:
     """There is a badge for all of them nevertheless."""
     assert list(ApiStage().get("/api/v2/badges").json["badges"]) == [ALL]
+
+
+def test_many_tags_leave_turns_to_others() -> None:
+    """All are there in the end."""
+    house = ApiStage()
+    house.new_check(tags=" ".join(f"t{number:03}" for number in range(SLICE)))
+    replies: list[IResponse] = []
+    listing = house.treq.get(f"{BASE}/api/v3/badges/", headers={"X-Api-Key": house.rw})
+    listing.addCallback(replies.append)
+    house.treq.flush()
+    assert not replies
+    house.clock.advance(PAUSE_S)
+    house.treq.flush()
+    assert replies
+    assert len(house.get("/api/v3/badges/").json["badges"]) == SLICE + 1
