@@ -21,12 +21,13 @@ from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import PingReceived
 from pingmon.core.world.outcome import Subject
 from pingmon.wire.api.channels import delivery_json, waiting_json
-from pingmon.wire.api.check_history import Placed, flip_json, pings_json
+from pingmon.wire.api.check_history import Placed, flip_json, pings_json, runs_without_start
 from pingmon.wire.api.checks import Json
 from pingmon.wire.api.query_parameters import BEFORE, BEFORE_PING, END, LIMIT, PAGE_MAX, PING_TYPE, SECONDS, START
 
 LOOK_BACK: Final = 200
-"""Pings before a page in which the starts of its runs are looked for."""
+"""Pings before a page in which the starts of its runs are looked for, if they are not among the first `NEAR`."""
+NEAR: Final = 10
 SCAN_MAX: Final = 5000
 """Pings that one request looks through for those of its types, in steps of a page, between which others are served."""
 
@@ -76,8 +77,9 @@ async def _searched(
     last: Placed | None = None
     position, upto, skip = place.position, place.upto, place.skip
     looked = after = 0
-    while after < LOOK_BACK:
-        entries = await call.history.events(id, PingReceived, upto=upto, skip=skip, limit=limit + LOOK_BACK)
+    many = limit + NEAR
+    while not after or (after < LOOK_BACK and runs_without_start(page, around)):
+        entries = await call.history.events(id, PingReceived, upto=upto, skip=skip, limit=many)
         for placed in enumerate(entries, position):
             if len(page) == limit or looked >= SCAN_MAX:
                 after += 1
@@ -87,9 +89,9 @@ async def _searched(
                     page.append(placed)
             if page:
                 around.append((placed[0], replace(placed[1], payload=None)))
-        if len(entries) < limit + LOOK_BACK:
+        if len(entries) < many:
             return page, around, last if after else None
-        position, upto, skip = position + len(entries), entries[-1].seq - 1, 0
+        position, upto, skip, many = position + len(entries), entries[-1].seq - 1, 0, limit + LOOK_BACK
     return page, around, last
 
 

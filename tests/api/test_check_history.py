@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from pingmon.api.check_history import LOOK_BACK, SCAN_MAX
+from pingmon.api.call import PAGE
+from pingmon.api.check_history import LOOK_BACK, NEAR, SCAN_MAX
 from pingmon.core.world.events import Event
 from pingmon.testing import START_S
 from tests.api.stage import ApiStage
@@ -102,6 +103,28 @@ def test_pings_that_come_between_two_pages_shift_nothing(house: ApiStage) -> Non
     house.ping(path.rpartition("/")[2])
     page = house.get(f"{path}/pings/?limit=3&before={next}").json["pings"]
     assert [(ping["n"], ping.get("duration")) for ping in page] == [(7, None), (6, 1.0), (5, None)]
+
+
+def test_a_start_long_before_a_page_is_found(house: ApiStage) -> None:
+    """Other pings may lie between a run's start and its end."""
+    id = house.new_check()
+    house.ping(id, "start")
+    for _ in range(LOOK_BACK - 1):
+        house.advance(1)
+        house.ping(id, "log")
+    house.advance(1)
+    house.ping(id, "success")
+    (newest,) = house.get(f"/api/v3/checks/{id}/pings/?limit=1").json["pings"]
+    assert (newest["type"], newest["duration"]) == ("success", LOOK_BACK)
+
+
+def test_little_more_is_read_than_is_shown() -> None:
+    """If the starts of its runs are on a page or near, nothing is read beyond."""
+    counted = Counted()
+    house = counted.house = ApiStage(history=counted)
+    path = with_pings(house, 500)
+    assert len(house.get(f"{path}/pings/").json["pings"]) == PAGE
+    assert sum(counted.asked) == PAGE + NEAR
 
 
 def test_a_search_looks_through_so_many_pings_and_leads_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,21 @@ def durations(pings: Iterable[Placed]) -> dict[int, int]:
     return found
 
 
+def runs_without_start(page: Iterable[Placed], around: Iterable[Placed]) -> bool:
+    """Whether an older ping than `around` may be the start of a run that ends on `page`."""
+    shown = {entry.seq for _, entry in page}
+    open: set[str | None] = set()
+    for _, entry in around:
+        ping = entry.event
+        assert isinstance(ping, PingReceived)
+        if ping.signal not in RUN_SIGNALS:
+            continue
+        open.discard(ping.rid)
+        if ping.signal != "start" and entry.seq in shown:
+            open.add(ping.rid)
+    return bool(open)
+
+
 def pings_json(page: Iterable[Placed], around: Iterable[Placed], n_pings: int, check_url: str) -> Json:
     """The answer that lists `page`; `around` are the pings to find durations in, the page's own among them."""
     known = durations(around)

@@ -11,7 +11,7 @@ from pingmon.core.flip import Flip
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import Entry, PingReceived, Signal
 from pingmon.testing import START as NOW
-from pingmon.wire.api.check_history import MAX_DURATION, Placed, durations, flip_json, pings_json
+from pingmon.wire.api.check_history import MAX_DURATION, Placed, durations, flip_json, pings_json, runs_without_start
 
 A, B = "aaaaaaaa-0000-4000-8000-000000000000", "bbbbbbbb-0000-4000-8000-000000000000"
 
@@ -40,6 +40,16 @@ def test_a_run_of_more_than_72_hours_has_no_duration() -> None:
     assert durations(pings(("start", None), ("success", None), step=MAX_DURATION)) == {2: MAX_DURATION}
     assert durations(pings(("start", None), ("success", None), step=MAX_DURATION + 1)) == {}
     assert durations(pings(("start", None), ("success", None), step=-1)) == {}
+
+
+def test_older_pings_are_wanted_only_while_a_run_of_the_page_has_no_start() -> None:
+    """A start with its run id, or another end of such a run, answers the question; a log says nothing."""
+    rows = pings(("start", A), ("success", None), ("log", A), ("success", A), ("success", None), ("start", B))
+    assert not runs_without_start(rows[:1], rows[:1])
+    assert runs_without_start(rows[:2], rows[:3])
+    assert runs_without_start(rows[:3], rows[:5])
+    assert not runs_without_start(rows[:3], rows)
+    assert not runs_without_start(rows[:2], rows[:5])
 
 
 Signals = st.lists(st.tuples(st.sampled_from(["success", "start", "fail", "log", "ign"]), st.sampled_from([None, A])))
@@ -119,3 +129,15 @@ def test_a_flip_says_whether_anybody_was_told_and_to_whom_it_may_how() -> None:
     shown = flip_json(flip, [lost, delivered], readonly=False)
     assert (shown["told"], shown["deliveries"]) == (True, [lost, delivered])
     assert "deliveries" not in flip_json(flip, [delivered], readonly=True)
+
+
+@given(Signals, st.integers(0, 20), st.integers(0, 20))
+def test_durations_are_known_as_soon_as_no_run_of_the_page_is_without_its_start(
+    signals: list[tuple[Signal, str | None]], limit: int, more: int
+) -> None:
+    """Reading further back then finds the same."""
+    rows = pings(*signals)
+    page, around = rows[:limit], rows[: limit + more]
+    if not runs_without_start(page, around):
+        near, far = durations(around), durations(rows)
+        assert [near.get(entry.seq) for _, entry in page] == [far.get(entry.seq) for _, entry in page]
