@@ -157,4 +157,6 @@ def _shown(call: Call, channel: Channel) -> Json:
 
 
 def _subject(call: Call, id: Id) -> Subject | None:
-    return call.world.checks.get(id) or call.world.sites.get(id)
+    """What a message was about; None if it is no more, or another project's now, which has since named it anew."""
+    subject = call.world.checks.get(id) or call.world.sites.get(id)
+    return subject if subject is not None and subject.project == call.project else None

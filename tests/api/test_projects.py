@@ -322,6 +322,17 @@ def test_a_check_moves_to_another_project(house: ApiStage) -> None:
     assert house.get(f"/api/v3/checks/{check}/pings/", other).json["pings"][0]["n"] == 1
 
 
+def test_what_a_moved_check_is_called_is_told_where_it_is(house: ApiStage) -> None:
+    """Its messages of before stay with the channel, which says no more of it than of one that was deleted."""
+    other, channel = house.new_project(OTHER_PROJECT), house.new_channel()
+    check = house.new_check(name="backup", channels="*")
+    house.ping(check, "fail")
+    house.post(f"{PROJECTS}{OTHER_PROJECT}/take-check", {"check": check}, house.operator)
+    house.post(f"/api/v3/checks/{check}", {"name": "secret"}, other)
+    (message,) = house.get(f"/api/v3/channels/{channel}/deliveries/", house.rw).json["deliveries"]
+    assert (message["about"], "name" in message) == (check, False)
+
+
 def test_a_check_that_cannot_move(house: ApiStage) -> None:
     """It must exist, and the project must have a place for it."""
     house.new_project(OTHER_PROJECT)
