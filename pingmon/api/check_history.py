@@ -129,6 +129,9 @@ async def flips_of(call: Call, subject: Subject, flips: list[Flip]) -> list[Json
         if row.stream != subject.id:
             ended = msgspec.json.decode(row.body, type=Delivery)
             messages[row.seq][row.stream] = delivery_json(ended, subject)
+            channel = call.world.channels.get(row.stream)
+            if channel is not None and channel.project != call.project:  # the check was there before it was moved here
+                messages[row.seq][row.stream] |= {"channel": "", "tried": []}
     return [flip_json(flip, list(messages[flip.seq].values()), readonly=call.readonly) for flip in flips]
 
 

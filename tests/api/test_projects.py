@@ -13,7 +13,15 @@ from pingmon.api.call import ApiSettings
 from pingmon.api.credentials import find_key
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import DAEMON
-from pingmon.core.world.events import CheckCreated, KeyRevoked, NewCheck, PingReceived, ProjectCreated
+from pingmon.core.world.events import (
+    CheckCreated,
+    KeyRevoked,
+    NewCheck,
+    NotificationDelivered,
+    NotificationFailed,
+    PingReceived,
+    ProjectCreated,
+)
 from pingmon.testing import PROJECT, uuid
 from tests.api.stage import OTHER_PROJECT, ApiStage
 from tests.door.stage import UNKNOWN
@@ -345,3 +353,17 @@ def test_a_check_that_cannot_move(house: ApiStage) -> None:
     house.submit(uuid(8), CheckCreated(OTHER_PROJECT, CheckSpec()))
     full = house.post(path, {"check": check}, house.operator)
     assert (full.status, full.error) == (403, "too many checks: a project may have 1")
+
+
+def test_a_new_project_hears_nothing_of_old_channels(house: ApiStage) -> None:
+    """That somebody was told stays; who, and what went wrong on the way, is another project's."""
+    other, channel = house.new_project(OTHER_PROJECT), house.new_channel()
+    check = house.new_check(channels=channel)
+    house.ping(check, "fail")
+    (owed,) = house.world.owed.values()
+    house.submit(channel, NotificationFailed(owed.id, 5, "could not reach ops.internal", 0))
+    house.submit(channel, NotificationDelivered(owed.id, 5, 200))
+    house.post(f"{PROJECTS}{OTHER_PROJECT}/take-check", {"check": check}, house.operator)
+    (flip,) = house.get(f"/api/v3/checks/{check}/flips/", other).json["flips"]
+    assert flip["told"] is True
+    assert [(each["channel"], each["tried"], each["result"]) for each in flip["deliveries"]] == [("", [], "delivered")]

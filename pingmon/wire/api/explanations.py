@@ -36,7 +36,7 @@ COMMON: Final = {
     "more": "So much for a few of them; there are {channels} more.",
     "told_of": "That it {turned} at {at} was told on {channels}.",
     "nobody": "Nobody was to be told that it {turned} at {at}: it had no channel for that.",
-    "nothing_yet": "Nobody had to hear of a change of status so far: people hear when it goes down, and when it comes back.",
+    "nothing_yet": "No change of status had to be told so far: people hear when it goes down, and when it comes back.",
     "no_channels": "It has no channels, so nobody is told when it goes down.",
 }
 CHECK: Final = COMMON | {
