@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any, Final
 
 import click
@@ -24,10 +25,11 @@ COMMANDS: Final = {
     "project": ("projects", "Projects, which own checks, sites and channels."),
     "key": ("keys", "Make, list and revoke API keys."),
     "partner": ("partners", "Partners: hosts that are asked about outages."),
+    "import": ("imports.commands", "Watch here what Healthchecks or Uptime Kuma watches."),
     "journal": ("journal", "Look at the append-only log, prove that it is whole, copy it."),
     "completion": ("completion", "Completion for bash, zsh and fish."),
 }
-"""The module of each command, which calls it by the same name, and what it is for."""
+"""The module of each command, which calls it by the same name (but `import_`), and what it is for."""
 
 
 class Commands(click.Group):
@@ -40,7 +42,8 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         module, _ = COMMANDS[name]
-        command: click.Command = getattr(import_module(f"pingmon.cli.{module}"), name)
+        found = import_module(f"pingmon.cli.{module}")
+        command: click.Command = getattr(found, f"{name}_" if iskeyword(name) else name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
