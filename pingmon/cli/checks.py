@@ -38,6 +38,9 @@ PINGS: Final = 5
 """Pings that `show` shows if nothing is said."""
 EXIT_STATUS_MAX: Final = 255
 
+LABELS: Final = frozenset({"name", "slug", "tags", "desc", "channels"})
+"""Settings that have no say in when there is an alert."""
+
 
 def _expected(check: Json, now: float) -> str:
     if "schedule" in check:
@@ -193,7 +196,7 @@ def ping(
 
 @check.command()
 @click.argument("check", metavar="CHECK")
-@field_options(FIELDS, SETTINGS)
+@field_options(FIELDS, {name: told for name, told in SETTINGS.items() if name not in LABELS})
 @click.option("--days", type=click.IntRange(1, 366), default=30, show_default=True, help="How far back.")
 @json_option
 @asks("project")

@@ -294,6 +294,7 @@ def test_settings_are_rehearsed(daemon: Running) -> None:
     assert said("check", "rehearse", "job", "--grace", "2h").count("\n") == 1
     assert told("check", "show", "job")["failure_kw"] == ""
     assert run("check", "rehearse", "job").exit_code == 2
+    assert run("check", "rehearse", "job", "--name", "other").exit_code == 2  # it could change no alert
 
 
 # --- the daemon ---------------------------------------------------------------------------------------------------
