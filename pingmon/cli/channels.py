@@ -13,7 +13,7 @@ from pingmon.cli.api_client import ApiClient
 from pingmon.cli.connection import asks
 from pingmon.cli.field_options import Duration
 from pingmon.cli.subjects import SHORT, Json, Subject, add_list, add_rm, id_of, name_of, named, show_thing, warn
-from pingmon.cli.tables import json_option, show_json, show_table, when
+from pingmon.cli.tables import json_option, show_json, show_made, show_table, when
 from pingmon.wire.api.webhook_settings import DIRECTIONS, METHODS
 
 DELIVERIES: Final = 5
@@ -198,11 +198,6 @@ def secret(api: ApiClient, channel: str, overlap: int | None, as_json: bool) -> 
 
 
 def _show_secret(made: Json, as_json: bool) -> None:
-    if as_json:
-        show_json(made)
-        return
-    try:
-        click.echo(made["secret"])
-    finally:
-        click.echo(f"{name_of(made)} ({made['id']})", err=True)
-    warn(made)
+    show_made(made, "secret", f"{name_of(made)} ({made['id']})", as_json=as_json)
+    if not as_json:
+        warn(made)

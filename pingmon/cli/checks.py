@@ -30,7 +30,7 @@ from pingmon.cli.subjects import (
     show_thing,
     warn,
 )
-from pingmon.cli.tables import json_option, printable, show_json, show_table, when
+from pingmon.cli.tables import json_option, printable, show_json, show_made, show_table, when
 from pingmon.cli.why import add_explain, show_rehearsal
 from pingmon.wire.api.check_fields import FIELDS, slugify
 
@@ -104,14 +104,9 @@ def add(api: ApiClient, name: str | None, fields: Json, as_json: bool) -> None:
     if name is not None:
         fields = {"name": name, "slug": slugify(name), **fields}
     made = api.ask("POST", "checks/", fields)
-    if as_json:
-        show_json(made)
-        return
-    try:
-        click.echo(made["ping_url"])
-    finally:
-        click.echo(f"{name_of(made)} ({made['uuid']})", err=True)
-    warn(made)
+    show_made(made, "ping_url", f"{name_of(made)} ({made['uuid']})", as_json=as_json)
+    if not as_json:
+        warn(made)
 
 
 @check.command()

@@ -16,15 +16,8 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-MACROS: Final = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}
+from pingmon.core.check.schedule_faults import NAMES
+
 CRON_PATH: Final = "/usr/bin:/bin"
 CURL: Final = "curl -fsS -m 10 --retry 5 -o /dev/null"
 
@@ -66,7 +59,7 @@ class CronJob(Struct, frozen=True, kw_only=True):
     @property
     def expression(self) -> str | None:
         """When it runs, in five fields; None if no clock says it."""
-        return MACROS.get(self.schedule.lower()) if self.schedule.startswith("@") else self.schedule
+        return NAMES.get(self.schedule.lower()) if self.schedule.startswith("@") else self.schedule
 
     @property
     def pings(self) -> bool:

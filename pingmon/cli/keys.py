@@ -11,7 +11,7 @@ from pingmon.cli.api_client import ApiClient
 from pingmon.cli.connection import asks
 from pingmon.cli.field_options import Duration
 from pingmon.cli.projects import chosen
-from pingmon.cli.tables import json_option, printable, show_json, show_table
+from pingmon.cli.tables import json_option, printable, show_json, show_made, show_table
 
 
 @click.group()
@@ -111,13 +111,8 @@ def rotate(api: ApiClient, wanted: str, overlap: int | None, as_json: bool) -> N
 
 
 def _show_made(made: dict[str, Any], whose: str, as_json: bool) -> None:
-    if as_json:
-        show_json(made)
-        return
-    try:
-        click.echo(made["key"])
-    finally:  # above all if it could not be written
-        click.echo(f"This {made['role']} key {whose} is not shown again. To revoke: {made['uuid']}", err=True)
+    told = f"This {made['role']} key {whose} is not shown again. To revoke: {made['uuid']}"
+    show_made(made, "key", told, as_json=as_json)
 
 
 def _meant(known: list[dict[str, Any]], wanted: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pingmon.cli.connection import asks
 from pingmon.cli.durations import duration_text
 from pingmon.cli.field_options import field_options
 from pingmon.cli.subjects import SHORT, Json, Subject, add_edit, add_list, add_rm, id_of, named, show_thing
-from pingmon.cli.tables import json_option, show_json
+from pingmon.cli.tables import json_option, show_json, show_made
 from pingmon.wire.api.partners import FIELDS
 
 SETTINGS: Final = {
@@ -100,13 +100,7 @@ def add(api: ApiClient, slug: str, fields: Json, as_json: bool) -> None:
     the kinds of rules.
     """
     made = api.ask("POST", "partners/", {"slug": slug, **fields})
-    if as_json:
-        show_json(made)
-        return
-    try:
-        click.echo(made["secret"])
-    finally:
-        click.echo(f"{made['slug']} ({made['uuid']})", err=True)
+    show_made(made, "secret", f"{made['slug']} ({made['uuid']})", as_json=as_json)
 
 
 @partner.command()

@@ -24,7 +24,7 @@ from pingmon.cli.subjects import (
     show_thing,
     warn,
 )
-from pingmon.cli.tables import json_option, show_json, show_table, when
+from pingmon.cli.tables import json_option, show_json, show_made, show_table, when
 from pingmon.cli.why import add_explain
 from pingmon.wire.api.site_fields import FIELDS
 
@@ -101,14 +101,9 @@ def add(api: ApiClient, address: str, fields: Json, as_json: bool) -> None:
     told, unless you say otherwise. Times are seconds, or 30m, 1h30m, 2d.
     """
     made = api.ask("POST", "sites/", {"url": address, **fields})
-    if as_json:
-        show_json(made)
-        return
-    try:
-        click.echo(made["uuid"])
-    finally:
-        click.echo(f"{name_of(made)} is watched", err=True)
-    warn(made)
+    show_made(made, "uuid", f"{name_of(made)} is watched", as_json=as_json)
+    if not as_json:
+        warn(made)
 
 
 @site.command()
