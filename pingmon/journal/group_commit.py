@@ -9,8 +9,12 @@ pingmon is, the larger its batches are, and one fsync pays for all of a batch.
                                                  └▶ failed  ─▶ each waiter: refused; nothing was delivered
 
 The first draft of an idle journal waits for the end of the reactor's turn, so that what else comes in that turn shares
-its commit. The buffer is bounded in number and bytes; what does not fit is refused at once. So memory is never ahead of
-the disk, and a commit that fails has changed nothing.
+its commit. After a batch of `SIBLINGS` or more the next commit begins `SPACING` after that one at the earliest: a fast
+disk would else be given more and smaller batches than anybody is served by, and each costs as much as some pings do
+(PostgreSQL's `commit_delay` and `commit_siblings`). A lone pinger never waits, nor does anybody at a slow disk.
+
+The buffer is bounded in number and bytes; what does not fit is refused at once. So memory is never ahead of the disk,
+and a commit that fails has changed nothing.
 
 Nothing here knows how a batch is written.
 """
@@ -34,6 +38,10 @@ T = TypeVar("T")
 BATCH_ROWS: Final = 2_000
 BATCH_BYTES: Final = 4 * 1024 * 1024
 BUFFER_BYTES: Final = 64 * 1024 * 1024
+SIBLINGS: Final = 8
+"""Drafts in a batch that are many enough for the next one to wait for more."""
+SPACING: Final = 0.005
+"""Seconds from the beginning of such a batch's commit to the next one's."""
 
 
 Waiting: TypeAlias = tuple[Draft, Row, Waiter[T]]
@@ -42,8 +50,8 @@ Waiting: TypeAlias = tuple[Draft, Row, Waiter[T]]
 class GroupCommit(Generic[T]):
     """`commit` begins to write rows; whoever writes them calls `durable` or `failed` when that has ended.
 
-    `soon` calls a function in the reactor's next turn. `refused` is told the time of the oldest of drafts that are
-    refused, before those hear of it who wait for them.
+    `later` calls a function so many seconds later, by the clock of `seconds`; 0: in the reactor's next turn. `refused`
+    is told the time of the oldest of drafts that are refused, before those hear of it who wait for them.
     """
 
     def __init__(
@@ -52,13 +60,16 @@ class GroupCommit(Generic[T]):
         commit: Callable[[list[Row]], object],
         deliver: Callable[[Entry], T],
         refused: Callable[[int], object],
-        soon: Callable[[Callable[[], object]], object],
+        later: Callable[[float, Callable[[], object]], object],
+        seconds: Callable[[], float],
         max_buffered: int,
     ) -> None:
         self._commit = commit
         self._deliver = deliver
         self._refused = refused
-        self._soon = soon
+        self._later = later
+        self._seconds = seconds
+        self._began = 0.0
         self.max_buffered = max_buffered
         self._buffer: deque[Waiting[T]] = deque()
         self._bytes = 0
@@ -89,7 +100,7 @@ class GroupCommit(Generic[T]):
         self._appended += 1
         if not self._busy:
             self._busy = True
-            self._soon(self._next)  # not at once: what else arrives in this turn of the reactor shares the commit
+            self._later(0, self._next)  # not at once: what else arrives in this turn of the reactor shares the commit
 
     def give_up(self) -> None:
         """Refuse all who wait. What is being written may become durable yet, and is then delivered; the rest is not."""
@@ -130,6 +141,7 @@ class GroupCommit(Generic[T]):
         self._batch = batch = self._taken()
         self._committing = len(batch)
         if batch:
+            self._began = self._seconds()
             self._commit([row for _, row, _ in batch])
             return
         self._busy = False
@@ -152,7 +164,12 @@ class GroupCommit(Generic[T]):
     def durable(self, last: int) -> None:
         """The commit is durable, up to entry `last`."""
         batch = self._batch
-        self._next()  # first, so that the disk works while the entries are delivered
+        wait = self._began + SPACING - self._seconds() if len(batch) >= SIBLINGS else 0
+        if 0 < wait <= SPACING and len(self._buffer) < BATCH_ROWS:
+            self._batch, self._committing = [], 0
+            self._later(wait, self._next)
+        else:
+            self._next()  # first, so that the disk works while the entries are delivered
         for seq, (draft, _, waiter) in enumerate(batch, last - len(batch) + 1):
             deliver_one(self._deliver, Entry(seq, draft.at, draft.stream, draft.event, draft.payload), waiter)
         self._decide(len(batch))

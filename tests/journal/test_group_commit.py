@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
 from pingmon.core.world.events import Draft, Entry
 from pingmon.journal import JournalFull, JournalUnavailable, MemoryJournal
 from pingmon.journal.codec import Row
-from pingmon.journal.group_commit import BATCH_BYTES, BATCH_ROWS, BUFFER_BYTES, GroupCommit
+from pingmon.journal.group_commit import BATCH_BYTES, BATCH_ROWS, BUFFER_BYTES, SIBLINGS, SPACING, GroupCommit
 from pingmon.testing import START, result
 
 Ping = Callable[..., Draft]
@@ -25,13 +26,14 @@ class Disk:
         self.batches: list[list[Row]] = []
         self.ended = 0
         self.last = 0
-        self.soon: list[Callable[[], object]] = []
+        self.clock = Clock()
         self.refused: list[int] = []
         self.group: GroupCommit[int] = GroupCommit(
             commit=self.commit,
             deliver=self.deliver,
             refused=self.refused.append,
-            soon=self.soon.append,
+            later=self.clock.callLater,
+            seconds=self.clock.seconds,
             max_buffered=10_000,
         )
 
@@ -49,9 +51,7 @@ class Disk:
 
     def turn(self) -> None:
         """The reactor's next turn."""
-        soon, self.soon[:] = list(self.soon), []
-        for call in soon:
-            call()
+        self.clock.advance(0)
 
     def confirm(self) -> None:
         self.last += len(self.batches[-1])
@@ -114,11 +114,54 @@ def test_what_comes_in_one_turn_is_one_commit_and_what_comes_meanwhile_the_next(
     assert [len(batch) for batch in disk.batches] == [3, 5]
 
 
+@pytest.mark.parametrize(("rows", "takes", "waits"), [(SIBLINGS, 0.001, True), (SIBLINGS - 1, 0.001, False)])
+def test_after_a_batch_of_siblings_the_next_commit_waits_for_more_of_them(
+    disk: Disk, ping: Ping, rows: int, takes: float, waits: bool
+) -> None:
+    done = [disk.append(ping()) for _ in range(rows)]
+    disk.turn()
+    late = disk.append(ping())
+    disk.clock.advance(takes)
+    disk.confirm()
+    assert all(one.called for one in done), "nobody waits for the next commit's sake"
+    assert (len(disk.batches), disk.group.buffered) == (1 if waits else 2, 1)
+    disk.append(ping())
+    disk.clock.advance(SPACING - takes)
+    assert [len(batch) for batch in disk.batches] == [rows, 2 if waits else 1]
+    assert not late.called
+
+
+def test_a_disk_that_is_slow_is_given_the_next_batch_at_once(disk: Disk, ping: Ping) -> None:
+    for _ in range(SIBLINGS):
+        disk.append(ping())
+    disk.turn()
+    disk.append(ping())
+    disk.clock.advance(SPACING)
+    disk.confirm()
+    assert [len(batch) for batch in disk.batches] == [SIBLINGS, 1]
+
+
+def test_who_waits_between_two_commits_is_refused_when_the_disk_is_given_up(disk: Disk, ping: Ping) -> None:
+    """What the first of them made durable stays so."""
+    done = [disk.append(ping()) for _ in range(SIBLINGS)]
+    disk.turn()
+    late = disk.append(ping())
+    disk.confirm()
+    disk.group.give_up()
+    with pytest.raises(JournalUnavailable):
+        result(late)
+    disk.clock.advance(SPACING)
+    assert disk.group.idle().called
+    assert [one.result for one in done] == list(range(1, SIBLINGS + 1))
+    assert len(disk.batches) == 1
+
+
 def test_one_commit_is_bounded_in_rows(disk: Disk, ping: Ping) -> None:
     done = [disk.append(ping()) for _ in range(BATCH_ROWS + 1)]
     disk.turn()
     assert len(disk.batches[0]) == BATCH_ROWS
     assert disk.group.buffered == BATCH_ROWS + 1
+    disk.clock.advance(SPACING)
     disk.confirm()
     assert len(disk.batches[1]) == 1
     disk.confirm()

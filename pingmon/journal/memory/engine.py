@@ -74,7 +74,8 @@ class MemoryJournal(Journal[T]):
             commit=self._commit,
             deliver=lambda entry: self._deliver(entry),
             refused=lambda at: self._refused(at),
-            soon=self._turns.append,
+            later=lambda _, call: self._turns.append(call),
+            seconds=lambda: 0,
             max_buffered=max_buffered,
         )
         self._pending = PendingFlips()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -93,7 +92,8 @@ class SqliteJournal(SqliteHistory, Journal[T]):
             commit=self._commit,
             deliver=deliver,
             refused=refused,
-            soon=partial(self._reactor.callLater, 0),  # callFromThread wakes a reactor by a socket, which costs 9 µs
+            later=self._reactor.callLater,  # callFromThread wakes a reactor by a socket, which costs 9 µs
+            seconds=self._reactor.seconds,
             max_buffered=self._max_buffered,
         )
         self._readers.start()
