@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from pingmon.core.address_policy import AddressPolicy
-from pingmon.wire.api.webhook_settings import changed_value, doubts, unreachable, webhook_value
+from pingmon.wire.api.webhook_channel import changed_value, doubts, unreachable, webhook_value
 
 
 class Kind(Struct, frozen=True):

@@ -38,7 +38,7 @@ from pingmon.wire.api import partners as partner_fields
 from pingmon.wire.api import projects as project_fields
 from pingmon.wire.api import query_parameters as query
 from pingmon.wire.api.openapi import JSON, TEXT, Described, Schema, Shape, document, fields
-from pingmon.wire.api.webhook_settings import DIRECTIONS, MAX_HEADERS, METHODS, TEXT_MAX
+from pingmon.wire.api.webhook_channel import DIRECTIONS, MAX_HEADERS, METHODS, TEXT_MAX
 
 ABOUT: Final = (
     "The management API of Healthchecks, and what pingmon has besides. Versions 1 and 2 have the same operations. "

@@ -14,7 +14,7 @@ from pingmon.cli.connection import asks
 from pingmon.cli.field_options import Duration
 from pingmon.cli.subjects import SHORT, Json, Subject, add_list, add_rm, id_of, name_of, named, show_thing, warn
 from pingmon.cli.tables import json_option, show_json, show_made, show_table, when
-from pingmon.wire.api.webhook_settings import DIRECTIONS, METHODS
+from pingmon.wire.api.webhook_channel import DIRECTIONS, METHODS
 
 DELIVERIES: Final = 5
 """Messages that `show` shows."""

@@ -18,7 +18,7 @@ from pingmon.cli.project_file import KINDS, RULES, WEBHOOK, WORDS, Fields, Item,
 from pingmon.core.check.settings import CheckSpec
 from pingmon.wire.api import check_fields
 from pingmon.wire.api.check_fields import Invalid
-from pingmon.wire.api.webhook_settings import webhook_value
+from pingmon.wire.api.webhook_channel import webhook_value
 
 Verb: TypeAlias = Literal["add", "change", "keep", "ignore", "remove"]
 Changes: TypeAlias = dict[str, tuple[Any, Any]]

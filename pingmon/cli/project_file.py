@@ -27,7 +27,7 @@ from pingmon.core.site.settings import SiteSpec
 from pingmon.wire.api import check_fields, site_fields
 from pingmon.wire.api.check_fields import FieldRule
 from pingmon.wire.api.timezones import canonical
-from pingmon.wire.api.webhook_settings import DIRECTIONS
+from pingmon.wire.api.webhook_channel import DIRECTIONS
 
 Kind: TypeAlias = Literal["channels", "sites", "checks"]
 Fields: TypeAlias = dict[str, Any]

@@ -27,7 +27,7 @@ from pingmon.core.world.events import (
     ProjectCreated,
 )
 from pingmon.testing import PROJECT, START, result
-from pingmon.wire.api.webhook_settings import webhook_value
+from pingmon.wire.api.webhook_channel import webhook_value
 from tests.api.stage import CHANNELS, OTHER_PROJECT, ApiStage
 
 VALUE = {"url_down": "https://hooks.example/$CODE", "method_down": "POST"}

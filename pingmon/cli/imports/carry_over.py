@@ -15,7 +15,7 @@ from pingmon.cli.imports.plan import KINDS, Json, Wanted
 from pingmon.cli.subjects import id_of
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import SECOND
-from pingmon.wire.api import check_fields, site_fields, webhook_settings
+from pingmon.wire.api import check_fields, site_fields, webhook_channel
 from pingmon.wire.api.check_fields import Invalid
 
 Came: TypeAlias = Literal["made", "changed", "there", "differs", "missing", "refused"]
@@ -163,4 +163,4 @@ def _judge(item: Wanted, fields: Json, now: int) -> None:
     elif item.kind == "site":
         site_fields.created(check_fields.judged(plain, site_fields.FIELDS), (), ())
     else:
-        webhook_settings.webhook_value(plain["value"])
+        webhook_channel.webhook_value(plain["value"])

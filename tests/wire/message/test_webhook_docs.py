@@ -20,7 +20,7 @@ from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND
 from pingmon.testing import PROJECT, bad, good, uuid
 from pingmon.testing import START as NOW
-from pingmon.wire.api.webhook_settings import doubts, webhook_value
+from pingmon.wire.api.webhook_channel import doubts, webhook_value
 from pingmon.wire.message.message import Letter, object_of, trial_letter
 from pingmon.wire.message.webhook import _PLACEHOLDER, request
 

@@ -13,7 +13,7 @@ from twisted.web.http_headers import Headers
 
 from pingmon.core.address_policy import AddressPolicy, allowing
 from pingmon.wire.api.check_fields import Invalid
-from pingmon.wire.api.webhook_settings import DIRECTIONS, changed_value, doubts, unreachable, webhook_value
+from pingmon.wire.api.webhook_channel import DIRECTIONS, changed_value, doubts, unreachable, webhook_value
 
 URL = "https://hooks.example/x"
 
