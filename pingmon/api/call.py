@@ -205,6 +205,8 @@ class Call(Struct, frozen=True, kw_only=True):
     def asked_words(self, parameter: TextParameter) -> frozenset[str]:
         """All values of a parameter that may be repeated."""
         found = frozenset(self.asked(parameter.name))
+        if parameter.values:
+            found = frozenset(word for words in found for word in words.split(","))
         if parameter.values and not found <= frozenset(parameter.values):
             raise ApiError(400, f"{parameter.name} must be one of {', '.join(parameter.values)}")
         return found

@@ -10,24 +10,25 @@ from pingmon.api import shared_operations
 from pingmon.api.api_answer import ApiAnswer, ApiError, existing, json_answer
 from pingmon.api.call import Call
 from pingmon.api.credentials import new_id
-from pingmon.core.check.check import Check
+from pingmon.core.check.check import Check, shown_status
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.units import Id
 from pingmon.core.world.events import CheckChanged, CheckCreated, CheckDeleted, CheckPaused, CheckResumed
 from pingmon.core.world.outcome import Outcome
 from pingmon.wire.api.check_fields import FIELDS, Given, changes, channel_ids, ignored, judged, unique_fields, wanted_id
 from pingmon.wire.api.checks import check_json, tagged
-from pingmon.wire.api.query_parameters import SLUG, TAG
+from pingmon.wire.api.query_parameters import CHECK_STATUS, SLUG, TAG
 
 
 async def list_checks(call: Call) -> ApiAnswer:
-    """The project's checks; `tag` (several: all of them) and `slug` narrow the list."""
-    tags = call.asked_words(TAG)
+    """The project's checks; `tag` (several: all of them), `status` (several: any of them) and `slug` narrow the list."""
+    tags, statuses = call.asked_words(TAG), call.asked_words(CHECK_STATUS)
     slug = (call.asked(SLUG.name) or [""])[-1]
     view = call.view()
 
     def wanted(check: Check) -> bool:
-        return (not tags or tagged(check, tags)) and slug in ("", check.spec.slug)
+        fits = not statuses or shown_status(check, view.now) in statuses
+        return fits and (not tags or tagged(check, tags)) and slug in ("", check.spec.slug)
 
     return await call.listed("checks", call.checks(), lambda check: check_json(check, view), wanted)
 

@@ -103,7 +103,7 @@ DEFAULTS: Final[Schema] = {"type": "object", "properties": fields(project_fields
 OVERLAP: Final = fields(OVERLAP_FIELDS)
 
 TAKES: Final[dict[Callable[..., Any], Takes]] = {
-    checks.list_checks: Takes(shapes.ListedChecks, query=(query.TAG, query.SLUG)),
+    checks.list_checks: Takes(shapes.ListedChecks, query=(query.TAG, query.CHECK_STATUS, query.SLUG)),
     checks.create_check: Takes(shapes.ShownCheck, (200, 201), body=NEW_CHECK, refusals=(403, 409)),
     checks.read_check: Takes(shapes.ShownCheck),
     checks.read_check_by_unique_key: Takes(shapes.ShownCheck),

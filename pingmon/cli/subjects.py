@@ -67,7 +67,9 @@ def name_of(item: Json) -> str:
 
 def listed(api: ApiClient, subject: Subject, tags: Sequence[str] = (), statuses: Sequence[str] = ()) -> list[Json]:
     """All things of the kind, or those that have all of `tags` and any of `statuses`."""
-    found: list[Json] = api.ask("GET", f"{subject.path}/", query={"tag": list(tags)})[subject.path]
+    query = {"tag": list(tags), "status": list(statuses)}
+    found: list[Json] = api.ask("GET", f"{subject.path}/", query=query)[subject.path]
+    # Healthchecks, say, knows no such filter and lists all, which `rm` would delete.
     return [item for item in found if not statuses or item["status"] in statuses]
 
 

@@ -397,6 +397,10 @@ READING: list[Row] = [
     ("GET checks/?slug=nope", "rw", None, 200, {"checks": []}),
     ("GET checks/?slug=", "rw", None, 200, {"checks": [..., ..., ..., ..., ..., ...]}),
     ("GET checks/?slug=cron&tag=db", "rw", None, 200, {"checks": []}),
+    ("GET checks/?status=paused", "rw", None, 200, {"checks": [{"uuid": "{paused}"}]}),
+    ("GET checks/?status=paused,up", "ro", None, 200, {"checks": [..., ..., ...]}),
+    ("GET checks/?status=up&status=paused&tag=prod", "rw", None, 200, {"checks": [{"uuid": "{job}"}]}),
+    ("GET checks/?status=great", "rw", None, 400, {"error": "status must be one of new, up, grace, down, paused"}),
     ("GET checks/?name=nope", "rw", None, 200, {"checks": [..., ..., ..., ..., ..., ...]}),
     ("GET checks/?slug=backup", "ro", None, 200, {"checks": [{"unique_key": "{unique}", "uuid": GONE}]}),
 ]

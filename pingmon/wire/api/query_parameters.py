@@ -9,6 +9,7 @@ from typing import Final, get_args
 
 from msgspec import Struct
 
+from pingmon.core.check.check import ShownStatus
 from pingmon.core.site.site import SiteStatus
 from pingmon.core.world.events import Signal
 
@@ -30,7 +31,10 @@ class NumberParameter(Struct, frozen=True):
 
 
 class TextParameter(Struct, frozen=True):
-    """A text, one of `values` if there are any. `repeated`: each that is there counts, else the last."""
+    """A text, one of `values` if there are any. `repeated`: each that is there counts, else the last.
+
+    Several `values` may also stand in one, with commas between them.
+    """
 
     name: str
     about: str
@@ -58,6 +62,7 @@ DAYS_BACK: Final = NumberParameter("days", "So many days back; 30 if not given."
 
 TAG: Final = TextParameter("tag", "Only what has this tag; of several, all.", repeated=True)
 SLUG: Final = TextParameter("slug", "Only checks with this slug.")
+CHECK_STATUS: Final = TextParameter("status", "Only such checks.", repeated=True, values=get_args(ShownStatus))
 SITE_STATUS: Final = TextParameter("status", "Only such sites.", repeated=True, values=get_args(SiteStatus))
 PING_TYPE: Final = TextParameter("type", "Only such pings.", repeated=True, values=get_args(Signal))
 AT: Final = TextParameter("at", "An instant of the past, in ISO 8601 or as Unix time.")
