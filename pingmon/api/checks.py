@@ -21,7 +21,7 @@ from pingmon.wire.api.query_parameters import CHECK_STATUS, SLUG, TAG
 
 
 async def list_checks(call: Call) -> ApiAnswer:
-    """The project's checks; `tag` (several: all of them), `status` (several: any of them) and `slug` narrow the list."""
+    """The project's checks; `tag` (several: all of them), `status` (several: any) and `slug` narrow the list."""
     tags, statuses = call.asked_words(TAG), call.asked_words(CHECK_STATUS)
     slug = (call.asked(SLUG.name) or [""])[-1]
     view = call.view()
