@@ -1,4 +1,7 @@
-"""Errors of the network in the words of `core.site.failures`; what they tell of is up to `core.site.failed_probe`."""
+"""Errors of the network in the words of `core.site.failures`.
+
+What they tell of is up to `core.site.failed_probe` and `failed_lookup`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from OpenSSL.SSL import Error as OpenSslError
 from OpenSSL.SSL import SysCallError
 from twisted.internet.error import ConnectError
 
+from pingmon.core.site.failed_lookup import LookupCause
 from pingmon.core.site.failed_probe import counting_attempt
 from pingmon.core.site.failures import (
     CANNOT_CONNECT,
@@ -29,6 +33,7 @@ from pingmon.core.site.failures import (
     FailureKind,
 )
 from pingmon.core.site.probe_result import Fault
+from pingmon.dns.results import CannotAsk, LookupFailed, NoAnswer
 from pingmon.outgoing.tls_trust import Untrusted
 
 WORDS: Final = {
@@ -67,6 +72,13 @@ def number_of(error: BaseException) -> int | None:
     """The `errno` that an attempt to connect failed with; None if it had none."""
     number: int | None = getattr(error, "osError", None)
     return number
+
+
+def lookup_cause(error: LookupFailed) -> LookupCause:
+    """Why a lookup failed."""
+    if isinstance(error, CannotAsk):
+        return "nobody answers"
+    return "silent" if isinstance(error, NoAnswer) else "nothing there"
 
 
 def connect_failed(errors: Sequence[tuple[str, BaseException]]) -> ProbeFailed:

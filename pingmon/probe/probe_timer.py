@@ -3,28 +3,24 @@
 Waiting for a turn is pingmon's affair. It does not count against the site's timeout, but it has an end of its own.
 
 What arrived while the reactor was held up (by a long computation, a suspended machine) is read before a time is over
-(`timing.expiry`). An end that comes late all the same says nothing about the site: nobody took its next step.
+(`timing.expiry`). What an end that comes late all the same says is up to `core.site.failed_probe`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 
 from pingmon.core.site.probe_result import Phase, Phases
 from pingmon.timing.expiry import Expiry
 
-HELD_UP_S: Final = 1.0
-"""Seconds by which a timer may be late and still count."""
-
 
 class ProbeTimer:
     """Runs from its making, in phase `wait`.
 
-    `ended` is called once, when either time is used up, with whether the reactor was held up; `stop` prevents it. So is
-    `halfway`, when half of the site's time is; from then on `late` is true.
+    `ended` is called once, when either time is used up, with by how many seconds that is late; `stop` prevents it. So
+    is `insist`, when `insist_s` of the site's time are; from then on `late` is true.
     """
 
     def __init__(
@@ -32,12 +28,13 @@ class ProbeTimer:
         clock: IReactorTime,
         timeout_s: float,
         wait_s: float,
-        ended: Callable[[bool], object],
-        halfway: Callable[[], object],
+        ended: Callable[[float], object],
+        insist_s: float,
+        insist: Callable[[], object],
     ) -> None:
         self.late = False
-        self._half_s = timeout_s / 2
-        self._halfway = halfway
+        self._insist_left_s = timeout_s - insist_s
+        self._insist = insist
         self.phase: Phase = "wait"
         self._clock = clock
         self._ended = ended
@@ -60,7 +57,7 @@ class ProbeTimer:
 
     def _arm(self, now: float) -> None:
         waits = self.phase == "wait"
-        left_s = self._left_s[waits] if waits or self.late else self._left_s[False] - self._half_s
+        left_s = self._left_s[waits] if waits or self.late else self._left_s[False] - self._insist_left_s
         self._armed = now
         self._timer = Expiry(self._clock, max(0.0, left_s), self._expire)
 
@@ -86,8 +83,8 @@ class ProbeTimer:
         now, waits = self._clock.seconds(), self.phase == "wait"
         self._left_s[waits] -= now - self._armed
         if waits or self.late or self._left_s[False] <= 0:
-            self._ended(self._left_s[waits] < -HELD_UP_S)
+            self._ended(-self._left_s[waits])
         else:
             self.late = True
             self._arm(now)
-            self._halfway()
+            self._insist()

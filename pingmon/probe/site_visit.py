@@ -2,10 +2,10 @@
 
 A name is looked up once for each hop, every address it has is held against the policy, and the connection goes to one
 of these very addresses. If one address of a host is refused, the host is not connected to. What that and other
-troubles say of the site is up to `core.site.failed_probe`, and what statuses say to `core.site.status_codes`.
+troubles say of the site is up to `core.site.failed_probe` and `failed_lookup`, what statuses say to `status_codes`.
 
-That a name's servers do not answer is a failure of the site, from the first moment. Where the name led a while ago is
-asked all the same: it is good to know that only the name is at fault.
+If a name's servers do not answer, it is asked where the name led a while ago: it is good to know that only the name is
+at fault.
 
 A look that has to wait for a place at an address is over at once if others have just found that nobody answers there
 (`dark_addresses`); whoever finds a place free looks for itself.
@@ -18,9 +18,9 @@ Note [Looks that count for nothing] in `core.site.probe_result`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Protocol
 
-from msgspec.structs import replace
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.logger import Logger
@@ -28,18 +28,19 @@ from twisted.python.failure import Failure
 
 from pingmon.core.address_policy import AddressPolicy
 from pingmon.core.site import failures as kinds
-from pingmon.core.site.failed_probe import DOING, forbidden, nameless, out_of_time
+from pingmon.core.site.failed_lookup import late_lookup, lookup_blame, nameless, needs_sound_servers, without_lookup
+from pingmon.core.site.failed_probe import DOING, forbidden, out_of_time
 from pingmon.core.site.probe_result import Fault, Method, Methods, Phase, ProbeResult
-from pingmon.core.site.status_codes import is_redirect, is_up
+from pingmon.core.site.status_codes import MAX_REDIRECTS, get_after_s, is_redirect, is_up
 from pingmon.dns.resolver import Resolver
-from pingmon.dns.results import CannotAsk, LookupFailed, NoAnswer
+from pingmon.dns.results import LookupFailed
 from pingmon.outgoing.passage import MAX_ADDRESSES
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.probe.connect import Dial
 from pingmon.probe.dark_addresses import DarkAddresses
 from pingmon.probe.head_request import request
 from pingmon.probe.head_then_get import Answered, Ended, HeadThenGet
-from pingmon.probe.network_faults import ProbeFailed, failed
+from pingmon.probe.network_faults import ProbeFailed, failed, lookup_cause
 from pingmon.probe.probe_slots import ProbeSlots
 from pingmon.probe.probe_timer import ProbeTimer
 from pingmon.probe.slot_shortage import SlotWaits
@@ -48,9 +49,6 @@ from pingmon.wire.probe.cookies import Cookies
 from pingmon.wire.probe.response_head import ResponseHead
 from pingmon.wire.probe.target import Target, redirected, target
 from pingmon.wire.web_url import BadUrl, is_literal
-
-MAX_REDIRECTS: Final = 5
-"""Redirects that are followed; there is no other limit to circles, for a cookie may be all that ends one."""
 
 log = Logger()
 
@@ -79,7 +77,9 @@ class SiteVisit:
         self._over = over
         self._timeout_s = timeout_s
         self._methods = methods
-        self._timer = ProbeTimer(prober.reactor, timeout_s, prober.max_wait_s, self._expire, self._halfway)
+        self._timer = ProbeTimer(
+            prober.reactor, timeout_s, prober.max_wait_s, self._expire, get_after_s(timeout_s), self._insist
+        )
         self._slots = ProbeSlots(prober.flight, prober.targets, self._timer, prober.waits)
         self._cookies: Cookies | None = None
         self._began_s = self._entered_s = prober.reactor.seconds()
@@ -178,8 +178,8 @@ class SiteVisit:
             if phase == "answer" and self._timer.late:
                 self._asking.insist()
 
-    def _halfway(self) -> None:
-        """Half of the time is used up."""
+    def _insist(self) -> None:
+        """So much of the time is used up that GET is asked besides."""
         if self._asking is not None:
             self._asking.insist()
 
@@ -202,14 +202,15 @@ class SiteVisit:
         raise failed(kind, why=refusal)
 
     def _remembered(self, host: str, error: LookupFailed) -> tuple[str, ...]:
-        """The addresses that `host` had a while ago; what the failed lookup means if there are none."""
-        known = self._prober.resolver.remembered(host) if isinstance(error, NoAnswer) else None
-        if isinstance(error, CannotAsk):
-            if known is None:
-                raise failed(kinds.CANNOT_ASK, why=error) from error
-            self._notes.append(f"pingmon cannot look up names ({error}) and went to the last known address")
-        elif known is None:
+        """The addresses that `host` had a while ago, if they are to be asked instead; else what its lookup means."""
+        known = self._prober.resolver.remembered(host)
+        blame = lookup_blame(lookup_cause(error), remembered=known is not None)
+        if blame == "void":
+            raise failed(kinds.CANNOT_ASK, why=error) from error
+        if blame == "dns" or known is None:
             raise ProbeFailed("dns", str(error)) from error
+        if blame == "seen there":
+            self._notes.append(without_lookup(error))
         else:
             self._nameless = str(error)
         return known.addresses
@@ -237,7 +238,7 @@ class SiteVisit:
     def _seen(self, fault: Fault, detail: str) -> ProbeResult:
         self._timer.stop()
         if self._nameless:
-            fault, detail = "dns", nameless(self._nameless, fault, detail)
+            fault, detail = nameless(self._nameless, fault, detail)
         if fault and len(self._hops) > 1:
             after = "a redirect" if len(self._hops) == 2 else f"{len(self._hops) - 1} redirects"
             detail = f"{detail}, at {self._hops[-1].shown} after {after}"
@@ -251,20 +252,21 @@ class SiteVisit:
             phases=self._timer.phases,
         )
 
-    def _expire(self, held_up: bool) -> None:
-        """The time is used up; `held_up`: this process could not see to it in time."""
-        self._verdict = self._out_of_time(held_up)
+    def _expire(self, late_s: float) -> None:
+        """The time is used up, and was `late_s` seconds ago."""
+        self._verdict = self._out_of_time(late_s)
         assert self._walking is not None
         self._walking.cancel()
 
-    def _out_of_time(self, held_up: bool) -> ProbeFailed:
+    def _out_of_time(self, late_s: float) -> ProbeFailed:
         phase, exchange, prober, now_s = self._timer.phase, self._asking, self._prober, self._prober.reactor.seconds()
         unconnected = None if exchange is None or exchange.first.address else exchange.first
         answered = None if exchange is None else exchange.so_far()
         kind = out_of_time(
             phase,
-            held_up=held_up,
-            long_lookup=now_s - self._entered_s >= self._timeout_s / 2,
+            late_s=late_s,
+            phase_s=now_s - self._entered_s,
+            limit_s=self._timeout_s,
             untried=unconnected is not None and unconnected.troubled,
             answered=answered is not None,
         )
@@ -288,11 +290,9 @@ class SiteVisit:
             failure.raiseException()
         assert self._verdict is not None
         look, resolver = self._seen(self._verdict.fault, self._verdict.detail), self._prober.resolver
-        if self._timer.phase != "dns" or look.fault == "void" or resolver.sound_since(self._began_s):
-            return succeed(look)
-        # Nobody has answered anything meanwhile: the name's servers are to blame only if others are heard.
-        unsure = replace(look, fault="void", detail=kinds.CANNOT_ASK(why="no name server answers"))
-        return resolver.sound().addCallback(lambda sound: look if sound else unsure)
+        if needs_sound_servers(self._timer.phase, look.fault, answered=resolver.sound_since(self._began_s)):
+            return resolver.sound().addCallback(partial(late_lookup, look))
+        return succeed(look)
 
 
 def _unnoticed(phase: Phase) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.probe.dark_addresses import BEYOND_S, LONGEST_S, DarkAddress, DarkAddresses
+from pingmon.core.site.dark_address import LONGEST_S, DarkAddress
+from pingmon.probe.dark_addresses import DarkAddresses
 from pingmon.testing import result
 from pingmon.verifier_tap import PER_ADDRESS
 from pingmon.verify.verifier import WAIT_S
@@ -170,13 +171,6 @@ def test_one_answer_ends_the_silence_for_all() -> None:
 
 
 # --- what is remembered -------------------------------------------------------------------------------------------
-
-
-def test_silence_is_known_for_as_long_as_it_was_tried_and_a_moment() -> None:
-    dark = DarkAddresses()
-    dark.tried([HERE], [], 80, 0.0, 10.0)
-    assert dark.found([HERE], 80, 10.0, 10.0 + 10.0 + BEYOND_S - 0.1) == DarkAddress(HERE, 10.0, 10.0)
-    assert dark.found([HERE], 80, 10.0, 10.0 + 10.0 + BEYOND_S) is None
 
 
 def test_a_shorter_silence_does_not_hide_a_longer_one() -> None:

@@ -241,13 +241,14 @@ def test_places_are_given_in_turn_and_thousands_in_a_row_do_not_nest() -> None:
 
 
 def test_the_timer_adds_up_phases_and_leaves_waiting_out() -> None:
-    clock, ended = Clock(), list[tuple[float, bool]]()
+    clock, ended = Clock(), list[tuple[float, float]]()
     halves: list[float] = []
     watch = ProbeTimer(
         clock,
         10.0,
         100.0,
-        lambda held_up: ended.append((clock.seconds(), held_up)),
+        lambda late_s: ended.append((clock.seconds(), late_s)),
+        5.0,
         lambda: halves.append(clock.seconds()),
     )
     for phase, seconds in (("wait", 5), ("dns", 1), ("wait", 50), ("connect", 2), ("answer", 3), ("dns", 1)):
@@ -256,7 +257,7 @@ def test_the_timer_adds_up_phases_and_leaves_waiting_out() -> None:
     watch.enter("tls")
     assert (watch.ms, watch.phases.dns, watch.phases.connect, watch.phases.answer) == (7000, 2000, 2000, 3000)
     clock.advance(3)
-    assert (halves, ended) == ([61.0], [(65.0, False)])
+    assert (halves, ended) == ([61.0], [(65.0, 0.0)])
     assert watch.late
     watch.stop()
     assert clock.getDelayedCalls() == []

@@ -14,7 +14,7 @@
     anything else                                             the site
 
     the time was used up                      the probe says
-    and this process could not see to it      void
+    and this process saw to it too late       void
     while it waited for its turn              void
     by looking up the name, for half of it    dns
     while not all addresses could be tried    void
@@ -44,7 +44,7 @@ from pingmon.core.site.failures import (
     TIMED_OUT,
     FailureKind,
 )
-from pingmon.core.site.probe_result import Fault, Phase
+from pingmon.core.site.probe_result import Phase
 
 TellsOf: TypeAlias = Literal["machine", "site", "family"]
 """What a failed attempt to connect tells of."""
@@ -55,6 +55,11 @@ EXHAUSTED: Final = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN, errno.EPERM, errno.EACCES}
 )
 NO_NETWORK: Final = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.ENETDOWN})
+
+HELD_UP_S: Final = 1.0
+"""Seconds by which a probe may be ended late and still count."""
+LONG_LOOKUP: Final = 0.5
+"""Part of its time from which on a lookup is to blame for a probe that used it up."""
 
 DOING: Final[dict[Phase, str]] = {
     "wait": "waiting for its turn",
@@ -94,23 +99,20 @@ def counting_attempt(attempts: Iterable[tuple[str, int | None]]) -> tuple[int, T
     return told.index(counts), counts
 
 
-def out_of_time(phase: Phase, *, held_up: bool, long_lookup: bool, untried: bool, answered: bool) -> FailureKind:
-    """Of which class it is that a probe used up its time in `phase`.
+def out_of_time(
+    phase: Phase, *, late_s: float, phase_s: float, limit_s: float, untried: bool, answered: bool
+) -> FailureKind:
+    """Of which class it is that a probe used up its time, of `limit_s` seconds, the last `phase_s` of them in `phase`.
 
-    `held_up`: nobody could see to it in time; `long_lookup`: a lookup had half of the time; `untried`: no address has
+    `late_s`: by how many seconds its end came late, because nobody took its next step; `untried`: no address has
     answered, and some could not be tried for reasons of this machine; `answered`: there is an answer that counts.
     """
-    if held_up:
+    if late_s > HELD_UP_S:
         return HELD_UP
     if phase == "wait":
         return NO_PLACE
-    if phase == "dns" and long_lookup:
+    if phase == "dns" and phase_s >= limit_s * LONG_LOOKUP:
         return DNS_SILENT
     if untried:
         return CANNOT_CONNECT_TO_ALL
     return BAD_STATUS if answered else TIMED_OUT
-
-
-def nameless(why: str, fault: Fault, detail: str) -> str:
-    """What is said (of class `dns`) of a site whose name servers fail, where `fault` was seen at its last address."""
-    return f"{why}; the server at its last known address {f'fails too: {detail}' if fault else 'is well'}"

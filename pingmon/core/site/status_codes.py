@@ -24,6 +24,8 @@ from pingmon.core.site.failures import BAD_STATUS
 from pingmon.core.site.probe_result import Fault, Method, Methods
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+MAX_REDIRECTS: Final = 5
+"""Redirects that are followed; there is no other limit to circles, for a cookie may be all that ends one."""
 NO_HEAD: Final = frozenset({405, 501})
 """Answers to a HEAD that say nothing about the site."""
 
@@ -44,6 +46,11 @@ def contradicts(fault: Fault, status: int) -> bool:
 def is_redirect(status: int) -> bool:
     """Whether the site is to be looked for where the answer says."""
     return status in REDIRECTS
+
+
+def get_after_s(limit_s: float) -> float:
+    """Seconds of the `limit_s` that a probe may take, after which GET is asked if nothing has come of HEAD yet."""
+    return limit_s / 2
 
 
 def settles(came: Came | None) -> bool:

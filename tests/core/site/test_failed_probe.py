@@ -9,7 +9,15 @@ from itertools import product
 import pytest
 
 from pingmon.core.site import failed_probe as module
-from pingmon.core.site.failed_probe import TellsOf, counting_attempt, forbidden, nameless, out_of_time, tells_of
+from pingmon.core.site.failed_probe import (
+    HELD_UP_S,
+    LONG_LOOKUP,
+    TellsOf,
+    counting_attempt,
+    forbidden,
+    out_of_time,
+    tells_of,
+)
 from pingmon.core.site.probe_result import Phase
 
 ADDRESSES = {"IPv4": "192.0.2.1", "IPv6": "2001:db8::1"}
@@ -76,9 +84,10 @@ def test_of_several_attempts_the_one_counts_that_tells_most(
 def test_what_used_up_time_says_is_what_the_table_says(phase: Phase) -> None:
     """The first row that is true of it counts."""
     said = table("the time was used up")
+    limit_s = 10.0
     for held_up, long_lookup, untried, answered in product((True, False), repeat=4):
         true = {
-            "and this process could not see to it": held_up,
+            "and this process saw to it too late": held_up,
             "while it waited for its turn": phase == "wait",
             "by looking up the name, for half of it": phase == "dns" and long_lookup,
             "while not all addresses could be tried": untried,
@@ -86,13 +95,7 @@ def test_what_used_up_time_says_is_what_the_table_says(phase: Phase) -> None:
             "otherwise": True,
         }
         assert list(true) == list(said)
-        kind = out_of_time(phase, held_up=held_up, long_lookup=long_lookup, untried=untried, answered=answered)
+        late_s = HELD_UP_S + (0.01 if held_up else 0.0)
+        phase_s = limit_s * LONG_LOOKUP - (0.0 if long_lookup else 0.01)
+        kind = out_of_time(phase, late_s=late_s, phase_s=phase_s, limit_s=limit_s, untried=untried, answered=answered)
         assert kind.fault == next(said[words] for words in said if true[words])
-
-
-def test_of_a_site_without_a_name_people_read_how_its_server_is() -> None:
-    why = "its name servers do not answer (SERVFAIL)"
-    assert nameless(why, "", "") == f"{why}; the server at its last known address is well"
-    assert nameless(why, "status", "503 to HEAD") == (
-        f"{why}; the server at its last known address fails too: 503 to HEAD"
-    )

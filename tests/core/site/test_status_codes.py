@@ -8,7 +8,17 @@ import pytest
 
 from pingmon.core.site import status_codes as module
 from pingmon.core.site.probe_result import ASKED, Fault, Method
-from pingmon.core.site.status_codes import Came, bad_status, contradicts, counting, is_redirect, is_up, settles, why_get
+from pingmon.core.site.status_codes import (
+    Came,
+    bad_status,
+    contradicts,
+    counting,
+    get_after_s,
+    is_redirect,
+    is_up,
+    settles,
+    why_get,
+)
 
 COUNTS = {
     "counts": (True, True),
@@ -108,3 +118,7 @@ def test_people_read_why_get_was_asked_besides() -> None:
 def test_what_nobody_can_have_seen(fault: Fault, status: int, wrong: bool) -> None:
     """A site that is up with a status that is not, or the other way round; a bad status that is none."""
     assert contradicts(fault, status) is wrong
+
+
+def test_get_is_asked_besides_after_half_of_the_time() -> None:
+    assert get_after_s(10.0) == 5.0
