@@ -21,10 +21,15 @@ log = Logger()
 
 
 class Delivered(Struct, frozen=True):
-    """The receiver took it, or there was `nothing` to tell it. `status` is the answer's, where there is one."""
+    """The receiver took it, or there was `nothing` to tell it. `status` is the answer's, where there is one.
+
+    `receipt`: what the receiver calls the message, for kinds that change it when there is more to say of the outage;
+    later messages about it have it as `letter.owed.receipt`.
+    """
 
     status: int | None = None
     nothing: bool = False
+    receipt: str = ""
 
 
 class NotDelivered(Struct, frozen=True):

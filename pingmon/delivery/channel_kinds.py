@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pingmon.core.site.site import Site
-from pingmon.core.world.events import PingReceived
 from pingmon.core.world.outcome import Subject
 from pingmon.core.world.world import World
 from pingmon.delivery.attempt import Deliver
+from pingmon.delivery.last_body import LastBody
 from pingmon.delivery.webhook import Webhook
 from pingmon.journal import History
 from pingmon.outgoing.passage import Egress
@@ -21,14 +21,10 @@ def channel_kinds(
 ) -> dict[str, Deliver]:
     """All kinds. `base_url` is the daemon's own, `ping_path` comes between that and a check's id in its ping URL."""
 
-    async def last_body(check: str, upto: int) -> bytes:
-        newest = await history.events(check, PingReceived, upto=upto, limit=1)
-        return (newest[0].payload or b"") if newest else b""
-
     def shown(subject: Subject, now: int) -> dict[str, object]:
         base = base_url()
         if isinstance(subject, Site):
             return site_json(subject, SiteView(f"{base}/api/v3/sites/{subject.id}", now, world.host_of(subject)))
         return check_json(subject, View(3, False, base, base + ping_path, now))
 
-    return {"webhook": Webhook(egress, shown, last_body)}
+    return {"webhook": Webhook(egress, shown, LastBody(history))}

@@ -238,7 +238,7 @@ class Outbox:
             if channel.failing is not None and not result.nothing:
                 _log_answers(channel, self._monitor.now(), len(waiting) - 1)
             self.log.debug("message {id} was delivered in {ms} ms", id=owed.id, ms=took_ms)
-            return NotificationDelivered(owed.id, took_ms, result.status, result.nothing)
+            return NotificationDelivered(owed.id, took_ms, result.status, result.nothing, result.receipt)
         error = result.error[:ERROR_MAX]
         if result.permanent:
             self.log.error(

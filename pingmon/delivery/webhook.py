@@ -10,10 +10,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from twisted.internet.defer import CancelledError
-from twisted.logger import Logger
-
-from pingmon.core.units import Id
 from pingmon.core.world.outcome import Subject
 from pingmon.delivery.attempt import Delivered, NotDelivered, Result
 from pingmon.outgoing.exchange import NoReply, exchange
@@ -32,17 +28,14 @@ BUSY: Final = frozenset({429, 503})
 class Webhook:
     """The kind. `shown` gives a check or site as the management API shows it (v3, read-write key) at a time.
 
-    `last_body` reads the body of a check's newest ping up to an entry: the one that failed, if that was what happened.
-    It is only called for channels that quote it.
+    `last_body` is only called for channels that quote it.
     """
-
-    log = Logger()
 
     def __init__(
         self,
         egress: Egress,
         shown: Callable[[Subject, int], Mapping[str, object]],
-        last_body: Callable[[Id, int], Awaitable[bytes]],
+        last_body: Callable[[Letter], Awaitable[bytes]],
     ) -> None:
         self._egress = egress
         self._shown = shown
@@ -51,7 +44,7 @@ class Webhook:
     async def __call__(self, letter: Letter) -> Result:
         """As `Deliver`."""
         try:
-            body = await self._body(letter) if wants_body(letter) else b""
+            body = await self._last_body(letter) if wants_body(letter) else b""
             asked = request(letter, self._shown(letter.subject, letter.now), body)
         except Unsendable as error:
             return NotDelivered(str(error), permanent=True)
@@ -62,15 +55,6 @@ class Webhook:
         except NoReply as error:
             return NotDelivered(str(error))
         return judged(reply.status, reply.headers.get("retry-after"), letter.now)
-
-    async def _body(self, letter: Letter) -> bytes:
-        try:
-            return await self._last_body(letter.subject.id, letter.owed.flip.seq)
-        except CancelledError:
-            raise
-        except Exception:  # noqa: BLE001 -- the message matters more than what it quotes
-            self.log.failure("an error while reading the last ping of {check}", check=letter.subject.id)
-            return b""
 
 
 def judged(status: int, retry_after: bytes | None, now: int) -> Result:

@@ -15,11 +15,11 @@ from twisted.internet.task import Clock, deferLater
 from zope.interface import implementer
 
 from pingmon.core.address_policy import allowing
-from pingmon.core.units import Id
 from pingmon.delivery.attempt import Result, attempt
 from pingmon.delivery.webhook import Webhook
 from pingmon.outgoing.passage import Egress
 from pingmon.outgoing.tls_trust import Trust
+from pingmon.wire.message.message import Letter
 from tests.delivery.letters import letter
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -116,8 +116,8 @@ class Server(Factory[Receiver]):
             cast(Any, receiver.transport).abortConnection()
 
 
-async def last_body(check: Id, upto: int) -> bytes:
-    return f"last of {check[:4]} up to {upto}".encode()
+async def last_body(letter: Letter) -> bytes:
+    return f"last of {letter.subject.id[:4]} up to {letter.owed.flip.seq}".encode()
 
 
 def kind(*allow: str, roots: Any = None, running: Any = reactor) -> Webhook:

@@ -16,15 +16,15 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.web.client import RequestTransmissionFailed, ResponseNeverReceived
 
-from pingmon.core.units import SECOND, Id
+from pingmon.core.units import SECOND
 from pingmon.delivery.attempt import Delivered, NotDelivered, Result, attempt
-from pingmon.delivery.webhook import BODY_MAX, Webhook, judged
+from pingmon.delivery.webhook import BODY_MAX, judged
 from pingmon.outgoing.exchange import explained
 from pingmon.outgoing.passage import RECEIVED_MAX
 from pingmon.testing import SECRET
 from pingmon.testing import START as NOW
 from tests.delivery.letters import letter
-from tests.delivery.receiver import Server, egress, kind, seconds, sent, until
+from tests.delivery.receiver import Server, kind, seconds, sent, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -102,21 +102,6 @@ async def test_no_url_for_the_direction_is_nothing_to_do(server: Server) -> None
 @pytest_twisted.ensureDeferred
 async def test_settings_that_make_no_request_fail_for_good(server: Server) -> None:
     assert await sent(LOOPBACK, "gopher://x/") == NotDelivered("the URL is neither http nor https", permanent=True)
-
-
-@pytest_twisted.ensureDeferred
-async def test_a_last_ping_that_cannot_be_read_does_not_hold_up_the_message(server: Server) -> None:
-    port = await server.listen()
-
-    async def unreadable(check: Id, upto: int) -> bytes:
-        raise OSError("disk")
-
-    webhook = Webhook(egress(reactor, "127.0.0.0/8"), lambda check, now: {}, unreadable)
-    with capturedLogs() as logged:
-        result = await sent(webhook, f"http://127.0.0.1:{port}/", method_down="PUT", body_down="[$BODY]")
-    assert result == Delivered(200)
-    assert server.requests[0].endswith(b"[]")
-    assert [event["log_failure"].type for event in logged if "log_failure" in event] == [OSError]
 
 
 # --- what answers mean --------------------------------------------------------------------------------------------

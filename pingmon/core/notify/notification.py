@@ -52,7 +52,8 @@ class Notification(Struct, frozen=True, omit_defaults=True, gc=False):
     `down_from`: for an up whose down never arrived, when the check had gone down; `missed` are outages before that.
     `replaces`: id of the undelivered message this one overtook, which is kept in `overtook`. `relays`: id of the
     channel that could not be told, when this message goes elsewhere in its stead, and `relays_error` why. `error`: why
-    the last attempt failed (of the lost one, at first).
+    the last attempt failed (of the lost one, at first). `receipt`: what the receiver calls the message that it has
+    about the same outage.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Notification(Struct, frozen=True, omit_defaults=True, gc=False):
     tried: tuple[Attempted, ...] = ()
     missed: Missed | None = None
     overtook: Notification | None = None
+    receipt: str = ""
 
     @property
     def place(self) -> int:
@@ -90,12 +92,16 @@ class Delivery(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Audience(Struct, frozen=True, omit_defaults=True, gc=False):
-    """Who was to be told of the flip `seq` of a check or site, by whichever way, and who has heard of it."""
+    """Who was to be told of the flip `seq` of a check or site, by whichever way, and who has heard of it.
+
+    `receipts` are what those call the message who gave it a name.
+    """
 
     seq: int
     new: Literal["up", "down"]
     owed: tuple[Id, ...]
     heard: tuple[Id, ...] = ()
+    receipts: dict[Id, str] = {}
 
 
 def matters(flip: Flip) -> bool:
@@ -104,13 +110,13 @@ def matters(flip: Flip) -> bool:
 
 
 def notification(
-    flip: Flip, channel: Id, now: int, pending: Notification | None, *, heard: bool = True
+    flip: Flip, channel: Id, now: int, pending: Notification | None, *, heard: bool = True, receipt: str = ""
 ) -> Notification:
     """What `channel` is owed after `flip`; `pending` is its undelivered message about the same check, if any.
 
-    `heard`: the channel has heard of what was before, as far as that is not pending.
+    `heard`: the channel has heard of what was before, as far as that is not pending, and calls it `receipt`.
     """
-    fresh = Notification(id=f"{channel}.{flip.seq}", channel=channel, flip=flip, created=now)
+    fresh = Notification(id=f"{channel}.{flip.seq}", channel=channel, flip=flip, created=now, receipt=receipt)
     if pending is None:
         return fresh if heard or flip.new == "down" else replace(fresh, down_from=flip.since)
     fresh = replace(fresh, replaces=pending.id, overtook=replace(pending, overtook=None), missed=pending.missed)
@@ -125,9 +131,10 @@ def _also(missed: Missed | None, since: int, until: int) -> Missed:
     return Missed(since, until) if missed is None else Missed(missed.since, until, missed.count + 1)
 
 
-def delivered_after_all(waiting: Notification) -> Notification:
-    """`waiting`, once the message it overtook has arrived nevertheless."""
-    return replace(waiting, down_from=None, replaces=None, missed=None, overtook=None)
+def delivered_after_all(waiting: Notification, receipt: str = "") -> Notification:
+    """`waiting`, once the message it overtook has arrived nevertheless, and is called `receipt`."""
+    receipt = receipt if waiting.flip.new == "up" else ""
+    return replace(waiting, down_from=None, replaces=None, missed=None, overtook=None, receipt=receipt)
 
 
 def attempted(owed: Notification, attempt: Attempted) -> Notification:

@@ -59,7 +59,14 @@ def _owed_anew(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id
     told = _recipients(world, subject, flip)
     pending = {owed.channel: owed for owed in stale}
     fresh = {
-        channel: notification(flip, channel, now, pending.get(channel), heard=before is None or channel in before.heard)
+        channel: notification(
+            flip,
+            channel,
+            now,
+            pending.get(channel),
+            heard=before is None or channel in before.heard,
+            receipt=_receipt(before, flip, channel),
+        )
         for channel in told
     }
     for owed in stale:
@@ -72,6 +79,11 @@ def _owed_anew(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id
     audience = Audience(flip.seq, "up" if flip.new == "up" else "down", told)
     world.keep(replace(subject, audience=audience, relayed=() if flip.new == "up" else subject.relayed))
     return told
+
+
+def _receipt(before: Audience | None, flip: Flip, channel: Id) -> str:
+    """What the channel calls the message about the way down that `flip` ends."""
+    return "" if before is None or flip.new == "down" else before.receipts.get(channel, "")
 
 
 def _recipients(world: World, subject: Subject, flip: Flip) -> tuple[Id, ...]:
@@ -90,7 +102,7 @@ def unowe(world: World, now: int, before: Subject, after: Subject) -> None:
             world.settle(owed, "void", now, why="the channel was taken off")
 
 
-def delivered(world: World, owed: Notification, attempt: Attempted | None, at: int) -> None:
+def delivered(world: World, owed: Notification, attempt: Attempted | None, at: int, receipt: str) -> None:
     """Owe `owed` no more, and remember who has heard of its flip. `attempt` is None if there was nothing to send."""
     if attempt is None:
         world.settle(owed, "nothing to send", at)
@@ -101,18 +113,20 @@ def delivered(world: World, owed: Notification, attempt: Attempted | None, at: i
         subject = replace(subject, relayed=(*subject.relayed, owed.channel))
     audience = subject.audience
     if audience is not None and audience.seq == owed.flip.seq:
-        subject = replace(subject, audience=replace(audience, heard=(*audience.heard, owed.channel)))
+        receipts = audience.receipts | {owed.channel: receipt} if receipt else audience.receipts
+        heard = (*audience.heard, owed.channel)
+        subject = replace(subject, audience=replace(audience, heard=heard, receipts=receipts))
     world.keep(subject)
 
 
-def arrived_after_all(world: World, channel: Id, id: str, attempt: Attempted | None, at: int) -> None:
+def arrived_after_all(world: World, channel: Id, id: str, attempt: Attempted | None, at: int, receipt: str) -> None:
     """The message `id` has arrived at `channel` although it was overtaken: what overtook it need not tell of it."""
     for waiting in world.outbox.get(channel, {}).values():
         if waiting.replaces == id:
             if waiting.overtook is not None and attempt is not None:
                 arrived = attempted(waiting.overtook, attempt)
                 world.ended.append(Delivery(arrived, "delivered", at, after_all=True))
-            world.owe(delivered_after_all(waiting))
+            world.owe(delivered_after_all(waiting, receipt))
             return
 
 

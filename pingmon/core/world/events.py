@@ -304,13 +304,15 @@ class ChannelTested(ChannelEvent, frozen=True):
 class NotificationDelivered(ChannelEvent, frozen=True):
     """The receiver took it. `took_ms`: duration of the last attempt. `status`: the answer's, where there is one.
 
-    `nothing`: the channel wants no message of this kind, and none was sent.
+    `nothing`: the channel wants no message of this kind, and none was sent. `receipt`: what the receiver calls the
+    message, if later ones about the same outage are to change that one.
     """
 
     id: str
     took_ms: int
     status: int | None = None
     nothing: bool = False
+    receipt: str = ""
 
 
 class NotificationFailed(ChannelEvent, frozen=True):

@@ -63,9 +63,9 @@ def _delivered(world: World, entry: Entry, event: events.NotificationDelivered, 
         world.put_channel(replace(answers(channel), last_delivered=entry.at))
     owed = world.owed.get(event.id)
     if owed is not None:
-        delivered(world, owed, attempt, entry.at)
+        delivered(world, owed, attempt, entry.at, event.receipt)
         return Outcome("done", channel.id)
-    arrived_after_all(world, channel.id, event.id, attempt, entry.at)
+    arrived_after_all(world, channel.id, event.id, attempt, entry.at, event.receipt)
     return Outcome("unknown", channel.id)
 
 

@@ -364,3 +364,25 @@ def test_the_end_of_a_schedule_that_was_told_says_nothing_of_who_heard_of_the_wa
     log.add(H1, e.NotificationDelivered(ended, 3, 200))
     assert log.world.checks[C2].audience == before
     assert before is not None
+
+
+# --- receipts -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["in time", "after it was overtaken"])
+def test_the_way_up_knows_what_the_receiver_calls_the_message_about_the_way_down(log: Log, late: bool) -> None:
+    """So that a kind which can do so changes that message, instead of sending another one."""
+    log.ping(signal="fail")
+    (down,) = log.world.owed
+    arrives = e.NotificationDelivered(down, 3, 200, receipt="m-1")
+    if late:
+        log.ping(at=T0 + 9)
+        log.add(H1, arrives, T0 + 10)
+    else:
+        log.add(H1, arrives, T0 + 8)
+        log.ping(at=T0 + 9)
+    (up,) = log.world.owed.values()
+    assert (up.flip.new, up.receipt) == ("up", "m-1")
+    log.add(H1, e.NotificationDelivered(up.id, 3, 200, receipt="m-2"), T0 + 11)
+    log.ping(at=T0 + 12, signal="fail")
+    assert [(each.flip.new, each.receipt) for each in log.world.owed.values()] == [("down", "")]
