@@ -4,7 +4,8 @@
     /metrics                    how the daemon does, with an operator's key, or from the daemon's own machine
 
 The key is a bearer token. A project's may also be the last part of the path, as the reference server has it; then a
-scrape configuration needs no header. `checks/metrics/` is an older name of `metrics/`.
+scrape configuration needs no header. `checks/metrics/` is an older name of `metrics/`. One trailing slash more or less
+is the same path.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class ProjectScrape(Scrape):
 
     def _let_in(self, request: Request) -> Id:
         """The project that may be shown. Another status than elsewhere is the reference server's."""
-        project, *words = [part.decode("utf-8", "replace") for part in request.postpath or (b"",)]
+        project, *words = [part.decode("utf-8", "replace") for part in _parts(request)] or [""]
         if words[:1] == ["checks"]:
             del words[0]
         if words[:1] != ["metrics"] or len(words) > 2:
@@ -129,7 +130,7 @@ class DaemonScrape(Scrape):
 
     async def measured(self, request: Request) -> str:
         """For an operator, and for who asks from this machine and for nobody else."""
-        if request.postpath:
+        if _parts(request):
             raise not_found()
         shown = _bearer(request) or (request.getHeader(b"x-api-key") or b"").decode("latin-1")
         if shown or not _is_at_home(request):
@@ -138,6 +139,12 @@ class DaemonScrape(Scrape):
                 raise ApiError(403, "this takes an operator's api key")
             self._guard.count(key)
         return await self._text()
+
+
+def _parts(request: Request) -> list[bytes]:
+    """The parts of the path behind the resource's own, without what follows a slash at the end."""
+    parts = list(request.postpath or ())
+    return parts[:-1] if parts[-1:] == [b""] else parts
 
 
 def _is_at_home(request: Request) -> bool:

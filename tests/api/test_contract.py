@@ -502,6 +502,7 @@ REST: list[Row] = [
     ("GET /projects/{project}/metrics/", "Authorization: Bearer {ro}", None, 200,
         re.compile('hc_tag_up{tag="prod"} 1')),
     ("GET /projects/{project}/metrics", "Authorization: Bearer {ro}", None, 200, ...),  # slashes
+    ("GET /projects/{project}/metrics/{ro}/", "", None, 200, re.compile("^hc_checks_total 6", re.MULTILINE)),  # slashes
     ("GET /projects/{project}/metrics/{rw}", "", None, 403, {"error": ...}),
     ("GET /projects/{project}/metrics/short", "", None, 400, {"error": ...}),
     ("GET /projects/{project}/metrics/", "", None, 401, {"error": ...}),

@@ -27,7 +27,8 @@ def test_a_key_in_the_path_or_as_bearer() -> None:
     assert b'\nhc_check_up{name="backup"' in first.body
     assert b'\npingmon_site_up{name="shop"' in first.body
     older = f"/projects/{PROJECT}/checks/metrics/"
-    for path, *headers in ((METRICS, bearer), (METRICS[:-1], bearer), (older, bearer), (older + house.ro,)):
+    asked: list[tuple[str, ...]] = [(METRICS, bearer), (METRICS[:-1], bearer), (older, bearer), (older + house.ro,)]
+    for path, *headers in (*asked, (f"{METRICS}{house.ro}/",), (f"{older}{house.ro}/",)):
         assert scrape(house, path, *headers).body == first.body
     assert scrape(house, METRICS + house.ro, method="HEAD").status == 200
 
@@ -48,6 +49,7 @@ def test_who_is_not_let_in() -> None:
         ("/projects/", 404),
         ("/projects", 404),
         (f"{METRICS}{house.ro}/x", 404),
+        (f"{METRICS}{house.ro}//", 404),
     ]
     replies = [scrape(house, path) for path, _ in asked]
     assert [reply.status for reply in replies] == [status for _, status in asked]
@@ -92,8 +94,8 @@ def test_the_daemon_for_an_operator() -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8000", "[::1]:8000"])
 def test_the_daemon_on_its_own_machine(host: str) -> None:
-    """Who asks from there needs no key."""
-    assert measure(ApiStage(), host=host) == 200
+    """Who asks from there needs no key, and may end the path in a slash."""
+    assert measure(ApiStage(), host=host) == measure(ApiStage(), host=host, path="/metrics/") == 200
 
 
 @pytest.mark.parametrize(
