@@ -194,7 +194,7 @@ class Api:
         if shown is None and self._keyless and operation.needs == "operator":
             return OWNER
         if shown is None and self._keyless and (project := request.getHeader(b"x-project")) is not None:
-            return self._owner_in(project.decode("latin-1"))
+            return self._owner_in(project.decode("latin-1").lower())
         try:
             key = self.known(shown)
             if key.role not in MAY[operation.needs]:

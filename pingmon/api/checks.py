@@ -103,7 +103,7 @@ async def _changed(call: Call, check: Check, given: Given) -> ApiAnswer:
 
 
 async def _must_be_new(call: Call, id: Id) -> None:
-    """409 for a UUID that the log knows, whatever it was, and be it deleted.
+    """409 for a UUID that something in the log had or has, whatever it was, and be it deleted; but for keys and runs.
 
     Who had a check must not hand on what its jobs still send, and what was measured of one is not another's.
     """

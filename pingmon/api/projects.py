@@ -88,7 +88,7 @@ async def delete_project(call: Call, id: Id) -> ApiAnswer:
 async def take_check(call: Call, id: Id) -> ApiAnswer:
     """Move a `check` of another project to this one. Its URL and history stay; it has all channels of this one."""
     call.any_project(id)
-    check = str(judged(call.body, MOVE_FIELDS).get("check", ""))
+    check = str(judged(call.body, MOVE_FIELDS).get("check", "")).lower()
     if check not in call.world.checks:
         raise not_found()
     outcome = await call.submit(check, CheckMoved(id, call.settings.max_checks))

@@ -39,9 +39,9 @@ PICTURE_COLORS: Final[dict[BadgeStatus, str]] = {"up": "#4c1", "late": "#fe7d37"
 SHIELDS_COLORS: Final[dict[BadgeStatus, str]] = {"up": "success", "late": "important", "down": "critical"}
 
 _FORM: Final = rf"\.(?P<form>{'|'.join(FORMS)})"
-_check: Final = re.compile(rf"/b/(?P<states>[0-9]{{1,9}})/(?P<key>[0-9a-f-]{{36}}){_FORM}").fullmatch
+_check: Final = re.compile(rf"/b/(?P<states>[0-9]{{1,9}})/(?P<key>[0-9a-fA-F-]{{36}}){_FORM}").fullmatch
 _project: Final = re.compile(
-    rf"/badge/(?P<key>[0-9a-f-]{{36}})/(?P<signature>[A-Za-z0-9_-]{{8}})(?P<two>-2)?(?:/(?P<tag>[^/]+))?{_FORM}"
+    rf"/badge/(?P<key>[0-9a-fA-F-]{{36}})/(?P<signature>[A-Za-z0-9_-]{{8}})(?P<two>-2)?(?:/(?P<tag>[^/]+))?{_FORM}"
 ).fullmatch
 _invisible: Final = re.compile("[\0-\x1f\x7f\ufffe\uffff]")
 
@@ -90,7 +90,7 @@ def project_badge_urls(base: str, project: Id, tag: str) -> dict[str, str]:
 def check_badge(path: bytes) -> CheckBadge | None:
     """What the path (percent-encoded) asks for; None if it is no address of a check's badge."""
     found = _check(path.decode("latin-1"))
-    return found and CheckBadge(found["key"], int(found["states"]) != 3, cast(Form, found["form"]))
+    return found and CheckBadge(found["key"].lower(), int(found["states"]) != 3, cast(Form, found["form"]))
 
 
 def project_badge(path: bytes) -> ProjectBadge | None:
@@ -99,7 +99,9 @@ def project_badge(path: bytes) -> ProjectBadge | None:
     if found is None:
         return None
     tag = ALL if found["tag"] is None else unquote(found["tag"])
-    return ProjectBadge(found["key"], tag, found["signature"], found["two"] is not None, cast(Form, found["form"]))
+    return ProjectBadge(
+        found["key"].lower(), tag, found["signature"], found["two"] is not None, cast(Form, found["form"])
+    )
 
 
 def _signature(project: Id, tag: str) -> str:

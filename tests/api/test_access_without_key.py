@@ -48,6 +48,7 @@ def test_the_owner_names_a_project_for_what_is_in_one(house: ApiStage) -> None:
     for method, path, status in (("GET", "checks/", 200), ("POST", "checks/", 201), ("GET", "projects/", 200)):
         assert house.ask(method, f"/api/v3/{path}", headers=named).status == status
     assert [check.project for check in house.world.checks.values()] == [PROJECT]
+    assert house.ask("GET", "/api/v3/checks/", headers={"X-Project": PROJECT.upper()}).status == 200
     for name in ("", "My project", uuid(77)):
         assert house.ask("GET", "/api/v3/checks/", headers={"X-Project": name}).error == "not found"
     assert house.ask("GET", "/api/v3/checks/", headers=named, key="x" * 32).error == "wrong api key"

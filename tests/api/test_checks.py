@@ -321,9 +321,19 @@ def test_a_uuid_alone_names_nothing() -> None:
     assert house.post(CHECKS, {"unique": ["uuid"]}).status == 201
 
 
-@pytest.mark.parametrize("id", [KNOWN.upper(), KNOWN[:-1], f"{KNOWN}\n", KNOWN.replace("-", ""), "x"])
+def test_a_uuid_is_read_in_either_case() -> None:
+    """It is shown in small letters."""
+    house = ApiStage()
+    made = house.post(CHECKS, named(KNOWN.upper()))
+    assert (made.status, made.json["uuid"]) == (201, KNOWN)
+    again = house.post(CHECKS, named(KNOWN.upper(), name="Backup"))
+    assert (again.status, again.json["name"]) == (200, "Backup")
+    assert house.get(f"{CHECKS}{KNOWN.upper()}").json["uuid"] == KNOWN
+
+
+@pytest.mark.parametrize("id", [KNOWN[:-1], f"{KNOWN}\n", KNOWN.replace("-", ""), "x"])
 def test_a_uuid_has_one_form(id: str) -> None:
-    """The one in which it is shown."""
+    """The one in which it is shown, but for the case of its letters."""
     reply = ApiStage().post(CHECKS, named(id))
     assert (reply.status, reply.error) == (400, "json validation error: uuid does not match pattern")
 
@@ -335,18 +345,23 @@ def test_a_uuid_is_text() -> None:
 
 
 def test_a_uuid_that_was_anything_here_is_not_given_again() -> None:
-    """What is or was another project's, and what was deleted: its jobs may still send, and it has a history."""
+    """What is or was another project's, and what was deleted: its jobs may still send, and it has a history.
+
+    Keys are something else, and nobody pings them.
+    """
     house = ApiStage()
     other = house.new_project(OTHER_PROJECT)
     theirs = house.post(CHECKS, {"name": "theirs"}, other).json["uuid"]
     gone = house.new_check(name="gone")
     house.delete(f"{CHECKS}{gone}")
-    for id in (theirs, gone, house.new_site(), house.new_channel(), PROJECT, OTHER_PROJECT, DAEMON):
+    partner = house.new_partner()
+    for id in (theirs, gone, house.new_site(), house.new_channel(), partner, PROJECT, OTHER_PROJECT, DAEMON):
         reply = house.post(CHECKS, named(id, name="mine"))
         assert (reply.status, reply.error) == (409, "uuid was in use here before"), id
     assert house.get(f"{CHECKS}{theirs}", other).json["name"] == "theirs"
     house.delete(f"{CHECKS}{theirs}", other)
     assert house.post(CHECKS, named(theirs)).status == 409
+    assert house.post(CHECKS, named(next(iter(house.world.keys)))).status == 201
 
 
 def test_of_two_projects_that_want_a_uuid_at_once_the_first_has_it() -> None:

@@ -9,6 +9,7 @@ comment at the row names the way:
     404       what is another project's is not there: the reference server says 403, and so that it exists
     empty     a body of `null` is an empty one
     paging    pings and flips page through all history that is kept
+    case      UUIDs are read in either case; the reference server knows no capital ones
     all       a new check has all channels if the request says nothing of them, so that an alert reaches somebody
     strict    true is no number, and text that cannot be stored is refused; there it is a 500, or taken
     forbidden a badge that is asked by POST is answered 405; the reference server answers 403, for want of a token
@@ -146,6 +147,8 @@ PATHS: list[Row] = [
     ("GET checks/{job}", "rw", None, 200, {"uuid": "{job}"}),
     ("GET checks/{job}/", "rw", None, 200, {"uuid": "{job}"}),
     ("POST checks/{job}/", "rw", {"name": "x"}, 200, {"name": "x"}),
+    ("GET checks/{JOB}", "rw", None, 200, {"uuid": "{job}"}),  # case, and below
+    ("POST checks/", "rw", {"channels": "{OPS}"}, 201, {"channels": "{ops}"}),
     ("POST checks/{job}/pause/", "rw", {}, 200, {"status": "paused"}),
     ("GET checks/{job}/pings", "rw", None, 200, {"pings": ...}),
     ("GET checks/{job}/flips", "rw", None, 200, {"flips": ...}),
@@ -587,7 +590,7 @@ class ContractStage(ApiStage):
         )
         urls = {f"{name}_badge": project_badge_urls("", PROJECT, tag)["svg"] for name, tag in NAMED}
         badges = {name: url.removesuffix(".svg") for name, url in urls.items()}
-        self.names = ids | badges | {
+        self.names = ids | badges | {"JOB": job.upper(), "OPS": ops.upper()} | {
             "rw": self.rw, "ro": self.ro, "operator": self.operator, "ops": ops, "pager": pager,
             "all_channels": ",".join(sorted([ops, pager, *twins])), "unique": unique_key(job),
             "unique_missing": unique_key(UNKNOWN), "job_badge": badge_key(job), "project": PROJECT,

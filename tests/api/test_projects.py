@@ -314,7 +314,7 @@ def test_a_project_is_deleted_with_all_that_is_in_it(house: ApiStage) -> None:
 
 
 def test_a_check_moves_to_another_project(house: ApiStage) -> None:
-    """Its URL and its history stay; it has all channels of where it comes to."""
+    """Its URL and its history stay; it has all channels of where it comes to. UUIDs are read in either case."""
     other = house.new_project(OTHER_PROJECT)
     house.new_channel()
     channel = house.post("/api/v3/channels/", {"kind": "webhook", "value": {"url_down": "http://x.y/"}}, other).json[
@@ -322,7 +322,8 @@ def test_a_check_moves_to_another_project(house: ApiStage) -> None:
     ]
     check = house.new_check(slug="backup")
     house.ping(check)
-    moved = house.post(f"{PROJECTS}{OTHER_PROJECT}/take-check", {"check": check}, house.operator)
+    path = f"{PROJECTS}{OTHER_PROJECT.upper()}/take-check"
+    moved = house.post(path, {"check": check.upper()}, house.operator)
     assert (moved.status, moved.json["uuid"], moved.json["channels"]) == (200, check, channel)
     assert house.get(f"/api/v3/checks/{check}", house.rw).status == 404
     shown = house.get(f"/api/v3/checks/{check}", other).json

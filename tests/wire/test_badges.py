@@ -40,6 +40,7 @@ def test_a_key_tells_no_id() -> None:
         (f"/b/2/{KEY}.svg", CheckBadge(KEY, True, "svg")),
         (f"/b/3/{KEY}.json", CheckBadge(KEY, False, "json")),
         (f"/b/7/{KEY}.shields", CheckBadge(KEY, True, "shields")),
+        (f"/b/2/{KEY.upper()}.svg", CheckBadge(KEY, True, "svg")),
         (f"/b/2/{KEY}.png", None),
         (f"/b/x/{KEY}.svg", None),
         (f"/b/2/{KEY}", None),

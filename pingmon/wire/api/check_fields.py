@@ -108,7 +108,7 @@ FIELDS: Final[dict[str, FieldRule]] = {
 }
 
 NAMED: Final[dict[str, FieldRule]] = {
-    "uuid": FieldRule(type="string", pattern="[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+    "uuid": FieldRule(type="string", pattern="[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 }
 """What only counts if `unique` names it: elsewhere it is what was read and is sent back, or nothing that we know."""
 
@@ -247,10 +247,10 @@ def slugify(name: str) -> str:
 
 
 def wanted_id(body: Mapping[str, object], given: Given) -> Id | None:
-    """The UUID that a request wants a check to have; None if it names none. Raises `Invalid`."""
+    """The UUID that a request wants a check to have, in small letters; None if it names none. Raises `Invalid`."""
     if "uuid" not in given.get("unique", []) or "uuid" not in body:
         return None
-    return str(judged(body, NAMED)["uuid"])
+    return str(judged(body, NAMED)["uuid"]).lower()
 
 
 def unique_fields(given: Given) -> tuple[str, ...]:
@@ -263,7 +263,10 @@ def unique_fields(given: Given) -> tuple[str, ...]:
 
 
 def channel_ids(wanted: str, channels: Iterable[Channel]) -> tuple[Id, ...]:
-    """The channels that a list of ids and exact names, separated by commas, stands for, sorted; `*` is all of them."""
+    """The channels that a list of ids and exact names, separated by commas, stands for, sorted; `*` is all of them.
+
+    Ids are read in either case.
+    """
     channels = list(channels)
     if wanted == "*":
         return tuple(sorted(channel.id for channel in channels))
@@ -273,7 +276,7 @@ def channel_ids(wanted: str, channels: Iterable[Channel]) -> tuple[Id, ...]:
     for item in wanted.split(","):
         if not item:
             raise Invalid("empty channel identifier")
-        matches = [channel.id for channel in channels if item in (channel.id, channel.name)]
+        matches = [channel.id for channel in channels if item == channel.name or item.lower() == channel.id]
         if not matches:
             raise Invalid(f"invalid channel identifier: {item}")
         if len(matches) > 1:
