@@ -32,6 +32,7 @@ from pingmon.cli.project_file import (
     told_fields,
     written,
 )
+from pingmon.cli.subjects import confirm, yes_option
 from pingmon.cli.tables import json_option, printable, show_json
 
 SIGNS: Final[dict[Verb, tuple[str, str, str]]] = {
@@ -53,7 +54,7 @@ NAMED: Final = 10
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--prune", is_flag=True, help="Remove what the project has and the file has not.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
 @asks("project")
 def apply(api: ApiClient, file: str, prune: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
@@ -82,8 +83,7 @@ def apply(api: ApiClient, file: str, prune: bool, dry_run: bool, yes: bool, as_j
     if not as_json:
         _show(steps, names)
     if todo and not dry_run:
-        if not yes:
-            click.confirm("Apply this?", abort=True, err=True)
+        confirm("Apply this?", yes=yes)
         _carry_out(api, todo, quiet=as_json)
     if as_json:
         show_json(

@@ -12,8 +12,20 @@ import click
 from pingmon.cli.api_client import ApiClient
 from pingmon.cli.connection import asks
 from pingmon.cli.field_options import Duration
-from pingmon.cli.subjects import SHORT, Json, Subject, add_list, add_rm, id_of, name_of, named, show_thing, warn
-from pingmon.cli.tables import json_option, show_json, show_made, show_table, when
+from pingmon.cli.subjects import (
+    SHORT,
+    Json,
+    Subject,
+    add_list,
+    add_rm,
+    id_of,
+    name_of,
+    named,
+    show_made,
+    show_thing,
+    warn,
+)
+from pingmon.cli.tables import json_option, show_json, show_table, when
 from pingmon.wire.api.webhook_channel import DIRECTIONS, METHODS
 
 DELIVERIES: Final = 5
@@ -35,7 +47,7 @@ CHANNELS: Final = Subject(
 def channel() -> None:
     """Channels: where people and programs are told when something goes down or comes back.
 
-    CHANNEL is an id or the beginning of one, or an exact name. What is sent, and how to reach Slack, Discord, ntfy and
+    CHANNEL is an id or a name, or the beginning of one. What is sent, and how to reach Slack, Discord, ntfy and
     Telegram, is in docs/webhooks.md.
     """
 
@@ -113,7 +125,7 @@ def add(api: ApiClient, name: str, kind: str, value: Json, as_json: bool) -> Non
     pingmon channel add phone --url-down 'https://ntfy.sh/my-topic' --method-down POST --body-down '$NAME is $STATUS'
     """
     made = api.ask("POST", "channels/", {"kind": kind, "name": name, "value": value})
-    _show_secret(made, as_json)
+    show_made(made, "secret", f"channel {name_of(made)}", as_json=as_json)
 
 
 @channel.command()
@@ -194,10 +206,5 @@ def secret(api: ApiClient, channel: str, overlap: int | None, as_json: bool) -> 
     """
     (found,) = named(api, CHANNELS, [channel])
     fields = {} if overlap is None else {"overlap": overlap}
-    _show_secret(api.ask("POST", f"channels/{found['id']}/secret", fields), as_json)
-
-
-def _show_secret(made: Json, as_json: bool) -> None:
-    show_made(made, "secret", f"{name_of(made)} ({made['id']})", as_json=as_json)
-    if not as_json:
-        warn(made)
+    made = api.ask("POST", f"channels/{found['id']}/secret", fields)
+    show_made(made, "secret", f"channel {name_of(made)}", as_json=as_json)

@@ -27,10 +27,11 @@ from pingmon.cli.subjects import (
     named,
     selected,
     selection,
+    show_made,
     show_thing,
     warn,
 )
-from pingmon.cli.tables import json_option, printable, show_json, show_made, show_table, when
+from pingmon.cli.tables import json_option, printable, show_json, show_table, when
 from pingmon.cli.why import add_explain, show_rehearsal
 from pingmon.wire.api.check_fields import FIELDS, slugify
 
@@ -71,7 +72,7 @@ CHECKS: Final = Subject(
 def check() -> None:
     """Checks: jobs that are watched by the pings that they send.
 
-    CHECK is a UUID or the beginning of one, a slug, or an exact name. Where several may be named, --tag and --status
+    CHECK is an id, a slug or a name, or the beginning of one. Where several may be named, --tag and --status
     choose them as well, and - reads names from standard input, one a line.
     """
 
@@ -104,9 +105,7 @@ def add(api: ApiClient, name: str | None, fields: Json, as_json: bool) -> None:
     if name is not None:
         fields = {"name": name, "slug": slugify(name), **fields}
     made = api.ask("POST", "checks/", fields)
-    show_made(made, "ping_url", f"{name_of(made)} ({made['uuid']})", as_json=as_json)
-    if not as_json:
-        warn(made)
+    show_made(made, "ping_url", f"check {name_of(made)}", as_json=as_json)
 
 
 @check.command()

@@ -75,7 +75,7 @@ def opened(
         if role == "project":
             from pingmon.cli.projects import chosen
 
-            local.sent["X-Project"] = chosen(local.ask("GET", "projects/")["projects"], project)["uuid"]
+            local.sent["X-Project"] = chosen(local, project)["uuid"]
         yield local
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Final
 
 import click
 
@@ -10,8 +10,39 @@ from pingmon.api.credentials import KEY_LENGTH, PREFIX_LENGTH
 from pingmon.cli.api_client import ApiClient
 from pingmon.cli.connection import asks
 from pingmon.cli.field_options import Duration
-from pingmon.cli.projects import chosen
-from pingmon.cli.tables import json_option, printable, show_json, show_made, show_table
+from pingmon.cli.projects import PROJECTS, chosen
+from pingmon.cli.subjects import (
+    SHORT,
+    Json,
+    Subject,
+    confirm,
+    id_of,
+    listed,
+    meant,
+    name_of,
+    show_items,
+    show_made,
+    yes_option,
+)
+from pingmon.cli.tables import json_option, printable, show_json, when
+
+KEYS: Final = Subject(
+    "key",
+    "keys",
+    ("prefix", "name"),
+    (
+        ("ID", lambda key, now: id_of(key)[:SHORT]),
+        ("KEY", lambda key, now: f"{key['prefix']}…"),
+        ("ROLE", lambda key, now: key["role"]),
+        ("NAME", lambda key, now: key["name"] or "-"),
+        ("CREATED", lambda key, now: when(key["created"], now)),
+        ("USED", lambda key, now: when(key["last_used"], now)),
+        ("EXPIRES", lambda key, now: when(key["expires"], now)),
+        ("PROJECT", lambda key, now: key["whose"]),
+    ),
+    role="operator",
+)
+"""`whose` is the name of a key's project."""
 
 
 @click.group()
@@ -32,20 +63,13 @@ project_option = click.option("--project", metavar="PROJECT", help="A project's 
 @asks("operator")
 def list_command(api: ApiClient, project: str | None, as_json: bool) -> None:
     """All keys, or those of one project. Of each: what it may, what it is called, how it begins."""
-    projects = api.ask("GET", "projects/")["projects"]
-    path = "keys/" if project is None else f"projects/{chosen(projects, project)['uuid']}/keys/"
+    path = "keys/" if project is None else f"projects/{chosen(api, project)['uuid']}/keys/"
     answer = api.ask("GET", path)
     if as_json:
         show_json(answer)
         return
-    names = {each["uuid"]: each["name"] for each in projects} | {None: "-"}
-    heads = ("ID", "KEY", "ROLE", "NAME", "CREATED", "USED", "EXPIRES", "PROJECT")
-    rows = []
-    for each in answer["keys"]:
-        shown = (each["uuid"], f"{each['prefix']}…", each["role"], each["name"], each["created"])
-        times = (each["last_used"] or "-", each["expires"] or "-")
-        rows.append((*shown, *times, names.get(each["project"], each["project"])))
-    show_table(heads, rows)
+    names = {each["uuid"]: each["name"] for each in listed(api, PROJECTS)}
+    show_items(KEYS, [each | {"whose": names.get(each["project"], "-")} for each in answer["keys"]], api.now)
 
 
 @key.command()
@@ -69,29 +93,31 @@ def create(api: ApiClient, project: str | None, role: str, name: str, as_json: b
     if role == "operator":
         made, whose = api.ask("POST", "keys/", {"name": name}), "the operator"
     else:
-        found = chosen(api.ask("GET", "projects/")["projects"], project)
-        path, whose = f"projects/{found['uuid']}/keys/", found["name"]
-        made = api.ask("POST", path, {"role": role, "name": name})
-    _show_made(made, f"for {printable(whose)}", as_json)
+        found = chosen(api, project)
+        made, whose = api.ask("POST", f"projects/{id_of(found)}/keys/", {"role": role, "name": name}), name_of(found)
+    show_made(made, "key", f"{role} key for {whose}", as_json=as_json)
 
 
 @key.command()
 @click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+@yes_option
 @json_option
 @asks("operator")
-def revoke(api: ApiClient, keys: tuple[str, ...], as_json: bool) -> None:
+def revoke(api: ApiClient, keys: tuple[str, ...], yes: bool, as_json: bool) -> None:
     """Revoke keys for ever: they are answered 401 at once.
 
-    KEY is an id, a name, the first eight characters, or what leaked, as it is. If one is not there, none is revoked.
+    KEY is an id, a name, the beginning of one, the first eight characters, or what leaked, as it is. If one is not
+    there, none is revoked.
     """
-    known = api.ask("GET", "keys/")["keys"]
-    found = {each["uuid"]: each for each in (_meant(known, wanted) for wanted in keys)}
+    known = listed(api, KEYS)
+    found = {id_of(each): each for each in (_meant(known, wanted, whole=yes) for wanted in keys)}
+    confirm(f"Revoke {len(found)} for ever: {', '.join(map(_called, found.values()))}?", yes=yes)
     gone = [api.ask("DELETE", f"keys/{id}") for id in found]
     if as_json:
         show_json({"keys": gone})
         return
     for each in gone:
-        click.echo(f"revoked {each['prefix']}… ({each['role']}{', ' * bool(each['name'])}{printable(each['name'])})")
+        click.echo(f"revoked {_called(each)}")
 
 
 @key.command()
@@ -102,26 +128,19 @@ def revoke(api: ApiClient, keys: tuple[str, ...], as_json: bool) -> None:
 def rotate(api: ApiClient, wanted: str, overlap: int | None, as_json: bool) -> None:
     """Make a new key in place of KEY.
 
-    It goes to standard output, and is not shown again. It has the same role and name. KEY is an id, a name, the first
-    eight characters, or the key as it is.
+    It goes to standard output, and is not shown again. It has the same role and name. KEY is an id, a name, the
+    beginning of one, the first eight characters, or the key as it is.
     """
-    found = _meant(api.ask("GET", "keys/")["keys"], wanted)
-    made = api.ask("POST", f"keys/{found['uuid']}/rotate", {} if overlap is None else {"overlap": overlap})
-    _show_made(made, f"in place of {found['prefix']}…", as_json)
+    found = _meant(listed(api, KEYS), wanted)
+    made = api.ask("POST", f"keys/{id_of(found)}/rotate", {} if overlap is None else {"overlap": overlap})
+    show_made(made, "key", f"{made['role']} key in place of {found['prefix']}…", as_json=as_json)
 
 
-def _show_made(made: dict[str, Any], whose: str, as_json: bool) -> None:
-    told = f"This {made['role']} key {whose} is not shown again. To revoke: {made['uuid']}"
-    show_made(made, "key", told, as_json=as_json)
+def _called(key: Json) -> str:
+    return f"{key['prefix']}… ({key['role']}{', ' * bool(key['name'])}{printable(key['name'])})"
 
 
-def _meant(known: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
-    begin = wanted[:PREFIX_LENGTH] if len(wanted) in (PREFIX_LENGTH, KEY_LENGTH) else None
-    found = [each for each in known if wanted in (each["uuid"], each["name"] or None) or begin == each["prefix"]]
-    if len(found) == 1:
-        return found[0]
-    shown = printable(wanted if begin is None else begin + "…")
-    if not found:
-        raise click.ClickException(f"there is no key {shown}; nothing was done (pingmon key list shows all)")
-    ids = ", ".join(each["uuid"] for each in found[:10])
-    raise click.ClickException(f"{len(found)} keys are called {shown}; nothing was done: take the id: {ids}")
+def _meant(known: list[Json], wanted: str, *, whole: bool = False) -> Json:
+    """The key that is meant. One that is given as it is is known, and shown, by its beginning only."""
+    secret = len(wanted) == KEY_LENGTH and not any(wanted == each["name"] for each in known)
+    return meant(known, KEYS, wanted[:PREFIX_LENGTH] if secret else wanted, whole=whole)

@@ -12,8 +12,20 @@ from pingmon.cli.api_client import ApiClient
 from pingmon.cli.connection import asks
 from pingmon.cli.durations import duration_text
 from pingmon.cli.field_options import field_options
-from pingmon.cli.subjects import SHORT, Json, Subject, add_edit, add_list, add_rm, id_of, named, show_thing
-from pingmon.cli.tables import json_option, show_json, show_made
+from pingmon.cli.subjects import (
+    SHORT,
+    Json,
+    Subject,
+    add_edit,
+    add_list,
+    add_rm,
+    id_of,
+    name_of,
+    named,
+    show_made,
+    show_thing,
+)
+from pingmon.cli.tables import json_option, show_json
 from pingmon.wire.api.partners import FIELDS
 
 SETTINGS: Final = {
@@ -74,7 +86,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 def partner() -> None:
     """Partners: hosts that are asked whether an outage is known before people are told.
 
-    All of it needs the operator's key, or --data. PARTNER is a UUID or the beginning of one, a slug, or an exact name.
+    All of it needs the operator's key, or --data. PARTNER is an id, a slug or a name, or the beginning of one.
     """
 
 
@@ -100,7 +112,7 @@ def add(api: ApiClient, slug: str, fields: Json, as_json: bool) -> None:
     the kinds of rules.
     """
     made = api.ask("POST", "partners/", {"slug": slug, **fields})
-    show_made(made, "secret", f"{made['slug']} ({made['uuid']})", as_json=as_json)
+    show_made(made, "secret", f"partner {name_of(made)}", as_json=as_json)
 
 
 @partner.command()

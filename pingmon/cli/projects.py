@@ -11,11 +11,39 @@ from pingmon.cli.api_client import ApiClient
 from pingmon.cli.check_settings import SETTINGS
 from pingmon.cli.connection import asks, connection_options, opened
 from pingmon.cli.field_options import field_options
-from pingmon.cli.subjects import show_thing
-from pingmon.cli.tables import json_option, printable, show_json, show_table
+from pingmon.cli.subjects import (
+    SHORT,
+    Json,
+    Subject,
+    add_list,
+    confirm,
+    id_of,
+    ids_and_names,
+    listed,
+    name_of,
+    named,
+    show_made,
+    show_thing,
+    yes_option,
+)
+from pingmon.cli.tables import json_option, printable, show_json, when
 from pingmon.wire.api.projects import DEFAULTS_FIELDS
 
-HEADS: Final = ("ID", "NAME", "PING KEY", "CHECKS", "SITES", "CHANNELS", "CREATED")
+PROJECTS: Final = Subject(
+    "project",
+    "projects",
+    ("name",),
+    (
+        ("ID", lambda project, now: id_of(project)[:SHORT]),
+        ("NAME", lambda project, now: project["name"]),
+        ("PING KEY", lambda project, now: project["ping_key"]),
+        ("CHECKS", lambda project, now: project["checks"]),
+        ("SITES", lambda project, now: project["sites"]),
+        ("CHANNELS", lambda project, now: project["channels"]),
+        ("CREATED", lambda project, now: when(project["created"], now)),
+    ),
+    role="operator",
+)
 DEFAULTS: Final = {name: text for name, text in SETTINGS.items() if name in DEFAULTS_FIELDS}
 WARNING: Final = (
     "URLs with the old ping key, /ping/<key>/<slug>, will be answered 404 at once: jobs that use them look silent "
@@ -28,20 +56,11 @@ def project() -> None:
     """Projects, which own checks, sites, channels and keys.
 
     On the daemon's own machine no key is needed (--data), and the daemon may be stopped; from elsewhere the operator's
-    is. PROJECT is an id or a name.
+    is. PROJECT is an id or a name, or the beginning of one.
     """
 
 
-@project.command("list")
-@json_option
-@asks("operator")
-def list_command(api: ApiClient, as_json: bool) -> None:
-    """All projects, with their ping keys."""
-    answer = api.ask("GET", "projects/")
-    if as_json:
-        show_json(answer)
-    else:
-        show_table(HEADS, [_row(each) for each in answer["projects"]])
+add_list(project, PROJECTS)
 
 
 @project.command()
@@ -49,11 +68,13 @@ def list_command(api: ApiClient, as_json: bool) -> None:
 @json_option
 @asks("operator")
 def create(api: ApiClient, name: str, as_json: bool) -> None:
-    """Make a project called NAME. It has a ping key, and no API key until one is made for it."""
+    """Make a project called NAME.
+
+    Its id goes to standard output. It has a ping key, and no API key until one is made for it:
+    `pingmon key create --project NAME`.
+    """
     made = api.ask("POST", "projects/", {"name": name})
-    _show(made, as_json)
-    if not as_json:
-        click.echo(f"An API key for it: pingmon key create --project {made['uuid']}", err=True)
+    show_made(made, "uuid", f"project {name_of(made)}", as_json=as_json)
 
 
 @project.command()
@@ -63,13 +84,17 @@ def create(api: ApiClient, name: str, as_json: bool) -> None:
 @asks("operator")
 def rename(api: ApiClient, project: str, name: str, as_json: bool) -> None:
     """Call PROJECT NAME from now on."""
-    found = chosen(api.ask("GET", "projects/")["projects"], project)
-    _show(api.ask("POST", f"projects/{found['uuid']}", {"name": name}), as_json)
+    found = chosen(api, project)
+    changed = api.ask("POST", f"projects/{found['uuid']}", {"name": name})
+    if as_json:
+        show_json(changed)
+    else:
+        click.echo(f"renamed {name_of(found)} to {name_of(changed)} ({id_of(changed)})")
 
 
 @project.command("rotate-ping-key")
 @click.argument("project", metavar="[PROJECT]", required=False)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
 @connection_options("operator")
 def rotate_ping_key(project: str | None, yes: bool, as_json: bool, **connection: Any) -> None:
@@ -81,9 +106,9 @@ def rotate_ping_key(project: str | None, yes: bool, as_json: bool, **connection:
     """
     if not yes:
         click.echo(WARNING, err=True)
-        click.confirm("Go on?", abort=True, err=True)
+    confirm("Go on?", yes=yes)
     with opened("operator", **connection) as api:  # not before it was confirmed: it may keep a daemon from starting
-        found = chosen(api.ask("GET", "projects/")["projects"], project)
+        found = chosen(api, project)
         changed = api.ask("POST", f"projects/{found['uuid']}/rotate-ping-key", {})
     if as_json:
         show_json(changed)
@@ -102,7 +127,7 @@ def defaults(api: ApiClient, project: str, fields: dict[str, Any], reset: bool, 
 
     Those that are given are set; the others stay. Times are seconds, or 30m, 1h30m, 2d.
     """
-    found = chosen(api.ask("GET", "projects/")["projects"], project)
+    found = chosen(api, project)
     if fields or reset:
         wanted = fields if reset else {**found["defaults"], **fields}
         if "schedule" in fields or "timeout" in fields:  # the one makes the other idle
@@ -128,7 +153,7 @@ def take_check(api: ApiClient, project: str, check: UUID, as_json: bool) -> None
     Its ping URL and its history stay. By ping key and slug it is pinged with PROJECT's ping key from then on, and it
     has all of PROJECT's channels.
     """
-    found = chosen(api.ask("GET", "projects/")["projects"], project)
+    found = chosen(api, project)
     moved = api.ask("POST", f"projects/{found['uuid']}/take-check", {"check": str(check)})
     if as_json:
         show_json(moved)
@@ -138,15 +163,14 @@ def take_check(api: ApiClient, project: str, check: UUID, as_json: bool) -> None
 
 @project.command()
 @click.argument("project", metavar="PROJECT")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
 @asks("operator")
 def rm(api: ApiClient, project: str, yes: bool, as_json: bool) -> None:
     """Delete PROJECT for ever, with all that is in it. That is its checks, sites, channels and keys."""
-    found = chosen(api.ask("GET", "projects/")["projects"], project)
-    if not yes:
-        counts = ", ".join(f"{found[name]} {name}" for name in ("checks", "sites", "channels"))
-        click.confirm(f"Delete {printable(found['name'])} for ever, with {counts} and all keys?", abort=True, err=True)
+    (found,) = named(api, PROJECTS, [project], whole=yes)
+    counts = ", ".join(f"{found[name]} {name}" for name in ("checks", "sites", "channels"))
+    confirm(f"Delete {name_of(found)} for ever, with {counts} and all keys?", yes=yes)
     gone = api.ask("DELETE", f"projects/{found['uuid']}")
     if as_json:
         show_json(gone)
@@ -154,27 +178,13 @@ def rm(api: ApiClient, project: str, yes: bool, as_json: bool) -> None:
         click.echo(f"deleted {printable(gone['name'])} ({gone['uuid']})")
 
 
-def chosen(projects: list[dict[str, Any]], wanted: str | None) -> dict[str, Any]:
+def chosen(api: ApiClient, wanted: str | None) -> Json:
     """The project that is meant; if nothing is said, the only one. `ClickException` if that is none, or not clear."""
-    if wanted is None:
-        found, trouble = projects, "which project? There are several"
-    else:
-        found = [each for each in projects if wanted in (each["uuid"], each["name"])]
-        trouble = f"several projects are called {printable(wanted)}; take the id"
-    if len(found) == 1:
-        return found[0]
+    if wanted is not None:
+        return named(api, PROJECTS, [wanted])[0]
+    found = listed(api, PROJECTS)
     if not found:
-        found, trouble = projects, f"there is no project {printable(wanted or '')}".rstrip()
-    listed = ", ".join(f"{each['uuid']} ({printable(each['name'])})" for each in found[:10])
-    raise click.ClickException(f"{trouble}: {listed or 'none at all'}{', …' if len(found) > 10 else ''}")
-
-
-def _show(answer: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        show_json(answer)
-    else:
-        show_table(HEADS, [_row(answer)])
-
-
-def _row(shown: dict[str, Any]) -> list[object]:
-    return [shown[name] for name in ("uuid", "name", "ping_key", "checks", "sites", "channels", "created")]
+        raise click.ClickException("there is no project (pingmon project create makes one)")
+    if len(found) > 1:
+        raise click.ClickException(f"which project? There are several: {ids_and_names(found)}")
+    return found[0]

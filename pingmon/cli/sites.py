@@ -21,10 +21,10 @@ from pingmon.cli.subjects import (
     id_of,
     name_of,
     named,
+    show_made,
     show_thing,
-    warn,
 )
-from pingmon.cli.tables import json_option, show_json, show_made, show_table, when
+from pingmon.cli.tables import json_option, show_json, show_table, when
 from pingmon.cli.why import add_explain
 from pingmon.wire.api.site_fields import FIELDS
 
@@ -71,7 +71,7 @@ SITES: Final = Subject(
 def site() -> None:
     """Sites: URLs that are watched by probes.
 
-    SITE is a UUID or the beginning of one, an exact name, or the URL. Where several may be named, --tag and --status
+    SITE is an id or a name, the beginning of one, or the URL. Where several may be named, --tag and --status
     choose them as well, and - reads names from standard input, one a line.
     """
 
@@ -101,9 +101,7 @@ def add(api: ApiClient, address: str, fields: Json, as_json: bool) -> None:
     told, unless you say otherwise. Times are seconds, or 30m, 1h30m, 2d.
     """
     made = api.ask("POST", "sites/", {"url": address, **fields})
-    show_made(made, "uuid", f"{name_of(made)} is watched", as_json=as_json)
-    if not as_json:
-        warn(made)
+    show_made(made, "uuid", f"site {name_of(made)}", as_json=as_json)
 
 
 @site.command()

@@ -1,6 +1,6 @@
-"""What the commands about checks, sites, channels and partners have in common: how one is named, and how many are.
+"""What the commands about checks, sites, projects and the like have in common: how one is named, and how many are.
 
-    pingmon check pause backup            by UUID, the beginning of one, slug or exact name
+    pingmon check pause backup            by id, slug or name, or by the beginning of one
     pingmon check pause --tag prod        all that have the tag; `--status down`: all that are so
     … | pingmon check pause -             names from standard input, one a line
 
@@ -25,14 +25,16 @@ from pingmon.cli.tables import json_option, printable, show_facts, show_json, sh
 
 Json: TypeAlias = dict[str, Any]
 
-PREFIX: Final = re.compile("[0-9a-f-]{4,}")
-"""The beginning of a UUID that is long enough to name one."""
+BEGINNING: Final = 4
+"""Characters of the beginning of an id, a slug or a name that are enough, if only one thing begins so."""
 WHOLE: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 FEW: Final = 5
 SHORT: Final = 8
 """Characters of a UUID that tables show."""
 DURATIONS: Final = frozenset({"grace", "timeout", "interval", "patience", "max_suppression", "last_duration"})
 """Keys of the API that are seconds."""
+ONCE: Final = ("key", "secret")
+"""Keys of the API that are in the answer that makes something, and in no other."""
 LISTED: Final = 10
 """How many are named in an error."""
 
@@ -73,33 +75,52 @@ def listed(api: ApiClient, subject: Subject, tags: Sequence[str] = (), statuses:
     return [item for item in found if not statuses or item["status"] in statuses]
 
 
-def meant(items: Iterable[Json], subject: Subject, wanted: str) -> Json:
-    """The thing that `wanted` names. `ClickException` with one line if it is none, or several."""
+def meant(items: Sequence[Json], subject: Subject, wanted: str, *, whole: bool = False) -> Json:
+    """The thing that `wanted` names. `ClickException` with one line if it is none, or several.
+
+    `whole`: the beginning of a slug or a name is not enough, only that of an id is.
+    """
     found = [item for item in items if wanted and wanted in (id_of(item), *(item.get(n) for n in subject.named_by))]
-    if not found and PREFIX.fullmatch(wanted.lower()):
-        found = [item for item in items if id_of(item).startswith(wanted.lower())]
+    if not found and len(wanted) >= BEGINNING:
+        found = [item for item in items if _begins(item, wanted, whole=whole)]
     if len(found) == 1:
         return found[0]
     shown = printable(wanted)
     if not found:
-        raise click.ClickException(f"there is no {subject.word} {shown} (pingmon {subject.word} list shows all)")
-    ids = ", ".join(f"{id_of(item)} ({name_of(item)})" for item in found[:LISTED])
-    raise click.ClickException(f"{shown} names {len(found)} {subject.path}; take the id: {ids}")
+        more = "; with --yes a name must be whole" * whole
+        raise click.ClickException(f"there is no {subject.word} {shown} (pingmon {subject.word} list shows all{more})")
+    raise click.ClickException(f"{shown} names {len(found)} {subject.path}; take the id: {ids_and_names(found)}")
 
 
-def named(api: ApiClient, subject: Subject, names: Sequence[str]) -> list[Json]:
+def _begins(item: Json, wanted: str, *, whole: bool) -> bool:
+    names = () if whole else (item.get("slug") or "", item.get("name") or "")
+    return id_of(item).startswith(wanted.lower()) or any(name.startswith(wanted) for name in names)
+
+
+def ids_and_names(items: Sequence[Json]) -> str:
+    """Ids and names on one line, not too many."""
+    return ", ".join(f"{id_of(item)} ({name_of(item)})" for item in items[:LISTED]) + ", …" * (len(items) > LISTED)
+
+
+def named(api: ApiClient, subject: Subject, names: Sequence[str], *, whole: bool = False) -> list[Json]:
     """The things with these names. A few UUIDs are asked for one by one: a list of all may be long."""
     if len(names) <= FEW and all(WHOLE.fullmatch(name.lower()) for name in names):
         with suppress(NotThere):
             return [api.ask("GET", f"{subject.path}/{name.lower()}") for name in names]
     items = listed(api, subject)
-    return [meant(items, subject, name) for name in names]
+    return [meant(items, subject, name, whole=whole) for name in names]
 
 
 def selected(
-    api: ApiClient, subject: Subject, names: Sequence[str], tags: Sequence[str], statuses: Sequence[str]
+    api: ApiClient,
+    subject: Subject,
+    names: Sequence[str],
+    tags: Sequence[str],
+    statuses: Sequence[str],
+    *,
+    whole: bool = False,
 ) -> list[Json]:
-    """The things that a command does something with, each once."""
+    """The things that a command does something with, each once. `whole`: as in `meant`."""
     if "-" in names:
         lines = (line.strip() for line in sys.stdin)
         names = [*(name for name in names if name != "-"), *filter(None, lines)]
@@ -108,7 +129,7 @@ def selected(
         raise click.UsageError(f"which {subject.word}? Name one or more{more}, or - for names from standard input")
     if names and (tags or statuses):
         raise click.UsageError(f"name {subject.path}, or say --tag and --status; not both")
-    found = listed(api, subject, tags, statuses) if tags or statuses else named(api, subject, names)
+    found = listed(api, subject, tags, statuses) if tags or statuses else named(api, subject, names, whole=whole)
     if not found and (tags or statuses):
         raise click.ClickException(f"no {subject.word} fits, so nothing was done")
     if any("unique_key" in item for item in found):
@@ -144,6 +165,34 @@ def each(
         show_json({subject.path: answers})
     if refused:
         raise click.exceptions.Exit(1)
+
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask whether to go on, unless `yes`. Aborts if not; `ClickException` if there is no terminal to ask at."""
+    if yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.ClickException("nobody can be asked here, so nothing was done: with --yes it is done without")
+    click.confirm(question, abort=True, err=True)
+
+
+def show_made(made: Json, what: str, called: str, *, as_json: bool) -> None:
+    """Show what was made: its `what` on standard output, for scripts, and for people its name and id on standard error.
+
+    People are told in any case, above all if standard output takes nothing: a secret is not shown again.
+    """
+    if as_json:
+        show_json(made)
+        return
+    once = f"; the {what} is not shown again" * (what in ONCE)
+    try:
+        click.echo(made[what])
+    finally:
+        click.echo(f"{called} ({id_of(made)}){once}", err=True)
+    warn(made)
 
 
 def warn(answer: Json) -> None:
@@ -194,8 +243,7 @@ def add_list(group: click.Group, subject: Subject) -> None:
             for item in found:
                 click.echo(id_of(item))
         else:
-            heads = [head for head, _ in subject.columns]
-            show_table(heads, [[show(item, api.now) for _, show in subject.columns] for item in found])
+            show_items(subject, found, api.now)
 
     decorated = asks(subject.role)(command)
     decorated = click.option("--ids", is_flag=True, help="Ids and nothing else, one a line.")(json_option(decorated))
@@ -205,6 +253,12 @@ def add_list(group: click.Group, subject: Subject) -> None:
     group.command("list", help=f"All {subject.path}{more}.")(decorated)
 
 
+def show_items(subject: Subject, items: Iterable[Json], now: float) -> None:
+    """Write the subject's table to standard output. `now`: the daemon's time, in seconds since the epoch."""
+    heads = [head for head, _ in subject.columns]
+    show_table(heads, [[show(item, now) for _, show in subject.columns] for item in items])
+
+
 def add_rm(group: click.Group, subject: Subject, consequence: str) -> None:
     """The command `rm`, which asks first."""
 
@@ -212,10 +266,9 @@ def add_rm(group: click.Group, subject: Subject, consequence: str) -> None:
     def command(
         api: ApiClient, names: Sequence[str], tags: Sequence[str], statuses: Sequence[str], yes: bool, as_json: bool
     ) -> None:
-        items = selected(api, subject, names, tags, statuses)
-        if not yes and items:
-            shown = ", ".join(name_of(item) for item in items[:LISTED]) + ", …" * (len(items) > LISTED)
-            click.confirm(f"Delete {len(items)} for ever: {shown}?", abort=True, err=True)
+        items = selected(api, subject, names, tags, statuses, whole=yes)
+        shown = ", ".join(name_of(item) for item in items[:LISTED]) + ", …" * (len(items) > LISTED)
+        confirm(f"Delete {len(items)} for ever: {shown}?", yes=yes or not items)
 
         def delete(item: Json) -> Json:
             answer: Json = api.ask("DELETE", f"{subject.path}/{id_of(item)}")
@@ -223,7 +276,7 @@ def add_rm(group: click.Group, subject: Subject, consequence: str) -> None:
 
         each(subject, items, delete, "deleted", as_json=as_json, warns=subject.word == "channel")
 
-    decorated = selection(subject)(click.option("--yes", is_flag=True, help="Do not ask.")(json_option(command)))
+    decorated = selection(subject)(yes_option(json_option(command)))
     group.command("rm", help=f"Delete {subject.path} for ever. {consequence}")(decorated)
 
 

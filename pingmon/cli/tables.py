@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from unicodedata import east_asian_width
@@ -39,20 +39,6 @@ json_option = click.option("--json", "as_json", is_flag=True, help="JSON for pro
 def show_json(answer: Any) -> None:
     """Write `answer` to standard output."""
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
-
-
-def show_made(made: Mapping[str, Any], what: str, told: str, *, as_json: bool) -> None:
-    """Show what was made: its `what` on standard output, for scripts, and what is `told` to people on standard error.
-
-    People are told in any case, above all if standard output takes nothing: a secret is not shown again.
-    """
-    if as_json:
-        show_json(made)
-        return
-    try:
-        click.echo(made[what])
-    finally:
-        click.echo(told, err=True)
 
 
 def show_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

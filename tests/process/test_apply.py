@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pingmon.cli.commands import pingmon
+from tests.cli.terminal import Terminal
 from tests.process.daemons import Running, Starter, until
 from tests.process.forked import BIN
 
@@ -56,12 +57,12 @@ def daemon(start: Starter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> R
     return found
 
 
-def run(*arguments: object, input: str | None = None) -> Result:
+def run(*arguments: object, input: str | Terminal | None = None) -> Result:
     """`pingmon ARGUMENTS`."""
     return CliRunner().invoke(pingmon, [str(each) for each in arguments], input=input)
 
 
-def said(*arguments: object, input: str | None = None) -> str:
+def said(*arguments: object, input: str | Terminal | None = None) -> str:
     """Standard output of a command that went well."""
     found = run(*arguments, input=input)
     assert found.exit_code == 0, found.stderr
@@ -84,11 +85,11 @@ def checks(daemon: Running) -> dict[str, dict[str, Any]]:
 def test_a_file_says_what_a_project_has(daemon: Running) -> None:
     """What will be is shown, it is so after a yes, and then nothing is left to do. No secret is shown or exported."""
     Path("shop.toml").write_text(SHOP)
-    asked = run("apply", "shop.toml", input="n\n")
+    asked = run("apply", "shop.toml", input=Terminal(b"n\n"))
     assert asked.exit_code == 1
     assert "+ check nightly-backup\n    name          Nightly backup\n" in asked.stdout
     assert checks(daemon) == {}
-    shown = said("apply", "shop.toml", input="y\n")
+    shown = said("apply", "shop.toml", input=Terminal(b"y\n"))
     assert shown.splitlines()[-5:] == [
         "4 to add, 0 to change, 0 to remove; 0 stay.",
         "added channel ops",

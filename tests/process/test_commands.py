@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pingmon.cli.commands import COMMANDS, pingmon
+from tests.cli.terminal import Terminal
 from tests.process.daemons import Receiver, Running, Starter, until
 from tests.process.forked import BIN, ran
 
@@ -47,7 +48,7 @@ def daemon(start: Starter, monkeypatch: pytest.MonkeyPatch) -> Running:
     return found
 
 
-def run(*arguments: object, input: str | None = None) -> Result:
+def run(*arguments: object, input: str | Terminal | None = None) -> Result:
     """`pingmon ARGUMENTS`."""
     return CliRunner().invoke(pingmon, [str(each) for each in arguments], input=input)
 
@@ -86,7 +87,7 @@ def test_the_life_of_a_check(daemon: Running) -> None:
     url = made.stdout.strip()
     id = url.rpartition("/")[2]
     assert url == f"http://127.0.0.1:{daemon.port}/ping/{id}"
-    assert made.stderr.splitlines()[0] == f"Nightly backup ({id})"
+    assert made.stderr.splitlines()[0] == f"check Nightly backup ({id})"
     assert "nobody is told" in made.stderr.splitlines()[1]
     heads, row = said("check", "list").splitlines()
     assert heads.split() == ["ID", "NAME", "SLUG", "STATUS", "EXPECTED", "GRACE", "LAST", "PING", "NEXT", "TAGS"]
@@ -114,7 +115,7 @@ def test_the_life_of_a_check(daemon: Running) -> None:
     assert said("check", "pause", id) == f"paused Nightly backup ({id})\n"
     assert said("check", "resume", id) == f"resumed Nightly backup ({id})\n"
     assert told("check", "show", id)["status"] == "new"
-    assert run("check", "rm", id, input="n\n").exit_code == 1
+    assert run("check", "rm", id, input=Terminal(b"n\n")).exit_code == 1
     assert said("check", "rm", id, "--yes") == f"deleted Nightly backup ({id})\n"
     assert told("check", "list") == {"checks": []}
 
@@ -302,11 +303,12 @@ def test_settings_are_rehearsed(daemon: Running) -> None:
 
 def test_the_operator_works_from_elsewhere(daemon: Running) -> None:
     """Projects and keys, with the operator's key."""
-    said("project", "create", "Office")
-    key = said("key", "create", "--project", "Office", "--name", "laptop").strip()
+    made = run("project", "create", "Office")
+    assert made.stderr == f"project Office ({made.stdout.strip()})\n"
+    key = said("key", "create", "--project", "Offi", "--name", "laptop").strip()
     assert told("check", "add", "job", "--key", key)["name"] == "job"
     assert told("check", "list") == {"checks": []}
-    assert said("key", "revoke", "laptop").startswith("revoked hcw_")
+    assert said("key", "revoke", "laptop", "--yes").startswith("revoked hcw_")
     assert refused(4, "check", "list", "--key", key).startswith("wrong api key")
     assert refused(4, "key", "list", "--key", daemon.keys["api_key"]).startswith(
         "wrong api key: this needs the operator's"
@@ -326,7 +328,7 @@ def test_the_operator_moves_things(daemon: Running) -> None:
     said("project", "create", "Office")
     assert said("project", "take-check", "Office", check["uuid"]) == "moved job to Office\n"
     assert told("check", "list") == {"checks": []}
-    assert run("project", "rm", "Office", input="n\n").exit_code == 1
+    assert run("project", "rm", "Office", input=Terminal(b"n\n")).exit_code == 1
     assert said("project", "rm", "Office", "--yes").startswith("deleted Office (")
     assert daemon.ask("GET", f"/ping/{check['uuid']}").status == 404
 

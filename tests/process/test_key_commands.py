@@ -21,6 +21,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pingmon.cli.commands import pingmon as main
+from tests.cli.terminal import Terminal
 from tests.process.daemons import PATIENCE_S, Answer, Running, Starter, until
 from tests.process.forked import BIN, ran
 
@@ -100,7 +101,7 @@ def test_lost_keys_lock_nobody_out_and_a_leaked_one_is_gone(start: Starter, stop
     if stopped:
         daemon.stop()
     made = {role: said(run(daemon.data, "key", "create", "--role", role)).strip() for role in ("rw", "ro", "operator")}
-    gone = said(run(daemon.data, "key", "revoke", lost["operator_key"], lost["api_key"][:8]))
+    gone = said(run(daemon.data, "key", "revoke", "--yes", lost["operator_key"], lost["api_key"][:8]))
     revoked = [f"{lost['operator_key'][:8]}… (operator, first run)", f"{lost['api_key'][:8]}… (rw, first run)"]
     assert gone.splitlines() == [f"revoked {each}" for each in revoked]
     if stopped:
@@ -179,7 +180,7 @@ def test_a_key_that_could_not_be_shown_can_be_revoked(start: Starter) -> None:
     told, error = ran.stderr.splitlines()
     assert ran.returncode == 1
     assert "No space left on device" in error
-    assert said(run(daemon.data, "key", "revoke", told.split()[-1])).startswith("revoked hcw_")
+    assert said(run(daemon.data, "key", "revoke", "--yes", told.partition("(")[2][:36])).startswith("revoked hcw_")
 
 
 # --- at the same time ---------------------------------------------------------------------------------------------
@@ -387,25 +388,25 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def invoke(daemon: Running, *args: str, stdin: str = "") -> Result:
-    """`pingmon ARGS --data DATA`, in this process."""
-    return CliRunner().invoke(main, [*args, "--data", str(daemon.data)], input=stdin)
+    """`pingmon ARGS --data DATA`, in this process, with somebody at a terminal who types `stdin`."""
+    return CliRunner().invoke(main, [*args, "--data", str(daemon.data)], input=Terminal(stdin.encode()))
 
 
 @pytest.mark.parametrize(
     ("args", "line"),
     [
-        (("key", "revoke", "hcw_nope"), "there is no key hcw_nope…; nothing was done (pingmon key list shows all)"),
-        (("key", "revoke", ""), "there is no key ; nothing was done (pingmon key list shows all)"),
-        (("key", "revoke", "hcw_" + "x" * 28), "there is no key hcw_xxxx…; nothing was done"),
-        (("key", "revoke", "first run"), "3 keys are called first run; nothing was done: take the id: "),
-        (("key", "create", "--project", "nope"), "there is no project nope: "),
-        (("key", "list", "--project", "\x1b[31m"), "there is no project ?[31m: "),
+        (("key", "revoke", "hcw_nope"), "there is no key hcw_nope (pingmon key list shows all)"),
+        (("key", "revoke", ""), "there is no key  (pingmon key list shows all)"),
+        (("key", "revoke", "hcw_" + "x" * 28), "there is no key hcw_xxxx (pingmon key list shows all)"),
+        (("key", "revoke", "first run"), "first run names 3 keys; take the id: "),
+        (("key", "create", "--project", "nope"), "there is no project nope (pingmon project list shows all)"),
+        (("key", "list", "--project", "\x1b[31m"), "there is no project ?[31m (pingmon project list shows all)"),
         (("key", "create", "--name", "x" * 101), "name is too long"),
         (("project", "create", " "), "name is empty"),
         (("project", "create", "x" * 101), "name is too long"),
-        (("project", "rename", "nope", "new"), "there is no project nope: "),
+        (("project", "rename", "nope", "new"), "there is no project nope (pingmon project list shows all)"),
         (("project", "rename", "My project", ""), "name is empty"),
-        (("project", "rotate-ping-key", "nope", "--yes"), "there is no project nope: "),
+        (("project", "rotate-ping-key", "nope", "--yes"), "there is no project nope (pingmon project list shows all)"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_status_1(daemon: Running, args: tuple[str, ...], line: str) -> None:
@@ -443,9 +444,7 @@ def test_of_several_projects_one_must_be_named(daemon: Running) -> None:
     key = invoke(daemon, "key", "create", "--project", "twin", "--role", "ro").stdout.strip()
     assert opens(daemon, key) == 200
     assert invoke(daemon, "project", "create", "twin").exit_code == 0
-    assert (
-        "several projects are called twin; take the id: " in invoke(daemon, "key", "create", "--project", "twin").stderr
-    )
+    assert "twin names 2 projects; take the id: " in invoke(daemon, "key", "create", "--project", "twin").stderr
     shown = json.loads(invoke(daemon, "key", "list", "--project", made["uuid"], "--json").stdout)
     assert [each["prefix"] for each in shown["keys"]] == [key[:8]]
     assert "twin" in invoke(daemon, "key", "list").stdout
@@ -473,7 +472,7 @@ def test_people_get_a_table_and_programs_json(daemon: Running) -> None:
     as_json = json.loads(invoke(daemon, "key", "list", "--json").stdout)["keys"][-1]
     assert as_json["name"] == "\x1b[1mtwo\nlines"
     assert set(as_json) >= {"uuid", "project", "role", "name", "prefix", "created"}
-    gone = json.loads(invoke(daemon, "key", "revoke", as_json["uuid"], made.stdout.strip(), "--json").stdout)
+    gone = json.loads(invoke(daemon, "key", "revoke", "--yes", as_json["uuid"], made.stdout.strip(), "--json").stdout)
     assert gone == {"keys": [as_json]}
 
 
