@@ -18,6 +18,7 @@ from pingmon.journal.interface import FlipRow, History, Reactor
 from pingmon.journal.pending_flips import PendingFlips, Window, newest_seq, together
 from pingmon.journal.sqlite.history_queries import read_entries, read_events, read_flips, read_flips_at
 from pingmon.journal.sqlite.readers import Readers
+from pingmon.journal.sqlite.trimming import MAX_SEQ
 
 R = TypeVar("R")
 
@@ -41,7 +42,7 @@ class SqliteHistory(History):
         limit: int = 100,
     ) -> Deferred[list[Entry]]:
         last = newest_seq(upto, before)
-        return self._read(lambda db: read_events(db, stream, kind, last, limit, skip))
+        return self._read(lambda db: read_events(db, stream, kind, last, limit, skip), last)
 
     def flips(
         self,
@@ -63,10 +64,10 @@ class SqliteHistory(History):
         return self._read(lambda db: read_flips_at(db, seqs)).addCallback(together, pending)
 
     def entries(self, stream: Id | None, *, after: int = 0, limit: int = 100) -> Deferred[list[Entry]]:
-        return self._read(lambda db: read_entries(db, stream, after, limit))
+        return self._read(lambda db: read_entries(db, stream, after, limit), MAX_SEQ)
 
-    def _read(self, query: Callable[[sqlite3.Connection], R]) -> Deferred[R]:
-        """The result of `query`; how it ended is taken note of."""
+    def _read(self, query: Callable[[sqlite3.Connection], R], upto: int = 0) -> Deferred[R]:
+        """The result of `query`, which asks for entries up to `upto`; how it ended is taken note of."""
         if not self._readers.running:
             return fail(JournalUnavailable(STOPPED))
 
@@ -79,4 +80,4 @@ class SqliteHistory(History):
                 self._health.read(failure.getErrorMessage())
             return self._health.noted(failure)
 
-        return self._readers.run(query).addCallbacks(well, badly)
+        return self._readers.run(query, upto).addCallbacks(well, badly)

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from pingmon.journal.interface import Reactor
 from pingmon.journal.sqlite.error_codes import translated
 from pingmon.journal.sqlite.schema import connect
+from pingmon.journal.sqlite.stream_index import NewestEntries
 from pingmon.journal.sqlite.threads import JournalThreads
 
 READERS: Final = 2
@@ -35,7 +36,7 @@ class Readers:
         self._path = path
         self._renewals = renewals
         self._threads = JournalThreads(reactor, READERS, "pingmon-journal-read")
-        self._idle: LifoQueue[tuple[int, sqlite3.Connection]] = LifoQueue()
+        self._idle: LifoQueue[tuple[int, NewestEntries]] = LifoQueue()
         self.running = False
 
     def start(self) -> None:
@@ -43,35 +44,39 @@ class Readers:
         self._threads.start()
         self.running = True
 
-    def run(self, query: Callable[[sqlite3.Connection], R]) -> Deferred[R]:
-        """The result of `query`, while they are running. Errbacks with what `error_codes.translated` raises."""
-        return self._threads.run(self._queried, query)
+    def run(self, query: Callable[[sqlite3.Connection], R], upto: int) -> Deferred[R]:
+        """The result of `query`, while they are running. Errbacks with what `error_codes.translated` raises.
 
-    def _queried(self, query: Callable[[sqlite3.Connection], R]) -> R:
+        The view `event_of` has all entries up to `upto` that were durable when this was called.
+        """
+        return self._threads.run(self._queried, query, upto)
+
+    def _queried(self, query: Callable[[sqlite3.Connection], R], upto: int) -> R:
         age = self._renewals()
         with translated(self._path):
             if (kept := self._kept(age)) is not None:
                 with suppress(sqlite3.Error, ValueError, TypeError, OverflowError, struct.error):  # ask a new one
-                    return self._asked(query, age, kept)
-            return self._asked(query, age, connect(self._path, write=False))
+                    return self._asked(query, upto, age, kept)
+            return self._asked(query, upto, age, NewestEntries(connect(self._path, write=False)))
 
-    def _kept(self, age: int) -> sqlite3.Connection | None:
+    def _kept(self, age: int) -> NewestEntries | None:
         """An idle connection of this age; those of another are closed."""
         with suppress(Empty):
             while True:
-                its_age, db = self._idle.get_nowait()
+                its_age, newest = self._idle.get_nowait()
                 if its_age == age:
-                    return db
-                db.close()
+                    return newest
+                newest.db.close()
         return None
 
-    def _asked(self, query: Callable[[sqlite3.Connection], R], age: int, db: sqlite3.Connection) -> R:
+    def _asked(self, query: Callable[[sqlite3.Connection], R], upto: int, age: int, newest: NewestEntries) -> R:
         try:
-            result = query(db)
+            newest.catch_up(upto)
+            result = query(newest.db)
         except BaseException:
-            db.close()
+            newest.db.close()
             raise
-        self._idle.put((age, db))
+        self._idle.put((age, newest))
         return result
 
     def stop(self) -> None:
@@ -81,4 +86,4 @@ class Readers:
         self.running = False
         self._threads.stop()
         while not self._idle.empty():
-            self._idle.get_nowait()[1].close()
+            self._idle.get_nowait()[1].db.close()

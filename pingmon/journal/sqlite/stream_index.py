@@ -3,7 +3,7 @@
 An index kept with each commit would write one page of its own for nearly each entry, which was most of all that was
 written. So entries get their places late, and many at a time: the pages of a stream are then written once for all its
 entries. Those that have none yet, the newest, are looked through instead. The view `event_of` is both; whoever reads it
-need not know.
+need not know. Who reads again and again has them indexed in memory (`NewestEntries`).
 
 A lot is all entries without a place, once they are `LOT`. It is put in part by part, a sixteenth of the streams each
 time, while as many entries come as a part has, so that no ping waits long for it:
@@ -70,6 +70,39 @@ def place_fault(db: sqlite3.Connection, meta: Meta) -> str | None:
     (places,) = db.execute("SELECT count(*) FROM place").fetchone()
     (entries,) = db.execute(f"SELECT count(*) FROM event WHERE {having}", values).fetchone()
     return None if places == entries else f"there are {places} places of entries, not {entries}"
+
+
+class NewestEntries:
+    """An index, in the memory of a connection that stays open for reading, of the entries that have no place yet.
+
+    The connection's `event_of` has them from there. Each is looked at once, and forgotten when its lot is put in. That
+    it has its place before that the view sees in `meta`, which changes with it: it is right at any moment, about what
+    was in the log when it last `caught_up`.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+        self._upto = 0
+        db.execute("PRAGMA query_only = OFF")  # it is about tables in memory, too; the file cannot be written anyway
+        db.execute("PRAGMA temp_store = MEMORY")
+        db.execute("CREATE TEMP TABLE newest (seq INTEGER PRIMARY KEY, stream BLOB, kind TEXT)")
+        db.execute("CREATE INDEX temp.newest_of_stream ON newest (stream, seq, kind)")
+        db.execute(
+            "CREATE TEMP VIEW event_of AS SELECT stream, seq, kind FROM place "
+            "UNION ALL SELECT stream, seq, kind FROM newest WHERE seq > (SELECT placed FROM meta) "
+            "AND (seq > (SELECT lot FROM meta) OR stream >= (SELECT part FROM meta))"
+        )
+
+    def catch_up(self, upto: int) -> None:
+        """Look at all entries that are in the log now, unless those up to `upto` are known."""
+        if upto <= self._upto:
+            return  # no statement costs less than none: each gives up the interpreter's lock
+        self.db.execute("DELETE FROM newest WHERE seq <= (SELECT placed FROM meta)")
+        self.db.execute(
+            "INSERT INTO newest SELECT seq, stream, kind FROM event "
+            "WHERE seq > max((SELECT placed FROM meta), (SELECT ifnull(max(seq), 0) FROM newest))"
+        )
+        (self._upto,) = self.db.execute("SELECT ifnull(max(seq), 0) FROM newest").fetchone()
 
 
 def show_format_1(db: sqlite3.Connection) -> None:

@@ -13,6 +13,8 @@ from twisted.internet.defer import gatherResults
 from pingmon.core.units import Id
 from pingmon.core.world.events import Draft, Entry, PingReceived, SiteProbed
 from pingmon.journal.sqlite.history_queries import read_entries, read_events, read_newest
+from pingmon.journal.sqlite.schema import connect, transaction
+from pingmon.journal.sqlite.stream_index import NewestEntries
 from pingmon.testing import START
 
 READS: dict[str, Callable[[sqlite3.Connection, Id], list[Entry]]] = {
@@ -22,16 +24,22 @@ READS: dict[str, Callable[[sqlite3.Connection, Id], list[Entry]]] = {
 }
 
 
+@pytest.mark.parametrize("keeps", [False, True])
 @pytest.mark.parametrize("read", READS)
 def test_entries_of_one_stream_are_found_by_their_places_and_among_the_newest(
-    pen: Callable[..., Any], stream: Callable[[int], Id], read: str
+    pen: Callable[..., Any], stream: Callable[[int], Id], read: str, keeps: bool
 ) -> None:
-    """Nothing is sorted, and no table is read from end to end but the one of one row."""
+    """Nothing is sorted, and no table is read from end to end but the one of one row.
+
+    A connection that is kept has an index of the newest.
+    """
     book = pen()
     book.write(*[Draft(START, stream(1), PingReceived())] * 3)
     book.writer.trim(START, 1)
     book.write(*[Draft(START, stream(1), PingReceived())] * 3)
-    db = book.writer.reader()
+    db = connect(book.path, write=False) if keeps else book.writer.reader()
+    if keeps:
+        NewestEntries(db).catch_up(6)
     asked: list[str] = []
     db.set_trace_callback(asked.append)
     assert READS[read](db, stream(1))
@@ -39,10 +47,28 @@ def test_entries_of_one_stream_are_found_by_their_places_and_among_the_newest(
     (sql,) = asked
     plan = [detail.decode() for *_, detail in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
     steps = [step.partition(" USING ")[2] for step in plan if step.startswith("SEARCH")]
-    assert [step.split(" (")[0] for step in steps] == ["INTEGER PRIMARY KEY", "PRIMARY KEY", "INTEGER PRIMARY KEY"]
+    newest = "COVERING INDEX newest_of_stream" if keeps else "INTEGER PRIMARY KEY"
+    assert [step.split(" (")[0] for step in steps] == ["INTEGER PRIMARY KEY", "PRIMARY KEY", newest]
     assert "stream=?" in steps[1]
-    assert "rowid>?" in steps[2]
-    assert [step for step in plan if "SCAN" in step or "TEMP" in step] == ["SCAN meta"] * 3, plan
+    assert ("stream=? AND seq>?" if keeps else "rowid>?") in steps[2]
+    read_whole = [step for step in plan if ("SCAN" in step or "TEMP" in step) and "subquery" not in step]
+    assert read_whole == ["SCAN meta"] * 3, plan
+    if keeps:
+        db.close()
+
+
+def test_an_entry_that_is_not_what_was_written_is_named(pen: Callable[..., Any], stream: Callable[[int], Id]) -> None:
+    """Although a page is read at once."""
+    book = pen()
+    book.write(*[Draft(START, stream(1), PingReceived())] * 9)
+    db = book.writer.reader()
+    for body in ("{]", '{"signal":7}', "{},{}", ""):
+        with transaction(db):
+            db.execute("DROP TRIGGER IF EXISTS event_is_never_changed")
+            db.execute("UPDATE event SET body = ? WHERE seq = 7", (body,))
+        with pytest.raises(ValueError, match="the body of entry 7 is not that of a ping_received"):
+            read_events(db, stream(1), PingReceived, 9, 5)
+        assert [entry.seq for entry in read_events(db, stream(1), PingReceived, 9, 5, 3)] == [6, 5, 4, 3, 2]
 
 
 @ensureDeferred
