@@ -322,6 +322,21 @@ async def test_entries_of_one_kind_come_newest_first_and_page_by_page(
 
 
 @ensureDeferred
+@pytest.mark.parametrize("payloads", [[b"\0", None, b"", b"\xff\n,", b"[]"], [None, None], [b""], [b"", None]])
+async def test_each_entry_of_a_page_has_its_own_payload(
+    house: JournalStage, ping: Ping, stream: Stream, payloads: list[bytes | None]
+) -> None:
+    """Byte for byte; none, and an empty one, are told apart."""
+    journal = house.journal()
+    waiting = [journal.append(ping(START, 1, "success", payload)) for payload in payloads]
+    house.settle(journal)
+    await gatherResults(waiting)
+    found = await journal.events(stream(1), PingReceived, upto=9)
+    assert found == house.delivered[::-1]
+    assert [entry.payload for entry in found] == payloads[::-1]
+
+
+@ensureDeferred
 async def test_flips_are_found_whether_or_not_they_are_written_yet(
     house: JournalStage, ping: Ping, stream: Stream
 ) -> None:
