@@ -88,7 +88,7 @@ async def _searched(
                 if not types or getattr(placed[1].event, "signal", None) in types:
                     page.append(placed)
             if page:
-                around.append((placed[0], replace(placed[1], payload=None)))
+                around.append(placed if placed[1].payload is None else (placed[0], replace(placed[1], payload=None)))
         if len(entries) < many:
             return page, around, last if after else None
         position, upto, skip, many = position + len(entries), entries[-1].seq - 1, 0, limit + LOOK_BACK

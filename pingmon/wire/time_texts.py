@@ -12,6 +12,7 @@ from typing import Final
 from pingmon.core.units import SECOND
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTE: Final = 60 * SECOND
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -21,8 +22,10 @@ def seconds_text(at: int | None) -> str | None:
 
 
 def exact_text(at: int) -> str:
-    """An instant (microseconds since the epoch), to the microsecond."""
-    return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds")
+    """An instant (microseconds since the epoch), to the microsecond. With `datetime` alone it costs nine times as much,
+    and a page of the history has a hundred."""
+    digits = str(at % _MINUTE + 100 * SECOND)
+    return f"{_minute_text(at // _MINUTE)}{digits[1:3]}.{digits[3:]}+00:00"
 
 
 def moment_text(at: int) -> str:
@@ -44,3 +47,8 @@ def duration_text(seconds: int) -> str:
 @lru_cache(maxsize=65_536)
 def _second_text(second: int) -> str:
     return (_EPOCH + timedelta(seconds=second)).isoformat()
+
+
+@lru_cache(maxsize=65_536)
+def _minute_text(minute: int) -> str:
+    return (_EPOCH + timedelta(minutes=minute)).isoformat()[:17]
