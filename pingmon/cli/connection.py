@@ -3,6 +3,8 @@
 --data                       the daemon of that directory, running or stopped
 a key (option, settings)     the daemon at the URL (option, settings, or http://localhost:8000)
 neither                      the daemon of ./pingmon-data
+
+What anybody may ask is asked at the URL without a key, too.
 """
 
 from __future__ import annotations
@@ -54,16 +56,17 @@ def settings() -> ClientSettings:
 def opened(
     role: str, url: str | None, key: str | None, data: Path | None, project: str | None = None
 ) -> Iterator[ApiClient]:
-    """The API for a command that needs a key of this `role`: `project` or `operator`."""
+    """The API for a command that needs a key of this `role`: `project` or `operator`; or none (`anybody`)."""
     if data is not None and (url or key):
         raise click.UsageError("--data is for a daemon on this machine, and needs neither --url nor --key")
     if data is None:
         known = settings()
-        name = "PINGMON_KEY" if role == "project" else "PINGMON_OPERATOR_KEY"
-        key = key or (known.key if role == "project" else known.operator_key)
-        if key:
+        name = "PINGMON_OPERATOR_KEY" if role == "operator" else "PINGMON_KEY"
+        key = key or (known.operator_key if role == "operator" else known.key)
+        if key or (role == "anybody" and (url or not DEFAULT_DATA.exists())):
             client = remote_daemon(url or known.url or DEFAULT_URL, key)
-            client.key_hint = f"this needs {'a' if role == 'project' else 'the'} {role}'s key (--key, {name})"
+            whose = "the operator" if role == "operator" else "a project"
+            client.key_hint = f"this needs {whose}'s key (--key, {name})"
             yield client
             return
         if url or not DEFAULT_DATA.exists():
@@ -72,7 +75,7 @@ def opened(
     from pingmon.cli.local_daemon import local_daemon
 
     with local_daemon(data or DEFAULT_DATA) as local:
-        if role == "project":
+        if role != "operator":
             from pingmon.cli.projects import chosen
 
             local.sent["X-Project"] = chosen(local, project)["uuid"]
@@ -83,7 +86,7 @@ def connection_options(role: str) -> Callable[[Callable[..., Any]], Callable[...
     """The options that say which daemon a command asks."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(OPTIONS[role]):
+        for option in reversed(OPTIONS["operator" if role == "operator" else "project"]):
             command = option(command)
         return command
 
@@ -96,7 +99,7 @@ def asks(role: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
         def asking(*args: Any, url: str | None, key: str | None, data: Path | None, **rest: Any) -> Any:
-            named = rest.pop("project") if role == "project" else None
+            named = None if role == "operator" else rest.pop("project")
             with opened(role, url, key, data, named) as api:
                 return command(api, *args, **rest)
 

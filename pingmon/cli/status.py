@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from http.client import HTTPException
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -13,29 +13,31 @@ from pingmon.cli.api_client import ApiClient, Unreachable
 from pingmon.cli.connection import asks
 from pingmon.cli.tables import json_option, printable, show_facts, show_json
 
+WATCHED: Final = ("checks", "sites")
+
 
 @click.command()
 @json_option
-@asks("project")
+@asks("anybody")
 def status(api: ApiClient, as_json: bool) -> None:
     """Say whether pingmon is well, and how many checks and sites are up or down.
 
-    Exit status 1 if something is wrong with pingmon itself; 3 if it does not answer.
+    Without a key only whether it is well. Exit status 1 if something is wrong with pingmon itself; 3 if it does not
+    answer.
     """
     found = _health(api)
-    found["checks"] = dict(Counter(check["status"] for check in api.ask("GET", "checks/")["checks"]))
-    found["sites"] = dict(Counter(site["status"] for site in api.ask("GET", "sites/")["sites"]))
+    if "version" in found:
+        for name in WATCHED:
+            found[name] = dict(Counter(item["status"] for item in api.ask("GET", f"{name}/")[name]))
     if as_json:
         show_json(found)
     else:
-        told = [f"{problem['text']}: {problem['detail']}" for problem in found["problems"]]
-        warned = [f"{warning['text']}: {warning['detail']}" for warning in found["warnings"]]
+        warned = _told(found.get("warnings", []))
         show_facts(
             [
-                (f"pingmon {found['version']}", told or "is well"),
+                (f"pingmon {found.get('version', '')}".rstrip(), _told(found["problems"]) or "is well"),
                 *([("warning", warned)] if warned else []),
-                ("checks", _counted(found["checks"])),
-                ("sites", _counted(found["sites"])),
+                *((name, _counted(found[name])) for name in WATCHED if name in found),
             ]
         )
     if found["problems"]:
@@ -43,18 +45,25 @@ def status(api: ApiClient, as_json: bool) -> None:
 
 
 def _health(api: ApiClient) -> dict[str, Any]:
-    """The answer of `status/`, which is 503 when something is wrong."""
+    """The answer of `status/`, which is 503 when something is wrong, and shorter for who shows no key."""
     try:
         code, raw = api.request("GET", "status/")
     except (OSError, HTTPException) as error:
         raise api.lost(error) from error
     if code not in (200, 503):
         api.ask("GET", "status/")  # as an error is told
+    if raw == b"OK":
+        return {"problems": []}
     try:
         found = json.loads(raw)
-    except ValueError:
+        more = {name: found[name] for name in ("version", "warnings") if name in found}
+        return {**more, "problems": found["problems"]}
+    except (ValueError, KeyError, TypeError):
         raise Unreachable(f"{code} {printable(raw[:100].decode('utf-8', 'replace'))}: this is no pingmon") from None
-    return {"version": found["version"], "problems": found["problems"], "warnings": found["warnings"]}
+
+
+def _told(problems: list[Any]) -> list[str]:
+    return [each if isinstance(each, str) else f"{each['text']}: {each['detail']}" for each in problems]
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -351,6 +351,20 @@ def test_the_status_says_whether_all_is_well(daemon: Running) -> None:
     assert told("status")["checks"] == {"new": 1}
 
 
+def test_whether_all_is_well_anybody_may_ask(
+    daemon: Running, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a key; a wrong one is refused all the same."""
+    monkeypatch.delenv("PINGMON_KEY")
+    for where in ([], ["--url", f"http://127.0.0.1:{daemon.port}"]):
+        assert said("status", *where) == "pingmon  is well\n"
+        assert told("status", *where) == {"problems": []}
+    assert refused(4, "status", "--key", "hcw_" + "x" * 28).startswith("wrong api key")
+    receiver.answer = lambda request: (503, b'{"problems": ["the disk is full"]}')
+    found = run("status", "--url", receiver.url)
+    assert (found.exit_code, found.stdout) == (1, "pingmon  the disk is full\n")
+
+
 def test_the_daemons_owner_needs_no_key(start: Starter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """By the data directory, running or stopped; of several projects one must be named."""
     daemon = start(tmp_path / "pingmon-data")
