@@ -169,7 +169,7 @@ def show(api: ApiClient, channel: str, count: int, as_json: bool) -> None:
         name: [f"{key}: {text}" for key, text in what.items()] if isinstance(what, dict) else what
         for name, what in value.items()
     }
-    show_thing({**found, **value})
+    show_thing({**found, **value}, api.now)
     sent = api.ask("GET", f"channels/{found['id']}/deliveries/", query={"limit": count})["deliveries"] if count else []
     if sent:
         click.echo()

@@ -39,6 +39,9 @@ PINGS: Final = 5
 """Pings that `show` shows if nothing is said."""
 EXIT_STATUS_MAX: Final = 255
 
+HIDDEN: Final = ("subject", "subject_fail", "badge_url", "update_url", "pause_url", "resume_url")
+"""What `show` leaves to `--json`."""
+
 LABELS: Final = frozenset({"name", "slug", "tags", "desc", "channels"})
 """Settings that have no say in when there is an alert."""
 
@@ -121,7 +124,7 @@ def show(api: ApiClient, check: str, count: int, body: bool, as_json: bool) -> N
         show_json(found)
         return
     told = {"channels": _channel_names(api, found["channels"])} if found.get("channels") else {}
-    show_thing({**found, **told}, ("subject", "subject_fail", "badge_url", "update_url", "pause_url", "resume_url"))
+    show_thing({**found, **told}, api.now, HIDDEN)
     if count and "uuid" in found:
         pings = api.ask("GET", f"checks/{found['uuid']}/pings/", query={"limit": count})["pings"]
         if pings:
@@ -204,5 +207,5 @@ def rehearse(api: ApiClient, check: str, fields: Json, days: int, as_json: bool)
         raise click.UsageError("what shall be tried? --help shows the options")
     (found,) = selected(api, CHECKS, [check], (), ())
     answer = api.ask("POST", f"checks/{found['uuid']}/rehearse", fields, query={"days": days})
-    show_rehearsal(answer, as_json)
+    show_rehearsal(answer, api.now, as_json)
     warn(answer)

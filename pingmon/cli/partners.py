@@ -125,4 +125,4 @@ def show(api: ApiClient, partner: str, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    show_thing({**found, "rules": [f"{rule['kind']}={rule['value']}" for rule in found["rules"]]})
+    show_thing({**found, "rules": [f"{rule['kind']}={rule['value']}" for rule in found["rules"]]}, api.now)

@@ -137,7 +137,7 @@ def defaults(api: ApiClient, project: str, fields: dict[str, Any], reset: bool, 
     if as_json:
         show_json(found)
     elif found["defaults"]:
-        show_thing(found["defaults"])
+        show_thing(found["defaults"], api.now)
     else:
         click.echo("every day, an hour of grace, all channels")
 

@@ -114,7 +114,7 @@ def show(api: ApiClient, site: str, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    show_thing(found, ("channels", "update_url", "pause_url", "resume_url", "probe_url"))
+    show_thing(found, api.now, ("channels", "update_url", "pause_url", "resume_url", "probe_url"))
     flips = api.ask("GET", f"sites/{found['uuid']}/flips/", query={"limit": FLIPS})["flips"]
     if flips:
         click.echo()

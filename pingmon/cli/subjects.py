@@ -21,7 +21,7 @@ import click
 from pingmon.cli.api_client import ApiClient, NotAllowed, NotThere, Unreachable
 from pingmon.cli.connection import asks
 from pingmon.cli.durations import duration_text
-from pingmon.cli.tables import json_option, printable, show_facts, show_json, show_table
+from pingmon.cli.tables import json_option, printable, show_facts, show_json, show_table, when
 
 Json: TypeAlias = dict[str, Any]
 
@@ -33,8 +33,17 @@ SHORT: Final = 8
 """Characters of a UUID that tables show."""
 DURATIONS: Final = frozenset({"grace", "timeout", "interval", "patience", "max_suppression", "last_duration"})
 """Keys of the API that are seconds."""
+INSTANTS: Final = frozenset(
+    {
+        *("at", "since", "until", "created", "incident", "next_try", "old_secret_until", "silent_until"),
+        *("last_delivered", "last_ping", "last_probe", "last_start", "last_success", "next_ping", "suppressed_until"),
+    }
+)
+"""Keys of the API that are instants."""
 ONCE: Final = ("key", "secret")
 """Keys of the API that are in the answer that makes something, and in no other."""
+EMPTY: Final[tuple[object, ...]] = (None, "", False, [], {})
+"""What is not worth a line; 0 is not, either."""
 LISTED: Final = 10
 """How many are named in an error."""
 
@@ -320,22 +329,31 @@ def add_edit(group: click.Group, subject: Subject, options: Callable[[Any], Any]
     group.command("edit", help=help_text)(selection(subject)(options(json_option(command))))
 
 
-def show_thing(item: Json, skipped: Iterable[str] = ()) -> None:
-    """Write what the API says of one thing to standard output, without what is empty or `skipped`."""
+def show_thing(item: Json, now: float, skipped: Iterable[str] = ()) -> None:
+    """Write what the API says of one thing to standard output, without what is empty or `skipped`.
+
+    `now`: the daemon's time, in seconds since the epoch.
+    """
     hidden = {*skipped, "warnings"}
     facts: list[tuple[str, object]] = []
     for name, value in item.items():
-        if name not in hidden and value not in (None, "", False, [], {}):
-            facts += _flat(name, duration_text(value) if name in DURATIONS else value)
+        if name not in hidden and value not in EMPTY:
+            facts += _flat(name, value, now)
     facts += [("warning", warning) for warning in item.get("warnings", [])]
     show_facts([(name.replace("_", " "), value) for name, value in facts])
 
 
-def _flat(name: str, value: object) -> list[tuple[str, object]]:
+def _flat(name: str, value: object, now: float) -> list[tuple[str, object]]:
     if isinstance(value, dict):
-        return [(f"{name} {key}", inner) for key, inner in value.items() if inner not in (None, "", 0, [], {})]
+        return [(f"{name} {key}", _told(key, inner, now)) for key, inner in value.items() if inner not in EMPTY]
+    return [(name, _told(name, value, now))]
+
+
+def _told(name: str, value: Any, now: float) -> object:
+    if name in DURATIONS:
+        return duration_text(value)
+    if name in INSTANTS:
+        return when(value, now)
     if isinstance(value, bool):
-        return [(name, "yes")]
-    if isinstance(value, str) and "\n" in value:
-        return [(name, value.splitlines())]
-    return [(name, value)]
+        return "yes"
+    return value.splitlines() if isinstance(value, str) and "\n" in value else value

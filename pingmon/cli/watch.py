@@ -21,6 +21,8 @@ from pingmon.cli.field_options import Duration
 from pingmon.cli.sites import SITES
 from pingmon.cli.subjects import Json, Subject, id_of, listed, name_of
 from pingmon.cli.tables import printable
+from pingmon.core.units import SECOND
+from pingmon.wire.time_texts import moment_text, seconds_text
 
 FLIPS: Final = 100
 """Flips of one check or site that are asked for at most when it has changed."""
@@ -154,11 +156,11 @@ def _event(subject: Subject, item: Json, at: float | str, event: str, **more: ob
 
 
 def _text(at: float) -> str:
-    return datetime.fromtimestamp(at).astimezone().isoformat(timespec="seconds")
+    return str(seconds_text(int(at) * SECOND))
 
 
 def line_of(event: Json) -> str:
-    """For people, in the time of where they are."""
-    at = datetime.fromisoformat(event["at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """For people; the instant as messages and explanations have it."""
+    at = moment_text(int(datetime.fromisoformat(event["at"]).timestamp()) * SECOND)
     more = event.get("why") or (f"exit status {event['exitstatus']}" if "exitstatus" in event else "")
     return printable(f"{at}  {event['kind']} {event['name']}: {event['event']}{f' ({more})' if more else ''}")

@@ -8,7 +8,7 @@ from pingmon.cli.api_client import ApiClient
 from pingmon.cli.connection import asks
 from pingmon.cli.durations import duration_text
 from pingmon.cli.subjects import Json, Subject, id_of, named
-from pingmon.cli.tables import json_option, printable, show_json, show_table
+from pingmon.cli.tables import json_option, printable, show_json, show_table, when
 
 
 def add_explain(group: click.Group, subject: Subject) -> None:
@@ -35,7 +35,7 @@ def add_explain(group: click.Group, subject: Subject) -> None:
     group.command("explain", help=summary)(decorated)
 
 
-def show_rehearsal(answer: Json, as_json: bool) -> None:
+def show_rehearsal(answer: Json, now: float, as_json: bool) -> None:
     """Write what a rehearsal found: in a sentence, with the alerts that the other settings would have given."""
     if as_json:
         show_json(answer)
@@ -45,7 +45,7 @@ def show_rehearsal(answer: Json, as_json: bool) -> None:
     if alerts:
         click.echo()
         lasted = [duration_text(alert["seconds"]) if alert["until"] else "still" for alert in alerts]
-        rows = [(alert["at"], length, alert["why"]) for alert, length in zip(alerts, lasted, strict=True)]
-        show_table(("DOWN AT", "FOR", "WHY"), rows)
+        rows = [(when(alert["at"], now), length, alert["why"]) for alert, length in zip(alerts, lasted, strict=True)]
+        show_table(("WENT DOWN", "FOR", "WHY"), rows)
     for note in answer["notes"]:
         click.echo(f"note: {printable(note)}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -18,8 +19,9 @@ from pingmon.cli.keys import KEYS
 from pingmon.cli.partners import PARTNERS
 from pingmon.cli.projects import PROJECTS
 from pingmon.cli.sites import SITES
-from pingmon.cli.subjects import Json, Subject, confirm, id_of, listed, meant, show_made
+from pingmon.cli.subjects import INSTANTS, Json, Subject, confirm, id_of, listed, meant, show_made, show_thing
 from pingmon.testing import uuid
+from pingmon.wire.api import answer_shapes as shapes
 from tests.cli.terminal import Terminal
 
 SUBJECTS = [CHANNELS, CHECKS, KEYS, PARTNERS, PROJECTS, SITES]
@@ -125,6 +127,38 @@ def test_where_nobody_can_be_asked_nothing_is_done() -> None:
 
 
 # --- showing ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        shapes.ShownCheck,
+        shapes.ShownSite,
+        shapes.FoundHost,
+        shapes.ShownWord,
+        shapes.ShownChannel,
+        shapes.ShownTrouble,
+        shapes.ShownPartner,
+    ],
+)
+def test_every_instant_is_told_by_its_distance(shape: Any) -> None:
+    """As tables tell it, wherever the API has one in what commands show."""
+    named = {name for name, type in shape.__annotations__.items() if "Instant" in str(type)}
+    assert named
+    assert named <= INSTANTS
+
+
+def test_a_thing_is_shown_as_tables_show_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Instants by their distance, durations with units, and nothing that is empty."""
+    at = "2026-01-01T00:00:00+00:00"
+    shown = {"since": at, "grace": 3600, "told": True, "name": "", "failing": {"since": at, "attempts": 0}}
+    show_thing(shown, 1_767_225_630.0)
+    assert [re.split("  +", line) for line in capsys.readouterr().out.splitlines()] == [
+        ["since", "30s ago"],
+        ["grace", "1h"],
+        ["told", "yes"],
+        ["failing since", "30s ago"],
+    ]
 
 
 def test_what_was_made_is_one_line_for_scripts_and_one_for_people(capsys: pytest.CaptureFixture[str]) -> None:

@@ -116,7 +116,7 @@ def test_what_is_made_and_deleted_is_told() -> None:
     watched = watch(api := Api(), pings=True)
     api.sites = [{"uuid": SITE, "name": "shop", "status": "down", "since": at(1)}]
     api.flips = [flip(1, up=0, reason="verdict", old="new", new="down")]
-    assert events(watched) == ["made"]
+    assert [(event["event"], event["at"]) for event in watched.news()] == [("made", at(0))]
     api.sites[0] = api.sites[0] | {"status": "up", "since": at(2)}
     api.flips.append(flip(2, up=1, reason="verdict", old="down", new="up"))
     assert events(watched) == ["up"]
@@ -137,6 +137,6 @@ def test_a_daemon_that_is_away_is_said_once(capsys: pytest.CaptureFixture[str]) 
 def test_a_line_says_when_what_and_why() -> None:
     """On one line, whatever it is called."""
     told = {"at": at(1), "kind": "check", "name": "a\nb", "event": "down", "why": "no ping came in time"}
-    assert line_of(told)[19:] == "  check a?b: down (no ping came in time)"
+    assert line_of(told) == "2026-01-01 00:00:01 UTC  check a?b: down (no ping came in time)"
     ping = {"at": at(1), "kind": "check", "name": "job", "event": "fail", "exitstatus": 3}
-    assert line_of(ping)[19:] == "  check job: fail (exit status 3)"
+    assert line_of(ping) == "2026-01-01 00:00:01 UTC  check job: fail (exit status 3)"

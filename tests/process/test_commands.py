@@ -104,6 +104,7 @@ def test_the_life_of_a_check(daemon: Running) -> None:
     assert statuses() == {"Nightly backup": "down"}
     shown = said("check", "show", "Nightly backup")
     assert re.search(r"^status +down$", shown, re.MULTILINE)
+    assert re.search(r"^last ping +[0-9]+s ago$", shown, re.MULTILINE)
     assert re.search(r"^2 +[0-9]+s ago +fail +3 +- +127.0.0.1$", shown, re.MULTILINE)
     assert said("check", "show", id, "--body").endswith("\nBODY OF PING 2\ndisk is full\n")
     nobody = id[:-4] + ("0000" if id[-4:] != "0000" else "1111")
@@ -289,7 +290,7 @@ def test_settings_are_rehearsed(daemon: Running) -> None:
     tried = ["check", "rehearse", "job", "--filter-http-body", "--failure-kw", "good"]
     text, _, heads, alert = said(*tried).splitlines()
     assert re.fullmatch("with this you would have had 1 alert .*; with today's settings 0", text)
-    assert re.fullmatch("DOWN AT +FOR +WHY", heads)
+    assert re.fullmatch("WENT DOWN +FOR +WHY", heads)
     assert " still " in alert
     assert told(*tried, "--days", "2")["changed"]["count"] == 1
     assert said("check", "rehearse", "job", "--grace", "2h").count("\n") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shlex
 import shutil
 import signal
@@ -468,6 +469,7 @@ def test_people_get_a_table_and_programs_json(daemon: Running) -> None:
     assert "operator" in made.stderr
     heads, *rows = invoke(daemon, "key", "list").stdout.splitlines()
     assert heads.split() == ["ID", "KEY", "ROLE", "NAME", "CREATED", "USED", "EXPIRES", "PROJECT"]
+    assert all(re.search(r"  [0-9]+m?[0-9]*s ago  ", row) for row in rows)
     assert any("?[1mtwo?lines" in row and made.stdout[:8] in row for row in rows)
     as_json = json.loads(invoke(daemon, "key", "list", "--json").stdout)["keys"][-1]
     assert as_json["name"] == "\x1b[1mtwo\nlines"
