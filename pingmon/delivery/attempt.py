@@ -1,4 +1,4 @@
-"""One attempt at delivering a message: what a kind of channel has to offer, and the deadline that binds them all."""
+"""What a kind of channel has to offer, and one attempt at delivering a message, with the deadline that binds all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pingmon.timing.bounded_wait import within
-from pingmon.wire.message.message import Letter
+from pingmon.wire.message.digest import AnyMessage
 
 ATTEMPT_S: Final = 30.0
 """Seconds an attempt may take, from its first lookup to the last byte of the answer."""
@@ -49,13 +49,27 @@ Result: TypeAlias = Delivered | NotDelivered
 
 
 class Deliver(Protocol):
-    """A kind of channel. Cancelling must end the attempt and free what it holds; what raises is a bug of the kind."""
+    """How a kind of channel is told. Cancelling must end the attempt and free what it holds; what raises is its bug."""
 
-    def __call__(self, letter: Letter, /) -> Coroutine[Deferred[Any], Any, Result]: ...
+    def __call__(self, message: AnyMessage, /) -> Coroutine[Deferred[Any], Any, Result]: ...
 
 
-def attempt(deliver: Deliver, letter: Letter, clock: IReactorTime, timeout_s: float = ATTEMPT_S) -> Deferred[Result]:
-    """Have `letter` delivered. Fires within `timeout_s`, also if the kind does not react to being cancelled.
+class ChannelKind(Struct, frozen=True):
+    """A kind of channel: how it is told, and what the outbox has to know of that.
+
+    `parallel`: messages that may be on their way to one channel at once. `digests`: whether it can be told much in one
+    message; to a kind that cannot, each message goes by itself, however many there are.
+    """
+
+    deliver: Deliver
+    parallel: int = 1
+    digests: bool = True
+
+
+def attempt(
+    deliver: Deliver, message: AnyMessage, clock: IReactorTime, timeout_s: float = ATTEMPT_S
+) -> Deferred[Result]:
+    """Have `message` delivered. Fires within `timeout_s`, also if the kind does not react to being cancelled.
 
     Cancelling ends the attempt at once, and then there is no result; otherwise it never fails.
     """
@@ -65,8 +79,8 @@ def attempt(deliver: Deliver, letter: Letter, clock: IReactorTime, timeout_s: fl
 
     def broken(failure: Failure) -> Result:
         if not failure.check(CancelledError):  # which, from a deadline or the caller, nobody waits for any more
-            log.failure("an error while delivering to channel {channel}", failure, channel=letter.channel.id)
+            log.failure("an error while delivering to channel {channel}", failure, channel=message.channel.id)
         return NotDelivered("pingmon could not deliver this by its own fault; its log says more")
 
-    delivering: Deferred[Result] = Deferred.fromCoroutine(deliver(letter))
+    delivering: Deferred[Result] = Deferred.fromCoroutine(deliver(message))
     return within(timeout_s, delivering.addErrback(broken), clock, late)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pingmon.core.site.site import Site
 from pingmon.core.world.outcome import Subject
 from pingmon.core.world.world import World
-from pingmon.delivery.attempt import Deliver
+from pingmon.delivery.attempt import ChannelKind
 from pingmon.delivery.last_body import LastBody
 from pingmon.delivery.webhook import Webhook
 from pingmon.journal import History
@@ -18,7 +18,7 @@ from pingmon.wire.api.sites import SiteView, site_json
 
 def channel_kinds(
     world: World, history: History, egress: Egress, base_url: Callable[[], str], ping_path: str
-) -> dict[str, Deliver]:
+) -> dict[str, ChannelKind]:
     """All kinds. `base_url` is the daemon's own, `ping_path` comes between that and a check's id in its ping URL."""
 
     def shown(subject: Subject, now: int) -> dict[str, object]:
@@ -27,4 +27,4 @@ def channel_kinds(
             return site_json(subject, SiteView(f"{base}/api/v3/sites/{subject.id}", now, world.host_of(subject)))
         return check_json(subject, View(3, False, base, base + ping_path, now))
 
-    return {"webhook": Webhook(egress, shown, LastBody(history))}
+    return {"webhook": ChannelKind(Webhook(egress, shown, LastBody(history)), parallel=4)}

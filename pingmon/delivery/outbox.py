@@ -35,7 +35,7 @@ from pingmon.core.world.events import (
     NotificationFailed,
 )
 from pingmon.core.world.outcome import Outcome
-from pingmon.delivery.attempt import ATTEMPT_S, Deliver, Delivered, NotDelivered, Result, attempt
+from pingmon.delivery.attempt import ATTEMPT_S, ChannelKind, Delivered, NotDelivered, Result, attempt
 from pingmon.delivery.send_order import SendOrder
 from pingmon.monitor import Monitor
 from pingmon.resubmit import submit_until_durable
@@ -66,7 +66,7 @@ class Outbox:
     def __init__(
         self,
         monitor: Monitor,
-        kinds: Mapping[str, Deliver],
+        kinds: Mapping[str, ChannelKind],
         clock: IReactorTime,
         random: Callable[[], float],
         *,
@@ -220,15 +220,15 @@ class Outbox:
 
     async def _attempt(self, owed: Notification, channel: Channel) -> Result:
         world = self._monitor.world
-        deliver = self._kinds.get(channel.kind)
-        if deliver is None:
+        kind = self._kinds.get(channel.kind)
+        if kind is None:
             # Not for good: an operator may install what is missing.
             return NotDelivered(f"this pingmon cannot deliver to channels of kind {channel.kind!r}")
         lost = world.channels.get(owed.relays) if owed.relays is not None else None
         name, subject = "" if lost is None else lost.name, world.subject(owed.flip.subject)
         advice = await self._advice(owed)
         letter = Letter(owed, subject, channel, self._monitor.now(), name, advice=advice)
-        return await attempt(deliver, letter, self._clock, self._attempt_s)
+        return await attempt(kind.deliver, letter, self._clock, self._attempt_s)
 
     def _event(self, owed: Notification, channel: Channel, result: Result, took_ms: int) -> AnyEvent:
         """What to log of an attempt at `owed`; the operator is told once for each attempt, and of nothing else."""

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from pingmon.core.notify.notification import Attempted
 from pingmon.core.units import Id
 from pingmon.core.world.events import ChannelTested
-from pingmon.delivery.attempt import ATTEMPT_S, Deliver, Delivered, attempt
+from pingmon.delivery.attempt import ATTEMPT_S, ChannelKind, Delivered, attempt
 from pingmon.delivery.outbox import ERROR_MAX
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
@@ -27,7 +27,7 @@ class ChannelTester:
     log = Logger()
 
     def __init__(
-        self, monitor: Monitor, kinds: Mapping[str, Deliver], clock: IReactorTime, attempt_s: float = ATTEMPT_S
+        self, monitor: Monitor, kinds: Mapping[str, ChannelKind], clock: IReactorTime, attempt_s: float = ATTEMPT_S
     ) -> None:
         self._monitor = monitor
         self._kinds = kinds
@@ -43,11 +43,11 @@ class ChannelTester:
 
     async def _tested(self, id: Id, up: bool) -> Attempted:
         channel, began = self._monitor.world.channels[id], self._monitor.time.steady()
-        deliver = self._kinds.get(channel.kind)
-        if deliver is None:
+        kind = self._kinds.get(channel.kind)
+        if kind is None:
             return self._now(began, f"this pingmon cannot deliver to channels of kind {channel.kind!r}")
         letter = trial_letter(channel, self._monitor.now(), up=up)
-        result = await attempt(deliver, letter, self._clock, self._attempt_s)
+        result = await attempt(kind.deliver, letter, self._clock, self._attempt_s)
         if isinstance(result, Delivered) and result.nothing:
             happens = "comes back" if up else "goes down"
             return self._now(began, f"this channel is sent nothing when something {happens}")

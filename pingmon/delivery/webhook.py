@@ -14,9 +14,10 @@ from pingmon.core.world.outcome import Subject
 from pingmon.delivery.attempt import Delivered, NotDelivered, Result
 from pingmon.outgoing.exchange import NoReply, exchange
 from pingmon.outgoing.passage import Egress
+from pingmon.wire.message.digest import AnyMessage, Digest
 from pingmon.wire.message.message import Letter
-from pingmon.wire.message.webhook import request, retry_after_s, wants_body
-from pingmon.wire.outgoing_request import Unsendable
+from pingmon.wire.message.webhook import digest_request, request, retry_after_s, wants_body
+from pingmon.wire.outgoing_request import OutgoingRequest, Unsendable
 
 BODY_MAX: Final = 4096
 """Bytes of an answer's body that are waited for."""
@@ -41,11 +42,10 @@ class Webhook:
         self._shown = shown
         self._last_body = last_body
 
-    async def __call__(self, letter: Letter) -> Result:
+    async def __call__(self, message: AnyMessage) -> Result:
         """As `Deliver`."""
         try:
-            body = await self._last_body(letter) if wants_body(letter) else b""
-            asked = request(letter, self._shown(letter.subject, letter.now), body)
+            asked = digest_request(message) if isinstance(message, Digest) else await self._letter(message)
         except Unsendable as error:
             return NotDelivered(str(error), permanent=True)
         if asked is None:
@@ -54,7 +54,11 @@ class Webhook:
             reply = await exchange(self._egress, asked, BODY_MAX)
         except NoReply as error:
             return NotDelivered(str(error))
-        return judged(reply.status, reply.headers.get("retry-after"), letter.now)
+        return judged(reply.status, reply.headers.get("retry-after"), message.now)
+
+    async def _letter(self, letter: Letter) -> OutgoingRequest | None:
+        body = await self._last_body(letter) if wants_body(letter) else b""
+        return request(letter, self._shown(letter.subject, letter.now), body)
 
 
 def judged(status: int, retry_after: bytes | None, now: int) -> Result:

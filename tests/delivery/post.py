@@ -8,10 +8,11 @@ from twisted.internet.defer import Deferred
 
 from pingmon.core.units import Id
 from pingmon.core.world.events import Event, NotificationAbandoned, NotificationDelivered, NotificationFailed
-from pingmon.delivery.attempt import Result
+from pingmon.delivery.attempt import ChannelKind, Result
 from pingmon.delivery.outbox import STOP_S, Outbox
 from pingmon.journal import Memory
 from pingmon.testing import FakeTime, Rig, result
+from pingmon.wire.message.digest import AnyMessage
 from pingmon.wire.message.message import Letter
 
 
@@ -23,7 +24,8 @@ class Receivers:
         self.open: dict[Id, Deferred[Result]] = {}
         self.at_once: dict[Id, Result] = {}
 
-    async def __call__(self, letter: Letter) -> Result:
+    async def __call__(self, letter: AnyMessage) -> Result:
+        assert isinstance(letter, Letter)
         assert letter.channel.id not in self.open, "two messages to one channel at once"
         self.sent.append(letter)
         if letter.channel.id in self.at_once:
@@ -61,7 +63,12 @@ class Post(Rig):
         self.max_parallel = max_parallel
         self.receivers = Receivers()
         self.outbox = Outbox(
-            self.monitor, {"webhook": self.receivers}, self.clock, lambda: spread, max_parallel=max_parallel, **more
+            self.monitor,
+            {"webhook": ChannelKind(self.receivers)},
+            self.clock,
+            lambda: spread,
+            max_parallel=max_parallel,
+            **more,
         )
         self.outbox.start()
 

@@ -9,15 +9,15 @@ from twisted.python.failure import Failure
 
 from pingmon.delivery.attempt import Delivered, NotDelivered, Result, attempt
 from pingmon.testing import result
-from pingmon.wire.message.message import Letter
+from pingmon.wire.message.digest import AnyMessage
 from tests.delivery.letters import letter
 
 
-async def at_once(_: Letter) -> Result:
+async def at_once(_: AnyMessage) -> Result:
     return Delivered(204)
 
 
-async def broken(_: Letter) -> Result:
+async def broken(_: AnyMessage) -> Result:
     raise ZeroDivisionError
 
 
@@ -30,7 +30,7 @@ def test_the_result_of_a_kind_is_that_of_the_attempt_and_the_timer_is_gone() -> 
 def test_a_kind_that_does_not_end_is_cancelled_at_the_deadline() -> None:
     clock, waiting = Clock(), Deferred[Result]()
 
-    async def slow(_: Letter) -> Result:
+    async def slow(_: AnyMessage) -> Result:
         return await waiting
 
     running = attempt(slow, letter({}), clock, 7.5)
@@ -46,7 +46,7 @@ def test_a_kind_that_ignores_being_cancelled_is_left_behind_at_the_deadline() ->
     first: Deferred[None] = Deferred()
     second: Deferred[Result] = Deferred(lambda _: None)
 
-    async def stubborn(_: Letter) -> Result:
+    async def stubborn(_: AnyMessage) -> Result:
         try:
             await first
         except CancelledError:
@@ -70,7 +70,7 @@ def test_a_kind_that_breaks_is_reported_in_the_log_and_tried_again() -> None:
 def test_cancelling_ends_the_attempt_without_a_result() -> None:
     clock, waiting = Clock(), Deferred[Result]()
 
-    async def slow(_: Letter) -> Result:
+    async def slow(_: AnyMessage) -> Result:
         try:
             return await waiting
         except CancelledError:

@@ -11,7 +11,7 @@ from twisted.logger import capturedLogs, formatEvent
 
 from pingmon.core.notify.notification import Attempted
 from pingmon.core.world.events import ChannelTested
-from pingmon.delivery.attempt import Delivered, NotDelivered
+from pingmon.delivery.attempt import ChannelKind, Delivered, NotDelivered
 from pingmon.delivery.test_messages import ChannelTester
 from pingmon.testing import result
 from tests.delivery.post import Post
@@ -26,7 +26,7 @@ def post() -> Iterator[Post]:
 
 
 def sent(post: Post, channel: str, *, up: bool = False) -> Deferred[Attempted]:
-    return ChannelTester(post.monitor, {"webhook": post.receivers}, post.clock).test(channel, up=up)
+    return ChannelTester(post.monitor, {"webhook": ChannelKind(post.receivers)}, post.clock).test(channel, up=up)
 
 
 @pytest.mark.parametrize(("up", "event"), [(False, "down"), (True, "up")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -23,7 +24,7 @@ from pingmon.outgoing.exchange import explained
 from pingmon.outgoing.passage import RECEIVED_MAX
 from pingmon.testing import SECRET
 from pingmon.testing import START as NOW
-from tests.delivery.letters import letter
+from tests.delivery.letters import letter, many
 from tests.delivery.receiver import Server, kind, seconds, sent, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -49,6 +50,14 @@ async def test_the_request_arrives_as_configured_and_the_answer_is_success(serve
     assert {b"X-Mine: yes", b"Connection: close", b"Host: 127.0.0.1:%d" % port} <= set(lines)
     assert not any(line.lower().startswith((b"accept-encoding", b"cookie")) for line in lines)
     assert body == b"down: last of cccc up to 7"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_digest_arrives(server: Server) -> None:
+    value: dict[str, object] = {"url_down": f"http://127.0.0.1:{await server.listen()}/$STATUS", "method_down": "POST"}
+    assert await attempt(LOOPBACK, many(value, 3), cast(Any, reactor)) == Delivered(200)
+    assert server.requests[0].startswith(b"POST /down HTTP/1.1")
+    assert json.loads(server.requests[0].partition(b"\r\n\r\n")[2])["counts"] == {"down": 3, "up": 0, "ended": 0}
 
 
 @pytest_twisted.ensureDeferred

@@ -7,15 +7,20 @@ placeholder that is unknown or has no value. In the URL values
 are percent-encoded, `/` is kept; header values that are not Latin-1 become XML character references. A site has no
 slug, exit status (-1) and body; its name, if it has none, is its URL.
 
-The body is sent with POST and PUT. Without a configured one it is the message as JSON (see `message`). Every request
-is signed (Standard Webhooks 1.0): webhook-id, webhook-timestamp and webhook-signature, with the channel's secret.
+A digest goes as `down` if anything of it is down, else as `up`, and tells what the channel is sent at all. $CODE is its
+project's id, $NAME how many checks and sites it is about, $JSON the digest, $NOW when the newest of it happened. It has
+no slug, tags, exit status and body.
+
+The body is sent with POST and PUT. Without a configured one it is the message as JSON (see `message` and `digest`).
+Every request is signed (Standard Webhooks 1.0): webhook-id, webhook-timestamp and webhook-signature, with the channel's
+secret.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -23,10 +28,13 @@ from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pingmon.core.check.check import Check
 from pingmon.core.check.settings import CheckSpec
+from pingmon.core.notify.channel import Channel
 from pingmon.core.units import SECOND
+from pingmon.wire.message.digest import AnyMessage, Digest, digest_name, digest_object, digest_text
 from pingmon.wire.message.message import Letter, object_of, text
 from pingmon.wire.outgoing_request import USER_AGENT, OutgoingRequest, Unsendable, signature_headers, target
 from pingmon.wire.time_texts import seconds_text
@@ -73,7 +81,7 @@ class _Template(Struct, frozen=True):
 
 def wants_body(letter: Letter) -> bool:
     """Whether the request needs the body of the check's last ping."""
-    template = _template(letter)
+    template = _template(letter.channel, letter.owed.flip.new)
     if letter.test or not isinstance(letter.subject, Check) or not template.url or template.method not in BODY_METHODS:
         return False
     found = _PLACEHOLDER.findall(template.body)
@@ -86,25 +94,44 @@ def request(letter: Letter, shown: Mapping[str, object], last_body: bytes) -> Ou
     `shown` is the check or site as the management API (v3, read-write key) shows it. `last_body` is only used if
     `wants_body(letter)`.
     """
-    template = _template(letter)
+    template = _template(letter.channel, letter.owed.flip.new)
     if not template.url:
         return None
+    return _request(letter, template, _values(letter, shown), last_body, lambda: object_of(letter, shown, last_body))
+
+
+def digest_request(digest: Digest) -> OutgoingRequest | None:
+    """The request for `digest`; None if the channel wants nothing of what it tells. Raises `Unsendable`."""
+    templates = {new: _template(digest.channel, new) for new in ("down", "up")}
+    letters = tuple(letter for letter in digest.letters if templates[letter.owed.flip.new].url)
+    if not letters:
+        return None
+    told = replace(digest, letters=letters)
+    return _request(told, templates[told.status], _digest_values(told), b"", lambda: digest_object(told))
+
+
+def _request(
+    message: AnyMessage,
+    template: _Template,
+    values: Mapping[str, str],
+    last_body: bytes,
+    as_object: Callable[[], dict[str, object]],
+) -> OutgoingRequest:
     if template.method not in METHODS:
         raise Unsendable(f"the method is none of {', '.join(sorted(METHODS))}")
-    values = _values(letter, shown)
     url, credentials = target(_filled(template.url, {key: quote(value) for key, value in values.items()}))
     body = b""
     headers = dict(_headers(template.headers, values))
     if template.method in BODY_METHODS:
         if template.body:
-            body = _filled(template.body, values | _body_values(last_body)).encode("utf-8", "replace")
+            body = _filled(template.body, {**values, **_body_values(last_body)}).encode("utf-8", "replace")
         else:
-            body = msgspec.json.encode(object_of(letter, shown, last_body))
+            body = msgspec.json.encode(as_object())
             _default(headers, "Content-Type", b"application/json")
     _default(headers, "User-Agent", USER_AGENT)
     if credentials is not None:
         _default(headers, "Authorization", credentials)
-    headers |= signature_headers(letter.channel.secrets(letter.now), letter.id, letter.now, body)
+    headers |= signature_headers(message.channel.secrets(message.now), message.id, message.now, body)
     return OutgoingRequest(template.method, url, tuple(headers.items()), body)
 
 
@@ -124,8 +151,8 @@ def retry_after_s(header: bytes | None, now: int) -> float | None:
 # --- placeholders -------------------------------------------------------------------------------------------------
 
 
-def _template(letter: Letter) -> _Template:
-    value, direction = letter.channel.value, letter.owed.flip.new
+def _template(channel: Channel, direction: str) -> _Template:
+    value = channel.value
     defaults: dict[str, object] = {"url": "", "method": "GET", "headers": {}, "body": ""}
     found = {name: value.get(f"{name}_{direction}", default) for name, default in defaults.items()}
     try:
@@ -157,6 +184,30 @@ def _values(letter: Letter, shown: Mapping[str, object]) -> dict[str, str]:
         "EXITSTATUS": str(-1 if exitstatus is None else exitstatus),
     }
     values |= {f"TAG{number}": tag for number, tag in enumerate(filter(None, spec.tags.split(" ")), 1)}
+    return _encodable(values)
+
+
+def _digest_values(digest: Digest) -> dict[str, str]:
+    """The same for a digest."""
+    sentence, called = digest_text(digest), digest_name(digest)
+    return _encodable(
+        {
+            "CODE": digest.channel.project,
+            "STATUS": digest.status,
+            "NOW": str(seconds_text(digest.letters[0].owed.flip.at)),
+            "NAME": called,
+            "NAME_JSON": json.dumps(called),
+            "SLUG": "",
+            "TAGS": "",
+            "JSON": json.dumps(digest_object(digest)),
+            "TEXT": sentence,
+            "TEXT_JSON": json.dumps(sentence),
+            "EXITSTATUS": "-1",
+        }
+    )
+
+
+def _encodable(values: Mapping[str, str]) -> dict[str, str]:
     return {key: value.encode("utf-8", "replace").decode() for key, value in values.items()}
 
 

@@ -23,9 +23,11 @@ from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND
 from pingmon.testing import PROJECT, SECRET, bad, uuid
 from pingmon.testing import START as T0
+from pingmon.wire.message.digest import digest_object
 from pingmon.wire.message.message import Letter, object_of
-from pingmon.wire.message.webhook import request, retry_after_s, wants_body
+from pingmon.wire.message.webhook import digest_request, request, retry_after_s, wants_body
 from pingmon.wire.outgoing_request import USER_AGENT, OutgoingRequest, Unsendable, signature_headers
+from tests.delivery.letters import many
 
 URL = "http://hook.example/"
 CHECK = {"name": "x", "n_pings": 3}
@@ -128,6 +130,62 @@ def test_a_configured_content_type_stays() -> None:
 def test_settings_that_make_no_request_are_refused(value: dict[str, object]) -> None:
     with pytest.raises(Unsendable):
         made(value)
+
+
+# --- digests ------------------------------------------------------------------------------------------------------
+
+BOTH: dict[str, object] = {"url_down": "http://d/", "method_down": "POST", "url_up": "http://u/", "method_up": "POST"}
+
+
+def test_a_digest_goes_as_json_and_is_signed() -> None:
+    found = many(BOTH, 2, 1)
+    sent = digest_request(found)
+    assert sent is not None
+    assert json.loads(sent.body) == digest_object(found)
+    headers = {name: value.decode() for name, value in sent.headers}
+    assert headers["webhook-id"] == found.id
+    assert headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("value", "down", "up", "url", "counts"),
+    [
+        (BOTH, 2, 1, "http://d/", {"down": 2, "up": 1, "ended": 0}),
+        (BOTH, 0, 1, "http://u/", {"down": 0, "up": 1, "ended": 0}),
+        (BOTH | {"url_up": ""}, 2, 1, "http://d/", {"down": 2, "up": 0, "ended": 0}),
+        (BOTH | {"url_down": ""}, 2, 1, "http://u/", {"down": 0, "up": 1, "ended": 0}),
+        (BOTH | {"url_down": ""}, 2, 0, None, {}),
+    ],
+)
+def test_a_digest_tells_what_the_channel_wants_and_goes_as_down_if_anything_is(
+    value: dict[str, object], down: int, up: int, url: str | None, counts: dict[str, int]
+) -> None:
+    sent = digest_request(many(value, down, up))
+    assert (None if sent is None else sent.url) == url
+    if sent is not None:
+        assert json.loads(sent.body)["counts"] == counts
+
+
+@pytest.mark.parametrize(
+    ("template", "filled"),
+    [
+        ("$CODE", PROJECT),
+        ("$STATUS", "down"),
+        ("$NAME", "2 checks"),
+        ("$NAME_JSON", '"2 checks"'),
+        ("$NOW", "2023-11-14T22:13:22+00:00"),
+        ("$SLUG|$TAGS|$BODY", "||"),
+        ("$TAG1", "$TAG1"),
+        ("$EXITSTATUS", "-1"),
+        ("$TEXT", "DOWN: 2 checks (2 down): job 2, job 1"),
+        ("$TEXT_JSON", '"DOWN: 2 checks (2 down): job 2, job 1"'),
+        ("$JSON", json.dumps(digest_object(many({}, 2)))),
+    ],
+)
+def test_what_stands_for_each_placeholder_in_a_digest(template: str, filled: str) -> None:
+    sent = digest_request(many({"url_down": URL, "method_down": "POST", "body_down": template}, 2))
+    assert sent is not None
+    assert sent.body.decode() == filled
 
 
 # --- placeholders -------------------------------------------------------------------------------------------------
