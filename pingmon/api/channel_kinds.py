@@ -8,20 +8,27 @@ from typing import Any, Final
 from msgspec import Struct
 
 from pingmon.core.address_policy import AddressPolicy
-from pingmon.wire.api.webhook_channel import changed_value, doubts, unreachable, webhook_value
+from pingmon.wire.api import webhook_channel as webhook
+from pingmon.wire.api.channel_settings import Setting
 
 
 class Kind(Struct, frozen=True):
     """What the API knows of a kind of channel.
 
-    `judged` makes complete settings of what a client sent, or raises `Invalid`; `changed` those of what it sent about
-    settings that there are. `unreachable` says why a receiver can never be told, `doubts` what may not be meant so.
+    `settings` describes its settings to clients. `judged` makes complete settings of what a client sent, or raises
+    `Invalid`; `changed` those of what it sent about settings that there are. `unreachable` says why a receiver can
+    never be told, `doubts` what may not be meant so.
     """
 
+    settings: Mapping[str, Setting]
     judged: Callable[[object], dict[str, object]]
     changed: Callable[[Mapping[str, object], object], dict[str, object]]
     unreachable: Callable[[Mapping[str, Any], AddressPolicy], str | None]
     doubts: Callable[[Mapping[str, Any]], Iterable[str]]
 
 
-KINDS: Final[dict[str, Kind]] = {"webhook": Kind(webhook_value, changed_value, unreachable, doubts)}
+KINDS: Final[dict[str, Kind]] = {
+    "webhook": Kind(
+        webhook.SETTINGS, webhook.webhook_value, webhook.changed_value, webhook.unreachable, webhook.doubts
+    ),
+}

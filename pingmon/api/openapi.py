@@ -38,7 +38,6 @@ from pingmon.wire.api import partners as partner_fields
 from pingmon.wire.api import projects as project_fields
 from pingmon.wire.api import query_parameters as query
 from pingmon.wire.api.openapi import JSON, TEXT, Described, Schema, Shape, document, fields
-from pingmon.wire.api.webhook_channel import DIRECTIONS, MAX_HEADERS, METHODS, TEXT_MAX
 
 ABOUT: Final = (
     "The management API of Healthchecks, and what pingmon has besides. Versions 1 and 2 have the same operations. "
@@ -67,22 +66,17 @@ MADE: Final = (201,)
 PAGE: Final = (query.LIMIT, query.BEFORE)
 FLIPS: Final = (query.SECONDS, query.START, query.END, *PAGE)
 
-_TEXT: Final[Schema] = {"type": "string", "maxLength": TEXT_MAX}
-_WEBHOOK: Final[Schema] = {
-    "type": "object",
-    "properties": {
-        f"{name}_{direction}": schema
-        for direction in DIRECTIONS
-        for name, schema in {
-            "url": _TEXT,
-            "method": {"enum": list(METHODS)},
-            "headers": {
-                "type": "object", "additionalProperties": {"type": "string"}, "maxProperties": MAX_HEADERS,
-            },
-            "body": _TEXT,
-        }.items()
-    },
-}  # fmt: skip
+
+def _value(kind: str) -> Schema:
+    """The settings of a channel of this kind."""
+    settings = KINDS[kind].settings
+    return {
+        "type": "object",
+        "title": kind,
+        "properties": {name: {**each.schema, "description": each.help} for name, each in settings.items()},
+    }
+
+
 _RULE: Final[Schema] = {
     "type": "object",
     "properties": {"kind": {"enum": list(RULE_KINDS)}, "value": {"type": ["string", "integer"]}},
@@ -94,7 +88,7 @@ NEW_CHECK: Final = CHECK | {"uuid": {"description": "The UUID that a new check h
 SITE: Final = fields(site_fields.FIELDS)
 CHANNEL: Final = fields(channels.FIELDS) | {
     "kind": {"enum": list(KINDS)},
-    "value": {"anyOf": [_WEBHOOK, {"type": "string", "contentMediaType": JSON}]},
+    "value": {"anyOf": [*map(_value, KINDS), {"type": "string", "contentMediaType": JSON}]},
 }
 PARTNER: Final = fields(partner_fields.FIELDS) | {
     "rules": {"type": "array", "items": _RULE, "maxItems": partner_fields.RULES_MAX}

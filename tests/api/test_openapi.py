@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pingmon.api.channel_kinds import KINDS
 from pingmon.api.openapi import TAKES, api_document
 from pingmon.api.routes import ROUTES
 from pingmon.wire.api.check_fields import FIELDS
@@ -56,6 +57,18 @@ def test_fields_are_those_that_are_judged(document: dict[str, Any]) -> None:
     assert list(shown) == [*FIELDS, "uuid"]
     assert shown["grace"] == {"type": "integer", "minimum": 60, "maximum": 31536000}
     assert shown["slug"] == {"type": "string", "maxLength": 100, "pattern": "^[a-z0-9_-]*$"}
+
+
+def test_the_settings_of_each_kind_of_channel_are_told(document: dict[str, Any]) -> None:
+    """By name, with what each is for."""
+    for path in ("/channels/", "/channels/{id}"):
+        content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        told = content["schema"]["properties"]["value"]["anyOf"]
+        objects = {each["title"]: each["properties"] for each in told if each["type"] == "object"}
+        assert {kind: list(settings) for kind, settings in objects.items()} == {
+            name: list(kind.settings) for name, kind in KINDS.items()
+        }
+        assert all(each["description"].endswith(".") for settings in objects.values() for each in settings.values())
 
 
 def test_a_check_has_two_names(document: dict[str, Any]) -> None:

@@ -17,18 +17,27 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import msgspec
-
 from pingmon.core.address_policy import AddressPolicy
-from pingmon.wire.api.check_fields import Invalid, storable
+from pingmon.wire.api.channel_settings import TEXT_MAX, Setting, settings_given, text_given, text_schema, wrong
+from pingmon.wire.api.check_fields import storable
 from pingmon.wire.message.webhook import BODY_METHODS, in_body_only, is_placeholder
 from pingmon.wire.web_url import BadUrl, web_url
 
 DIRECTIONS: Final = ("down", "up")
 METHODS: Final = ("GET", "POST", "PUT")
-TEXT_MAX: Final = 1000
-"""Characters of a URL or a body."""
 MAX_HEADERS: Final = 50
+
+_HEADERS: Final = {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": MAX_HEADERS}
+SETTINGS: Final[dict[str, Setting]] = {
+    f"{name}_{direction}": setting
+    for direction, happens in zip(DIRECTIONS, ("goes down", "comes back"), strict=True)
+    for name, setting in {
+        "url": Setting(schema=text_schema(), help=f"What is called when something {happens}."),
+        "method": Setting(schema={"enum": list(METHODS)}, help="How; GET if nothing is said."),
+        "headers": Setting(schema=_HEADERS, help="With these headers."),
+        "body": Setting(schema=text_schema(), help="With this body, which may hold $PLACEHOLDERS."),
+    }.items()
+}
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -42,21 +51,21 @@ _FRAMING: Final = frozenset(
 
 def webhook_value(value: object) -> dict[str, object]:
     """All eight settings. Raises `Invalid`, naming the first that cannot be used."""
-    given = _object(value)
+    given = settings_given(value)
     settings: dict[str, object] = {}
     for direction in DIRECTIONS:
         settings[f"url_{direction}"] = _url(given, f"url_{direction}")
         settings[f"method_{direction}"] = _method(given, f"method_{direction}")
         settings[f"headers_{direction}"] = _headers(given, f"headers_{direction}")
-        settings[f"body_{direction}"] = _text(given, f"body_{direction}")
+        settings[f"body_{direction}"] = text_given(given, f"body_{direction}")
     if not any(settings[f"url_{direction}"] for direction in DIRECTIONS):
-        raise _error("value needs a url_down or a url_up")
+        raise wrong("value needs a url_down or a url_up")
     return settings
 
 
 def changed_value(settings: Mapping[str, object], value: object) -> dict[str, object]:
     """`settings` with those that `value` sets; the others stay. Raises `Invalid`."""
-    return webhook_value({**settings, **_object(value)})
+    return webhook_value({**settings, **settings_given(value)})
 
 
 def unreachable(settings: Mapping[str, Any], policy: AddressPolicy) -> str | None:
@@ -102,36 +111,10 @@ def doubts(settings: Mapping[str, Any]) -> Iterator[str]:
                     yield f"{found} in {field}_{direction} is sent as it is: it works in a body only"
 
 
-def _error(text: str) -> Invalid:
-    return Invalid(f"json validation error: {text}")
-
-
-def _object(value: object) -> dict[Any, Any]:
-    if isinstance(value, str):
-        try:
-            value = msgspec.json.decode(value.encode("utf-8", "replace"))
-        except (msgspec.DecodeError, RecursionError):
-            raise _error("value is not JSON") from None
-    if not isinstance(value, dict):
-        raise _error("value is not an object")
-    return value
-
-
-def _text(given: dict[Any, Any], name: str) -> str:
-    text = given.get(name, "")
-    if not isinstance(text, str):
-        raise _error(f"{name} is not a string")
-    if not storable(text):
-        raise _error(f"{name} contains characters that cannot be stored")
-    if len(text) > TEXT_MAX:
-        raise _error(f"{name} is too long")
-    return text
-
-
 def _url(given: dict[Any, Any], name: str) -> str:
-    url = _text(given, name)
+    url = text_given(given, name)
     if url and not _is_web_address(url):
-        raise _error(f"{name} is not an http or https URL")
+        raise wrong(f"{name} is not an http or https URL")
     return url
 
 
@@ -148,20 +131,20 @@ def _is_web_address(url: str) -> bool:
 def _method(given: dict[Any, Any], name: str) -> str:
     method = given.get(name, "GET")
     if not isinstance(method, str) or method not in METHODS:
-        raise _error(f"{name} has unexpected value")
+        raise wrong(f"{name} has unexpected value")
     return method
 
 
 def _headers(given: dict[Any, Any], name: str) -> dict[str, str]:
     headers = given.get(name, {})
     if not isinstance(headers, dict):
-        raise _error(f"{name} is not an object")
+        raise wrong(f"{name} is not an object")
     if len(headers) > MAX_HEADERS:
-        raise _error(f"{name} has too many headers")
+        raise wrong(f"{name} has too many headers")
     for key, value in headers.items():
         trouble = _header_fault(key, value)
         if trouble is not None:
-            raise _error(f"a header in '{name}' {trouble}")
+            raise wrong(f"a header in '{name}' {trouble}")
     return headers
 
 
