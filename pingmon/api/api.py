@@ -25,7 +25,7 @@ from twisted.web.resource import IResource, Resource
 from werkzeug.exceptions import HTTPException
 
 from pingmon import __version__
-from pingmon.api.api_answer import TEXT, ApiAnswer, ApiError, cors, json_answer, not_found, try_again, written
+from pingmon.api.api_answer import TEXT, ApiAnswer, ApiError, cors, json_answer, not_found, sent, try_again, written
 from pingmon.api.call import ApiSettings, Call, Probes, Tests
 from pingmon.api.credentials import KEY_LENGTH, RandomBytes, find_key
 from pingmon.api.openapi import api_document
@@ -120,7 +120,7 @@ class Api:
         answered: Deferred[ApiAnswer] = Deferred()
         answering = Deferred.fromCoroutine(self._answer(route, request, int(version.removeprefix("v")), names))
         answering.addBoth(answered.callback)
-        return answered.addCallback(lambda answer: written(request, answer, cors(route.methods)))
+        return answered.addCallback(lambda answer: sent(request, answer, cors(route.methods)))
 
     async def _answer(self, route: Route, request: IRequest, version: int, names: Mapping[str, object]) -> ApiAnswer:
         """The answer, whatever happens."""

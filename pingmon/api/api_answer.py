@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
 from twisted.web.iweb import IRequest
+from zope.interface import implementer
 
 from pingmon.door.plain_answer import PlainAnswer
 
@@ -27,12 +30,16 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class ApiAnswer(Struct, frozen=True):
-    """What a request is answered with."""
+    """What a request is answered with. `parts` follow the `body`, sent one by one as the client takes them.
+
+    To join parts of 10 MB, and the transport's copies of them, held up the reactor for 20 ms.
+    """
 
     status: int
     body: bytes = b""
     content_type: str = JSON
     headers: Headers = ()
+    parts: tuple[bytes, ...] = ()
 
 
 class ApiError(Exception):
@@ -91,9 +98,60 @@ def written(request: IRequest, answer: ApiAnswer, extra: Headers = ()) -> bytes:
     request.setResponseCode(answer.status)
     if answer.status != 204:  # RFC 9110 §8.6: no length there
         request.setHeader(b"Content-Type", answer.content_type.encode("ascii"))
-        request.setHeader(b"Content-Length", str(len(answer.body)).encode("ascii"))
+        request.setHeader(b"Content-Length", str(sum(map(len, (answer.body, *answer.parts)))).encode("ascii"))
     request.setHeader(b"Access-Control-Allow-Origin", b"*")
     request.setHeader(b"Cache-Control", b"no-store")
     for name, value in (*extra, *answer.headers):
         request.setHeader(name.encode("ascii"), value.encode("ascii"))
     return answer.body
+
+
+def sent(request: IRequest, answer: ApiAnswer, extra: Headers) -> bytes | Deferred[bytes]:
+    """As `written`, and the parts as well, if there are any: the result is then nothing, once the client has taken all.
+
+    It does not fire for a client that has gone.
+    """
+    body = written(request, answer, extra)
+    if not answer.parts:
+        return body
+    sending = _Sending(request, (body, *answer.parts))
+    sending.begin()
+    return sending.done
+
+
+@implementer(IPushProducer)
+class _Sending:
+    """Writes parts until it is told to pause. `done`: all are written.
+
+    `request` may be any of Twisted's; their interface does not know of producers.
+    """
+
+    def __init__(self, request: Any, parts: Iterable[bytes]) -> None:
+        self._request = request
+        self._parts = iter(parts)
+        self._pauses = False
+        self.done: Deferred[bytes] = Deferred()
+
+    def begin(self) -> None:
+        """Write, from now on."""
+        self._request.registerProducer(self, True)
+        self.resumeProducing()
+
+    def resumeProducing(self) -> None:
+        """Called by the transport."""
+        self._pauses = False
+        for part in self._parts:
+            self._request.write(part)  # may pause this
+            if self._pauses:
+                return
+        if not self.done.called:
+            self._request.unregisterProducer()
+            self.done.callback(b"")
+
+    def pauseProducing(self) -> None:
+        """Called by the transport."""
+        self._pauses = True
+
+    def stopProducing(self) -> None:
+        """Called by the transport: the client is gone."""
+        self._parts = iter(())

@@ -138,13 +138,13 @@ class Call(Struct, frozen=True, kw_only=True):
             found = [msgspec.json.encode(shown(item)) for item in items[start : start + SLICE] if wanted(item)]
             if found:
                 slices.append((b"," if slices else b"") + b",".join(found))
-        return ApiAnswer(200, b"".join((b'{"%s":[' % name.encode("ascii"), *slices, b"]}")))
+        return ApiAnswer(200, b'{"%s":[' % name.encode("ascii"), parts=(*slices, b"]}"))
 
     # --- what is the project's own --------------------------------------------------------------------------------
 
     def checks(self) -> list[Check]:
         """All checks of the project, oldest first."""
-        return [self.world.checks[id] for id in self.world.members[self.project].checks.values()]
+        return list(map(self.world.checks.__getitem__, self.world.members[self.project].checks.values()))
 
     def check(self, id: Id) -> Check:
         """The check with this id; 404 if the project has none."""

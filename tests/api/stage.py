@@ -188,14 +188,17 @@ class ApiStage(Rig):
             must_be_as_told(method, urlsplit(url).path, reply)
         return reply
 
+    def line(self) -> Line:
+        """A client that has come through a door."""
+        door = Door(self.root, DoorSettings(), self.clock, Dates(self.time.wall), voice=voice)
+        return Line(self.clock, door, "127.0.0.1")
+
     def ask_door(
         self, method: str, target: str, *headers: str, body: bytes = b"", version: str = "1.1", key: str | None = None
     ) -> Reply:
         """The answer to a request that comes through a door, which looks at it first. `key`: empty for none."""
-        key = self.rw if key is None else key
-        door = Door(self.root, DoorSettings(), self.clock, Dates(self.time.wall), voice=voice)
-        line = Line(self.clock, door, "127.0.0.1")
-        shown = [f"X-Api-Key: {key}"] if key else []
+        line = self.line()
+        shown = [] if key == "" else [f"X-Api-Key: {key or self.rw}"]
         lines = [f"{method} {target} HTTP/{version}", *shown, *headers, f"Content-Length: {len(body)}"]
         line.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         for _ in range(100):

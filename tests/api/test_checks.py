@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from h2.events import StreamEnded
+from twisted.logger import LogLevel, capturedLogs
 from twisted.web.iweb import IResponse
 
 from pingmon.api.api import ApiSettings
@@ -14,6 +17,7 @@ from pingmon.core.units import DAEMON
 from pingmon.core.world.events import CheckExpired
 from pingmon.testing import PROJECT
 from tests.api.stage import CHECKS, OTHER_PROJECT, ApiStage
+from tests.door.test_http2 import Client
 
 # --- creating -----------------------------------------------------------------------------------------------------
 
@@ -244,6 +248,58 @@ def test_a_long_list_leaves_turns_to_others_and_is_still_that_of_one_moment() ->
     shown = json.loads(bodies[0])["checks"]
     assert [check["uuid"] for check in shown] == ids
     assert shown[-1]["n_pings"] == 0
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_long_list_is_sent_as_its_client_takes_it(leaves: bool) -> None:
+    """Slice by slice, whole and with its length, to a client that is slow; one that leaves meanwhile harms nobody."""
+    house = ApiStage()
+    for n in range(3 * SLICE):
+        house.check(n, name=str(n))
+    whole = house.get(CHECKS)
+    line = house.line()
+    line.wire.slow = True
+    with capturedLogs() as logged:
+        line.send(f"GET {CHECKS} HTTP/1.1\r\nHost: pingmon.example\r\nX-Api-Key: {house.rw}\r\n\r\n".encode())
+        house.clock.pump([PAUSE_S] * 5)
+        sizes = [len(line.wire.value())]
+        while len(line.replies()[0].body) < len(whole.body) and len(sizes) < (3 if leaves else 9):
+            line.producer.resumeProducing()
+            sizes.append(len(line.wire.value()))
+        if not leaves:
+            assert line.reply().json == whole.json
+            assert line.reply().headers["Content-Length"] == str(len(whole.body))
+            assert max(after - before for before, after in pairwise(sizes)) < len(whole.body) / 2
+            line.producer.resumeProducing()
+            line.wire.slow = False
+            line.send(b"GET /api/v3/status/ HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert line.replies()[1].status == 200
+        line.hang_up()
+        house.clock.advance(1)
+    assert not [event for event in logged if event["log_level"] >= LogLevel.warn]
+
+
+def test_a_long_list_over_http2_waits_for_the_client_to_make_room() -> None:
+    """It is longer than a stream's window; one that is given up in the middle harms nobody."""
+    house = ApiStage()
+    for n in range(3 * SLICE):
+        house.check(n, name=str(n))
+    client: Any = Client(house)  # type: ignore[arg-type]  # it has what the client needs
+    with capturedLogs() as logged:
+        given_up, stream = (client.ask(CHECKS, "GET", ("x-api-key", house.rw)) for _ in range(2))
+        house.clock.pump([PAUSE_S] * 5)
+        client.flush()
+        client.h2.reset_stream(given_up)
+        client.h2.increment_flow_control_window(1_000_000)
+        client.flush()
+        for room in (10_000, 100_000):
+            assert not client.of(StreamEnded, stream)
+            client.h2.increment_flow_control_window(room, stream)
+            client.flush()
+        assert len(json.loads(client.body(stream))["checks"]) == 3 * SLICE
+        client.line.hang_up()
+        house.clock.advance(1)
+    assert not [event for event in logged if event["log_level"] >= LogLevel.warn]
 
 
 # --- changing -----------------------------------------------------------------------------------------------------

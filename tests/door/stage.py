@@ -96,10 +96,12 @@ class Loop(Clock):
 class Wire(StringTransport):
     """A connection's other end. `closed`: pingmon has closed it; a client that does not `read` must be aborted.
 
-    `silent`: its end is never told, as by a transport that failed. `room`: bytes that its socket takes at once.
+    `silent`: its end is never told, as by a transport that failed. `room`: bytes that its socket takes at once. `slow`:
+    its buffer is full after each write.
     """
 
     room = sys.maxsize
+    slow = False
 
     def __init__(self, clock: Clock, peer: IAddress) -> None:
         super().__init__(IPv4Address("TCP", "192.0.2.1", 80), peer, lenient=True)
@@ -120,6 +122,12 @@ class Wire(StringTransport):
         """As Twisted's, likewise."""
         if self.closed:
             raise AttributeError("socket")
+
+    def write(self, data: bytes) -> None:
+        """As Twisted's, whose producer pauses while the buffer is full."""
+        super().write(data)
+        if self.slow and self.producer is not None:
+            self.producer.pauseProducing()
 
     def writeSomeData(self, data: bytes) -> int:
         """Write as much as the socket takes."""
