@@ -8,6 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from pingmon.core.address_policy import AddressPolicy
+from pingmon.wire.api import service_channels
 from pingmon.wire.api import webhook_channel as webhook
 from pingmon.wire.api.channel_settings import Setting
 
@@ -31,4 +32,7 @@ KINDS: Final[dict[str, Kind]] = {
     "webhook": Kind(
         webhook.SETTINGS, webhook.webhook_value, webhook.changed_value, webhook.unreachable, webhook.doubts
     ),
+} | {
+    name: Kind(each.settings, each.judged, each.changed, service_channels.unreachable, service_channels.no_doubts)
+    for name, each in service_channels.SERVICE_SETTINGS.items()
 }

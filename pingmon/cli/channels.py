@@ -47,8 +47,8 @@ CHANNELS: Final = Subject(
 def channel() -> None:
     """Channels: where people and programs are told when something goes down or comes back.
 
-    CHANNEL is an id or a name, or the beginning of one. What is sent, and how to reach Slack, Discord, ntfy and
-    Telegram, is in docs/webhooks.md.
+    CHANNEL is an id or a name, or the beginning of one. Kinds and their settings are in
+    docs/http-api.md, what a webhook sends in docs/webhooks.md.
     """
 
 

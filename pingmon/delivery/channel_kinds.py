@@ -8,6 +8,7 @@ from pingmon.core.site.site import Site
 from pingmon.core.world.outcome import Subject
 from pingmon.core.world.world import World
 from pingmon.delivery.attempt import ChannelKind
+from pingmon.delivery.http_service import SERVICES, HttpService
 from pingmon.delivery.last_body import LastBody
 from pingmon.delivery.webhook import Webhook
 from pingmon.journal import History
@@ -27,4 +28,8 @@ def channel_kinds(
             return site_json(subject, SiteView(f"{base}/api/v3/sites/{subject.id}", now, world.host_of(subject)))
         return check_json(subject, View(3, False, base, base + ping_path, now))
 
-    return {"webhook": ChannelKind(Webhook(egress, shown, LastBody(history)), parallel=4)}
+    services = {
+        name: ChannelKind(HttpService(egress, each, base_url), each.parallel, each.digests)
+        for name, each in SERVICES.items()
+    }
+    return {"webhook": ChannelKind(Webhook(egress, shown, LastBody(history)), parallel=4), **services}

@@ -14,6 +14,7 @@ from msgspec import UNSET
 from twisted.internet.defer import Deferred, succeed
 
 from pingmon.api.api import ApiSettings
+from pingmon.api.channel_kinds import KINDS
 from pingmon.core.address_policy import allowing
 from pingmon.core.notify.notification import Attempted
 from pingmon.core.partner.inquiry import PartnerAnswer
@@ -47,6 +48,28 @@ def test_a_webhook() -> None:
     assert (channel.name, channel.value, channel.secret) == ("ops", made["value"], made["secret"])
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "more"),
+    [
+        ("ntfy", {"topic": "ops"}, {"url": "https://ntfy.sh", "token": "", "priority": 4}),
+        ("telegram", {"token": "1:x", "chat_id": "7"}, {"thread_id": 0, "url": "https://api.telegram.org"}),
+        ("slack", {"url": "https://hooks.slack.com/services/T/B/x"}, {}),
+        ("discord", {"url": "https://discord.com/api/webhooks/1/x"}, {}),
+        ("pagerduty", {"routing_key": "k" * 32}, {"severity": "critical", "url": "https://events.pagerduty.com"}),
+    ],
+)
+def test_a_service(kind: str, value: dict[str, Any], more: dict[str, Any]) -> None:
+    """It is made with what it needs, shown with its defaults, and changed; a URL that may not be reached is refused."""
+    house = ApiStage()
+    made = house.post(CHANNELS, {"kind": kind, "value": value})
+    assert (made.status, made.json["kind"], made.json["value"], made.json["warnings"]) == (201, kind, value | more, [])
+    path = CHANNELS + made.json["id"]
+    assert house.post(path, {"value": {"url": "https://own.example/"}}).json["value"]["url"] == "https://own.example/"
+    refused = house.post(path, {"value": {"url": "http://127.0.0.1/"}})
+    assert refused.error.startswith("json validation error: url cannot be reached: address 127.0.0.1 is private")
+    assert house.post(CHANNELS, {"kind": kind, "value": {}}).status == 400
+
+
 def test_settings_as_a_json_string() -> None:
     """The settings may come as a JSON string, and the name may be left out."""
     house = ApiStage()
@@ -74,7 +97,7 @@ def test_the_list_tells_no_secrets() -> None:
     [
         ({}, "kind is not a string"),
         ({"kind": None}, "kind is not a string"),
-        ({"kind": "carrier pigeon"}, "kind has unexpected value; the kinds are: webhook"),
+        ({"kind": "carrier pigeon"}, f"kind has unexpected value; the kinds are: {', '.join(KINDS)}"),
         ({"kind": "webhook", "name": "x" * 101}, "name is too long"),
         ({"kind": "webhook", "name": 1}, "name is not a string"),
         ({"kind": "webhook"}, "value is not an object"),

@@ -313,7 +313,7 @@ class Receiver:
                 except OSError:
                     self.close_connection = True  # whoever asked waits no more
 
-            do_GET = do_POST = do_PUT = take
+            do_GET = do_POST = do_PUT = do_PATCH = take
 
             def log_message(self, format: str, *args: object) -> None:
                 """Quiet."""

@@ -60,6 +60,28 @@ def test_a_failure_and_a_recovery_are_told_with_signed_webhooks(start: Starter, 
     assert down.headers["webhook-id"] != up.headers["webhook-id"]
 
 
+def test_the_message_about_an_outage_is_edited_when_it_is_over(start: Starter, receiver: Receiver) -> None:
+    """By a Discord, after a restart too: what it calls the message is in the log."""
+    receiver.answer = lambda request: (200, b'{"id": "42"}')
+    daemon = start(config=LOOPBACK)
+    made = daemon.api("POST", "channels/", {"kind": "discord", "value": {"url": f"{receiver.url}/api/webhooks/1/x"}})
+    assert made.status == 201, made.body
+    daemon.ping("job", "?create=1")
+    daemon.ping("job/fail")
+    receiver.wait(1)
+    until(lambda: daemon.api("GET", f"channels/{made.json['id']}").json["last_delivered"], "the receipt in the log")
+    daemon.kill()
+    daemon = start(daemon.data, config=LOOPBACK)
+    daemon.ping("job")
+    posted, edited = receiver.wait(2)
+    assert (posted.method, posted.path) == ("POST", "/api/webhooks/1/x?wait=true")
+    assert (edited.method, edited.path) == ("PATCH", "/api/webhooks/1/x/messages/42?wait=true")
+    down, up = (json.loads(each.body)["content"] for each in (posted, edited))
+    assert down.startswith("DOWN: job, ")
+    assert "[Acknowledge](<http://" in down
+    assert up.startswith("UP: job, ")
+
+
 def test_the_placeholders_of_the_reference_server_work(start: Starter, receiver: Receiver) -> None:
     """In URL, headers and body."""
     daemon = start(config=LOOPBACK)

@@ -74,11 +74,16 @@ def unreachable(settings: Mapping[str, Any], policy: AddressPolicy) -> str | Non
     Other names are looked up for each message, so nothing can be said of them here.
     """
     for direction in DIRECTIONS:
-        url = settings[f"url_{direction}"]
-        refusal = policy.refusal(address) if url and (address := _address(url)) else None
-        if refusal is not None:
-            return f"url_{direction} cannot be reached: {refusal}"
+        found = refusal(settings[f"url_{direction}"], policy)
+        if found is not None:
+            return f"url_{direction} cannot be reached: {found}"
     return None
+
+
+def refusal(url: str, policy: AddressPolicy) -> str | None:
+    """Why what `url` names by its address, or as this machine, may not be reached; None if it may be."""
+    address = _address(url) if url else None
+    return None if address is None else policy.refusal(address)
 
 
 def _address(url: str) -> str | None:
@@ -113,12 +118,13 @@ def doubts(settings: Mapping[str, Any]) -> Iterator[str]:
 
 def _url(given: dict[Any, Any], name: str) -> str:
     url = text_given(given, name)
-    if url and not _is_web_address(url):
+    if url and not is_web_address(url):
         raise wrong(f"{name} is not an http or https URL")
     return url
 
 
-def _is_web_address(url: str) -> bool:
+def is_web_address(url: str) -> bool:
+    """Whether it is an http or https URL that can be asked for as it is."""
     if _NOT_IN_URL.search(url):
         return False
     try:
