@@ -6,6 +6,7 @@ It brings no Twisted, and knows no check or site.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -18,13 +19,14 @@ import click
 from pingmon import __version__
 from pingmon.cli.tables import printable
 
+NO_PINGMON: Final = "this is no pingmon, or --url is not right"
 ANSWER_S: Final = 60.0
 """How long an answer may take. To probe a site may take as long as its verifiers."""
 BUSY_TRIES: Final = 5
 BUSY_WAIT_S: Final = 30
+"""How often, and how long at most, a command waits when it is told to come back later (429)."""
 REPEATABLE: Final = ("GET", "DELETE")
 """What may be asked again if nobody knows whether it was heard."""
-"""How often, and how long at most, a command waits when it is told to come back later (429)."""
 
 
 class Unreachable(click.ClickException):
@@ -47,6 +49,8 @@ class ApiClient:
     """Asks questions on one connection, each answered within `wait_s` seconds. `sent`: headers of each request."""
 
     key_hint = "set PINGMON_KEY or --key"
+    stopped = False
+    """Whether no daemon runs, and its journal answers."""
 
     def __init__(
         self, connection: HTTPConnection, *, sent: Mapping[str, str], prefix: str = "", wait_s: float = ANSWER_S
@@ -93,6 +97,11 @@ class ApiClient:
         if status >= 400:
             raise click.ClickException(said)
 
+    def must_run(self) -> None:
+        """`ClickException` if no daemon runs, for what makes no sense then."""
+        if self.stopped:
+            raise Unreachable("the daemon is stopped, so nothing is watched")
+
     def lost(self, error: Exception) -> click.ClickException:
         """What to say when no answer came."""
         where = f"{self._connection.host}:{self._connection.port}"
@@ -135,7 +144,8 @@ class ApiClient:
             answer = json.loads(raw)
             error = _error_text(answer) if status >= 400 else ""
         except (ValueError, KeyError, TypeError):
-            answer, error = None, f"the daemon answered {status} without a reason; its log may say why"
+            why = "; its log may say why" if status >= 500 else f": {NO_PINGMON}"
+            answer, error = None, f"the daemon answered {status} without a reason{why}"
         if status in (401, 403) and error in ("wrong api key", "missing api key"):
             if error == "missing api key" and "X-Api-Key" in self.sent:
                 error = "what was given is no api key, which has 32 characters"
@@ -147,7 +157,7 @@ class ApiClient:
         if status == 404:
             raise NotThere(error)
         if status >= 300 or answer is None:
-            raise click.ClickException(error or f"{status}: this is no pingmon, or --url is not right")
+            raise click.ClickException(error or f"{status}: {NO_PINGMON}")
         return answer
 
 
@@ -170,4 +180,5 @@ def remote_daemon(url: str, key: str) -> ApiClient:
         raise click.UsageError("the key has characters that no key has")
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = kind(host, port, timeout=ANSWER_S)
-    return ApiClient(connection, sent={"X-Api-Key": key} if key else {}, prefix=parts.path.rstrip("/"))
+    prefix = re.sub("/api/v[0-9]+$", "", parts.path.rstrip("/"))  # for those who know the API's own address
+    return ApiClient(connection, sent={"X-Api-Key": key} if key else {}, prefix=prefix)

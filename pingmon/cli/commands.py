@@ -65,7 +65,7 @@ class Commands(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-@click.group(cls=Commands, context_settings={"max_content_width": 100})
+@click.group(cls=Commands, context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="pingmon")
 def pingmon() -> None:
     """Watch jobs and sites with a pingmon that runs as `twistd pingmon`, here or elsewhere.

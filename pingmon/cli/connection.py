@@ -34,7 +34,7 @@ OPTIONS: Final = {
         url_option,
         click.option("--key", metavar="KEY", help="The project's API key (PINGMON_KEY)."),
         data_option,
-        click.option("--project", metavar="PROJECT", help="With --data, if there are several: an id or a name."),
+        click.option("--project", metavar="PROJECT", help="Without a key, if there are several: an id or a name."),
     ],
     "operator": [
         url_option,
@@ -63,6 +63,8 @@ def opened(
         known = settings()
         name = "PINGMON_OPERATOR_KEY" if role == "operator" else "PINGMON_KEY"
         key = key or (known.operator_key if role == "operator" else known.key)
+        if project and (key or url):
+            raise click.UsageError("--project is for a daemon on this machine: a key belongs to one project")
         if key or (role == "anybody" and (url or not DEFAULT_DATA.exists())):
             client = remote_daemon(url or known.url or DEFAULT_URL, key)
             whose = "the operator" if role == "operator" else "a project"

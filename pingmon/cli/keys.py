@@ -111,7 +111,7 @@ def revoke(api: ApiClient, keys: tuple[str, ...], yes: bool, as_json: bool) -> N
     """
     known = listed(api, KEYS)
     found = {id_of(each): each for each in (_meant(known, wanted, whole=yes) for wanted in keys)}
-    confirm(f"Revoke {len(found)} for ever: {', '.join(map(_called, found.values()))}?", yes=yes)
+    confirm(f"Revoke for ever: {', '.join(map(_called, found.values()))}?", yes=yes)
     gone = [api.ask("DELETE", f"keys/{id}") for id in found]
     if as_json:
         show_json({"keys": gone})

@@ -32,7 +32,7 @@ class LocalDaemon(ApiClient):
     """Answers questions on the connection `opened`, each within `wait_s` seconds.
 
     `again`, if it is set, finds the daemon of the directory once more, should this one end before it has answered a
-    question that may be asked again: it was just about to stop. `stopped`: no daemon runs, and its journal answers.
+    question that may be asked again: it was just about to stop.
     """
 
     key_hint = "only the owner of the data directory needs none"
@@ -44,7 +44,6 @@ class LocalDaemon(ApiClient):
         connection.sock = opened
         super().__init__(connection, sent={}, wait_s=wait_s)
         self.again: Callable[[], LocalDaemon] | None = None
-        self.stopped = False
 
     def _reopened(self) -> bool:
         again, self.again = self.again, None

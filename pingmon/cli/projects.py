@@ -108,7 +108,7 @@ def rotate_ping_key(project: str | None, yes: bool, as_json: bool, **connection:
         click.echo(WARNING, err=True)
     confirm("Go on?", yes=yes)
     with opened("operator", **connection) as api:  # not before it was confirmed: it may keep a daemon from starting
-        found = chosen(api, project)
+        found = chosen(api, project, "PROJECT")
         changed = api.ask("POST", f"projects/{found['uuid']}/rotate-ping-key", {})
     if as_json:
         show_json(changed)
@@ -117,17 +117,18 @@ def rotate_ping_key(project: str | None, yes: bool, as_json: bool, **connection:
 
 
 @project.command()
-@click.argument("project", metavar="PROJECT")
+@click.argument("project", metavar="[PROJECT]", required=False)
 @field_options(DEFAULTS_FIELDS, DEFAULTS)
 @click.option("--reset", is_flag=True, help="Forget those that there are, but for what is given.")
 @json_option
 @asks("operator")
-def defaults(api: ApiClient, project: str, fields: dict[str, Any], reset: bool, as_json: bool) -> None:
+def defaults(api: ApiClient, project: str | None, fields: dict[str, Any], reset: bool, as_json: bool) -> None:
     """Show or change what checks get that a first ping makes.
 
-    Those that are given are set; the others stay. Times are seconds, or 30m, 1h30m, 2d.
+    Those that are given are set; the others stay. Times are seconds, or 30m, 1h30m, 2d. PROJECT may be left out if
+    there is only one.
     """
-    found = chosen(api, project)
+    found = chosen(api, project, "PROJECT")
     if fields or reset:
         wanted = fields if reset else {**found["defaults"], **fields}
         if "schedule" in fields or "timeout" in fields:  # the one makes the other idle
@@ -178,7 +179,7 @@ def rm(api: ApiClient, project: str, yes: bool, as_json: bool) -> None:
         click.echo(f"deleted {printable(gone['name'])} ({gone['uuid']})")
 
 
-def chosen(api: ApiClient, wanted: str | None) -> Json:
+def chosen(api: ApiClient, wanted: str | None, say: str = "--project") -> Json:
     """The project that is meant; if nothing is said, the only one. `ClickException` if that is none, or not clear."""
     if wanted is not None:
         return named(api, PROJECTS, [wanted])[0]
@@ -186,5 +187,5 @@ def chosen(api: ApiClient, wanted: str | None) -> Json:
     if not found:
         raise click.ClickException("there is no project (pingmon project create makes one)")
     if len(found) > 1:
-        raise click.ClickException(f"which project? There are several: {ids_and_names(found)}")
+        raise click.ClickException(f"which project? Say {say}; there are several: {ids_and_names(found)}")
     return found[0]

@@ -72,7 +72,7 @@ def _options() -> argparse.ArgumentParser:
     add("--no-start", action="store_true", help="Do not tell the start.")
     add("--no-output", action="store_true", help="Do not send the output.")
     add("-q", "--quiet", action="store_true", help="Do not show the output, only send it.")
-    add("--help", action="help", help="Show this message and exit.")
+    add("-h", "--help", action="help", help="Show this message and exit.")
     return parser
 
 

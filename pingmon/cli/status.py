@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import click
 
-from pingmon.cli.api_client import ApiClient, Unreachable
+from pingmon.cli.api_client import NO_PINGMON, ApiClient, Unreachable
 from pingmon.cli.connection import asks
-from pingmon.cli.tables import json_option, printable, show_facts, show_json
+from pingmon.cli.tables import json_option, show_facts, show_json
 
 WATCHED: Final = ("checks", "sites")
 
@@ -25,6 +25,7 @@ def status(api: ApiClient, as_json: bool) -> None:
     Without a key only whether it is well. Exit status 1 if something is wrong with pingmon itself; 3 if it does not
     answer.
     """
+    api.must_run()
     found = _health(api)
     if "version" in found:
         for name in WATCHED:
@@ -59,7 +60,7 @@ def _health(api: ApiClient) -> dict[str, Any]:
         more = {name: found[name] for name in ("version", "warnings") if name in found}
         return {**more, "problems": found["problems"]}
     except (ValueError, KeyError, TypeError):
-        raise Unreachable(f"{code} {printable(raw[:100].decode('utf-8', 'replace'))}: this is no pingmon") from None
+        raise Unreachable(f"the daemon answered {code} without a reason: {NO_PINGMON}") from None
 
 
 def _told(problems: list[Any]) -> list[str]:

@@ -277,7 +277,8 @@ def add_rm(group: click.Group, subject: Subject, consequence: str) -> None:
     ) -> None:
         items = selected(api, subject, names, tags, statuses, whole=yes)
         shown = ", ".join(name_of(item) for item in items[:LISTED]) + ", …" * (len(items) > LISTED)
-        confirm(f"Delete {len(items)} for ever: {shown}?", yes=yes or not items)
+        many = subject.word if len(items) == 1 else f"{len(items)} {subject.path}"
+        confirm(f"Delete {many} for ever: {shown}?", yes=yes or not items)
 
         def delete(item: Json) -> Json:
             answer: Json = api.ask("DELETE", f"{subject.path}/{id_of(item)}")

@@ -43,6 +43,7 @@ def watch(api: ApiClient, interval: int, pings: bool, as_json: bool) -> None:
     It asks every few seconds, and tells what has happened since. While pingmon cannot be reached it says so, and goes
     on when it can.
     """
+    api.must_run()
     try:
         watched = ProjectWatch(api, pings=pings)
         while True:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from pingmon.cli.checks import CHECKS
 from pingmon.cli.commands import COMMANDS, pingmon
+from pingmon.cli.run import main as run
 from pingmon.cli.sites import SITES
 from pingmon.cli.subjects import Subject
 from pingmon.core.check.check import ShownStatus
@@ -41,6 +42,15 @@ def test_what_each_command_is_for_is_said_where_they_are_listed() -> None:
     for name, (_, summary) in COMMANDS.items():
         assert f"  {name}" in listed
         assert summary in listed
+
+
+@pytest.mark.parametrize("asked", [["-h"], ["check", "-h"], ["check", "list", "-h"]])
+def test_help_is_there_for_short(asked: list[str]) -> None:
+    """At every level, and of `pingmon run`, which reads its own options."""
+    assert CliRunner().invoke(pingmon, asked).exit_code == 0
+    with pytest.raises(SystemExit) as ended:
+        run(["-h"])
+    assert ended.value.code == 0
 
 
 @pytest.mark.parametrize("name", COMMANDS)

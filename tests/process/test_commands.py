@@ -318,7 +318,11 @@ def test_the_operator_works_from_elsewhere(daemon: Running) -> None:
 
 def test_the_operator_moves_things(daemon: Running) -> None:
     """Defaults for first pings, checks from project to project, projects out of the world."""
-    assert said("project", "defaults", "My project") == "every day, an hour of grace, all channels\n"
+    assert (
+        said("project", "defaults")
+        == said("project", "defaults", "My project")
+        == "every day, an hour of grace, all channels\n"
+    )
     said("project", "defaults", "My project", "--timeout", "10m", "--tags", "cron")
     changed = told("project", "defaults", "My project", "--schedule", "5 * * * *")["defaults"]
     assert (changed["tags"], changed["schedule"]) == ("cron", "5 * * * *")
@@ -340,6 +344,8 @@ def test_a_key_is_replaced(daemon: Running) -> None:
     new = said("key", "rotate", old).strip()
     for key in (old, new):
         assert told("check", "list", "--key", key) == {"checks": []}
+    api = f"http://127.0.0.1:{daemon.port}/api/v3/"
+    assert told("check", "list", "--key", new, "--url", api) == {"checks": []}  # the API's own address does as well
     newer = said("key", "rotate", new[:8], "--overlap", "0").strip()
     assert refused(4, "check", "list", "--key", new).startswith("wrong api key")
     assert told("check", "list", "--key", newer) == {"checks": []}
@@ -374,13 +380,16 @@ def test_the_daemons_owner_needs_no_key(start: Starter, monkeypatch: pytest.Monk
     assert said("check", "ping", "job", "--data", daemon.data).startswith("pinged job")
     assert told("check", "show", "job")["status"] == "up"
     said("project", "create", "Office")
-    assert refused(1, "check", "list").startswith("which project? There are several: ")
+    assert refused(1, "check", "list").startswith("which project? Say --project; there are several: ")
     assert told("check", "list", "--project", "Office") == {"checks": []}
     daemon.stop()
     mine = ["--project", "My project"]
     assert "job" in ran("pingmon", "check", "list", *mine, cwd=tmp_path).stdout
     found = ran("pingmon", "check", "ping", "job", *mine, cwd=tmp_path)
     assert (found.returncode, found.stderr) == (3, "Error: the daemon is stopped, so it takes no pings\n")
+    for command in ("status", "watch"):  # not well, and not locked for a daemon that would start
+        found = ran("pingmon", command, *mine, cwd=tmp_path)
+        assert (found.returncode, found.stderr) == (3, "Error: the daemon is stopped, so nothing is watched\n")
     site = ran("pingmon", "site", "add", "http://example.org", *mine, cwd=tmp_path).stdout.strip()
     found = ran("pingmon", "site", "probe", site, *mine, cwd=tmp_path)
     assert (found.returncode, "only one that runs probes sites" in found.stderr) == (3, True)
@@ -397,6 +406,7 @@ def test_who_is_asked_must_be_known(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert refused(4, "key", "list", "--url", "http://x") == "which key? Set PINGMON_OPERATOR_KEY or --key"
     assert "is no http or https URL" in run("check", "list", "--url", "x:y", "--key", "k").stderr
     assert "characters that no key has" in run("check", "list", "--key", "kéy").stderr
+    assert "a key belongs to one project" in run("check", "list", "--key", "k", "--project", "x").stderr
     assert "needs neither --url nor --key" in run("check", "list", "--data", ".", "--key", "k").stderr
     monkeypatch.setenv("PINGMON_CONFIG", str(tmp_path / "nowhere.toml"))
     assert "PINGMON_CONFIG names it" in refused(1, "check", "list")
@@ -418,7 +428,7 @@ def test_a_daemon_that_does_not_answer_is_3(receiver: Receiver) -> None:
             "the daemon cannot do it now (try again); try again, or see pingmon status",
         ),
         (500, b"oops", 3, "the daemon answered 500 without a reason; its log may say why"),
-        (200, b"<html>", 1, "the daemon answered 200 without a reason; its log may say why"),
+        (200, b"<html>", 1, "the daemon answered 200 without a reason: this is no pingmon, or --url is not right"),
         (401, b'{"error": "wrong api key"}', 4, "wrong api key: this needs a project's key (--key, PINGMON_KEY)"),
     ):
         receiver.answer = lambda request, status=status, body=body: (status, body)  # type: ignore[misc]

@@ -440,8 +440,11 @@ def test_a_command_that_was_mistyped_is_a_usage_error(daemon: Running, args: tup
 def test_of_several_projects_one_must_be_named(daemon: Running) -> None:
     """By its id, or by its name if no other has it."""
     made = json.loads(invoke(daemon, "project", "create", "twin", "--json").stdout)
-    assert "which project? There are several: " in invoke(daemon, "key", "create").stderr
-    assert "which project? There are several: " in invoke(daemon, "project", "rotate-ping-key", "--yes").stderr
+    assert "which project? Say --project; there are several: " in invoke(daemon, "key", "create").stderr
+    assert (
+        "which project? Say PROJECT; there are several: "
+        in invoke(daemon, "project", "rotate-ping-key", "--yes").stderr
+    )
     key = invoke(daemon, "key", "create", "--project", "twin", "--role", "ro").stdout.strip()
     assert opens(daemon, key) == 200
     assert invoke(daemon, "project", "create", "twin").exit_code == 0
