@@ -214,5 +214,6 @@ async def _ended_by(call: Call, ended: Delivery) -> int:
     kind = kinds.get(ended.became)
     if kind is None:
         return 0
+    id = ended.by or ended.owed.id
     found = await call.history.events(ended.owed.channel, kind, upto=call.world.seq, limit=RESULTS)
-    return next((each.seq for each in found if getattr(each.event, "id", "") == ended.owed.id), 0)
+    return next((each.seq for each in found if getattr(each.event, "id", "") == id), 0)

@@ -395,6 +395,22 @@ def test_a_message_that_waits_is_shown() -> None:
     assert house.get(f"/api/v3/checks/{check}").json["told"] is False
 
 
+def test_each_message_of_a_digest_is_shown_by_itself() -> None:
+    """With the channel, with the flip, and where the check is explained: in a digest, and by which entry."""
+    house = ApiStage()
+    id = house.new_channel()
+    check = failing(house, id)
+    house.submit(id, NotificationDelivered(f"{id}.digest.9", 30, 200, through=house.world.seq))
+    entry = house.world.seq
+    (shown,) = house.get(f"{CHANNELS}{id}/deliveries/").json["deliveries"]
+    assert (shown["result"], shown["digest"]) == ("delivered", f"{id}_digest_9")
+    assert shown["tried"][-1] == {"at": "2023-11-14T22:13:20+00:00", "ms": 30, "status": 200}
+    assert house.get(f"/api/v3/checks/{check}/flips/").json["flips"][0]["deliveries"] == [shown]
+    (said,) = [it for it in house.get(f"/api/v3/checks/{check}/explain").json["sentences"] if it["topic"] == "told"]
+    assert said["text"] == "ops was told at 2023-11-14 22:13:20 UTC in a digest that it went down."
+    assert entry in said["entries"]
+
+
 def test_what_became_of_messages_is_shown_newest_first() -> None:
     """Replaced by which one, delivered when, and why it will never be; by pages."""
     house = ApiStage()

@@ -177,6 +177,14 @@ def test_the_channels_of_format_1_stand_as_they_did(tmp_path: Path, from_snapsho
     assert [owed.id for owed in world.owed.values()] == [f"{CHANNEL}.18"]
 
 
+@pytest.mark.parametrize("from_snapshot", [False, True])
+def test_a_digest_has_told_what_it_did(tmp_path: Path, from_snapshot: bool) -> None:
+    """One way up that came while it was on its way, about a way down that it told."""
+    path = Path(shutil.copy(GOLDEN / "format-2-digests" / "journal.sqlite3", tmp_path))
+    (owed,) = folded(path, from_snapshot=from_snapshot).owed.values()
+    assert (owed.flip.new, owed.owed_by, owed.down_from) == ("up", 7, None)
+
+
 def test_what_became_of_messages_is_read_from_format_1(tmp_path: Path) -> None:
     """It stands with the flips, under the channel."""
     path = Path(shutil.copy(GOLDEN / "format-1-channels" / "journal.sqlite3", tmp_path))

@@ -52,11 +52,18 @@ class Channel(Struct, frozen=True, omit_defaults=True, gc=False):
         return tuple(filter(None, secrets))
 
 
-def failed(channel: Channel, at: int, error: str, retry_at: int, *, held: bool = False) -> Channel:
-    """The channel after an attempt that failed at `at`; the next one is due at `retry_at`."""
+def failed(
+    channel: Channel, at: int, error: str, retry_at: int, *, held: bool = False, same_round: bool = False
+) -> Channel:
+    """The channel after an attempt that failed at `at`; the next one is due at `retry_at`.
+
+    `same_round`: it was on its way already when another one failed, and does not count as one more.
+    """
     before = channel.failing
     since, attempts = (at, 0) if before is None else (before.since, before.attempts)
-    return replace(channel, last_error=error, failing=Failing(since, attempts + 1, at, retry_at, error, held))
+    return replace(
+        channel, last_error=error, failing=Failing(since, attempts + (not same_round), at, retry_at, error, held)
+    )
 
 
 def answers(channel: Channel) -> Channel:

@@ -53,7 +53,7 @@ class Notification(Struct, frozen=True, omit_defaults=True, gc=False):
     `replaces`: id of the undelivered message this one overtook, which is kept in `overtook`. `relays`: id of the
     channel that could not be told, when this message goes elsewhere in its stead, and `relays_error` why. `error`: why
     the last attempt failed (of the lost one, at first). `receipt`: what the receiver calls the message that it has
-    about the same outage.
+    about the same outage. `entry`: by which entry of the log it became owed, if not by that of its flip.
     """
 
     id: str
@@ -70,6 +70,12 @@ class Notification(Struct, frozen=True, omit_defaults=True, gc=False):
     missed: Missed | None = None
     overtook: Notification | None = None
     receipt: str = ""
+    entry: int = 0
+
+    @property
+    def owed_by(self) -> int:
+        """The entry of the log by which it became owed."""
+        return self.entry or self.flip.seq
 
     @property
     def place(self) -> int:
@@ -78,8 +84,9 @@ class Notification(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Delivery(Struct, frozen=True, omit_defaults=True, gc=False):
-    """What became of a message, and when; `by` is the id of the newer one that took its place, `why` says more.
+    """What became of a message, and when; `why` says more.
 
+    `by` is the id of the newer one that took its place, or of the digest in which it was delivered.
     `after_all`: it was said to be replaced, and has arrived nevertheless.
     """
 

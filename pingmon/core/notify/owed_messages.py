@@ -102,12 +102,17 @@ def unowe(world: World, now: int, before: Subject, after: Subject) -> None:
             world.settle(owed, "void", now, why="the channel was taken off")
 
 
-def delivered(world: World, owed: Notification, attempt: Attempted | None, at: int, receipt: str) -> None:
-    """Owe `owed` no more, and remember who has heard of its flip. `attempt` is None if there was nothing to send."""
+def delivered(
+    world: World, owed: Notification, attempt: Attempted | None, at: int, receipt: str = "", digest: str = ""
+) -> None:
+    """Owe `owed` no more, and remember who has heard of its flip. `attempt` is None if there was nothing to send.
+
+    `digest` is the id of the digest that told it.
+    """
     if attempt is None:
         world.settle(owed, "nothing to send", at)
         return
-    world.settle(attempted(owed, attempt), "delivered", at)
+    world.settle(attempted(owed, attempt), "delivered", at, by=digest)
     subject = world.subject(owed.flip.subject)
     if owed.relays is not None and owed.flip.new == "down":
         subject = replace(subject, relayed=(*subject.relayed, owed.channel))
@@ -119,15 +124,31 @@ def delivered(world: World, owed: Notification, attempt: Attempted | None, at: i
     world.keep(subject)
 
 
+def delivered_through(world: World, channel: Id, through: int, attempt: Attempted | None, at: int, digest: str) -> None:
+    """A digest has told `channel` all that it was owed by the entry `through`; some of that was overtaken meanwhile."""
+    for owed in list(world.outbox.get(channel, {}).values()):
+        if owed.owed_by <= through:
+            delivered(world, owed, attempt, at, digest=digest)
+        elif owed.overtook is not None and owed.overtook.owed_by <= through:
+            _arrived_after_all(world, owed, attempt, at, digest=digest)
+
+
 def arrived_after_all(world: World, channel: Id, id: str, attempt: Attempted | None, at: int, receipt: str) -> None:
     """The message `id` has arrived at `channel` although it was overtaken: what overtook it need not tell of it."""
     for waiting in world.outbox.get(channel, {}).values():
         if waiting.replaces == id:
-            if waiting.overtook is not None and attempt is not None:
-                arrived = attempted(waiting.overtook, attempt)
-                world.ended.append(Delivery(arrived, "delivered", at, after_all=True))
-            world.owe(delivered_after_all(waiting, receipt))
+            _arrived_after_all(world, waiting, attempt, at, receipt)
             return
+
+
+def _arrived_after_all(
+    world: World, waiting: Notification, attempt: Attempted | None, at: int, receipt: str = "", digest: str = ""
+) -> None:
+    """What `waiting` overtook has arrived."""
+    if waiting.overtook is not None and attempt is not None:
+        arrived = attempted(waiting.overtook, attempt)
+        world.ended.append(Delivery(arrived, "delivered", at, digest, after_all=True))
+    world.owe(delivered_after_all(waiting, receipt))
 
 
 def given_up(world: World, lost: Notification, error: str, at: int) -> tuple[Id, ...]:

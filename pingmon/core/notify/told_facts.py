@@ -1,7 +1,7 @@
 """Who was told of the newest change of status that people are told of, and who is about to be.
 
     kind             said when
-    delivered        a channel has taken the message
+    delivered        a channel has taken the message; `why` says so if that was a digest
     waiting          it will be tried again, or for the first time; `why` the last attempt failed, if one did
     given_up, replaced, void, nothing_to_send     (what became of it otherwise; see `notification.Became`)
     more             there are more channels than are told of one by one (`count`)
@@ -92,4 +92,5 @@ def _fact(flip: Flip, message: Message) -> Fact:
             flip=flip,
         )
     kind = ended.became.replace(" ", "_")
-    return Fact(topic="told", kind=kind, entries=entries, at=ended.at, who=message.name, why=ended.why, flip=flip)
+    why = "in a digest" if ended.became == "delivered" and ended.by else ended.why
+    return Fact(topic="told", kind=kind, entries=entries, at=ended.at, who=message.name, why=why, flip=flip)

@@ -305,7 +305,8 @@ class NotificationDelivered(ChannelEvent, frozen=True):
     """The receiver took it. `took_ms`: duration of the last attempt. `status`: the answer's, where there is one.
 
     `nothing`: the channel wants no message of this kind, and none was sent. `receipt`: what the receiver calls the
-    message, if later ones about the same outage are to change that one.
+    message, if later ones about the same outage are to change that one. `through`: it was a digest, of all messages to
+    the channel that became owed by that entry at the latest and had not been delivered before.
     """
 
     id: str
@@ -313,13 +314,15 @@ class NotificationDelivered(ChannelEvent, frozen=True):
     status: int | None = None
     nothing: bool = False
     receipt: str = ""
+    through: int = 0
 
 
 class NotificationFailed(ChannelEvent, frozen=True):
-    """An attempt failed; the channel's next is due at `retry_at` (microseconds since the epoch).
+    """An attempt at a message or digest failed; the channel's next is due at `retry_at` (microseconds since the epoch).
 
-    `held`: the receiver itself has asked to be left alone until then. All messages to the channel that fell due at or
-    before `given_up` will not be tried again.
+    `held`: the receiver itself has asked to be left alone until then. `same_round`: the attempt was on its way when
+    another one failed, and the channel's next attempt comes no later for it. All messages to the channel that fell due
+    at or before `given_up` will not be tried again.
     """
 
     id: str
@@ -328,6 +331,7 @@ class NotificationFailed(ChannelEvent, frozen=True):
     retry_at: int
     held: bool = False
     given_up: int = 0
+    same_round: bool = False
 
 
 class NotificationAbandoned(ChannelEvent, frozen=True):

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from pingmon.core.changes import applied
 from pingmon.core.notify.channel import Channel, answers, failed, renewed
 from pingmon.core.notify.notification import Attempted, attempted
-from pingmon.core.notify.owed_messages import arrived_after_all, delivered, given_up
+from pingmon.core.notify.owed_messages import arrived_after_all, delivered, delivered_through, given_up
 from pingmon.core.units import Id
 from pingmon.core.world import events
 from pingmon.core.world.events import Entry
@@ -61,6 +61,9 @@ def _delivered(world: World, entry: Entry, event: events.NotificationDelivered, 
     attempt = None if event.nothing else Attempted(entry.at, event.took_ms, event.status)
     if attempt is not None:
         world.put_channel(replace(answers(channel), last_delivered=entry.at))
+    if event.through:
+        delivered_through(world, channel.id, event.through, attempt, entry.at, event.id)
+        return Outcome("done", channel.id)
     owed = world.owed.get(event.id)
     if owed is not None:
         delivered(world, owed, attempt, entry.at, event.receipt)
@@ -70,7 +73,8 @@ def _delivered(world: World, entry: Entry, event: events.NotificationDelivered, 
 
 
 def _failed(world: World, entry: Entry, event: events.NotificationFailed, channel: Channel) -> Outcome:
-    world.put_channel(failed(channel, entry.at, event.error, event.retry_at, held=event.held))
+    how = {"held": event.held, "same_round": event.same_round}
+    world.put_channel(failed(channel, entry.at, event.error, event.retry_at, **how))
     owed = world.owed.get(event.id)
     if owed is not None:
         world.owe(attempted(owed, Attempted(entry.at, event.took_ms, error=event.error)))

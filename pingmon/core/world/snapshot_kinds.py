@@ -114,7 +114,7 @@ KINDS: Final[dict[str, SavedKind]] = {
     "notification": SavedKind(
         msgspec.json.Decoder(list[Notification]).decode,
         kept=lambda world: world.owed,
-        put=World.owe,
+        put=World.put_owed,
         born=lambda owed: owed.flip.seq,
         age=lambda owed: (owed.flip.seq, owed.created, owed.id),
         mixed=True,

@@ -95,6 +95,12 @@ class World:
         return [self.owed[id] for channel in channels for id in self._owed_about.get((channel, subject.id), ())]
 
     def owe(self, owed: Notification) -> None:
+        """Owe a message by the present entry, or keep one that is owed already and has changed."""
+        if owed.flip.seq != self.seq and owed.id not in self.owed:
+            owed = replace(owed, entry=self.seq)
+        self.put_owed(owed)
+
+    def put_owed(self, owed: Notification) -> None:
         """Keep a message that is owed, new or changed."""
         if owed.id not in self.owed:
             _list(self._owed_about, (owed.channel, owed.flip.subject), owed.id)

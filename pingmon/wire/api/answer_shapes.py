@@ -268,6 +268,7 @@ class ShownDelivery(TypedDict):
     ended: Instant | None
     next_try: NotRequired[Instant | None]
     replaced_by: NotRequired[str]
+    digest: NotRequired[str]
     why: NotRequired[str]
 
 

@@ -69,7 +69,7 @@ def delivery_json(ended: Delivery, subject: Subject | None) -> Json:
         "ended": seconds_text(ended.at),
     }
     if ended.by:
-        shown["replaced_by"] = message_id(ended.by)
+        shown["digest" if ended.became == "delivered" else "replaced_by"] = message_id(ended.by)
     if ended.why:
         shown["why"] = ended.why
     return shown

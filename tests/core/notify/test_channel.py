@@ -24,6 +24,12 @@ def test_a_channel_fails_from_its_first_failed_attempt_until_it_answers() -> Non
     assert answers(channel) == WELL
 
 
+def test_attempts_that_were_on_their_way_together_are_one_round() -> None:
+    """Else four at once would make the next wait as long as after four rounds."""
+    channel = failed(failing(2), T0 + 9, "timed out", T0 + DAY, same_round=True)
+    assert channel.failing == Failing(T0, 2, T0 + 9, T0 + DAY, "timed out")
+
+
 def test_an_old_secret_signs_beside_the_new_one_until_its_time_is_over() -> None:
     """Without such a time it signs no more at all; a channel without a secret signs nothing."""
     channel = renewed(WELL, "whsec_newer", T0 + 9)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pingmon.core.check.settings import CheckChanges
@@ -15,7 +17,7 @@ from pingmon.core.units import SECOND
 from pingmon.core.world import events as e
 from pingmon.core.world.outcome import Outcome
 from pingmon.testing import bad, good
-from tests.core.worlds import C1, C2, H1, H2, H3, S1, T0, Log, P
+from tests.core.worlds import C1, C2, C3, H1, H2, H3, S1, T0, Log, P
 
 GONE = 10**6
 
@@ -386,3 +388,60 @@ def test_the_way_up_knows_what_the_receiver_calls_the_message_about_the_way_down
     log.add(H1, e.NotificationDelivered(up.id, 3, 200, receipt="m-2"), T0 + 11)
     log.ping(at=T0 + 12, signal="fail")
     assert [(each.flip.new, each.receipt) for each in log.world.owed.values()] == [("down", "")]
+
+
+# --- digests ------------------------------------------------------------------------------------------------------
+
+FLIPS = st.lists(st.tuples(st.sampled_from((C1, C2, C3)), st.booleans()), max_size=12)
+
+
+@given(before=FLIPS, meanwhile=FLIPS, nothing=st.booleans())
+def test_a_digest_comes_to_the_same_as_each_of_its_messages_alone(
+    before: list[tuple[str, bool]], meanwhile: list[tuple[str, bool]], nothing: bool
+) -> None:
+    """Also of what was overtaken while it was on its way. Its one entry says of each that it was told in a digest."""
+    one, each = Log(), Log()
+    for log in (one, each):
+        log.channel(H1)
+        for id in (C1, C2, C3):
+            log.check(id, channels=(H1,))
+    for id, down in before:
+        one.ping(id, "fail" if down else "success")
+        each.ping(id, "fail" if down else "success")
+    told = list(one.world.outbox.get(H1, {}).values())
+    for id, down in meanwhile:
+        one.ping(id, "fail" if down else "success")
+        each.ping(id, "fail" if down else "success")
+    through = max((owed.owed_by for owed in told), default=1)
+    found = one.add(H1, e.NotificationDelivered("digest", 3, None if nothing else 200, nothing, through=through))
+    ended: list[Delivery] = []
+    for owed in told:
+        ended += each.add(H1, e.NotificationDelivered(owed.id, 3, None if nothing else 200, nothing)).ended
+    assert one.world.outbox == each.world.outbox
+    assert one.world.checks == each.world.checks
+    assert one.world.channels[H1].last_delivered == (None if nothing else T0)
+    alike = [replace(delivery, by="digest" if delivery.became == "delivered" else "") for delivery in ended]
+    assert sorted(found.ended, key=lambda delivery: delivery.owed.id) == sorted(alike, key=lambda it: it.owed.id)
+
+
+def test_a_relay_that_became_owed_while_a_digest_was_on_its_way_is_not_in_it(log: Log) -> None:
+    """Although its flip is older than what the digest told of."""
+    log.check(C2, channels=(H2,))
+    log.ping(C1, "fail")
+    log.ping(C2, "fail")
+    (first,) = log.world.outbox[H2].values()
+    through = first.owed_by
+    loses(log, H1)
+    log.add(H2, e.NotificationDelivered("digest", 3, 200, through=through))
+    (relay,) = log.world.outbox[H2].values()
+    assert relay.relays == H1
+    assert relay.flip.seq < through < relay.owed_by
+
+
+def test_a_digest_that_fails_is_one_failure_of_its_channel(log: Log) -> None:
+    log.ping(C1, "fail")
+    log.add(H1, e.NotificationFailed("digest", 3, "status 503", T0 + 5 * SECOND))
+    failing = log.world.channels[H1].failing
+    assert failing is not None
+    assert failing.attempts == 1
+    assert owed(log) == ("down", None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import Attempted, Delivery, Notification
 from pingmon.core.notify.told_facts import MOST, Message, as_of, told_facts
@@ -36,6 +38,13 @@ def facts(flip: Flip | None, *messages: Message, channels: int = 1, short: bool 
 
 def kinds(flip: Flip | None, *messages: Message, **more: Any) -> list[tuple[str, tuple[int, ...]]]:
     return [(fact["kind"], fact["entries"]) for fact in facts(flip, *messages, **more)]
+
+
+def test_who_was_told_in_a_digest_is_said_to_be() -> None:
+    message = delivered()
+    assert message.ended is not None
+    (fact,) = told_facts(DOWN, [replace(message, ended=replace(message.ended, by="digest"))], channels=1, settings=2)
+    assert (fact.kind, fact.why) == ("delivered", "in a digest")
 
 
 def test_a_message_that_was_taken_rests_on_the_flip_and_on_the_entry_that_says_so() -> None:

@@ -4,7 +4,8 @@ Which one the directory's name says. First the format, which must be the one tha
 that concerns checks, and a lot of places that is put in by half. Then `-sites` has sites and partners, `-ended` a
 schedule that has run out, `-keys` what can become of projects and keys, and a daemon that was killed, `-channels`
 channels, and what became of messages to them, `-rounds` rounds of verifiers that note how the daemon's own place was,
-`-methods` sites that are asked with GET, `-projects` what can become of projects, and a check that moves.
+`-methods` sites that are asked with GET, `-projects` what can become of projects, and a check that moves,
+`-digests` a digest, and what was overtaken while it was on its way.
 Golden journals are added when the format or the events grow, never edited: each is what some pingmon once wrote.
 """
 
@@ -287,6 +288,21 @@ METHOD_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
     [(5, SITE, SiteChanged(SiteChanges(interval=60)))],
 ]
 
+DIGEST_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
+    [
+        (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
+        (1, CHANNEL, ChannelCreated(PROJECT, "webhook", "Ops", WEBHOOK, "whsec_AA==")),
+        (2, CHECK, CheckCreated(PROJECT, CheckSpec(slug="backup", channels=(CHANNEL,)))),
+        (3, OTHER, CheckCreated(PROJECT, CheckSpec(slug="mail", channels=(CHANNEL,)))),
+    ],
+    [(100, CHECK, PingReceived("fail")), (101, OTHER, PingReceived("fail"))],
+    [
+        (102, OTHER, PingReceived()),
+        (103, CHANNEL, NotificationFailed(f"{CHANNEL}.6", 40, "status 503", BEGIN + 108_000_000, same_round=True)),
+        (109, CHANNEL, NotificationDelivered(f"{CHANNEL}.digest.6", 80, 204, through=6)),
+    ],
+]
+
 SHOP_PROJECT = "eeeeeeee-eeee-4eee-8eee-eeeeeeeeeeee"
 GONE_PROJECT = "ffffffff-ffff-4fff-8fff-ffffffffffff"
 PROJECT_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
@@ -316,6 +332,7 @@ FOLDED = {
     "ended": (ENDED_EVENTS, 1),
     "keys": (KEY_EVENTS, 2),
     "channels": (CHANNEL_EVENTS, 1),
+    "digests": (DIGEST_EVENTS, 1),
 }
 """What is folded, and after which commit a snapshot is saved."""
 

@@ -82,6 +82,10 @@ def fact(kind: str, **more: Any) -> Fact:
             "they fit Asia/Tokyo, and the schedule's zone is UTC.",
         ),
         (fact("delivered", who="ops", flip=UP), "ops was told at 2023-11-14 22:13:20 UTC that it came back."),
+        (
+            fact("delivered", who="ops", flip=UP, why="in a digest"),
+            "ops was told at 2023-11-14 22:13:20 UTC in a digest that it came back.",
+        ),
         (fact("waiting", who="ops", flip=DOWN, count=0), "ops has not been told yet that it went down."),
         (
             fact("waiting", who="ops", flip=DOWN, count=2, why="status 500", until=T0 + MINUTE),
