@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pingmon.api.call import SLICE
+from pingmon.api.call import PAUSE_S, SLICE
 from pingmon.testing import PROJECT
+from pingmon.wire.api.project_metrics import TAGS
 from tests.api.stage import OTHER_PROJECT, ApiStage
 from tests.door.stage import Reply
 
@@ -71,6 +72,22 @@ def test_many_checks() -> None:
     for number in range(SLICE + 1):
         house.new_check(name=f"job {number}")
     assert scrape(house, METRICS + house.ro).body.count(b"\nhc_check_up{") == SLICE + 1
+
+
+def test_very_many_tags_leave_turns_to_others() -> None:
+    """All of them are there in the end."""
+    house = ApiStage()
+    tags = " ".join(f"t{number}" for number in range(3 * TAGS + 1))
+    for number in range(3):
+        house.check(number, tags=tags)
+    line = house.line()
+    line.send(f"GET {METRICS}{house.ro} HTTP/1.1\r\nHost: pingmon.example\r\n\r\n".encode())
+    turns = 0
+    while not line.replies() and turns < 99:
+        house.clock.advance(PAUSE_S)
+        turns += 1
+    assert line.reply().body.count(b"\nhc_tag_up{") == 3 * TAGS + 1
+    assert turns > 3 + 4, "a turn for each check, and for each part of the tags"
 
 
 # --- the daemon ---------------------------------------------------------------------------------------------------

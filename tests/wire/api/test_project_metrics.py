@@ -16,7 +16,7 @@ from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND
 from pingmon.testing import START as NOW
 from pingmon.wire.api.checks import unique_key
-from pingmon.wire.api.project_metrics import ProjectMetrics
+from pingmon.wire.api.project_metrics import TAGS, ProjectMetrics
 
 ID = "11111111-1111-4111-8111-111111111111"
 
@@ -29,9 +29,13 @@ def site(**changes: Any) -> Site:
     return replace(Site(ID, "p", SiteSpec(url="https://x.example/", name="shop"), 1, NOW, NOW), **changes)
 
 
+def text_of(found: ProjectMetrics) -> str:
+    return "".join(found.text())
+
+
 def measured(found: ProjectMetrics) -> dict[str, list[tuple[dict[str, str], float]]]:
     """What a scraper reads: labels and value by name."""
-    samples = [sample for family in text_string_to_metric_families(found.text()) for sample in family.samples]
+    samples = [sample for family in text_string_to_metric_families(text_of(found)) for sample in family.samples]
     by_name: dict[str, list[tuple[dict[str, str], float]]] = {}
     for sample in samples:
         by_name.setdefault(sample.name, []).append((sample.labels, sample.value))
@@ -77,6 +81,15 @@ def test_tags_and_totals() -> None:
     assert (shown["hc_checks_total"], shown["hc_checks_down_total"]) == ([({}, 3)], [({}, 1)])
 
 
+def test_very_many_tags_are_told_in_parts() -> None:
+    """Each once, and none of the parts is long."""
+    found = ProjectMetrics(NOW)
+    tags = [f"t{number:06}" for number in range(2 * TAGS + 1)]
+    found.add_checks([check(tags=" ".join(tags)), check(tags=tags[0], status="down")])
+    assert measured(found)["hc_tag_up"] == [({"tag": tag}, int(tag != tags[0])) for tag in tags]
+    assert max(part.count("hc_tag_up{") for part in found.text()) == TAGS
+
+
 def test_sites() -> None:
     """With their names, tags and URLs."""
     found = ProjectMetrics(NOW)
@@ -93,8 +106,8 @@ def test_labels_hold_any_text(name: str, tags: str) -> None:
     """Whatever a check is called, a scraper reads just that."""
     found = ProjectMetrics(NOW)
     found.add_checks([check(name, tags)])
-    assert "\nhc_check_up{name=" in found.text()
-    text = found.text().replace("\r", "␍")  # this parser takes it for the end of a line, which it is not
+    assert "\nhc_check_up{name=" in text_of(found)
+    text = text_of(found).replace("\r", "␍")  # this parser takes it for the end of a line, which it is not
     wanted = {"name": name.replace("\r", "␍"), "tags": tags.replace("\r", "␍"), "unique_key": unique_key(ID)}
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     assert next(sample.labels for sample in samples if sample.name == "hc_check_up") == wanted
