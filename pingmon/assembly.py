@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -42,6 +43,7 @@ from pingmon.daemon.service import Daemon
 from pingmon.daemon.startup_errors import StartupRefused
 from pingmon.delivery.advice import Advice
 from pingmon.delivery.channel_kinds import channel_kinds
+from pingmon.delivery.email import MailRoute
 from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.test_messages import ChannelTester
 from pingmon.dns.resolver import Resolver
@@ -54,6 +56,7 @@ from pingmon.door.limits import DoorSettings
 from pingmon.door.public_url import ShownUrl
 from pingmon.journal import Journal, Retention, journal_at
 from pingmon.monitor import Monitor
+from pingmon.outgoing.mail_submission import PORTS, MailServer
 from pingmon.outgoing.passage import Addresses, Egress, EgressError
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.pings.intake import PingIntake, PingSettings
@@ -184,7 +187,8 @@ def _parts(
         quorum=config.quorum,
         address_seen=hosts.address_seen,
     )
-    kinds = channel_kinds(monitor.world, journal, egress, base_url, config.http.ping_url)
+    mail = _mail_route(reactor, config, trust, addresses)
+    kinds = channel_kinds(monitor.world, journal, egress, base_url, config.http.ping_url, mail)
     advice = Advice(monitor.world, journal, reactor)
     outbox = Outbox(monitor, kinds, reactor, random.random, advice=advice, max_parallel=config.outgoing.parallel)
 
@@ -224,6 +228,21 @@ def addresses_by(resolver: Resolver) -> Addresses:
             raise EgressError(f"could not resolve host: {error}") from error
 
     return addresses
+
+
+def _mail_route(reactor: Any, config: Config, trust: Trust, addresses: Addresses) -> MailRoute | None:
+    """How mails leave; the operator's server may be at any address. None if none is named."""
+    smtp = config.smtp
+    if not smtp.host:
+        return None
+    try:
+        password = Path(smtp.password_file).read_text("utf-8").strip() if smtp.password_file else smtp.password
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is not text"
+        raise StartupRefused(f"smtp.password_file: {smtp.password_file}: {why}") from error
+    port = smtp.port or PORTS[smtp.tls]
+    server = MailServer(smtp.host, port, smtp.tls, smtp.user, password, socket.gethostname())
+    return MailRoute(Egress(reactor, trust, addresses, None), server, smtp.from_)
 
 
 def _policy(config: Config) -> AddressPolicy:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from pingmon.core.address_policy import AddressPolicy
+from pingmon.wire.api import email_channel as email
 from pingmon.wire.api import service_channels
 from pingmon.wire.api import webhook_channel as webhook
 from pingmon.wire.api.channel_settings import Setting
@@ -32,6 +33,7 @@ KINDS: Final[dict[str, Kind]] = {
     "webhook": Kind(
         webhook.SETTINGS, webhook.webhook_value, webhook.changed_value, webhook.unreachable, webhook.doubts
     ),
+    "email": Kind(email.SETTINGS, email.email_value, email.changed_email, email.unreachable, email.doubts),
 } | {
     name: Kind(each.settings, each.judged, each.changed, service_channels.unreachable, service_channels.no_doubts)
     for name, each in service_channels.SERVICE_SETTINGS.items()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from pingmon.api.call import ApiSettings
 from pingmon.door.limits import DoorSettings
@@ -70,6 +70,21 @@ class Secrets(tuple[SecretSetting, ...]):
     __slots__ = ()
 
 
+class Mailbox(str):
+    """Who mails come from, as `wire.mail_address.mailbox` reads it; empty is allowed."""
+
+    __slots__ = ()
+
+
+class Password(str):
+    """It shows itself nowhere."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Password(…)"
+
+
 class Http(Struct, frozen=True):
     """`[http]`: the listening side.
 
@@ -118,6 +133,22 @@ class Outgoing(Struct, frozen=True):
 
     allow: tuple[Network, ...] = ()
     parallel: Count = 64
+
+
+class Smtp(Struct, frozen=True):
+    """`[smtp]`: the mail server that takes what channels of kind `email` send. Without a `host` there is none.
+
+    `port` 0 is that of `tls`: 587, 465 or 25. `password_file` holds the password in place of `password`. `from` is who
+    mails come from.
+    """
+
+    host: str = ""
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: Password = Password("")
+    password_file: str = ""
+    from_: Mailbox = field(default=Mailbox(""), name="from")
 
 
 class Sites(Struct, frozen=True):
@@ -188,6 +219,7 @@ class Config(Struct, frozen=True):
     pings: Pings = Pings()
     monitor: Monitoring = Monitoring()
     outgoing: Outgoing = Outgoing()
+    smtp: Smtp = Smtp()
     sites: Sites = Sites()
     verifier: tuple[VerifierSetting, ...] = ()
     retention: Retained = Retained()

@@ -13,7 +13,19 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import fields
 
-from pingmon.daemon.config import Config, Network, Page, PeerUrl, Proxies, Secrets, SecretSetting, Url
+from pingmon.daemon.config import (
+    Config,
+    Mailbox,
+    Network,
+    Page,
+    Password,
+    PeerUrl,
+    Proxies,
+    Secrets,
+    SecretSetting,
+    Url,
+)
+from pingmon.wire.mail_address import mailbox
 from pingmon.wire.message.signatures import secret
 from pingmon.wire.probe.target import page, target
 from pingmon.wire.verifier import question_url
@@ -65,10 +77,11 @@ _type_name: Final = re.compile("`([a-z]+)`").sub
 
 
 def _problems(section: type[Struct], tree: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    types = get_type_hints(section, include_extras=True)
+    hints = get_type_hints(section, include_extras=True)
+    types = {field.encode_name: hints[field.name] for field in fields(section)}
     for field in fields(section):
-        if field.required and field.name not in tree:
-            yield f"{prefix}{field.name}: is missing"
+        if field.required and field.encode_name not in tree:
+            yield f"{prefix}{field.encode_name}: is missing"
     for key, value in tree.items():
         path = prefix + key
         wanted = types.get(key)
@@ -119,6 +132,7 @@ def _hint(types: Mapping[str, Any]) -> str:
 
 def _contradictions(tree: Mapping[str, Any]) -> Iterator[str]:
     """Looks at the file as it is, so that these are told together with all else that is wrong."""
+    yield from _mail_contradictions(tree.get("smtp"))
     tables, sites = tree.get("verifier", []), tree.get("sites", {})
     if not isinstance(tables, list) or not isinstance(sites, dict):
         return
@@ -133,6 +147,18 @@ def _contradictions(tree: Mapping[str, Any]) -> Iterator[str]:
         yield f"sites.quorum: {quorum} is more than there are verifiers ({len(tables)})"
     elif quorum > ask > 0:
         yield f"sites.quorum: {quorum} is more than are asked (sites.ask = {ask})"
+
+
+def _mail_contradictions(smtp: Any) -> Iterator[str]:
+    if not isinstance(smtp, dict):
+        return
+    if smtp.get("host") and not smtp.get("from"):
+        yield "smtp.from: is missing; it is who mails come from"
+    passwords = [key for key in ("password", "password_file") if smtp.get(key)]
+    if len(passwords) == 2:
+        yield "smtp.password_file: there is a password already"
+    elif bool(passwords) != bool(smtp.get("user")):
+        yield f"smtp.{passwords[0]}: there is no user" if passwords else "smtp.user: there is no password"
 
 
 def _asked_at(url: str) -> str:
@@ -196,6 +222,20 @@ def _secret(value: Any) -> SecretSetting:
     return SecretSetting(value)
 
 
+def _mailbox(value: Any) -> Mailbox:
+    try:
+        return Mailbox(value and mailbox(value))
+    except (TypeError, ValueError, AttributeError):
+        raise ValueError(f'expected an address such as "pingmon <alerts@example.org>", got {value!r}') from None
+
+
+def _password(value: Any) -> Password:
+    """The text of an error never quotes it."""
+    if not isinstance(value, str):
+        raise ValueError("expected a text in quotes")
+    return Password(value)
+
+
 def _network(value: Any) -> Network:
     if not isinstance(value, str):
         raise ValueError(f'expected a network such as "192.168.0.0/16", got {value!r}')
@@ -213,6 +253,8 @@ def _proxies(value: Any) -> Proxies:
 _FORMS: Final[dict[type, Callable[[Any], Any]]] = {
     Proxies: _proxies,
     Network: _network,
+    Mailbox: _mailbox,
+    Password: _password,
     Url: _url,
     Page: _page,
     PeerUrl: _peer_url,

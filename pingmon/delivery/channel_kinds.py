@@ -8,6 +8,7 @@ from pingmon.core.site.site import Site
 from pingmon.core.world.outcome import Subject
 from pingmon.core.world.world import World
 from pingmon.delivery.attempt import ChannelKind
+from pingmon.delivery.email import Email, MailRoute
 from pingmon.delivery.http_service import SERVICES, HttpService
 from pingmon.delivery.last_body import LastBody
 from pingmon.delivery.webhook import Webhook
@@ -18,9 +19,17 @@ from pingmon.wire.api.sites import SiteView, site_json
 
 
 def channel_kinds(
-    world: World, history: History, egress: Egress, base_url: Callable[[], str], ping_path: str
+    world: World,
+    history: History,
+    egress: Egress,
+    base_url: Callable[[], str],
+    ping_path: str,
+    mail: MailRoute | None = None,
 ) -> dict[str, ChannelKind]:
-    """All kinds. `base_url` is the daemon's own, `ping_path` comes between that and a check's id in its ping URL."""
+    """All kinds. `base_url` is the daemon's own, `ping_path` comes between that and a check's id in its ping URL.
+
+    `mail` is None where the operator has named no mail server.
+    """
 
     def shown(subject: Subject, now: int) -> dict[str, object]:
         base = base_url()
@@ -32,4 +41,9 @@ def channel_kinds(
         name: ChannelKind(HttpService(egress, each, base_url), each.parallel, each.digests)
         for name, each in SERVICES.items()
     }
-    return {"webhook": ChannelKind(Webhook(egress, shown, LastBody(history)), parallel=4), **services}
+    last_body = LastBody(history)
+    return {
+        "webhook": ChannelKind(Webhook(egress, shown, last_body), parallel=4),
+        "email": ChannelKind(Email(mail, base_url, last_body)),
+        **services,
+    }

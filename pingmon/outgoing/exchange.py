@@ -66,7 +66,7 @@ async def exchange(egress: Egress, asked: OutgoingRequest, body_max: int) -> Rep
     passage = egress.passage()
     try:
         reply = await _exchanged(egress, passage, asked, body_max)
-    except _FAILURES as error:
+    except FAILURES as error:
         flood = f"more than {egress.received_max} bytes came back"
         raise NoReply(flood if passage.flooded else explained(error)) from error
     finally:
@@ -147,7 +147,7 @@ _CONNECTING: Final[dict[type[Exception], str]] = {
     TCPTimedOutError: "connection timed out",
     ConnectError: "could not connect",
 }
-_FAILURES: Final = (
+FAILURES: Final = (
     EgressError,
     ConnectError,
     ConnectionClosed,
@@ -155,6 +155,7 @@ _FAILURES: Final = (
     RequestTransmissionFailed,
     RequestGenerationFailed,
     TlsError,
+    Untrusted,
 )
 """What goes wrong between two hosts. Anything else is a bug, and reported as one."""
 

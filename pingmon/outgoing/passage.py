@@ -114,13 +114,14 @@ class Passage:
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         """As `IAgentEndpointFactory`: where to connect to for `uri`, once that has been checked."""
-        host = uri.host.decode("ascii")
-        endpoint = _Guarded(self, host, uri.port)
-        if uri.scheme == b"http":
-            return endpoint
-        if uri.scheme == b"https":
-            return wrapClientTLS(self._egress.trust.creator(host), endpoint, self._egress.reactor)
-        raise SchemeNotSupported(f"neither http nor https: {uri.scheme!r}")
+        if uri.scheme not in (b"http", b"https"):
+            raise SchemeNotSupported(f"neither http nor https: {uri.scheme!r}")
+        return self.endpoint(uri.host.decode("ascii"), uri.port, tls=uri.scheme == b"https")
+
+    def endpoint(self, host: str, port: int, *, tls: bool) -> IStreamClientEndpoint:
+        """Where to connect to for `host`, a name in ASCII or an address, once that has been checked."""
+        endpoint = _Guarded(self, host, port)
+        return wrapClientTLS(self._egress.trust.creator(host), endpoint, self._egress.reactor) if tls else endpoint
 
     def close(self, *, ended: bool = False) -> None:
         """Abort every connection that is still open; after an exchange that has `ended`, only within `LINGER_S`."""

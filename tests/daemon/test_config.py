@@ -49,6 +49,14 @@ hold = 120
 allow = ["192.168.0.0/16"]
 parallel = 8
 
+[smtp]
+host = "mail.example.org"
+port = 2525
+tls = "none"
+user = "pingmon"
+password = "hunter2"
+from = "pingmon <alerts@example.org>"
+
 [sites]
 quorum = 1
 ask = 2
@@ -111,13 +119,14 @@ def test_an_empty_file_is_all_defaults() -> None:
 def test_the_manual_shows_every_key_with_its_default() -> None:
     """And all of it is valid."""
     manual = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
-    defaults, verifiers = map(tomllib.loads, re.findall(r"```toml\n(.*?)```", manual, re.DOTALL))
+    defaults, verifiers, mail = map(tomllib.loads, re.findall(r"```toml\n(.*?)```", manual, re.DOTALL))
     shown = parse(defaults | {"listen": []}, "f")
     assert shown == Config()
     assert {*defaults, "verifier"} == set(Config.__struct_fields__)
     for name in defaults:
         section = getattr(shown, name)
-        assert not isinstance(section, Struct) or set(defaults[name]) == set(section.__struct_fields__)
+        assert not isinstance(section, Struct) or set(defaults[name]) == set(section.__struct_encode_fields__)
+    assert parse(mail, "f").smtp.from_ == "pingmon <alerts@example.org>"
     verifiers["verifier"][0]["secret"] = KEY
     (shown_verifier,) = parse(verifiers, "f").verifier
     assert set(verifiers["verifier"][0]) == set(shown_verifier.__struct_fields__)
@@ -165,6 +174,29 @@ def problems(tree: dict[str, Any]) -> list[str]:
     with pytest.raises(BadConfig) as caught:
         parse(tree, "f")
     return [problem.removeprefix("f: ") for problem in caught.value.problems]
+
+
+# --- mail ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_wrong_with_the_mail_server_is_told_and_the_password_is_not() -> None:
+    assert problems({"smtp": {"host": "m", "port": 70_000, "tls": "ssl", "password": 5, "from": "ops"}}) == [
+        "smtp.port: expected a whole number <= 65535",
+        "smtp.tls: expected one of 'starttls', 'tls', 'none'",
+        "smtp.password: expected a text in quotes",
+        "smtp.from: expected an address such as \"pingmon <alerts@example.org>\", got 'ops'",
+        "smtp.password: there is no user",
+    ]
+    assert problems({"smtp": {"host": "m", "user": "u"}}) == [
+        "smtp.from: is missing; it is who mails come from",
+        "smtp.user: there is no password",
+    ]
+    both = {"host": "m", "user": "u", "from": "a@b", "password": "hunter2", "password_file": "f"}
+    assert problems({"smtp": both}) == ["smtp.password_file: there is a password already"]
+    assert problems({"smtp": 5}) == ["smtp: expected a table"]
+    config = parse({"smtp": {"host": "m", "user": "u", "from": "a@b", "password": "hunter2"}}, "f")
+    assert config.smtp.password == "hunter2"
+    assert "hunter2" not in repr(config)
 
 
 # --- sites and verifiers ------------------------------------------------------------------------------------------

@@ -148,9 +148,20 @@ def kind(subject: Subject) -> str:
 
 def text(letter: Letter) -> str:
     """The whole message in one line."""
+    return "; ".join(sentences(letter))
+
+
+def sentences(letter: Letter) -> list[str]:
+    """The whole message: first what happened, and then what is to be said besides. None has line breaks in it."""
+    return [" ".join(sentence.splitlines()) for sentence in _sentences(letter)]  # names may have some
+
+
+def _sentences(letter: Letter) -> list[str]:
     if letter.test:
         happened = "came back" if letter.owed.flip.new == "up" else "went down"
-        return f'TEST: a message to channel "{printable(letter.channel.name)}", as if something {happened}; nothing has'
+        return [
+            f'TEST: a message to channel "{printable(letter.channel.name)}", as if something {happened}; nothing has'
+        ]
     sentences = [_news(letter)]
     if (missed := letter.owed.missed) is not None:
         often = "" if missed.count == 1 else f"{missed.count} times "
@@ -165,7 +176,7 @@ def text(letter: Letter) -> str:
         sentences.append(f'channel "{letter.lost}" could not be told ({letter.owed.relays_error})')
     if letter.advice:
         sentences.append(letter.advice)
-    return " ".join("; ".join(sentences).splitlines())  # names may have line breaks in them
+    return sentences
 
 
 def object_of(letter: Letter, shown: Mapping[str, object], last_body: bytes = b"") -> dict[str, object]:
