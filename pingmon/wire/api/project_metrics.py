@@ -87,7 +87,7 @@ class ProjectMetrics:
                 self._add(family, labels, measure(site))
 
     def text(self) -> Iterator[str]:
-        """All that was measured: a part for each family, and one for each `TAGS` tags, as a check may have thousands."""
+        """All that was measured: a part for each family, and one for each `TAGS` tags; a check may have thousands."""
         for family, lines in self._lines.items():
             yield f"{_head(*family)}{''.join(lines)}"
         yield _head(*TAG_UP)
