@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -26,6 +27,7 @@ from pingmon.api.api import Api
 from pingmon.api.call import ApiSettings
 from pingmon.api.credentials import new_id
 from pingmon.core.address_policy import AddressPolicy
+from pingmon.core.notify.allowed import Allowed
 from pingmon.core.world.outcome import Outcome
 from pingmon.daemon.config import Config
 from pingmon.daemon.config_reload import Reload, Taker
@@ -188,7 +190,8 @@ def _parts(
         address_seen=hosts.address_seen,
     )
     mail = _mail_route(reactor, config, trust, addresses)
-    kinds = channel_kinds(monitor.world, journal, egress, base_url, config.http.ping_url, mail)
+    allowed, ping_path = _allowed(config), config.http.ping_url
+    kinds = channel_kinds(monitor.world, journal, egress, base_url, ping_path, mail, reactor=reactor, allowed=allowed)
     advice = Advice(monitor.world, journal, reactor)
     outbox = Outbox(monitor, kinds, reactor, random.random, advice=advice, max_parallel=config.outgoing.parallel)
 
@@ -247,6 +250,10 @@ def _mail_route(reactor: Any, config: Config, trust: Trust, addresses: Addresses
 
 def _policy(config: Config) -> AddressPolicy:
     return AddressPolicy(tuple(map(ip_network, config.outgoing.allow)))
+
+
+def _allowed(config: Config) -> Allowed:
+    return Allowed(_policy(config), config.apprise.schemes if find_spec("apprise") else None)
 
 
 def _verifiers(config: Config, send: Send, clock: IReactorTime, now: Callable[[], int]) -> Verifiers | None:
@@ -322,7 +329,7 @@ def _root(
     Badges(monitor, reactor).mount(root)
 
     def take(new: Config) -> None:
-        api.take(replace(_api_settings(config), **_limits(new), outgoing=_policy(new)))
+        api.take(replace(_api_settings(config), **_limits(new), allowed=_allowed(new)))
 
     return root, take
 
@@ -338,7 +345,7 @@ def _ping_settings(config: Config) -> PingSettings:
 
 def _api_settings(config: Config) -> ApiSettings:
     base_url = config.http.base_url.rstrip("/")
-    return ApiSettings(base_url=base_url, outgoing=_policy(config), ping_path=config.http.ping_url, **_limits(config))
+    return ApiSettings(base_url=base_url, allowed=_allowed(config), ping_path=config.http.ping_url, **_limits(config))
 
 
 def _limits(config: Config) -> dict[str, Any]:

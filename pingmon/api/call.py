@@ -17,8 +17,8 @@ from twisted.internet.task import deferLater
 
 from pingmon.api.api_answer import ApiAnswer, ApiError, not_found
 from pingmon.api.credentials import RandomBytes
-from pingmon.core.address_policy import AddressPolicy
 from pingmon.core.check.check import Check
+from pingmon.core.notify.allowed import Allowed
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Attempted
 from pingmon.core.partner.partner import Partner
@@ -51,12 +51,12 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     """What an operator may choose. `base_url` "" means the address that the client used; it has no slash at its end.
 
     `ping_path` comes between that and a check's id in its ping URL. A key may ask
-    `keys_per_second` times on the average (0: without limit), and `keys_at_once` times at once. `outgoing` says which
+    `keys_per_second` times on the average (0: without limit), and `keys_at_once` times at once. `allowed` says which
     receivers may be told.
     """
 
     base_url: str = ""
-    outgoing: AddressPolicy = AddressPolicy()
+    allowed: Allowed = Allowed()
     ping_path: str = "/ping/"
     keys_per_second: int = 200
     keys_at_once: int = 1000

@@ -8,6 +8,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from pingmon.core.address_policy import AddressPolicy
+from pingmon.core.notify.allowed import Allowed
+from pingmon.wire.api import apprise_channel as apprise
 from pingmon.wire.api import email_channel as email
 from pingmon.wire.api import service_channels
 from pingmon.wire.api import webhook_channel as webhook
@@ -25,16 +27,31 @@ class Kind(Struct, frozen=True):
     settings: Mapping[str, Setting]
     judged: Callable[[object], dict[str, object]]
     changed: Callable[[Mapping[str, object], object], dict[str, object]]
-    unreachable: Callable[[Mapping[str, Any], AddressPolicy], str | None]
+    unreachable: Callable[[Mapping[str, Any], Allowed], str | None]
     doubts: Callable[[Mapping[str, Any]], Iterable[str]]
+
+
+def _by_address(
+    refusal: Callable[[Mapping[str, Any], AddressPolicy], str | None],
+) -> Callable[[Mapping[str, Any], Allowed], str | None]:
+    return lambda settings, allowed: refusal(settings, allowed.addresses)
 
 
 KINDS: Final[dict[str, Kind]] = {
     "webhook": Kind(
-        webhook.SETTINGS, webhook.webhook_value, webhook.changed_value, webhook.unreachable, webhook.doubts
+        webhook.SETTINGS,
+        webhook.webhook_value,
+        webhook.changed_value,
+        _by_address(webhook.unreachable),
+        webhook.doubts,
     ),
-    "email": Kind(email.SETTINGS, email.email_value, email.changed_email, email.unreachable, email.doubts),
+    "apprise": Kind(
+        apprise.SETTINGS, apprise.apprise_value, apprise.changed_value, apprise.unreachable, apprise.doubts
+    ),
+    "email": Kind(email.SETTINGS, email.email_value, email.changed_email, _by_address(email.unreachable), email.doubts),
 } | {
-    name: Kind(each.settings, each.judged, each.changed, service_channels.unreachable, service_channels.no_doubts)
+    name: Kind(
+        each.settings, each.judged, each.changed, _by_address(service_channels.unreachable), service_channels.no_doubts
+    )
     for name, each in service_channels.SERVICE_SETTINGS.items()
 }

@@ -142,7 +142,7 @@ def _kind(channel: Channel) -> Kind:
 
 
 def _must_be_reachable(call: Call, kind: str, value: Mapping[str, object]) -> None:
-    refusal = KINDS[kind].unreachable(value, call.settings.outgoing)
+    refusal = KINDS[kind].unreachable(value, call.settings.allowed)
     if refusal is not None:
         raise Invalid(f"json validation error: {refusal}")
 
@@ -151,7 +151,7 @@ def _shown(call: Call, channel: Channel) -> Json:
     kind = KINDS.get(channel.kind)
     warnings = []
     if kind is not None:
-        refusal = kind.unreachable(channel.value, call.settings.outgoing)
+        refusal = kind.unreachable(channel.value, call.settings.allowed)
         warnings = [*([refusal] if refusal else []), *kind.doubts(channel.value)]
     return channel_json(channel, call.monitor.now(), len(call.world.outbox.get(channel.id, {})), warnings)
 

@@ -151,6 +151,12 @@ class Smtp(Struct, frozen=True):
     from_: Mailbox = field(default=Mailbox(""), name="from")
 
 
+class AppriseSetting(Struct, frozen=True):
+    """`[apprise]`: with which `schemes` channels may use apprise; `*` is all but those that act on this machine."""
+
+    schemes: tuple[str, ...] = ()
+
+
 class Sites(Struct, frozen=True):
     """`[sites]`: how sites are probed, and when they are down.
 
@@ -220,6 +226,7 @@ class Config(Struct, frozen=True):
     monitor: Monitoring = Monitoring()
     outgoing: Outgoing = Outgoing()
     smtp: Smtp = Smtp()
+    apprise: AppriseSetting = AppriseSetting()
     sites: Sites = Sites()
     verifier: tuple[VerifierSetting, ...] = ()
     retention: Retained = Retained()

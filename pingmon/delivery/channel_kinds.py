@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pingmon.core.notify.allowed import Allowed
 from pingmon.core.site.site import Site
 from pingmon.core.world.outcome import Subject
 from pingmon.core.world.world import World
+from pingmon.delivery.apprise import Apprise
 from pingmon.delivery.attempt import ChannelKind
 from pingmon.delivery.email import Email, MailRoute
 from pingmon.delivery.http_service import SERVICES, HttpService
 from pingmon.delivery.last_body import LastBody
+from pingmon.delivery.plugin_threads import CalledFromThreads
 from pingmon.delivery.webhook import Webhook
 from pingmon.journal import History
 from pingmon.outgoing.passage import Egress
@@ -25,6 +28,9 @@ def channel_kinds(
     base_url: Callable[[], str],
     ping_path: str,
     mail: MailRoute | None = None,
+    *,
+    reactor: CalledFromThreads,
+    allowed: Allowed,
 ) -> dict[str, ChannelKind]:
     """All kinds. `base_url` is the daemon's own, `ping_path` comes between that and a check's id in its ping URL.
 
@@ -45,5 +51,6 @@ def channel_kinds(
     return {
         "webhook": ChannelKind(Webhook(egress, shown, last_body), parallel=4),
         "email": ChannelKind(Email(mail, base_url, last_body)),
+        "apprise": ChannelKind(Apprise(reactor, allowed.apprise or ())),
         **services,
     }

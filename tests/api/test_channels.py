@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred, succeed
 from pingmon.api.api import ApiSettings
 from pingmon.api.channel_kinds import KINDS
 from pingmon.core.address_policy import allowing
+from pingmon.core.notify.allowed import Allowed
 from pingmon.core.notify.notification import Attempted
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.units import SECOND
@@ -215,7 +216,7 @@ def test_a_receiver_that_may_not_be_reached_is_refused() -> None:
     assert (house.post(CHANNELS, hook).status, house.post(CHANNELS, hook).error) == (400, told)
     id = house.new_channel()
     assert house.post(CHANNELS + id, {"value": hook["value"]}).error == told
-    allowed = ApiStage(ApiSettings(outgoing=allowing(["127.0.0.0/8"]), keys_per_second=0))
+    allowed = ApiStage(ApiSettings(allowed=Allowed(allowing(["127.0.0.0/8"])), keys_per_second=0))
     assert allowed.post(CHANNELS, hook).status == 201
 
 

@@ -57,6 +57,9 @@ user = "pingmon"
 password = "hunter2"
 from = "pingmon <alerts@example.org>"
 
+[apprise]
+schemes = ["ntfys", "pover"]
+
 [sites]
 quorum = 1
 ask = 2
