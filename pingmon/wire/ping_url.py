@@ -9,6 +9,8 @@
 Each form may have `/ping` before it and one slash after it. Percent-encoding is undone before anything is looked at.
 A UUID is read in either case. A path whose second part is none of a UUID's endings is read as the form by ping key,
 as the reference server does.
+
+The mailbox of a ping by mail names a check in the same two ways, and nothing more: `<uuid>` and `<ping-key>+<slug>`.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ _uuid: Final = re.compile(_UUID).fullmatch
 _form: Final = re.compile(
     rf"/(?:({_UUID})|([-A-Za-z0-9_]+)/([-a-z0-9_]{{1,{SLUG_MAX}}}))(?:/(?:(start|fail|log)|([0-9]+)))?/?"
 ).fullmatch
+_mailbox_form: Final = re.compile(rf"(?:({_UUID})|([-A-Za-z0-9_]+)\+([-a-z0-9_]{{1,{SLUG_MAX}}}))").fullmatch
 _SIGNALS: Final[dict[str | None, Signal]] = {None: "success", "start": "start", "fail": "fail", "log": "log"}
 _REMEMBERED_LENGTH: Final = 200
 
@@ -61,6 +64,12 @@ def ping_url(path: bytes) -> PingUrl | None:
     if len(path) > _REMEMBERED_LENGTH:
         return _parsed(path)
     return _remembered(path)
+
+
+def ping_mailbox(local_part: str) -> PingUrl | None:
+    """What the mailbox before the `@` of an address names; None if it fits no form."""
+    found = _mailbox_form(local_part)
+    return None if found is None else PingUrl((found[1] or "").lower(), found[2] or "", found[3] or "")
 
 
 def ping_query(query: bytes) -> PingQuery:

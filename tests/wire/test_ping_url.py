@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.core.world.events import Signal
-from pingmon.wire.ping_url import PingQuery, PingUrl, canonical_uuid, first_segment, ping_query, ping_url
+from pingmon.wire.ping_url import PingQuery, PingUrl, canonical_uuid, first_segment, ping_mailbox, ping_query, ping_url
 
 ENDINGS: dict[str, tuple[Signal, int | None]] = {
     "": ("success", None),
@@ -131,3 +131,26 @@ def test_slugs_that_look_like_endings() -> None:
 def test_queries(query: bytes, expected: PingQuery) -> None:
     """The last value of a name counts, names are exact, and nothing else matters."""
     assert ping_query(query) == expected
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "named"),
+    [
+        (str(UUID(int=7)), PingUrl(str(UUID(int=7)))),
+        (str(UUID(int=0xABC)).upper(), PingUrl(str(UUID(int=0xABC)))),
+        ("aB_-9+my-slug_1", PingUrl(key="aB_-9", slug="my-slug_1")),
+        (f"k+{'a' * 100}", PingUrl(key="k", slug="a" * 100)),
+        (f"k+{'a' * 101}", None),
+        (f"{UUID(int=7)}\n", None),
+        (UUID(int=7).hex, None),
+        ("k+Slug", None),
+        ("k+", None),
+        ("+s", None),
+        ("k+s+t", None),
+        ("postmaster", None),
+        ("", None),
+    ],
+)
+def test_mailboxes(mailbox: str, named: PingUrl | None) -> None:
+    """A UUID in either case, or a ping key and a slug, which are as they are."""
+    assert ping_mailbox(mailbox) == named

@@ -1,7 +1,8 @@
 """What a ping request means for its check, decided before it enters the log so that replay needs no such decision.
 
 Order of judgement (pinging API): the URL's action, a non-zero exit status being a failure; then `methods`; then the
-keyword filters, which replace the action; last, a paused check with manual resume ignores everything.
+keyword filters, which replace the action; last, a paused check with manual resume ignores everything. A ping by mail
+has no action and no method, and filters of its own.
 """
 
 from __future__ import annotations
@@ -30,10 +31,14 @@ def meaning(
     if spec.methods == "POST" and method != "POST":
         signal = "ign"
     elif spec.filter_http_body:
-        signal = _by_keywords(spec, body)
-    if status == "paused" and spec.manual_resume:
-        return "ign"
-    return signal
+        signal = _by_keywords(spec, body.decode("utf-8", "replace"))
+    return _unless_paused(spec, status, signal)
+
+
+def mail_meaning(spec: CheckSpec, status: Status, subject: str, body: str) -> Signal:
+    """The signal that a ping by mail with this subject and text gives to a check."""
+    texts = [text for text, wanted in ((subject, spec.filter_subject), (body, spec.filter_body)) if wanted]
+    return _unless_paused(spec, status, _by_keywords(spec, "\n".join(texts)) if texts else "success")
 
 
 def is_text(kept: bytes, *, cut: bool) -> bool:
@@ -51,8 +56,11 @@ def is_text(kept: bytes, *, cut: bool) -> bool:
     return True
 
 
-def _by_keywords(spec: CheckSpec, body: bytes) -> Signal:
-    text = body.decode("utf-8", "replace")
+def _unless_paused(spec: CheckSpec, status: Status, signal: Signal) -> Signal:
+    return "ign" if status == "paused" and spec.manual_resume else signal
+
+
+def _by_keywords(spec: CheckSpec, text: str) -> Signal:
     if _any_in(spec.failure_kw, text):
         return "fail"
     if _any_in(spec.success_kw, text):

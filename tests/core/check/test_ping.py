@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.core.check.check import Status
-from pingmon.core.check.ping import is_text, meaning
+from pingmon.core.check.ping import is_text, mail_meaning, meaning
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.world.events import Signal
 
@@ -93,3 +93,21 @@ def test_a_cut_does_not_excuse_bad_bytes_before_it() -> None:
     """Only the last character may be incomplete."""
     assert is_text(b"\xe2\x82", cut=True)
     assert not is_text(b"\xff\xe2\x82", cut=True)
+
+
+@pytest.mark.parametrize(
+    ("spec", "signal"),
+    [
+        ({}, "success"),
+        ({"filter_http_body": True, "failure_kw": "bad", "methods": "POST"}, "success"),
+        ({"filter_subject": True, "failure_kw": "bad", "success_kw": "ok"}, "success"),
+        ({"filter_body": True, "failure_kw": "bad", "success_kw": "ok"}, "fail"),
+        ({"filter_body": True, "success_kw": "ok"}, "ign"),
+        ({"filter_body": True, "filter_subject": True, "start_kw": "ok\nbad"}, "start"),
+        ({"filter_subject": True, "failure_kw": "bad", "filter_default_fail": True}, "fail"),
+    ],
+)
+def test_a_mail_is_a_success_but_for_what_its_filters_find(spec: dict[str, Any], signal: Signal) -> None:
+    """In the subject, in the text or in both; what is about HTTP has no say."""
+    assert mail_meaning(CheckSpec(**spec), "up", "ok", "bad") == signal
+    assert mail_meaning(CheckSpec(**spec, manual_resume=True), "paused", "ok", "bad") == "ign"
