@@ -41,7 +41,7 @@ from pingmon.daemon.metrics import DaemonMetrics
 from pingmon.daemon.ports import Listener, base_url_of, only_by_socket
 from pingmon.daemon.redaction import redacted
 from pingmon.daemon.resource_tree import Root, voice
-from pingmon.daemon.service import Daemon
+from pingmon.daemon.service import Daemon, Part
 from pingmon.daemon.startup_errors import StartupRefused
 from pingmon.delivery.advice import Advice
 from pingmon.delivery.channel_kinds import channel_kinds
@@ -62,6 +62,7 @@ from pingmon.outgoing.mail_submission import PORTS, MailServer
 from pingmon.outgoing.passage import Addresses, Egress, EgressError
 from pingmon.outgoing.tls_trust import Trust
 from pingmon.pings.intake import PingIntake, PingSettings
+from pingmon.pings.mail_intake import CONNECTIONS, MailIntake
 from pingmon.probe.prober import Prober
 from pingmon.sites.as_numbers import Cymru, load
 from pingmon.sites.host_detection import HostDetection
@@ -92,6 +93,7 @@ def assembled(
     config: Config,
     data: DataDir,
     listeners: Sequence[Listener],
+    mail_listeners: Sequence[Listener] = (),
     *,
     started: Callable[[], object],
     read: Callable[[], Config] | None,
@@ -113,6 +115,7 @@ def assembled(
     parts, take_parts = _parts(reactor, config, monitor, journal, base_url)
     access_log = _access_log(config, monitor)
     pings = PingIntake(parts.monitor, _ping_settings(config), new_id=lambda: new_id(os.urandom))
+    mail = _mail(reactor, config, monitor, pings, mail_listeners)
     metrics = DaemonMetrics(parts, pings, data.journal, reactor).text
     root, take_limits = _root(reactor, config, parts, journal, metrics)
     door = _door(reactor, config, root, pings, access_log)
@@ -147,10 +150,10 @@ def assembled(
         data=data,
         monitor=monitor,
         watchers=(parts.housekeeping, parts.alarms, parts.hosts, parts.site_watch),
-        tellers=(parts.outbox, parts.inquiries, control),
+        tellers=(parts.outbox, parts.inquiries, control, *mail),
         door=door,
         factory=door,
-        listeners=listeners,
+        listeners=[*listeners, *mail_listeners],
         drain_s=config.http.drain,
         prepare=prepare,
         started=begun,
@@ -286,6 +289,7 @@ def _origins(config: Config, resolver: Resolver) -> Origins | None:
 
 
 def _door(reactor: Any, config: Config, root: Root, pings: PingIntake, access_log: AccessLog) -> Door:
+    mail_connections = CONNECTIONS if config.mail.listen else 0
     settings = DoorSettings(
         request_deadline_s=config.http.request_deadline,
         idle_timeout_s=config.http.idle_timeout,
@@ -294,10 +298,27 @@ def _door(reactor: Any, config: Config, root: Root, pings: PingIntake, access_lo
         body_cap=config.pings.body_cap,
         trusted_proxies=config.http.trusted_proxies,
         front=config.http.front,
-        other_files=2 * config.sites.parallel + ROUNDS * len(config.verifier),
+        other_files=2 * config.sites.parallel + ROUNDS * len(config.verifier) + mail_connections,
     )
     make_room(settings.max_connections, settings.other_files)
     return Door(root, settings, reactor, Dates(wall_seconds), intake=pings, voice=voice, access_log=access_log)
+
+
+def _mail(
+    reactor: Any, config: Config, monitor: Monitor, pings: PingIntake, listeners: Sequence[Listener]
+) -> Sequence[Part]:
+    """What takes pings by mail; nothing if nobody listens for any. Raises `StartupRefused`."""
+    if not listeners:
+        return ()
+    from pingmon.pings.smtp import SmtpServer  # see there why not always
+
+    intake = MailIntake(monitor, _ping_settings(config), pings.rates, pings.answered)
+    server = SmtpServer(intake, config.mail.domain, reactor)
+    for each in listeners:
+        if each.behind_proxy:
+            raise StartupRefused(f"mail.listen: {each.description}: no PROXY header is read before mail")
+        each.factory = server
+    return (server,)
 
 
 def _root(

@@ -75,12 +75,13 @@ def makeService(options: PingmonOptions) -> IService:
             config = configured(options)
             endpoints = options["listen"] or config.listen or default_endpoints()
             listeners = [listener(clock, text) for text in endpoints]
+            mail_listeners = [listener(clock, text) for text in config.mail.listen]
             data = DataDir(Path(options["data"] or config.data).absolute(), owner=_owner(options))
         except (BadConfig, DataDirError) as error:
             raise StartupRefused(str(error)) from error
         stopping_once(reactor)
         read = partial(configured, options) if options["config"] else None
-        return assembled(clock, config, data, listeners, started=told.started, read=read)
+        return assembled(clock, config, data, listeners, mail_listeners, started=told.started, read=read)
 
 
 def configured(options: PingmonOptions) -> Config:

@@ -43,6 +43,12 @@ class Url(str):
     __slots__ = ()
 
 
+class Domain(str):
+    """A domain name in the form that `core.domain_names.domain` gives it; empty is allowed."""
+
+    __slots__ = ()
+
+
 class Page(str):
     """A URL that is probed, as `wire.probe.target.page` reads it, without a fragment."""
 
@@ -117,6 +123,16 @@ class Pings(Struct, frozen=True):
     body_cap: Bytes = DOOR.body_cap
     store_bodies: Literal["text", "any"] = "text"
     per_minute: Number = PINGS.per_minute
+
+
+class MailPings(Struct, frozen=True):
+    """`[mail]`: `listen` has the endpoints at which pings come by mail (none: they do not).
+
+    `domain` is what stands behind the `@` of their addresses.
+    """
+
+    listen: tuple[str, ...] = ()
+    domain: Domain = Domain("")
 
 
 class Monitoring(Struct, frozen=True):
@@ -223,6 +239,7 @@ class Config(Struct, frozen=True):
     listen: tuple[str, ...] = ()
     http: Http = Http()
     pings: Pings = Pings()
+    mail: MailPings = MailPings()
     monitor: Monitoring = Monitoring()
     outgoing: Outgoing = Outgoing()
     smtp: Smtp = Smtp()

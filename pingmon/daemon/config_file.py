@@ -13,8 +13,10 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import fields
 
+from pingmon.core import domain_names
 from pingmon.daemon.config import (
     Config,
+    Domain,
     Mailbox,
     Network,
     Page,
@@ -133,6 +135,9 @@ def _hint(types: Mapping[str, Any]) -> str:
 def _contradictions(tree: Mapping[str, Any]) -> Iterator[str]:
     """Looks at the file as it is, so that these are told together with all else that is wrong."""
     yield from _mail_contradictions(tree.get("smtp"))
+    mail = tree.get("mail", {})
+    if isinstance(mail, dict) and mail.get("listen") and not mail.get("domain"):
+        yield "mail.domain: is missing; it is what stands behind the @ of an address"
     tables, sites = tree.get("verifier", []), tree.get("sites", {})
     if not isinstance(tables, list) or not isinstance(sites, dict):
         return
@@ -186,6 +191,13 @@ def _url(value: Any) -> Url:
     if not isinstance(value, str) or (value and not _is_url(value)):
         raise ValueError(f'expected an address such as "https://ping.example.org", got {value!r}')
     return Url(value)
+
+
+def _domain(value: Any) -> Domain:
+    try:
+        return Domain(value if value == "" else domain_names.domain(value))
+    except (AttributeError, ValueError):
+        raise ValueError(f'expected a domain name such as "ping.example.org", got {value!r}') from None
 
 
 def _page(value: Any) -> Page:
@@ -255,6 +267,7 @@ _FORMS: Final[dict[type, Callable[[Any], Any]]] = {
     Network: _network,
     Mailbox: _mailbox,
     Password: _password,
+    Domain: _domain,
     Url: _url,
     Page: _page,
     PeerUrl: _peer_url,

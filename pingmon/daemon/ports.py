@@ -30,7 +30,10 @@ Twisted's 50 a burst of callers overflows the queue, and each one left out waits
 
 
 class Listener:
-    """One endpoint that the daemon listens on; `description` is the string that the operator gave."""
+    """One endpoint that the daemon listens on; `description` is the string that the operator gave.
+
+    `factory`, if it is set, serves who connects, in the place of the one that serves HTTP.
+    """
 
     def __init__(
         self,
@@ -42,12 +45,14 @@ class Listener:
     ) -> None:
         self.description = description
         self.port: Any = None
+        self.factory: IProtocolFactory | None = None
         self.certificates = certificates
         self._behind_proxy = behind_proxy
         self._endpoint = endpoint
 
     def bind(self, factory: Any) -> None:
         """Take the port, and no connections yet. Raises `StartupRefused`."""
+        factory = self.factory or factory
         if self._behind_proxy:
             factory = factory.behind_proxy()
         failed: list[BaseException] = []
@@ -68,11 +73,16 @@ class Listener:
             raise StartupRefused(cannot_listen(self.description, error)) from error
 
     @property
+    def behind_proxy(self) -> bool:
+        """Whether a PROXY header comes before all else."""
+        return self._behind_proxy
+
+    @property
     def url(self) -> str:
-        """How a client on this machine reaches it; empty if it has no port, or is not bound."""
+        """How an HTTP client on this machine reaches it; empty if it has no port, or is not bound."""
         host = None if self.port is None else self.port.getHost()
         port = getattr(host, "port", None)
-        if port is None:
+        if port is None or self.factory is not None:
             return ""
         secure = self.description.startswith(("ssl:", "tls:"))
         address = getattr(host, "host", "")

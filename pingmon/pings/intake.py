@@ -113,7 +113,7 @@ class PingIntake:
         self.keeps = settings.body_limit
         self._monitor = monitor
         self._new_id = new_id
-        self._rates = RateLimit(settings.per_minute / 60, settings.per_minute, monitor.time.steady)
+        self.rates = RateLimit(settings.per_minute / 60, settings.per_minute, monitor.time.steady)
         limit = (b"Ping-Body-Limit", b"%d" % settings.body_limit)
         self.answered: Counter[str] = Counter()
         """How many pings were answered with each text since the start."""
@@ -165,7 +165,7 @@ class PingIntake:
         if isinstance(check, NewCheck):
             self._create(request, method, url, query.rid, check)
             return None
-        if wait := self._rates.wait_s(check.id):
+        if wait := self.rates.wait_s(check.id):
             return PlainAnswer(HTTPStatus.TOO_MANY_REQUESTS, "rate limited", (b"Retry-After", b"%d" % wait))
         self._record(request, method, url, query.rid, check)
         return None

@@ -42,6 +42,10 @@ body_cap = 2000000
 store_bodies = "any"
 per_minute = 5
 
+[mail]
+listen = ["tcp:25"]
+domain = "Ping.Example.org"
+
 [monitor]
 hold = 120
 
@@ -103,6 +107,7 @@ def test_a_file_may_set_everything(tmp_path: Path) -> None:
     assert config.listen == ("tcp:80", "tls:/etc/letsencrypt/live:443")
     assert config.http.trusted_proxies == ("127.0.0.1", "fd00::/8", "unix")
     assert config.http.idle_timeout == 20.5
+    assert config.mail.domain == "ping.example.org"
     assert config.outgoing.allow == ("192.168.0.0/16",)
     assert config.sites.canaries == ("https://www.example.org/up?from=here", "http://192.0.2.1")
     assert [(each.name, each.region, len(each.secret)) for each in config.verifier] == [
@@ -200,6 +205,18 @@ def test_what_is_wrong_with_the_mail_server_is_told_and_the_password_is_not() ->
     config = parse({"smtp": {"host": "m", "user": "u", "from": "a@b", "password": "hunter2"}}, "f")
     assert config.smtp.password == "hunter2"
     assert "hunter2" not in repr(config)
+
+
+@pytest.mark.parametrize("domain", ["ping", "192.0.2.1", "a@b.example", 5, "ping.example.org:25"])
+def test_mail_needs_a_domain(domain: object) -> None:
+    """One that can stand in an address."""
+    assert problems({"mail": {"listen": ["tcp:25"], "domain": domain}}) == [
+        f'mail.domain: expected a domain name such as "ping.example.org", got {domain!r}'
+    ]
+    assert problems({"mail": {"listen": ["tcp:25"]}}) == [
+        "mail.domain: is missing; it is what stands behind the @ of an address"
+    ]
+    assert parse({"mail": {"domain": "", "listen": []}}, "f") == Config()
 
 
 # --- sites and verifiers ------------------------------------------------------------------------------------------

@@ -71,6 +71,12 @@ def no_table(place: Path, port: int) -> tuple[list[str], str]:
     )
 
 
+def proxy_before_mail(place: Path, port: int) -> tuple[list[str], str]:
+    return config(place, '[mail]\nlisten = ["haproxy:tcp:0"]\ndomain = "ping.example.org"\n'), (
+        "pingmon: mail.listen: haproxy:tcp:0: no PROXY header is read before mail"
+    )
+
+
 def garbage(place: Path, port: int) -> tuple[list[str], str]:
     (place / "data").mkdir(0o700)
     (place / "data" / "journal.sqlite3").write_bytes(b"garbage" * 10_000)
@@ -136,6 +142,7 @@ REFUSALS: list[Spoil] = [
     no_config,
     two_mistakes,
     no_table,
+    proxy_before_mail,
     garbage,
     keys_cannot_be_left,
     no_way_to_the_data,
