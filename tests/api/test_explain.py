@@ -99,9 +99,9 @@ def test_a_check_that_is_down(house: ApiStage) -> None:
         "since": "2023-11-14T22:33:20+00:00",
     }
     assert texts(shown) == [
-        "It is down since 2023-11-14 22:33:20 UTC: no ping came in time.",
+        "It is down since 2023-11-14 22:33:20 UTC: the job reported no success in time.",
         "Its last success or failure came at 2023-11-14 22:13:20 UTC.",
-        "It stays down until it is pinged.",
+        "It stays down until a ping reports success, or until it is paused. A start does not end that.",
         "ops was told at 2023-11-14 23:13:20 UTC that it went down.",
         "A ping that reports success makes it up.",
     ]
@@ -191,11 +191,11 @@ def test_the_past_of_a_check(house: ApiStage) -> None:
     before = asked(house, path, 300)
     assert before["at"] == "2023-11-14T22:18:20+00:00"
     assert texts(before, "next")[-1].endswith(
-        "goes down at 2023-11-14 22:33:20 UTC, which is 10 min after it was expected."
+        "goes down at 2023-11-14 22:33:20 UTC, which is 10 min after one is expected."
     )
     assert kinds(before, "told") == ["nothing_yet"]
     after = asked(house, path, HOUR_S + 30)
-    assert texts(after, "next")[-1].endswith("which is 20 min after it was expected.")
+    assert texts(after, "next")[-1].endswith("which is 20 min after one is expected.")
     assert kinds(asked(house, path), "state")[0] == "paused"
 
 
@@ -279,7 +279,7 @@ def test_a_long_history_is_read_from_near_its_end(house: ApiStage) -> None:
     house.clock.advance(1)
     shown = asked(house, f"{CHECKS}{id}", 700)
     assert (shown["status"], kinds(shown, "advice")) == ("up", [])
-    assert texts(shown, "next")[-1].endswith("which is 2 min after it was expected.")
+    assert texts(shown, "next")[-1].endswith("which is 2 min after one is expected.")
 
 
 def test_a_check_that_was_in_another_project(house: ApiStage) -> None:

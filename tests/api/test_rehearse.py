@@ -60,7 +60,7 @@ def test_other_settings_beside_todays(house: ApiStage) -> None:
                 "until": "2023-11-15T02:43:20+00:00",
                 "seconds": 300,
                 "reason": "silence",
-                "why": "no ping came in time",
+                "why": "the job reported no success in time",
                 "exit_status": None,
                 "entry": shown["changed"]["alerts"][0]["entry"],
             }

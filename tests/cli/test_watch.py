@@ -136,7 +136,7 @@ def test_a_daemon_that_is_away_is_said_once(capsys: pytest.CaptureFixture[str]) 
 
 def test_a_line_says_when_what_and_why() -> None:
     """On one line, whatever it is called."""
-    told = {"at": at(1), "kind": "check", "name": "a\nb", "event": "down", "why": "no ping came in time"}
-    assert line_of(told) == "2026-01-01 00:00:01 UTC  check a?b: down (no ping came in time)"
+    told = {"at": at(1), "kind": "check", "name": "a\nb", "event": "down", "why": "the job reported no success in time"}
+    assert line_of(told) == "2026-01-01 00:00:01 UTC  check a?b: down (the job reported no success in time)"
     ping = {"at": at(1), "kind": "check", "name": "job", "event": "fail", "exitstatus": 3}
     assert line_of(ping) == "2026-01-01 00:00:01 UTC  check job: fail (exit status 3)"

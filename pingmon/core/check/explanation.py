@@ -1,18 +1,19 @@
 """Why a check has its status, what happens next and when, and what would change it.
 
     kind          topic   said when
-    new           state   it was never pinged; `resumed`: not since it was resumed
+    new           state   no success or failure came yet; `resumed`: not since it was resumed
     up, down, paused      (the status; with the flip that led to it)
     last_ping     state   a success or failure came
-    late          state   the next ping is overdue, within the grace time
+    late          state   a success is overdue, and that is not judged yet
     ended         state   its schedule has no further occurrence
     was_deaf      state   pingmon itself heard nothing when the ping was due
-    ignored       state   the newest ping counts for nothing, `why`: `methods`, `paused` or `keywords`
+    ignored       state   the newest ping counts for nothing, `why`: `methods`, `paused`, `keywords`, or `then`: as
+                          the check was at that time
     logged        state   the newest ping is only a message
     run           state   a run is open; `overdue_run`: it has lasted for too long
-    expected      next    a ping is due
-    run_must_end  next    a run is open and watched
-    goes_down     next    the deadline for the ping; `due`: it is over, and about to be judged
+    expected      next    a success is due
+    run_must_end  next    a run is open and watched, and not too long yet
+    goes_down     next    the deadline for the success; `due`: it is over, and about to be judged
     held          next    the alert waits longer than that, because pingmon was deaf
     waits, unwatched, stays_down, no_more         (nothing will happen by itself; by status)
     first_ping, failure, success, resume, ping_or_resume    change, by status
@@ -31,7 +32,6 @@ from typing import Final
 from msgspec import Struct
 
 from pingmon.core.check.check import Check, Status, fires_at, has_run_out, next_ping, overlap, watched_since
-from pingmon.core.check.settings import CheckSpec
 from pingmon.core.check.zone_doctor import ZoneFinding
 from pingmon.core.facts import Fact
 from pingmon.core.flip import Deaf, Flip
@@ -110,14 +110,22 @@ def _uncounted(check: Check, seen: CheckEvidence) -> Iterator[Fact]:
     if ping.signal == "log":
         yield Fact(topic="state", kind="logged", entries=(newest.seq,), at=newest.at)
     if ping.signal == "ign":
-        why = _ignored_by(check.spec, check.status, ping)
+        why = _ignored_by(check, seen, newest.seq, ping)
         yield Fact(topic="state", kind="ignored", entries=(newest.seq, seen.settings), at=newest.at, why=why)
 
 
-def _ignored_by(spec: CheckSpec, status: Status, ping: PingReceived) -> str:
-    if status == "paused" and spec.manual_resume:
+def _ignored_by(check: Check, seen: CheckEvidence, seq: int, ping: PingReceived) -> str:
+    """Why `ping` was ignored, by the entry `seq`, as far as settings and status are still those of then."""
+    spec, (turned,) = check.spec, _turned(check, seen)
+    if seen.settings > seq:
+        return "then"
+    if turned < seq and check.status == "paused" and spec.manual_resume:
         return "paused"
-    return "methods" if spec.methods == "POST" and ping.method != "POST" else "keywords"
+    if spec.methods == "POST" and ping.method != "POST":
+        return "methods"
+    if spec.manual_resume and turned > seq:  # it may have been paused then
+        return "then"
+    return "keywords"
 
 
 def _next(check: Check, seen: CheckEvidence) -> Iterator[Fact]:
@@ -128,8 +136,8 @@ def _next(check: Check, seen: CheckEvidence) -> Iterator[Fact]:
     if check.expected is not None and seen.now < check.expected:
         yield Fact(topic="next", kind="expected", entries=armed, at=check.expected)
     started = watched_since(check.runs)
-    if started is not None:
-        ends, entries = started + check.spec.grace * SECOND, _ping_at(check, seen, started)
+    if started is not None and seen.now < (ends := started + check.spec.grace * SECOND):
+        entries = _ping_at(check, seen, started)
         yield Fact(topic="next", kind="run_must_end", entries=entries, at=started, until=ends)
     deaf = overlap(seen.deaf, check.deadline, check.spec.grace)
     if seen.now >= fires:

@@ -44,7 +44,7 @@ from pingmon.wire.time_texts import duration_text, moment_text, seconds_text
 
 REASONS: Final[dict[Cause, str]] = {
     "": "",
-    "silence": "no ping came in time",
+    "silence": "the job reported no success in time",
     "run": "a run took longer than it may",
     "signal": "the job reported a failure",
     "verdict": "",
@@ -229,7 +229,7 @@ def object_of(letter: Letter, shown: Mapping[str, object], last_body: bytes = b"
 def _news(letter: Letter) -> str:
     flip, who, seconds = letter.owed.flip, name(letter.subject), letter.down_seconds
     if flip.cause == "ended":
-        return f"ENDED: {who}, {REASONS[flip.cause]}: no ping is expected any more, and it raises no alert"
+        return f"ENDED: {who}, {REASONS[flip.cause]}: no ping is expected any more, so silence raises no alert"
     if seconds is None:
         why = why_of(flip)
         if flip.cause == "signal" and flip.exitstatus is not None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pingmon.core.check.explanation import RUNS, CheckEvidence, check_facts
+from pingmon.core.check.settings import CheckChanges
 from pingmon.core.check.zone_doctor import ZoneFinding
 from pingmon.core.facts import Fact
 from pingmon.core.units import DAEMON
@@ -18,6 +19,7 @@ from pingmon.core.world.events import (
     ListeningResumed,
     PingReceived,
     ScheduleEnded,
+    Signal,
 )
 from tests.core.worlds import C1, MINUTE, T0, Log
 
@@ -116,7 +118,7 @@ def test_a_job_that_failed() -> None:
 
 
 def test_open_runs() -> None:
-    """One that is watched must end within the grace time; a few are told of."""
+    """One that is watched must end within the grace time, and is too late after that; a few are told of."""
     log = watched()
     log.ping()
     for run in range(RUNS + 2):
@@ -125,7 +127,7 @@ def test_open_runs() -> None:
     assert [(run.who, run.entries) for run in runs] == [(f"run {run}", (4 + run,)) for run in range(RUNS)]
     assert said(log, 9, "next") == [("expected", (10,)), ("run_must_end", (4,))]
     assert at(log, 9, "run_must_end") == (1, 11)
-    assert said(log, 11, "next") == [("expected", (10,)), ("run_must_end", (4,)), ("due", (10,))]
+    assert said(log, 11, "next") == [("expected", (10,)), ("due", (10,))]
 
 
 def test_a_ping_that_is_too_old_to_be_found() -> None:
@@ -151,6 +153,66 @@ def test_a_ping_that_counts_for_nothing(spec: dict[str, Any], ping: PingReceived
     log.add(C1, ping)
     (ignored,) = [fact for fact in facts(log, T0) if fact.kind == "ignored"]
     assert (ignored.why, ignored.entries) == (why, (4, 2))
+
+
+@pytest.mark.parametrize(
+    ("spec", "ping", "after", "why"),
+    [
+        ({"methods": "POST"}, PingReceived("ign", "GET"), [CheckChanged(CheckChanges(methods=""))], "then"),
+        ({"manual_resume": True}, PingReceived("ign", "GET"), [CheckResumed()], "then"),
+        ({"manual_resume": True, "methods": "POST"}, PingReceived("ign", "GET"), [CheckResumed()], "methods"),
+        ({"filter_http_body": True}, PingReceived("ign", "GET"), [CheckPaused()], "keywords"),
+    ],
+)
+def test_why_a_ping_counted_for_nothing_is_told_by_what_was_so_then(
+    spec: dict[str, Any], ping: PingReceived, after: list[Any], why: str
+) -> None:
+    """Settings and pauses that are no more are not those of today; it is said that they decided, and not how."""
+    log = watched(**spec)
+    if spec.get("manual_resume"):
+        log.add(C1, CheckPaused())
+    log.add(C1, ping)
+    for event in after:
+        log.add(C1, event)
+    assert [fact.why for fact in facts(log, T0) if fact.kind == "ignored"] == [why]
+
+
+@pytest.mark.parametrize(("cause", "first"), [("silence", "success"), ("run", "start"), ("signal", "fail")])
+def test_what_is_down_stays_so_until_what_is_said_to_end_it(cause: str, first: Signal) -> None:
+    """A success, or a pause; whatever it went down for, nothing else does."""
+    log = watched()
+    log.ping(signal=first)
+    if cause != "signal":
+        log.expire()
+    (down, *_) = facts(log, T0 + 80 * MINUTE)
+    assert down.flip is not None
+    assert down.flip.cause == cause
+    for signal in ("start", "fail", "log", "ign"):
+        assert (log.world.checks[C1].status, said(log, 80, "next")[0][0]) == ("down", "stays_down")
+        log.ping(signal=signal)
+    assert log.world.checks[C1].deadline is None
+    log.add(C1, PingReceived("start", rid="one"))
+    log.add(C1, PingReceived("success", rid="another"))
+    assert log.world.checks[C1].status == "up"
+    log.ping(signal="fail")
+    log.add(C1, CheckPaused())
+    assert said(log, 80)[0][0] == "paused"
+
+
+def test_a_start_is_no_first_success() -> None:
+    """A check that has only started is still new, and now it can go down."""
+    log = watched()
+    log.ping(signal="start")
+    assert [kind for kind, _ in said(log, 1)] == ["new", "run", "run_must_end", "first_ping"]
+
+
+def test_a_start_ends_no_wait_for_a_success() -> None:
+    """The success is as late as it was."""
+    log = watched()
+    log.ping()
+    log.ping(signal="start", at=T0 + 62 * MINUTE)
+    assert [kind for kind, _ in said(log, 65, "state")] == ["up", "last_ping", "late", "run"]
+    assert [kind for kind, _ in said(log, 65, "next")] == ["run_must_end", "goes_down"]
 
 
 def test_a_message_counts_for_nothing_either() -> None:

@@ -115,7 +115,7 @@ def test_flips_as_json() -> None:
     }
     assert [(flip["up"], flip["reason"], flip["why"]) for flip in shown[1:]] == [
         (0, "signal", "the job reported a failure"),
-        (0, "silence", "no ping came in time"),
+        (0, "silence", "the job reported no success in time"),
         (0, "run", "a run took longer than it may"),
         (0, "", ""),
     ]

@@ -74,7 +74,7 @@ def fact(kind: str, **more: Any) -> Fact:
         ),
         (
             fact("goes_down", seconds=3600),
-            "Without a ping it goes down at 2023-11-14 22:13:20 UTC, which is 1 h after it was expected.",
+            "Without a success it goes down at 2023-11-14 22:13:20 UTC, which is 1 h after one is expected.",
         ),
         (
             fact("zone", finding=ZoneFinding("UTC", ("Asia/Tokyo",), (9, 8, 7), -9 * HOUR, -9 * HOUR)),

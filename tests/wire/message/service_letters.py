@@ -19,7 +19,7 @@ from pingmon.wire.outgoing_request import USER_AGENT, OutgoingRequest
 
 BASE = "https://pingmon.example"
 ACK = f"{BASE}/links/ack/{uuid(1, 'd')}/{uuid(1)}/7/bEWI-Tl_exuCx53I87e5"
-DOWN = "DOWN: backup, since 2023-11-14 22:13:20 UTC: no ping came in time"
+DOWN = "DOWN: backup, since 2023-11-14 22:13:20 UTC: the job reported no success in time"
 UP = "UP: backup, since 2023-11-14 22:14:50 UTC, after 1 min 30 s down"
 
 

@@ -98,7 +98,7 @@ def test_the_object_tells_each_message_by_its_own_id() -> None:
                 "name": "job 1",
                 "event": "check.down",
                 "at": "2023-11-14T22:13:21+00:00",
-                "why": "no ping came in time",
+                "why": "the job reported no success in time",
             },
             {
                 "id": f"{uuid(1, 'd')}_1",

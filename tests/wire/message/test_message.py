@@ -49,7 +49,10 @@ def letter(new: Status, cause: Cause = "", *, exitstatus: int | None = None, dea
 @pytest.mark.parametrize(
     ("sent", "line"),
     [
-        (letter("down", "silence"), "DOWN: nightly backup, since 2023-11-14 22:13:20 UTC: no ping came in time"),
+        (
+            letter("down", "silence"),
+            "DOWN: nightly backup, since 2023-11-14 22:13:20 UTC: the job reported no success in time",
+        ),
         (letter("down", "run"), "DOWN: nightly backup, since 2023-11-14 22:13:20 UTC: a run took longer than it may"),
         (letter("down", "signal"), "DOWN: nightly backup, since 2023-11-14 22:13:20 UTC: the job reported a failure"),
         (
@@ -60,7 +63,7 @@ def letter(new: Status, cause: Cause = "", *, exitstatus: int | None = None, dea
         (
             letter("up", "ended"),
             "ENDED: nightly backup, its schedule has no further occurrence: "
-            "no ping is expected any more, and it raises no alert",
+            "no ping is expected any more, so silence raises no alert",
         ),
     ],
 )
@@ -124,7 +127,7 @@ def test_a_message_says_that_pingmon_itself_had_been_deaf() -> None:
 def test_a_message_says_what_may_be_wrong_last() -> None:
     """For people in the line, for programs under a key of its own."""
     advised = replace(letter("down", "silence"), advice="the pings fit Europe/Bucharest")
-    assert text(advised).endswith(": no ping came in time; the pings fit Europe/Bucharest")
+    assert text(advised).endswith(": the job reported no success in time; the pings fit Europe/Bucharest")
     assert object_of(advised, {})["advice"] == "the pings fit Europe/Bucharest"
     assert "advice" not in object_of(letter("down", "silence"), {})
 

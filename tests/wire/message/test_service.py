@@ -66,7 +66,7 @@ def test_a_digest_is_told_in_lines() -> None:
     assert words(told, 1000).split("\n") == [
         "DOWN: 2 checks (1 down, 1 up)",
         "UP: job 2, since 2023-11-14 22:13:22 UTC, after 1 min down",
-        "DOWN: job 1, since 2023-11-14 22:13:21 UTC: no ping came in time",
+        "DOWN: job 1, since 2023-11-14 22:13:21 UTC: the job reported no success in time",
     ]
     assert words(told, 10) == "DOWN: 2…"
     assert (is_down(told), is_down(many({}, 0, 2)), receipt_of(told)) == (True, False, "")

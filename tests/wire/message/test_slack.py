@@ -14,7 +14,7 @@ HOOK = "https://hooks.slack.com/services/T0/B0/x"
 def test_a_way_down_and_a_way_up_are_two_messages() -> None:
     """What would be a mention or a link in a name is text."""
     asked = request(service_letter("slack", {"url": HOOK}, name="<!channel> & co"), BASE)
-    told = "DOWN: &lt;!channel&gt; &amp; co, since 2023-11-14 22:13:20 UTC: no ping came in time"
+    told = "DOWN: &lt;!channel&gt; &amp; co, since 2023-11-14 22:13:20 UTC: the job reported no success in time"
     assert sent(asked) == ("POST", HOOK, {"text": f"{told}\n<{ACK}|Acknowledge>"})
     assert sent(request(service_letter("slack", {"url": HOOK}, receipt=""), BASE)) == ("POST", HOOK, {"text": UP})
 
