@@ -4,6 +4,8 @@ It is a UNIX socket in that directory, for its owner alone (mode 0600). Who conn
 that a mode which somebody has changed lets nobody in: the user that the daemon runs as, and root. What is served there
 is what is served elsewhere, pings too, and who shows no key is the operator. So lost keys lock nobody out.
 
+A daemon that stops answers first whoever has asked by then: a command should not wonder whether it was heard.
+
 It has a door of its own, with places of its own: whatever strangers do elsewhere, a key can be revoked here.
 """
 
@@ -21,6 +23,7 @@ from twisted.internet import tcp, unix
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -37,6 +40,8 @@ PLACES: Final = 32
 """Connections that there may be at once."""
 DRAIN_S: Final = 2.0
 """Seconds for which a stopping daemon waits for requests in flight here."""
+LAST_S: Final = 0.1
+"""Seconds in which whoever has connected can ask, once nobody else can."""
 
 _CREDENTIALS: Final = Layout("=iII")
 """What Linux says of a peer: process, user and group."""
@@ -74,12 +79,15 @@ class Control:
             self._port = port
 
     def stop(self) -> Deferred[None]:
-        """Take no more connections; fires when those that are there are closed."""
+        """Take no more connections; fires when those that are there are closed, and who has asked is answered."""
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
         port, self._port = self._port, None
         if port is not None:
+            port.take_the_last()
+            if self._door.watch.connections:
+                await deferLater(self._reactor, LAST_S)
             await maybe(port.stopListening())
             await self._door.drain(DRAIN_S)
         self._name.close()
@@ -156,6 +164,13 @@ class _Port(unix.Port):
         self.fileno = listening.fileno  # type: ignore[method-assign]
         self.numberAccepts = self.backlog
         self.startReading()
+
+    def take_the_last(self) -> None:
+        """Let nobody connect any more, and accept all who have."""
+        with suppress(OSError):
+            os.unlink(self._bindPath)
+        self.numberAccepts = self.backlog
+        self.doRead()
 
     def connectionLost(self, reason: Failure) -> None:
         with suppress(OSError):

@@ -13,8 +13,10 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +281,41 @@ def test_the_control_socket_is_its_owners_and_goes_with_the_daemon(start: Starte
     control.unlink()
     assert daemon.stop() in (0, -signal.SIGTERM)
     assert "Traceback" not in daemon.log.read_text()
+
+
+def test_a_daemon_that_stops_answers_who_has_asked(start: Starter) -> None:
+    """Whoever could still connect is answered, be it in the very moment in which nobody else can any more."""
+    daemon = start()
+    control = str(daemon.data / "control.sock")
+    asked = b"POST /api/v3/keys/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
+    dropped, keys = list[str](), list[str]()
+
+    def ask_until_it_is_gone() -> None:
+        while True:
+            with socket.socket(socket.AF_UNIX) as opened:
+                opened.settimeout(20)
+                try:
+                    opened.connect(control)
+                except OSError:
+                    return
+                try:
+                    opened.sendall(asked)
+                    answer = HTTPResponse(opened)
+                    answer.begin()
+                    keys.append(json.loads(answer.read())["key"])
+                except (OSError, HTTPException) as error:
+                    dropped.append(repr(error))
+
+    asking = [threading.Thread(target=ask_until_it_is_gone) for _ in range(8)]
+    for each in asking:
+        each.start()
+    until(lambda: len(keys) > 20, "some answers")
+    assert daemon.stop() in (0, -signal.SIGTERM)
+    for each in asking:
+        each.join(20)
+    assert dropped == []
+    prefixes = {key["prefix"] for key in listed(daemon.data, stopped=True)}
+    assert {key[:8] for key in keys} <= prefixes
 
 
 def test_a_daemon_without_a_control_socket_says_so_and_runs(start: Starter) -> None:
