@@ -151,7 +151,7 @@ TAKES: Final[dict[Callable[..., Any], Takes]] = {
     projects.take_check: Takes(
         shapes.ShownCheck, body=fields(projects.MOVE_FIELDS), required=("check",), refusals=(403,)
     ),
-    projects.rotate_ping_key: Takes(shapes.ShownProject),
+    projects.rotate_ping_key: Takes(shapes.ShownProject, body=fields(project_fields.PING_KEY_FIELDS)),
     keys.list_keys: Takes(shapes.ListedKeys),
     keys.create_operator_key: Takes(
         shapes.ShownKey, MADE, body=fields(project_fields.KEY_FIELDS), refusals=(403, 404)

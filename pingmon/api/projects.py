@@ -23,9 +23,9 @@ from pingmon.core.world.events import (
     SiteDeleted,
 )
 from pingmon.core.world.project import Project
-from pingmon.wire.api.check_fields import FieldRule, judged
+from pingmon.wire.api.check_fields import FieldRule, Invalid, judged
 from pingmon.wire.api.checks import check_json
-from pingmon.wire.api.projects import defaults_given, project_json, project_settings
+from pingmon.wire.api.projects import PING_KEY_FIELDS, defaults_given, project_json, project_settings
 
 MAX_PROJECTS: Final = 1000
 AT_ONCE: Final = 200
@@ -98,9 +98,18 @@ async def take_check(call: Call, id: Id) -> ApiAnswer:
 
 
 async def rotate_ping_key(call: Call, id: Id) -> ApiAnswer:
-    """Give a project a new ping key. URLs with the one before name nothing from then on; those with a UUID stay."""
-    call.any_project(id)
-    return _shown(call, existing((await call.submit(id, PingKeyRotated(new_ping_key(call.random_bytes)))).project))
+    """Give a project a new ping key, or the `ping_key` of the request, which no other project may have.
+
+    URLs with the one before name nothing from then on; those with a UUID stay.
+    """
+    project = call.any_project(id)
+    wanted = judged(call.body, PING_KEY_FIELDS).get("ping_key") or new_ping_key(call.random_bytes)
+    if wanted == project.ping_key:
+        return _shown(call, project)
+    outcome = await call.submit(id, PingKeyRotated(wanted))
+    if outcome.result == "exists":
+        raise Invalid("json validation error: ping_key is taken")
+    return _shown(call, existing(outcome.project))
 
 
 def _shown(call: Call, project: Project, status: int = 200) -> ApiAnswer:

@@ -94,10 +94,11 @@ def rename(api: ApiClient, project: str, name: str, as_json: bool) -> None:
 
 @project.command("rotate-ping-key")
 @click.argument("project", metavar="[PROJECT]", required=False)
+@click.option("--ping-key", metavar="KEY", help="Take this one, from Healthchecks say; else a random one.")
 @yes_option
 @json_option
 @connection_options("operator")
-def rotate_ping_key(project: str | None, yes: bool, as_json: bool, **connection: Any) -> None:
+def rotate_ping_key(project: str | None, ping_key: str | None, yes: bool, as_json: bool, **connection: Any) -> None:
     """Give PROJECT a new ping key.
 
     It goes to standard output. All ping URLs with the old key, /ping/<key>/<slug>, are answered 404 at once: jobs that
@@ -109,7 +110,8 @@ def rotate_ping_key(project: str | None, yes: bool, as_json: bool, **connection:
     confirm("Go on?", yes=yes)
     with opened("operator", **connection) as api:  # not before it was confirmed: it may keep a daemon from starting
         found = chosen(api, project, "PROJECT")
-        changed = api.ask("POST", f"projects/{found['uuid']}/rotate-ping-key", {})
+        wanted = {} if ping_key is None else {"ping_key": ping_key}
+        changed = api.ask("POST", f"projects/{found['uuid']}/rotate-ping-key", wanted)
     if as_json:
         show_json(changed)
     else:

@@ -500,6 +500,11 @@ REST: list[Row] = [
     ("GET metrics/", "X-Metrics-Key: foo", None, 403, {"error": ...}),
     ("GET checks/", "X-Metrics-Key: {rw}", None, 401, MISSING),
     ("POST metrics/", "operator", {}, 405, METHOD),
+    ("POST projects/{project}/rotate-ping-key", "operator", {"ping_key": "Ab-_5678901234567890xY"}, 200,
+        {"ping_key": "Ab-_5678901234567890xY"}),  # older keys have more than small letters and digits
+    ("POST projects/{project}/rotate-ping-key", "operator", {"ping_key": "short"}, 400,
+        wrong("ping_key does not match pattern")),
+    ("POST projects/{project}/rotate-ping-key", "rw", {}, 401, WRONG),
     ("GET /projects/{project}/metrics/{ro}", "", None, 200, re.compile("^hc_checks_total 6", re.MULTILINE)),
     ("GET /projects/{project}/checks/metrics/{ro}", "", None, 200, re.compile('hc_check_up{name="Nightly backup"')),
     ("GET /projects/{project}/metrics/", "Authorization: Bearer {ro}", None, 200,

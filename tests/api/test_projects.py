@@ -78,6 +78,38 @@ def test_a_rotated_ping_key_names_nothing_at_once(house: ApiStage) -> None:
     assert after["checks"] == 1
 
 
+def test_a_ping_key_of_elsewhere_is_taken_over(house: ApiStage) -> None:
+    """Older ones of Healthchecks have capitals, hyphens and underscores. What is so already troubles no log."""
+    key = "Ab-_5678901234567890xY"
+    assert post(house, f"{PROJECTS}{PROJECT}/rotate-ping-key", {"ping_key": key})["ping_key"] == key
+    assert house.world.ping_keys == {key: PROJECT}
+    seq = house.world.seq
+    assert post(house, f"{PROJECTS}{PROJECT}/rotate-ping-key", {"ping_key": key})["ping_key"] == key
+    assert house.world.seq == seq
+    house.new_project(OTHER_PROJECT)
+    taken = house.post(f"{PROJECTS}{OTHER_PROJECT}/rotate-ping-key", {"ping_key": key}, house.operator)
+    assert (taken.status, taken.error) == (400, "json validation error: ping_key is taken")
+    assert house.world.ping_keys[key] == PROJECT
+
+
+@pytest.mark.parametrize(
+    ("key", "error"),
+    [
+        ("x" * 21, "does not match pattern"),
+        ("x" * 23, "does not match pattern"),
+        ("x" * 21 + "ä", "does not match pattern"),
+        ("x" * 21 + "/", "does not match pattern"),
+        (5, "is not a string"),
+    ],
+)
+def test_what_can_be_no_ping_key(house: ApiStage, key: object, error: str) -> None:
+    """It changes nothing."""
+    before = dict(house.world.ping_keys)
+    reply = house.post(f"{PROJECTS}{PROJECT}/rotate-ping-key", {"ping_key": key}, house.operator)
+    assert (reply.status, reply.error) == (400, f"json validation error: ping_key {error}")
+    assert house.world.ping_keys == before
+
+
 def test_names_are_judged(house: ApiStage) -> None:
     """And nothing is made or changed."""
     for path in (PROJECTS, PROJECTS + PROJECT):

@@ -211,6 +211,26 @@ def test_a_subdirectory_needs_a_proxy_and_slugs_the_key(daemon: Running, hc: Hea
     assert "need this project's ping key" in notes
 
 
+def test_urls_with_a_slug_stay_too_if_the_ping_key_is_told(
+    daemon: Running, hc: Healthchecks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Healthchecks does not tell it, and only an operator may set it; the daemon's own machine is one."""
+    key, path = "Ab-_5678901234567890xY", "/ping/Ab-_5678901234567890xY/nightly-backup"
+    hc.checks[0]["slug"] = "nightly-backup"
+    refused = run("healthchecks", hc.url, "--ping-key", key)
+    assert (refused.exit_code, "needs --data" in refused.stderr) == (2, True)
+    assert made(daemon) == {}
+    for name in ("PINGMON_URL", "PINGMON_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    there = ("healthchecks", hc.url, "--data", daemon.data, "--ping-key", key)
+    assert came(report(*there, "--dry-run"))["Nightly backup"] == "made"
+    assert daemon.ask("GET", path).status == 404
+    told = report(*there)
+    assert not [note for note in told["notes"] if "ping key" in note]
+    assert daemon.ask("GET", path).status == 200
+    assert came(report(*there))["Nightly backup"] == "there"
+
+
 def test_a_check_of_which_no_channel_is_here_has_all(daemon: Running, hc: Healthchecks) -> None:
     """An alert too many is better than one that reaches nobody."""
     value = {"url_down": "http://127.0.0.1:9/"}

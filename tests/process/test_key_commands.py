@@ -500,6 +500,10 @@ def test_a_new_ping_key_is_made_only_when_that_was_confirmed(daemon: Running) ->
     assert invoke(daemon, "project", "rotate-ping-key", "My project").exit_code == 1
     asked = invoke(daemon, "project", "rotate-ping-key", "My project", stdin="y\n")
     assert daemon.ask("GET", f"/ping/{asked.stdout.strip()}/asked").status == 200
+    key = "Ab-_5678901234567890xY"
+    given = invoke(daemon, "project", "rotate-ping-key", "My project", "--ping-key", key, "--yes")
+    assert given.stdout == f"{key}\n"
+    assert daemon.ask("GET", f"/ping/{key}/asked").status == 200
 
 
 def test_people_get_a_table_and_programs_json(daemon: Running) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pingmon.cli.api_client import NotAllowed, Unreachable
+from pingmon.cli.api_client import ApiClient, NotAllowed, Unreachable
 from pingmon.cli.connection import connection_options, opened
 from pingmon.cli.imports import healthchecks as from_healthchecks
 from pingmon.cli.imports import kuma as from_kuma
@@ -47,15 +47,17 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="KEY",
     help="A read-write API key of the project there.",
 )
+@click.option("--ping-key", metavar="KEY", help="The ping key there, so that URLs with a slug stay, too. Needs --data.")
 @_options
-def healthchecks(source: str, from_key: str, **options: Any) -> None:
+def healthchecks(source: str, from_key: str, ping_key: str | None, **options: Any) -> None:
     """Take over the checks of a project of Healthchecks.
 
     URL is where its pages are: https://hc.example.org. The checks keep their UUIDs, so their ping URLs stay as they are
     once the name leads to this pingmon. Channels have to be made first, by hand, under the names that they have there:
-    Healthchecks tells no addresses.
+    Healthchecks tells no addresses. It does not tell its ping key either; with --ping-key the project takes that in
+    place of its own, whose ping URLs name nothing from then on.
     """
-    _run(from_healthchecks.plan(source, from_key), **options)
+    _run(from_healthchecks.plan(source, from_key, ping_key), ping_key=ping_key, **options)
 
 
 @import_.command()
@@ -80,10 +82,13 @@ def _run(
     key: str | None,
     data: Path | None,
     project: str | None,
+    ping_key: str | None = None,
 ) -> None:
     """Carry the plan over, and tell. Exit status 1 if something was refused."""
     results: list[Result] = []
     with opened("project", url, key, data, project) as api:
+        if ping_key is not None:
+            _take_ping_key(api, ping_key, dry=dry)
         there = Destination(api, dry=dry, update=update)
         ended: click.ClickException | None = None
         hidden = not sys.stderr.isatty()
@@ -101,3 +106,12 @@ def _run(
         raise ended
     if any(result.came == "refused" for result in results):
         raise click.exceptions.Exit(1)
+
+
+def _take_ping_key(api: ApiClient, ping_key: str, *, dry: bool) -> None:
+    """Have the project take this ping key, which only an operator may; with --data its owner is one."""
+    project = api.sent.get("X-Project")
+    if project is None:
+        raise click.UsageError("--ping-key needs --data; elsewhere an operator's: pingmon project rotate-ping-key")
+    if not dry:
+        api.ask("POST", f"projects/{project}/rotate-ping-key", {"ping_key": ping_key})

@@ -43,8 +43,8 @@ _ID: Final = re.compile(NAMED["uuid"].pattern or "")
 _VERSION: Final = re.compile(r"/api(?:/v([0-9]+))?$")
 
 
-def plan(url: str, key: str) -> Plan:
-    """What is there. `ClickException` with one line if it cannot be read."""
+def plan(url: str, key: str, ping_key: str | None = None) -> Plan:
+    """What is there; its `ping_key`, if it is known. `ClickException` with one line if it cannot be read."""
     base, versions = _place(url)
     api, checks = _checks(base, key, versions)
     if any("unique_key" in check for check in checks):
@@ -61,7 +61,7 @@ def plan(url: str, key: str) -> Plan:
             wanted.append(found)
         else:
             left.append((str(check.get("name") or "?"), found))
-    return Plan(base, wanted, left, lambda pingmon: _notes(checks, pingmon))
+    return Plan(base, wanted, left, lambda pingmon: _notes(checks, ping_key, pingmon))
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -174,7 +174,7 @@ def _uuid(check: Json) -> str | None:
     return None
 
 
-def _notes(checks: list[Json], pingmon: ApiClient) -> list[str]:
+def _notes(checks: list[Json], ping_key: str | None, pingmon: ApiClient) -> list[str]:
     """What has to be done next."""
     there = {str(check["ping_url"]).rpartition("/")[0] for check in checks if check.get("ping_url")}
     notes = []
@@ -186,9 +186,10 @@ def _notes(checks: list[Json], pingmon: ApiClient) -> list[str]:
             notes.append(f"Jobs ping {base}/UUID. pingmon takes pings at /ping/UUID: a proxy has to cut off the rest.")
         else:
             notes.append(f"Jobs ping {base}/UUID. Once {parts.netloc} leads to this pingmon, their pings come here.")
-    if any(check.get("slug") for check in checks):
+    if ping_key is None and any(check.get("slug") for check in checks):
         notes.append(
-            "Jobs that ping by ping key and slug need this project's ping key: Healthchecks does not tell its own."
+            "Jobs that ping by ping key and slug need this project's ping key, or it theirs (--ping-key): "
+            "Healthchecks does not tell it."
         )
     if checks:
         notes.append("Each check is new until its first ping, and raises no alert before that.")

@@ -44,7 +44,7 @@ class ProjectRenamed(ProjectEvent, frozen=True):
 
 
 class PingKeyRotated(ProjectEvent, frozen=True):
-    """The project has a new ping key. The one before names nothing any more."""
+    """The project has a new ping key. The one before names nothing any more. Nothing happens if it is another's."""
 
     ping_key: str
 

@@ -22,6 +22,8 @@ def project_event(world: World, entry: Entry, event: events.AnyProjectEvent) -> 
     match event:
         case events.ProjectCreated():
             return _project_created(world, entry, event)
+        case events.PingKeyRotated() if world.ping_keys.get(event.ping_key, entry.stream) != entry.stream:
+            return Outcome("exists", world.ping_keys[event.ping_key])
         case events.ProjectRenamed() | events.PingKeyRotated() | events.ProjectDefaultsChanged():
             return _changed(world, entry, event)
         case events.ProjectDeleted():

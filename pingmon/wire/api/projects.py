@@ -21,6 +21,9 @@ def _blank(name: str) -> str | None:
 
 PROJECT_FIELDS: Final[dict[str, FieldRule]] = {"name": FieldRule(type="string", max_length=100, wrong=_blank)}
 
+PING_KEY_FIELDS: Final[dict[str, FieldRule]] = {"ping_key": FieldRule(type="string", pattern="[A-Za-z0-9_-]{22}")}
+"""A ping key that comes from elsewhere. The reference server's have 22 characters; older ones have all these kinds."""
+
 KEY_FIELDS: Final[dict[str, FieldRule]] = {"name": FieldRule(type="string", max_length=100)}
 """Fields of an operator's key."""
 

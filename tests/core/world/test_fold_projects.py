@@ -107,6 +107,18 @@ def test_a_project_is_made_once(log: Log) -> None:
     assert log.world.projects[P].name == "first"
 
 
+def test_a_ping_key_names_one_project(log: Log) -> None:
+    """Whichever had it first. Its own it may have again, and another's once that has a new one."""
+    key = log.world.projects[P].ping_key
+    taken = log.add(Q, e.PingKeyRotated(key))
+    assert (taken.result, taken.id) == ("exists", P)
+    assert log.add(P, e.PingKeyRotated(key)).result == "done"
+    assert log.world.ping_keys == {key: P, "otherkey": Q}
+    log.add(P, e.PingKeyRotated("third"))
+    assert log.add(Q, e.PingKeyRotated(key)).result == "done"
+    assert log.world.ping_keys == {"third": P, key: Q}
+
+
 def test_only_an_empty_project_is_deleted(log: Log) -> None:
     """With its keys; its ping key names nothing any more."""
     created(log)
