@@ -11,6 +11,7 @@ from pingmon.core.address_policy import AddressPolicy
 from pingmon.core.notify.allowed import Allowed
 from pingmon.wire.api import apprise_channel as apprise
 from pingmon.wire.api import email_channel as email
+from pingmon.wire.api import group_channel as group
 from pingmon.wire.api import service_channels
 from pingmon.wire.api import webhook_channel as webhook
 from pingmon.wire.api.channel_settings import Setting
@@ -49,6 +50,7 @@ KINDS: Final[dict[str, Kind]] = {
         apprise.SETTINGS, apprise.apprise_value, apprise.changed_value, apprise.unreachable, apprise.doubts
     ),
     "email": Kind(email.SETTINGS, email.email_value, email.changed_email, _by_address(email.unreachable), email.doubts),
+    "group": Kind(group.SETTINGS, group.group_value, group.changed_value, _by_address(group.unreachable), group.doubts),
 } | {
     name: Kind(
         each.settings, each.judged, each.changed, _by_address(service_channels.unreachable), service_channels.no_doubts

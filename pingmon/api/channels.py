@@ -15,7 +15,7 @@ from pingmon.api.call import PAGE, Call
 from pingmon.api.channel_kinds import KINDS, Kind
 from pingmon.api.credentials import new_id, new_secret
 from pingmon.api.shared_operations import old_until
-from pingmon.core.notify.channel import Channel
+from pingmon.core.notify.channel import GROUP, Channel
 from pingmon.core.notify.notification import Delivery
 from pingmon.core.units import Id
 from pingmon.core.world.events import ChannelChanged, ChannelCreated, ChannelDeleted, ChannelSecretRenewed
@@ -23,6 +23,7 @@ from pingmon.core.world.outcome import Subject
 from pingmon.wire.api.channels import attempt_json, channel_json, delivery_json, waiting_json
 from pingmon.wire.api.check_fields import FieldRule, Invalid, judged
 from pingmon.wire.api.checks import Json
+from pingmon.wire.api.group_channel import with_ids
 from pingmon.wire.api.query_parameters import BEFORE, LIMIT
 
 FIELDS: Final[dict[str, FieldRule]] = {
@@ -46,6 +47,7 @@ async def create_channel(call: Call) -> ApiAnswer:
     if kind not in KINDS:
         raise Invalid(f"json validation error: kind has unexpected value; the kinds are: {', '.join(KINDS)}")
     value = KINDS[kind].judged(call.body.get("value"))
+    value = _with_members(call, kind, value)
     _must_be_reachable(call, kind, value)
     most = call.settings.max_channels
     secret = new_secret(call.random_bytes)
@@ -71,7 +73,8 @@ async def update_channel(call: Call, id: Id) -> ApiAnswer:
         raise Invalid("json validation error: kind cannot be changed")
     changes: dict[str, Any] = {"name": given["name"]} if "name" in given else {}
     if "value" in call.body:
-        changes["value"] = _kind(channel).changed(channel.value, call.body["value"])
+        changed = _kind(channel).changed(channel.value, call.body["value"])
+        changes["value"] = _with_members(call, channel.kind, changed)
         _must_be_reachable(call, channel.kind, changes["value"])
     if changes:
         await call.submit(id, ChannelChanged(**changes))
@@ -139,6 +142,11 @@ def _kind(channel: Channel) -> Kind:
     if kind is None:
         raise Invalid(f"this pingmon knows nothing of the kind {channel.kind}")
     return kind
+
+
+def _with_members(call: Call, kind: str, value: dict[str, object]) -> dict[str, object]:
+    """The settings of a group with the ids of those that they name; of any other kind, as they are."""
+    return with_ids(value, call.channels()) if kind == GROUP else value
 
 
 def _must_be_reachable(call: Call, kind: str, value: Mapping[str, object]) -> None:

@@ -178,7 +178,7 @@ async def _told(
     flip = next((flip for flip in flips if matters(flip)), None)
     messages = [] if flip is None else await _messages(call, subject, flip)
     known = [message for each in messages if (message := as_of(each, now)) is not None]
-    there = sum(id in call.world.channels for id in channels)
+    there = len(call.world.reached(channels))
     return list(told_facts(flip, known, channels=there, settings=settings, short=call.readonly))
 
 

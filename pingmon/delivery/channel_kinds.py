@@ -11,6 +11,7 @@ from pingmon.core.world.world import World
 from pingmon.delivery.apprise import Apprise
 from pingmon.delivery.attempt import ChannelKind
 from pingmon.delivery.email import Email, MailRoute
+from pingmon.delivery.group import Group
 from pingmon.delivery.http_service import SERVICES, HttpService
 from pingmon.delivery.last_body import LastBody
 from pingmon.delivery.plugin_threads import CalledFromThreads
@@ -48,9 +49,11 @@ def channel_kinds(
         for name, each in SERVICES.items()
     }
     last_body = LastBody(history)
-    return {
+    kinds = {
         "webhook": ChannelKind(Webhook(egress, shown, last_body), parallel=4),
         "email": ChannelKind(Email(mail, base_url, last_body)),
         "apprise": ChannelKind(Apprise(reactor, allowed.apprise or ())),
         **services,
     }
+    kinds["group"] = ChannelKind(Group(world, kinds))
+    return kinds

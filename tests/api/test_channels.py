@@ -71,6 +71,27 @@ def test_a_service(kind: str, value: dict[str, Any], more: dict[str, Any]) -> No
     assert house.post(CHANNELS, {"kind": kind, "value": {}}).status == 400
 
 
+def test_a_group() -> None:
+    """It names its members, is shown with their ids, and loses those that are deleted; it is in no group itself."""
+    house = ApiStage()
+    ops, dev = house.new_channel("ops"), house.new_channel("dev")
+    made = house.post(CHANNELS, {"kind": "group", "name": "all", "value": {"channels": "ops,dev"}}).json
+    assert (made["value"], made["warnings"]) == ({"channels": ",".join(sorted([ops, dev]))}, [])
+    check = house.new_check(channels="all")
+    house.ping(check, "fail")
+    assert sorted(house.world.outbox) == sorted([ops, dev])
+    path = CHANNELS + made["id"]
+    assert house.post(path, {"value": {"channels": "all"}}).error == "invalid channel identifier: all"
+    assert house.post(path, {"value": {"channels": "dev"}}).json["value"] == {"channels": dev}
+    house.delete(CHANNELS + dev)
+    shown = house.get(path).json
+    assert (shown["value"], shown["warnings"]) == (
+        {"channels": ""},
+        ["this group has no channels any more: nobody is told"],
+    )
+    assert house.post(path, {"name": "none"}).status == 200
+
+
 def test_settings_as_a_json_string() -> None:
     """The settings may come as a JSON string, and the name may be left out."""
     house = ApiStage()

@@ -72,6 +72,10 @@ class Log:
         self.add(id, e.ChannelCreated(project, "webhook", f"hook {id[-1]}", {"url_down": "http://x/"}, "whsec_x"))
         return id
 
+    def group(self, *members: str, id: str = H3) -> str:
+        self.add(id, e.ChannelCreated(P, "group", "all", {"channels": ",".join(members)}, "whsec_x"))
+        return id
+
     # --- checks ---------------------------------------------------------------------------------------------------
 
     def check(self, id: str = C1, project: str = P, **spec: Any) -> Check:

@@ -5,14 +5,22 @@
 
 So a dead receiver costs one attempt a round, and not one for each message. Every round takes another message, because
 it may be the message that is refused and not the channel that is dead.
+
+A group is a channel that stands for others: whoever has the group has its members. None of them is a group, so groups
+make no circles, and nothing is ever owed to a group itself.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pingmon.core.units import Id
+
+GROUP: Final = "group"
+"""The kind of channel that stands for others. Its setting `channels` has their ids, with commas between them."""
 
 
 class Failing(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -51,6 +59,11 @@ class Channel(Struct, frozen=True, omit_defaults=True, gc=False):
         secrets = (self.secret, self.old_secret) if now < self.old_until else (self.secret,)
         return tuple(filter(None, secrets))
 
+    @property
+    def members(self) -> tuple[Id, ...]:
+        """The channels that a group stands for; none if it is no group."""
+        return tuple(filter(None, str(self.value["channels"]).split(","))) if self.kind == GROUP else ()
+
 
 def failed(
     channel: Channel, at: int, error: str, retry_at: int, *, held: bool = False, same_round: bool = False
@@ -69,6 +82,12 @@ def failed(
 def answers(channel: Channel) -> Channel:
     """The channel once there is a reason to think that it can be told again."""
     return replace(channel, last_error="", failing=None)
+
+
+def without_member(group: Channel, gone: Id) -> Channel:
+    """The group once it has one member less."""
+    left = ",".join(id for id in group.members if id != gone)
+    return replace(group, value={**group.value, "channels": left})
 
 
 def renewed(channel: Channel, secret: str, old_until: int) -> Channel:

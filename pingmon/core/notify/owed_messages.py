@@ -1,14 +1,18 @@
 """How a flip becomes messages that are owed: the one place where the outbox is filled, for checks and for sites.
 
-A way down is owed to the channels that the check or site has then. A way up is owed to those of them that were to hear
-of the way down, and to those that heard of it in another's stead: a channel that came later knows of no outage.
+A way down is owed to the channels that the check or site has then; in the place of a group, to its members. A way up is
+owed to those of them that were to hear of the way down, and to those that heard of it in another's stead: a channel
+that came later knows of no outage.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from msgspec.structs import replace
 
 from pingmon.core.flip import Flip
+from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import (
     Attempted,
     Audience,
@@ -48,7 +52,7 @@ def owe(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
 
 def owe_beside(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
     """Owe `flip` to the subject's channels beside all that is still owed about it. Returns those channels."""
-    told = tuple(channel for channel in subject.spec.channels if channel in world.channels)
+    told = world.reached(subject.spec.channels)
     for channel in told:
         world.owe(notification(flip, channel, now, None))
     return told
@@ -87,17 +91,36 @@ def _receipt(before: Audience | None, flip: Flip, channel: Id) -> str:
 
 
 def _recipients(world: World, subject: Subject, flip: Flip) -> tuple[Id, ...]:
-    own = [channel for channel in subject.spec.channels if channel in world.channels]
-    before = subject.audience
-    if flip.new == "up":
-        own = [channel for channel in own if before is None or channel in before.owed] + list(subject.relayed)
-    return tuple(dict.fromkeys(own))
+    own, before = world.reached(subject.spec.channels), subject.audience
+    if flip.new == "down":
+        return own
+    heard = [channel for channel in own if before is None or channel in before.owed]
+    return tuple(dict.fromkeys([*heard, *subject.relayed]))
 
 
 def unowe(world: World, now: int, before: Subject, after: Subject) -> None:
     """Owe nothing to channels that the check or site had `before` a change of its settings, and has no more."""
-    gone = set(before.spec.channels).difference(after.spec.channels)
-    for owed in world.owed_about(after) if gone else ():
+    if before.spec.channels != after.spec.channels:
+        _take_off(world, now, after, world.reached(before.spec.channels))
+
+
+def regroup(world: World, now: int, group: Channel, change: Callable[[], None]) -> None:
+    """Make a `change` to a group; to channels that it does not lead to any more, nothing is owed on its account."""
+    members = world.members[group.project]
+    led = [
+        (id, world.reached(subject.spec.channels))
+        for id, subject in ((id, world.subject(id)) for id in (*members.checks.values(), *members.sites))
+        if group.id in subject.spec.channels
+    ]
+    change()
+    for id, before in led:
+        _take_off(world, now, world.subject(id), before)
+
+
+def _take_off(world: World, now: int, subject: Subject, before: Iterable[Id]) -> None:
+    """Owe nothing about the subject to those who were told of it `before`, and are not any more."""
+    gone = set(before).difference(world.reached(subject.spec.channels))
+    for owed in world.owed_about(subject) if gone else ():
         if owed.channel in gone:
             world.settle(owed, "void", now, why="the channel was taken off")
 
@@ -156,9 +179,12 @@ def given_up(world: World, lost: Notification, error: str, at: int) -> tuple[Id,
     world.settle(lost, "given up", at, why=error)
     subject = world.subject(lost.flip.subject)
     audience = subject.audience
-    know = set(subject.spec.channels if audience is None or audience.seq != lost.flip.seq else audience.owed)
+    know = set(
+        world.reached(subject.spec.channels) if audience is None or audience.seq != lost.flip.seq else audience.owed
+    )
     know.update(owed.channel for owed in world.owed_about(subject) if owed.flip.seq == lost.flip.seq)
-    others = [id for id in world.members[subject.project].channels if id != lost.channel and id not in know]
+    every = world.reached(world.members[subject.project].channels)
+    others = [id for id in every if id != lost.channel and id not in know]
     relays = relayed(lost, error, others, at)
     for relay in relays:
         world.owe(relay)

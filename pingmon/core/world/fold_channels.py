@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import assert_never
 
 from msgspec.structs import replace
 
 from pingmon.core.changes import applied
-from pingmon.core.notify.channel import Channel, answers, failed, renewed
+from pingmon.core.notify.channel import GROUP, Channel, answers, failed, renewed
 from pingmon.core.notify.notification import Attempted, attempted
-from pingmon.core.notify.owed_messages import arrived_after_all, delivered, delivered_through, given_up
+from pingmon.core.notify.owed_messages import arrived_after_all, delivered, delivered_through, given_up, regroup
 from pingmon.core.units import Id
 from pingmon.core.world import events
 from pingmon.core.world.events import Entry
@@ -26,12 +27,12 @@ def channel_event(world: World, entry: Entry, event: events.AnyChannelEvent) -> 
     if channel is None:
         return Outcome("unknown", entry.stream)
     match event:
-        case events.ChannelChanged():
-            world.put_channel(answers(applied(event, channel)))
+        case events.ChannelChanged() | events.ChannelDeleted() if channel.kind == GROUP:
+            regroup(world, entry.at, channel, partial(_change, world, entry, event, channel))
+        case events.ChannelChanged() | events.ChannelDeleted():
+            _change(world, entry, event, channel)
         case events.ChannelSecretRenewed():
             world.put_channel(renewed(channel, event.secret, event.old_until))
-        case events.ChannelDeleted():
-            world.drop_channel(channel, entry.at)
         case events.ChannelTested():
             if not event.error:  # one that fails says no more than itself: what is owed is tried when it is due
                 world.put_channel(answers(channel))
@@ -44,6 +45,13 @@ def channel_event(world: World, entry: Entry, event: events.AnyChannelEvent) -> 
         case _:
             assert_never(event)
     return Outcome("done", channel.id)
+
+
+def _change(world: World, entry: Entry, event: events.ChannelChanged | events.ChannelDeleted, channel: Channel) -> None:
+    if isinstance(event, events.ChannelDeleted):
+        world.drop_channel(channel, entry.at)
+    else:
+        world.put_channel(answers(applied(event, channel)))
 
 
 def _channel_created(world: World, entry: Entry, event: events.ChannelCreated) -> Outcome:

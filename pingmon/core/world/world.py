@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from pingmon.core.check.check import Check
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Deaf
-from pingmon.core.notify.channel import Channel
+from pingmon.core.notify.channel import GROUP, Channel, without_member
 from pingmon.core.notify.notification import Became, Delivery, Notification
 from pingmon.core.partner.partner import Partner, host_of
 from pingmon.core.site.site import Site
@@ -88,6 +88,18 @@ class World:
     def host_of(self, site: Site) -> Partner | None:
         """The partner that hosts `site`, as far as that is known."""
         return host_of(site.spec.host, site.hosting, self.partners.values())
+
+    def reached(self, channels: Iterable[Id]) -> tuple[Id, ...]:
+        """The channels that these lead to, as far as they are there: in the place of a group, its members."""
+        found: dict[Id, None] = {}
+        for id in channels:
+            channel = self.channels.get(id)
+            if channel is not None and channel.kind == GROUP:
+                there = map(self.channels.get, channel.members)
+                found.update((each.id, None) for each in there if each is not None and each.kind != GROUP)
+            elif channel is not None:
+                found[id] = None
+        return tuple(found)
 
     def owed_about(self, subject: Subject) -> list[Notification]:
         """All messages about `subject` that are owed."""
@@ -252,12 +264,15 @@ class World:
         self._dirty["channel"].add(channel.id)
 
     def drop_channel(self, channel: Channel, at: int) -> None:
-        """Forget a channel and all that is owed to it. No check and no site of the project has it any more."""
+        """Forget a channel and all that is owed to it. No check, site or group of the project has it any more."""
         self._void(list(self.outbox.get(channel.id, {}).values()), at, "the channel was deleted")
         members = self.members[channel.project]
         for subject in map(self.subject, (*members.checks.values(), *members.sites)):
             if channel.id in subject.spec.channels or channel.id in subject.relayed:
                 self.keep(_without(subject, channel.id))
+        for group in map(self.channels.__getitem__, members.channels):
+            if channel.id in group.members:
+                self.put_channel(without_member(group, channel.id))
         del self.channels[channel.id]
         del members.channels[channel.id]
         self._dirty["channel"].add(channel.id)

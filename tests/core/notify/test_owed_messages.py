@@ -445,3 +445,77 @@ def test_a_digest_that_fails_is_one_failure_of_its_channel(log: Log) -> None:
     assert failing is not None
     assert failing.attempts == 1
     assert owed(log) == ("down", None)
+
+
+# --- groups ---------------------------------------------------------------------------------------------------------
+
+
+def grouped(log: Log, *members: str) -> Log:
+    """The check has one channel, and a group of these, which is down then."""
+    log.group(*members)
+    log.add(C1, e.CheckChanged(CheckChanges(channels=(H1, H3))))
+    log.ping(signal="fail")
+    return log
+
+
+def test_a_group_stands_for_its_members(log: Log) -> None:
+    """Each hears of both ends of an outage once, though it is a channel of the check as well; a group hears nothing."""
+    grouped(log, H1, H2)
+    assert list(log.world.outbox) == [H1, H2]
+    sends(log, H1)
+    sends(log, H2)
+    assert log.ping(at=T0 + 9).channels == (H1, H2)
+
+
+def test_a_member_that_comes_during_an_outage_hears_nothing_of_its_end(log: Log) -> None:
+    """As a channel that a check is given."""
+    grouped(log, H1)
+    log.add(H3, e.ChannelChanged(value={"channels": f"{H1},{H2}"}))
+    assert log.ping(at=T0 + 9).channels == (H1,)
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [e.ChannelChanged(value={"channels": H1}), e.ChannelDeleted()],
+    ids=["by a change of the group", "with the group"],
+)
+def test_a_member_that_is_taken_off_is_owed_nothing_more(log: Log, gone: e.Event) -> None:
+    """About the checks that have it by the group; others keep it."""
+    log.check(C2, channels=(H2,))
+    log.ping(C2, "fail")
+    grouped(log, H1, H2)
+    ended = only(log.add(H3, gone))
+    assert (ended.owed.channel, ended.owed.flip.subject, ended.became) == (H2, C1, "void")
+    assert [each.flip.subject for each in log.world.outbox[H2].values()] == [C2]
+    assert len(log.world.outbox[H1]) == 1
+    assert log.ping(at=T0 + 9).channels == (H1,)
+
+
+def test_a_channel_that_is_deleted_leaves_its_groups(log: Log) -> None:
+    """A group may have no members left; then it tells nobody."""
+    grouped(log, H2)
+    log.add(H2, e.ChannelDeleted())
+    assert log.world.channels[H3].members == ()
+    assert log.world.channels[H1].members == ()
+    assert log.ping(at=T0 + 9).channels == (H1,)
+
+
+def test_a_group_in_a_group_leads_nowhere(log: Log) -> None:
+    """No log that pingmon wrote has one; it makes no circle either."""
+    grouped(log, H3, H2)
+    assert list(log.world.outbox) == [H1, H2]
+
+
+def test_what_is_given_up_is_told_to_channels_and_not_to_groups(log: Log) -> None:
+    """Each of the others hears it once."""
+    log.ping(signal="fail")
+    log.group(H1, H2)
+    assert loses(log).channels == (H2,)
+
+
+def test_a_name_change_of_a_group_takes_nothing_off(log: Log) -> None:
+    """Nor does a change of a check that leaves its channels."""
+    grouped(log, H1, H2)
+    assert log.add(H3, e.ChannelChanged(name="everybody")).ended == ()
+    assert log.add(C1, e.CheckChanged(CheckChanges(name="x"))).ended == ()
+    assert list(log.world.outbox) == [H1, H2]
