@@ -56,7 +56,7 @@ async def test_plug_ins_carry_the_message(server: Server, url: str, first_line: 
     assert all(each in request.decode() for each in said)
     if not url.startswith("rocket"):
         assert result == Delivered()
-        assert "no ping came in time" in request.decode().replace("+", " ")
+        assert "the job reported no success in time" in request.decode().replace("+", " ")
 
 
 @pytest_twisted.ensureDeferred
