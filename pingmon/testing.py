@@ -29,6 +29,7 @@ from twisted.python.failure import Failure
 from pingmon.alarms import Alarms
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Flip
+from pingmon.core.notify.channel_settings import ChannelSettings
 from pingmon.core.partner.inquiry import AnswerKind, PartnerAnswer
 from pingmon.core.partner.partner import PartnerSpec
 from pingmon.core.site.probe_result import Fault, ProbeResult
@@ -183,10 +184,12 @@ class Rig:
         """A check of the project; the fields of its `CheckSpec` may be given."""
         return self.submit(uuid(number), CheckCreated(PROJECT, CheckSpec(**spec))).id
 
-    def channel(self, number: int = 1, **value: Any) -> Id:
+    def channel(self, number: int = 1, *, settings: ChannelSettings | None = None, **value: Any) -> Id:
         """A webhook channel of the project; by default it posts to a receiver that does not exist."""
-        settings = {"url_down": "http://localhost/down", "url_up": "http://localhost/up"} | value
-        return self.submit(uuid(number, "d"), ChannelCreated(PROJECT, "webhook", f"hook {number}", settings, SECRET)).id
+        hook = {"url_down": "http://localhost/down", "url_up": "http://localhost/up"} | value
+        generic = settings or ChannelSettings()
+        made = ChannelCreated(PROJECT, "webhook", f"hook {number}", hook, SECRET, settings=generic)
+        return self.submit(uuid(number, "d"), made).id
 
     def ping(self, check: Id, signal: Signal = "success", payload: bytes | None = None, **more: Any) -> Outcome:
         """A ping of `check`, as the HTTP side would submit it."""

@@ -4,15 +4,18 @@
                                                                                           or later, or to others
 
 A message leaves the world's outbox only by such an event in the log, so a crash at any moment repeats messages (with
-the same id) and loses none. While an event cannot be logged, its channel waits and nothing is sent twice. The outbox
-decides neither who is told nor when an attempt is repeated (`core.notify.notification`), only that it happens now.
+the same id) and loses none. So does a digest, which is one message about all that waits: the event names the newest
+entry that it tells of. A digest that is repeated has the same id as long as nothing has become owed since. While an
+event cannot be logged, its channel waits and nothing is sent twice. The outbox decides neither who is told nor when an
+attempt is repeated (`core.notify`), only that it happens now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Final
 
+from msgspec.structs import replace
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -36,10 +39,11 @@ from pingmon.core.world.events import (
 )
 from pingmon.core.world.outcome import Outcome
 from pingmon.delivery.attempt import ATTEMPT_S, ChannelKind, Delivered, NotDelivered, Result, attempt
-from pingmon.delivery.send_order import SendOrder
+from pingmon.delivery.send_order import SendOrder, Turn
 from pingmon.monitor import Monitor
 from pingmon.resubmit import submit_until_durable
 from pingmon.timing.ticker import Ticker
+from pingmon.wire.message.digest import AnyMessage, digest
 from pingmon.wire.message.message import Letter, called
 from pingmon.wire.time_texts import duration_text
 
@@ -48,6 +52,8 @@ STOP_S: Final = 1.0
 """Seconds that attempts in flight get to end by themselves when pingmon stops."""
 ERROR_MAX: Final = 200
 """Characters of an error that are kept."""
+FOLDED_MAX: Final = 1000
+"""Messages that one event may end; they are folded in about 20 ms."""
 
 
 async def no_advice(owed: Notification) -> str:
@@ -80,8 +86,8 @@ class Outbox:
         self._random = random
         self._advice = advice
         self._attempt_s = attempt_s
-        self._order = SendOrder(monitor.world, max_parallel)
-        self._tasks: dict[Id, Deferred[None]] = {}
+        self._order = SendOrder(monitor.world, kinds, max_parallel)
+        self._tasks: dict[Deferred[None], Id] = {}
         self._soon: IDelayedCall | None = None
         self._running = False
         self._ticker = Ticker("looking for messages that are due", self._tick, TICK_S, clock, monitor.time.steady)
@@ -106,7 +112,7 @@ class Outbox:
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
-        ended = DeferredList(list(self._tasks.values()))
+        ended = DeferredList(list(self._tasks))
         ended.addTimeout(STOP_S, self._clock, lambda result, timeout: result)
         return ended.addCallback(lambda _: None)
 
@@ -143,9 +149,14 @@ class Outbox:
                 turns.plan(owed)
             turns.close(entry.stream, event.retry_at)
         elif isinstance(event, NotificationDelivered | ChannelChanged | ChannelTested):
+            if isinstance(event, ChannelChanged):
+                turns.forget_channel(entry.stream)
             self._opened(entry.stream)
-        elif isinstance(event, ChannelDeleted) and (task := self._tasks.get(entry.stream)) is not None:
-            task.cancel()
+        elif isinstance(event, ChannelDeleted):
+            turns.forget_channel(entry.stream)
+            for task, channel in list(self._tasks.items()):
+                if channel == entry.stream:
+                    task.cancel()
         if outcome.everything:
             turns.take_up()
         for channel in outcome.channels:
@@ -188,77 +199,119 @@ class Outbox:
             self._start_due()
 
     def _start_due(self) -> None:
-        while (owed := self._order.next()) is not None:
-            task = Deferred.fromCoroutine(self._see_to(owed))
-            self._tasks[owed.channel] = task
-            task.addErrback(self._ended_badly, owed).addBoth(self._ended, owed.channel)
+        while (turn := self._order.next(self._monitor.now())) is not None:
+            task = Deferred.fromCoroutine(self._see_to(turn))
+            self._tasks[task] = turn.channel
+            task.addErrback(self._ended_badly, turn).addBoth(self._ended, task, turn)
 
-    def _ended_badly(self, failure: Failure, owed: Notification) -> None:
+    def _ended_badly(self, failure: Failure, turn: Turn) -> None:
         if not failure.check(CancelledError):
-            self.log.failure("an error while delivering message {id}", failure, id=owed.id)
+            self.log.failure("an error while delivering message {id}", failure, id=turn.id)
 
-    def _ended(self, _: None, channel: Id) -> None:
-        self._tasks.pop(channel, None)
-        self._order.free(channel)
+    def _ended(self, _: None, task: Deferred[None], turn: Turn) -> None:
+        del self._tasks[task]
+        self._order.free(turn)
         self._go_soon()
 
     # --- one message ----------------------------------------------------------------------------------------------
 
-    async def _see_to(self, owed: Notification) -> None:
-        """Try to deliver `owed`, and log how it went."""
+    async def _see_to(self, turn: Turn) -> None:
+        """Try to deliver what has its turn, and log how it went."""
         began = self._monitor.time.steady()
-        self.log.debug("message {id} is sent: attempt {n}", id=owed.id, n=owed.attempts + 1)
-        channel = self._monitor.world.channels[owed.channel]
+        self.log.debug("message {id} is sent: attempt {n}", id=turn.id, n=turn.owed[0].attempts + 1)
+        channel = self._monitor.world.channels[turn.channel]
         try:
-            result = await self._attempt(owed, channel)
+            result = await self._attempt(turn, channel)
         finally:
-            self._order.landed(owed.channel)
+            self._order.landed(turn)
             self._go_soon()
         took_ms = round((self._monitor.time.steady() - began) * 1000)
-        event = self._event(owed, channel, result, took_ms)
-        await submit_until_durable(self._monitor, self._clock, owed.channel, event, f"what became of message {owed.id}")
+        for event in self._events(turn, channel, result, took_ms):
+            await submit_until_durable(
+                self._monitor, self._clock, turn.channel, event, f"what became of message {turn.id}"
+            )
 
-    async def _attempt(self, owed: Notification, channel: Channel) -> Result:
-        world = self._monitor.world
+    async def _attempt(self, turn: Turn, channel: Channel) -> Result:
         kind = self._kinds.get(channel.kind)
         if kind is None:
             # Not for good: an operator may install what is missing.
             return NotDelivered(f"this pingmon cannot deliver to channels of kind {channel.kind!r}")
-        lost = world.channels.get(owed.relays) if owed.relays is not None else None
-        name, subject = "" if lost is None else lost.name, world.subject(owed.flip.subject)
-        advice = await self._advice(owed)
-        letter = Letter(owed, subject, channel, self._monitor.now(), name, advice=advice)
-        return await attempt(kind.deliver, letter, self._clock, self._attempt_s)
+        message: AnyMessage
+        if turn.digest:
+            now = self._monitor.now()
+            message = digest(channel, now, turn.through, (self._letter(owed, channel, now) for owed in turn.owed))
+        else:
+            advice = await self._advice(turn.owed[0])
+            message = self._letter(turn.owed[0], channel, self._monitor.now(), advice)
+        return await attempt(kind.deliver, message, self._clock, self._attempt_s)
 
-    def _event(self, owed: Notification, channel: Channel, result: Result, took_ms: int) -> AnyEvent:
-        """What to log of an attempt at `owed`; the operator is told once for each attempt, and of nothing else."""
-        channel = self._monitor.world.channels.get(channel.id, channel)  # its times have moved if the clock was set
-        waiting = self._monitor.world.outbox.get(channel.id, {})
+    def _letter(self, owed: Notification, channel: Channel, now: int, advice: str = "") -> Letter:
+        world = self._monitor.world
+        lost = world.channels.get(owed.relays) if owed.relays is not None else None
+        return Letter(
+            owed, world.subject(owed.flip.subject), channel, now, "" if lost is None else lost.name, False, advice
+        )
+
+    def _events(self, turn: Turn, sent_to: Channel, result: Result, took_ms: int) -> Iterator[AnyEvent]:
+        """What to log of an attempt; the operator is told once for each attempt, and of nothing else.
+
+        `sent_to` is the channel as it was when the attempt began.
+        """
+        channel = self._monitor.world.channels.get(turn.channel, sent_to)
+        waiting = self._monitor.world.outbox.get(turn.channel, {})
         if isinstance(result, Delivered):
             if channel.failing is not None and not result.nothing:
-                _log_answers(channel, self._monitor.now(), len(waiting) - 1)
-            self.log.debug("message {id} was delivered in {ms} ms", id=owed.id, ms=took_ms)
-            return NotificationDelivered(owed.id, took_ms, result.status, result.nothing, result.receipt)
+                _log_answers(channel, self._monitor.now(), len(waiting) - len(turn.owed))
+            self.log.debug("message {id} was delivered in {ms} ms", id=turn.id, ms=took_ms)
+            told = NotificationDelivered(turn.id, took_ms, result.status, result.nothing, result.receipt)
+            yield from self._digest_taken(turn, channel, told) if turn.digest else (told,)
+            return
         error = result.error[:ERROR_MAX]
-        if result.permanent:
-            self.log.error(
-                "channel {channel} was not told, and will not be: {error} (message {id})",
-                channel=called(channel),
-                error=error,
-                id=owed.id,
-            )
-            return NotificationAbandoned(owed.id, took_ms, error)
-        return self._failed(owed, channel, list(waiting.values()) or [owed], result, took_ms)
+        if turn.digest:
+            self._order.digest_refused(turn.channel, for_good=result.permanent)
+        if not result.permanent:
+            together = sent_to.failing is None
+            yield self._failed(turn, channel, list(waiting.values()) or list(turn.owed), result, took_ms, together)
+            return
+        self.log.error(
+            "channel {channel} was not told, and will not be: {error} (message {id})",
+            channel=called(channel),
+            error=error,
+            id=turn.id,
+        )
+        if not turn.digest:  # what it was to tell goes one by one
+            yield NotificationAbandoned(turn.id, took_ms, error)
+
+    def _digest_taken(
+        self, turn: Turn, channel: Channel, told: NotificationDelivered
+    ) -> Iterator[NotificationDelivered]:
+        """One event, or one for every thousand of its messages: to fold it keeps pings waiting for so long."""
+        self._order.digest_taken(turn.channel)
+        self.log.info(
+            "channel {channel} was told in a digest: {count}", channel=called(channel), count=_messages(len(turn.owed))
+        )
+        entries = sorted(owed.owed_by for owed in turn.owed)
+        marks = [*entries[FOLDED_MAX - 1 : -1 : FOLDED_MAX], entries[-1]]
+        return (replace(told, through=through) for through in marks)
 
     def _failed(
-        self, owed: Notification, channel: Channel, waiting: list[Notification], result: NotDelivered, took_ms: int
+        self,
+        turn: Turn,
+        channel: Channel,
+        waiting: list[Notification],
+        result: NotDelivered,
+        took_ms: int,
+        together: bool,
     ) -> NotificationFailed:
-        now, error = self._monitor.now(), result.error[:ERROR_MAX]
+        now, error, failing = self._monitor.now(), result.error[:ERROR_MAX], channel.failing
         given_up = now if result.gone else now - GIVE_UP_AFTER
         lost = sum(each.created <= given_up for each in waiting)
         last_call = min((each.created for each in waiting if each.created > given_up), default=now) + GIVE_UP_AFTER
         asked_s = result.retry_after_s
         again = retry_at(channel, now, spread=self._random(), asked_s=asked_s, last_call=last_call)
+        same_round = together and failing is not None and failing.retry_at > now
+        if same_round and failing is not None:
+            again = failing.retry_at if asked_s is None else max(failing.retry_at, again)
         if lost:
             self.log.error(
                 "channel {channel} was not told: {error}; {lost} given up, others are told instead; {left} left",
@@ -267,7 +320,7 @@ class Outbox:
                 lost=_messages(lost),
                 left=_messages(len(waiting) - lost),
             )
-        else:
+        elif not same_round:
             self.log.warn(
                 "channel {channel} was not told: {error}; will try again in {wait:.0f} s, {left}",
                 channel=called(channel),
@@ -276,7 +329,7 @@ class Outbox:
                 left="one message waits" if len(waiting) == 1 else f"{len(waiting)} messages wait",
             )
         held = asked_s is not None and again >= now + round(asked_s * SECOND)
-        return NotificationFailed(owed.id, took_ms, error, again, held, given_up if lost else 0)
+        return NotificationFailed(turn.id, took_ms, error, again, held, given_up if lost else 0, same_round)
 
 
 def _messages(count: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from twisted.logger import capturedLogs, formatEvent
 
+from pingmon.core.notify.channel_settings import DIGEST_OVER, ChannelSettings
 from pingmon.core.notify.notification import GIVE_UP_AFTER, Notification
 from pingmon.core.notify.retry_waits import NEWS_S, RETRY_AFTER_S
 from pingmon.core.units import SECOND
@@ -179,7 +180,7 @@ def test_a_long_error_is_cut(post: Post) -> None:
 
 def test_a_kind_that_this_pingmon_does_not_have_is_tried_again_later(post: Post) -> None:
     """The operator may install what is missing; until then the channel says so."""
-    post.outbox._kinds = {}
+    del post.kinds["webhook"]
     channel = post.channel()
     post.flip(post.check(channels=(channel,)))
     (failed,) = post.results
@@ -380,14 +381,19 @@ def test_each_round_tries_another_message(post: Post) -> None:
 
 
 def test_when_a_channel_answers_again_all_that_waits_goes(post: Post) -> None:
-    """At once, in one go, with one line that says so."""
+    """At once, in one digest, which the log tells of."""
     channel = stormed(post, 50)
     post.advance(5 + 30 + 1)
     post.receivers.at_once[channel] = Delivered(200)
     with capturedLogs() as logged:
         post.advance(121)
     assert post.world.owed == {}
-    assert lines(logged, "info") == ["channel hook 1 (dddddddd) answers again, after 2 min 35 s; 49 messages go now"]
+    assert lines(logged, "info") == [
+        "channel hook 1 (dddddddd) answers again, after 2 min 35 s; 49 messages go now",
+        "channel hook 1 (dddddddd) was told in a digest: 49 messages",
+    ]
+    assert len(post.receivers.sent) == 4
+    assert [len(digest.letters) for digest in post.receivers.digests] == [49]
 
 
 def test_a_receiver_that_wants_no_more_is_given_up_with_all_that_waits_for_it(post: Post) -> None:
@@ -486,6 +492,230 @@ def test_a_message_that_is_overtaken_leaves_a_line(post: Post) -> None:
         f"message {channel}.6 (up) was not delivered to channel hook 1 (dddddddd) and will not be: the check was "
         "deleted"
     ]
+
+
+# --- digests ------------------------------------------------------------------------------------------------------
+
+
+def test_a_storm_is_told_one_by_one_at_first_and_then_in_a_digest(post: Post) -> None:
+    """Twenty messages, and half a minute after the next one all the rest; each is owed no more."""
+    channel = post.channel()
+    post.receivers.at_once[channel] = Delivered(200)
+    for number in range(1, 101):
+        post.flip(post.check(number, channels=(channel,)))
+    assert len(post.receivers.sent) == DIGEST_OVER
+    post.advance(29)
+    assert post.receivers.digests == []
+    post.advance(2)
+    (digest,) = post.receivers.digests
+    assert len(digest.letters) == 80
+    assert {letter.subject.id for letter in (*post.receivers.sent, *digest.letters)} == set(post.world.checks)
+    assert post.world.owed == {}
+    (told,) = [event for event in post.results if isinstance(event, NotificationDelivered) and event.through]
+    assert (told.id, told.status) == (f"{channel}.digest.{digest.through}", 200)
+
+
+def test_one_by_one_goes_on_after_a_minute(post: Post) -> None:
+    channel = post.channel(settings=ChannelSettings(digest_over=2))
+    post.receivers.at_once[channel] = Delivered(200)
+    for number in (1, 2):
+        post.flip(post.check(number, channels=(channel,)))
+    post.advance(61)
+    post.flip(post.check(3, channels=(channel,)))
+    assert len(post.receivers.sent) == 3
+
+
+def test_a_channel_may_want_no_digests() -> None:
+    """By its settings, or because its kind has none: then all go one by one."""
+    unlimited, without = Post(), Post(digests=False)
+    for post, settings in ((unlimited, ChannelSettings(digest_over=0)), (without, ChannelSettings())):
+        channel = post.channel(settings=settings)
+        post.receivers.at_once[channel] = Delivered(200)
+        for number in range(1, 31):
+            post.flip(post.check(number, channels=(channel,)))
+        assert len(post.receivers.sent) == 30
+        post.close()
+
+
+def gathered(post: Post, checks: int = 6) -> str:
+    """A channel to which a digest of so many messages is on its way."""
+    channel = post.channel(settings=ChannelSettings(digest_over=1))
+    post.receivers.at_once[channel] = Delivered(200)
+    for number in range(checks + 1):
+        post.flip(post.check(number + 1, channels=(channel,)))
+    del post.receivers.at_once[channel]
+    post.advance(30)
+    assert [len(digest.letters) for digest in post.receivers.digests] == [checks]
+    return channel
+
+
+def test_nothing_else_goes_while_a_digest_is_on_its_way(post: Post) -> None:
+    """What has become owed meanwhile follows it, also if it is about something that the digest told."""
+    channel = gathered(post)
+    post.flip(uuid(2), down=False)
+    post.flip(post.check(20, channels=(channel,)))
+    post.advance(20)
+    assert len(post.receivers.messages) == 2
+    post.reply(channel, Delivered(200))
+    assert {owed.flip.subject for owed in post.world.owed.values()} == {uuid(2), uuid(20)}
+    (up,) = [owed for owed in post.world.owed.values() if owed.flip.new == "up"]
+    assert up.down_from is None
+    post.receivers.at_once[channel] = Delivered(200)
+    post.advance(60)
+    assert post.world.owed == {}
+
+
+def test_a_digest_that_fails_is_tried_again_after_a_message_that_arrives(post: Post) -> None:
+    """So it never is the attempt that finds out whether the channel answers again; and it costs one entry."""
+    channel = gathered(post)
+    post.reply(channel, REFUSED)
+    (failed,) = [event for event in post.results if isinstance(event, NotificationFailed)]
+    assert failed.id == post.receivers.digests[0].id.replace("_digest_", ".digest.")
+    post.receivers.at_once[channel] = Delivered(200)
+    post.advance(6)
+    assert [len(digest.letters) for digest in post.receivers.digests] == [6, 5]
+    assert post.world.owed == {}
+
+
+@pytest.mark.parametrize(("refused", "times"), [(REFUSED, 3), (NotDelivered("too large", permanent=True), 1)])
+def test_a_channel_that_takes_messages_and_no_digests_is_told_one_by_one(
+    post: Post, refused: NotDelivered, times: int
+) -> None:
+    """After three in a row; nothing is given up."""
+    channel = gathered(post, 12)
+    for _ in range(times - 1):
+        post.reply(channel, refused)
+        post.advance(6)
+        post.reply(channel, Delivered(200))
+    post.receivers.at_once[channel] = Delivered(200)
+    post.reply(channel, refused)
+    post.advance(6)
+    assert len(post.receivers.digests) == times
+    assert post.world.owed == {}
+    assert not [event for event in post.results if isinstance(event, NotificationAbandoned)]
+    post.submit(channel, ChannelChanged(name="mended"))
+    for number in range(30, 36):
+        post.flip(post.check(number, channels=(channel,)))
+    post.advance(31)
+    assert len(post.receivers.digests) == times + 1
+
+
+def test_a_digest_repeated_after_a_kill_has_the_same_id(post: Post) -> None:
+    """If nothing has become owed since."""
+    channel = gathered(post)
+    after = post.killed()
+    after.receivers.at_once[channel] = Delivered(200)
+    after.clock.advance(0)
+    assert [digest.id for digest in after.receivers.digests] == [digest.id for digest in post.receivers.digests]
+    assert after.world.owed == {}
+    after.close()
+
+
+def test_a_huge_digest_is_one_message_and_an_event_for_each_thousand_of_what_it_tells(post: Post) -> None:
+    """So that to fold it keeps no ping waiting."""
+    channel = post.channel(settings=ChannelSettings(digest_over=1))
+    post.receivers.at_once[channel] = Delivered(200)
+    for number in range(1, 2503):
+        post.ping(post.check(number, channels=(channel,)), "fail")
+    post.clock.advance(0)
+    post.advance(31)
+    (digest,) = post.receivers.digests
+    assert len(digest.letters) == 2501
+    told = [event for event in post.results if isinstance(event, NotificationDelivered) and event.through]
+    assert [event.id for event in told] == [f"{channel}.digest.{digest.through}"] * 3
+    assert told[-1].through == digest.through
+    assert post.world.owed == {}
+
+
+def test_a_channel_deleted_while_it_is_told_in_a_digest_is_owed_nothing(post: Post) -> None:
+    channel = gathered(post)
+    post.submit(channel, ChannelDeleted())
+    post.clock.advance(0)
+    assert post.receivers.open == {}
+    assert post.world.owed == {}
+
+
+# --- several at once ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def wide() -> Iterator[Post]:
+    """Of a kind that takes four messages at once."""
+    post = Post(parallel=4, attempt_s=100)
+    yield post
+    post.close()
+    assert post.clock.getDelayedCalls() == []
+
+
+def test_as_many_messages_are_on_their_way_to_a_channel_as_its_kind_takes(wide: Post) -> None:
+    channel = wide.channel()
+    for number in range(1, 7):
+        wide.flip(wide.check(number, channels=(channel,)))
+    assert len(wide.receivers.open) == wide.outbox.in_flight == 4
+    wide.reply(next(iter(wide.receivers.open)), Delivered(200))
+    assert len(wide.receivers.open) == 4
+    assert len(wide.receivers.sent) == 5
+
+
+def test_an_up_does_not_overtake_its_down_on_the_way(wide: Post) -> None:
+    """What is about other checks does not wait for it."""
+    channel = wide.channel()
+    first, second = (wide.check(number, channels=(channel,)) for number in (1, 2))
+    wide.flip(first)
+    wide.flip(first, down=False)
+    wide.flip(second)
+    assert [(letter.subject.id, letter.owed.flip.new) for letter in wide.receivers.sent] == [
+        (first, "down"),
+        (second, "down"),
+    ]
+    wide.reply(wide.receivers.sent[0].id, Delivered(200))
+    assert wide.receivers.sent[-1].owed.flip.new == "up"
+
+
+def test_a_receiver_that_dies_with_several_on_their_way_has_failed_once(wide: Post) -> None:
+    """One line, and the next attempt as soon as after one failure; the history has each attempt."""
+    channel = wide.channel()
+    for number in range(1, 7):
+        wide.flip(wide.check(number, channels=(channel,)))
+    with capturedLogs() as logged:
+        for id in list(wide.receivers.open):
+            wide.reply(id, REFUSED)
+    assert len(lines(logged, "warn")) == 1
+    failing = wide.world.channels[channel].failing
+    assert failing is not None
+    assert failing.attempts == 1
+    assert [owed.attempts for owed in wide.world.owed.values()] == [1, 1, 1, 1, 0, 0]
+    wide.advance(6)
+    assert len(wide.receivers.open) == 1
+
+
+def test_a_receiver_that_asks_for_time_gets_it_also_from_those_on_their_way(wide: Post) -> None:
+    channel = wide.channel()
+    for number in range(1, 3):
+        wide.flip(wide.check(number, channels=(channel,)))
+    first, second = wide.receivers.open
+    wide.reply(first, REFUSED)
+    wide.reply(second, NotDelivered("status 429", retry_after_s=300))
+    wide.advance(290)
+    assert len(wide.receivers.messages) == 2
+    wide.advance(20)
+    assert len(wide.receivers.messages) == 3
+
+
+def test_a_digest_waits_for_what_is_on_its_way(wide: Post) -> None:
+    channel = wide.channel(settings=ChannelSettings(digest_over=2))
+    for number in range(1, 8):
+        wide.flip(wide.check(number, channels=(channel,)))
+    wide.advance(29)
+    first, second = wide.receivers.open
+    wide.reply(first, Delivered(200))
+    wide.advance(0.9)
+    assert wide.receivers.digests == []
+    wide.advance(1)
+    wide.reply(second, Delivered(200))
+    (digest,) = wide.receivers.digests
+    assert len(digest.letters) == 5
+    wide.reply(digest.id, Delivered(200))
 
 
 # --- many channels, again -----------------------------------------------------------------------------------------

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pingmon.core.flip import Flip
+from pingmon.core.notify.channel_settings import ChannelSettings
 from pingmon.core.notify.notification import matters
 from pingmon.core.units import Id
 from pingmon.delivery.attempt import Delivered, NotDelivered
 from pingmon.journal import JournalUnavailable
 from pingmon.testing import uuid
+from pingmon.wire.message.digest import AnyMessage, Digest
 from tests.delivery.post import Post
 
-CHECKS = [uuid(number) for number in (1, 2, 3)]
+CHECKS = [uuid(number) for number in (1, 2, 3, 4, 5)]
 CHANNELS = [uuid(number, "d") for number in (1, 2)]
 
 
@@ -31,9 +32,9 @@ class Deliveries(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.post = Post(max_parallel=2)
-        for number in range(1, len(CHANNELS) + 1):
-            self.post.channel(number)
+        self.post = Post(max_parallel=3, parallel=3)
+        self.post.channel(1, settings=ChannelSettings(digest_over=1))
+        self.post.channel(2)
         for number in range(1, len(CHECKS) + 1):
             self.post.check(number, channels=tuple(CHANNELS), timeout=10**7)
         self.received: list[tuple[Id, Id, int, str]] = []
@@ -43,13 +44,15 @@ class Deliveries(RuleBasedStateMachine):
 
     def look(self) -> None:
         """Take down what was sent since the last look."""
-        for letter in self.post.receivers.sent[self.seen :]:
-            self.sent.append(self.entry(letter))
-        self.seen = len(self.post.receivers.sent)
+        for message in self.post.receivers.messages[self.seen :]:
+            self.sent += self.entries(message)
+        self.seen = len(self.post.receivers.messages)
 
-    def entry(self, letter: Any) -> tuple[Id, Id, int, str]:
-        flip = letter.owed.flip
-        return letter.channel.id, flip.subject, flip.seq, letter.id
+    def entries(self, message: AnyMessage) -> list[tuple[Id, Id, int, str]]:
+        """What a message tells, or each of those of a digest."""
+        letters = message.letters if isinstance(message, Digest) else (message,)
+        flips = [letter.owed.flip for letter in letters]
+        return [(message.channel.id, flip.subject, flip.seq, message.id) for flip in flips]
 
     @rule(check=st.sampled_from(CHECKS), down=st.booleans())
     def flip(self, check: Id, down: bool) -> None:
@@ -65,15 +68,14 @@ class Deliveries(RuleBasedStateMachine):
     @precondition(lambda self: self.post.receivers.open)
     @rule(data=st.data(), works=st.booleans(), wait=st.sampled_from([None, 0.0, 40.0]))
     def answer(self, data: st.DataObject, works: bool, wait: float | None) -> None:
-        channel = data.draw(st.sampled_from(sorted(self.post.receivers.open)))
-        self.settle(channel, works, wait)
+        self.settle(data.draw(st.sampled_from(sorted(self.post.receivers.open))), works, wait)
 
-    def settle(self, channel: Id, works: bool, wait: float | None = None) -> None:
-        letter = next(each for each in reversed(self.post.receivers.sent) if each.channel.id == channel)
+    def settle(self, id: str, works: bool, wait: float | None = None) -> None:
+        message = next(each for each in self.post.receivers.on_their_way if each.id == id)
         if works:
-            self.received.append(self.entry(letter))
+            self.received += self.entries(message)
         self.look()
-        self.post.reply(channel, Delivered(200) if works else NotDelivered("status 503", retry_after_s=wait))
+        self.post.reply(id, Delivered(200) if works else NotDelivered("status 503", retry_after_s=wait))
 
     @rule(seconds=st.sampled_from([0.5, 2.0, 6.0, 31.0, 700.0]))
     def time_passes(self, seconds: float) -> None:
@@ -87,8 +89,8 @@ class Deliveries(RuleBasedStateMachine):
     def the_disk_fails(self, writes: int) -> None:
         """The results of attempts cannot be logged for a while."""
         self.post.journal.fail_next(writes)
-        for channel in sorted(self.post.receivers.open):
-            self.settle(channel, works=True)
+        for id in sorted(self.post.receivers.open):
+            self.settle(id, works=True)
 
     @rule()
     def killed(self) -> None:
@@ -109,18 +111,19 @@ class Deliveries(RuleBasedStateMachine):
 
     @invariant()
     def no_more_in_flight_than_allowed(self) -> None:
-        assert self.post.outbox.in_flight == len(self.post.receivers.open) <= 2
+        assert self.post.outbox.in_flight == len(self.post.receivers.open) <= 3
 
     def teardown(self) -> None:
         """In the end everything that is owed arrives, and what arrived last about a check is its present status."""
         post = self.post
         post.receivers.at_once = dict.fromkeys(CHANNELS, Delivered(200))
-        answered = len(post.receivers.sent)
-        for channel in sorted(post.receivers.open):
-            self.settle(channel, works=True)
+        answered = len(post.receivers.messages)
+        for id in sorted(post.receivers.open):
+            self.settle(id, works=True)
         while post.outbox.pending and post.clock.seconds() < 10**6:
             post.time.advance(600, step=30)
-        self.received += map(self.entry, post.receivers.sent[answered:])
+        for message in post.receivers.messages[answered:]:
+            self.received += self.entries(message)
         assert post.world.owed == {}
         for channel in CHANNELS:
             for check in CHECKS:

@@ -17,6 +17,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pingmon.core.notify.channel_settings import ChannelSettings
 from pingmon.core.units import Id
 
 GROUP: Final = "group"
@@ -53,6 +54,7 @@ class Channel(Struct, frozen=True, omit_defaults=True, gc=False):
     failing: Failing | None = None
     old_secret: str = ""
     old_until: int = 0
+    settings: ChannelSettings = ChannelSettings()
 
     def secrets(self, now: int) -> tuple[str, ...]:
         """The secrets that sign a message which is sent at `now`, the present one first."""

@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeAlias, get_args
 from msgspec import UNSET, Struct, UnsetType
 
 from pingmon.core.check.settings import CheckChanges, CheckSpec
+from pingmon.core.notify.channel_settings import ChannelSettings
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, Kind, PartnerChanges, PartnerSpec
 from pingmon.core.site.probe_result import ProbeResult
@@ -273,6 +274,7 @@ class ChannelCreated(ChannelEvent, frozen=True):
     value: dict[str, object]
     secret: str
     most: int = 0
+    settings: ChannelSettings = ChannelSettings()
 
 
 class ChannelChanged(ChannelEvent, frozen=True):
@@ -280,6 +282,7 @@ class ChannelChanged(ChannelEvent, frozen=True):
 
     name: str | UnsetType = UNSET
     value: dict[str, object] | UnsetType = UNSET
+    settings: ChannelSettings | UnsetType = UNSET
 
 
 class ChannelSecretRenewed(ChannelEvent, frozen=True):

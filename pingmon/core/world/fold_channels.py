@@ -61,7 +61,7 @@ def _channel_created(world: World, entry: Entry, event: events.ChannelCreated) -
     if is_full(members.channels, event.most):
         return Outcome("full", entry.stream)
     kept = (event.project, event.kind, event.name, event.value, event.secret)
-    world.put_channel(Channel(entry.stream, *kept, entry.seq, entry.at))
+    world.put_channel(Channel(entry.stream, *kept, entry.seq, entry.at, settings=event.settings))
     return Outcome("created", entry.stream)
 
 

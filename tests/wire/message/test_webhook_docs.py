@@ -17,6 +17,7 @@ from pingmon.core.site.site import Site
 from pingmon.core.units import SECOND
 from pingmon.testing import PROJECT, bad, good, uuid
 from pingmon.testing import START as NOW
+from pingmon.wire.message.digest import digest, digest_object
 from pingmon.wire.message.message import Letter, object_of, trial_letter
 from pingmon.wire.message.webhook import _PLACEHOLDER
 
@@ -45,6 +46,7 @@ def examples() -> str:
         object_of(letter(SITE, SITE_DOWN), {}),
         object_of(letter(SITE, SITE_UP), {}),
         object_of(trial_letter(OPS, NOW, up=False), {}),
+        digest_object(digest(OPS, NOW, 11, (DOWN, letter(SITE, SITE_DOWN)))),
     ]
     return "".join(f"```json\n{json.dumps(each, indent=2, ensure_ascii=False)}\n```\n\n" for each in shown).rstrip("\n")
 
