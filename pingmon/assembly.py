@@ -34,7 +34,7 @@ from pingmon.daemon.config_reload import Reload, Taker
 from pingmon.daemon.control_socket import Control, owners_door
 from pingmon.daemon.data_directory import DataDir
 from pingmon.daemon.first_run import FirstStart
-from pingmon.daemon.health_problems import Parts, problems
+from pingmon.daemon.health_problems import Parts, grave_problems, problems
 from pingmon.daemon.housekeeping import Housekeeping
 from pingmon.daemon.log_level import LogFilter
 from pingmon.daemon.metrics import DaemonMetrics
@@ -43,6 +43,7 @@ from pingmon.daemon.redaction import redacted
 from pingmon.daemon.resource_tree import Root, voice
 from pingmon.daemon.service import Daemon, Part
 from pingmon.daemon.startup_errors import StartupRefused
+from pingmon.daemon.watchdog import Watchdog
 from pingmon.delivery.advice import Advice
 from pingmon.delivery.channel_kinds import channel_kinds
 from pingmon.delivery.email import MailRoute
@@ -80,6 +81,7 @@ from pingmon.verify.verifiers import Send, Verifiers, sender
 from pingmon.web.badges import Badges
 from pingmon.web.home import Home
 from pingmon.wire.message.signatures import BadSecret, secret
+from pingmon.wire.outgoing_request import Unsendable
 
 SWITCH_S: Final = 0.0005
 """How long one thread keeps the interpreter while another wants it. The journal's thread needs it for moments only, and
@@ -150,7 +152,7 @@ def assembled(
         data=data,
         monitor=monitor,
         watchers=(parts.housekeeping, parts.alarms, parts.hosts, parts.site_watch),
-        tellers=(parts.outbox, parts.inquiries, control, *mail),
+        tellers=(parts.outbox, parts.inquiries, parts.watchdog, control, *mail),
         door=door,
         factory=door,
         listeners=[*listeners, *mail_listeners],
@@ -198,8 +200,11 @@ def _parts(
     advice = Advice(monitor.world, journal, reactor)
     outbox = Outbox(monitor, kinds, reactor, random.random, advice=advice, max_parallel=config.outgoing.parallel)
 
+    watchdog = Watchdog(send, lambda: grave_problems(parts), reactor, monitor.time.steady)
+
     def take(new: Config) -> None:
         nonlocal config
+        _watch(watchdog, new)
         if (new.verifier, new.sites.ask, new.quorum) != (config.verifier, config.sites.ask, config.quorum):
             rounds.verifiers, rounds.quorum = _verifiers(new, send, reactor, monitor.now), new.quorum
         egress.policy = prober.policy = _policy(new)
@@ -219,9 +224,18 @@ def _parts(
         site_watch=SiteWatch(monitor, rounds, own_health, reactor),
         rounds=rounds,
         prober=prober,
+        watchdog=watchdog,
         verifier_health=verifier_health,
     )
+    _watch(watchdog, config)
     return parts, take
+
+
+def _watch(watchdog: Watchdog, config: Config) -> None:
+    try:
+        watchdog.take(config.watchdog.url, config.watchdog.every)
+    except Unsendable as error:
+        raise StartupRefused(f"watchdog.url: {error}") from error
 
 
 def addresses_by(resolver: Resolver) -> Addresses:

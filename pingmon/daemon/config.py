@@ -226,6 +226,13 @@ class Limits(Struct, frozen=True):
     api_burst: Count = API.keys_at_once
 
 
+class WatchdogSetting(Struct, frozen=True):
+    """`[watchdog]`: who is pinged as long as this daemon does its work: `url`, a ping URL, each `every` seconds."""
+
+    url: Url = Url("")
+    every: Annotated[float, Meta(ge=1, le=86400)] = 60.0
+
+
 class Log(Struct, frozen=True):
     """`[log]`: the least `level` of what pingmon logs. The option --log-level wins."""
 
@@ -248,6 +255,7 @@ class Config(Struct, frozen=True):
     verifier: tuple[VerifierSetting, ...] = ()
     retention: Retained = Retained()
     limits: Limits = Limits()
+    watchdog: WatchdogSetting = WatchdogSetting()
     log: Log = Log()
 
     @property

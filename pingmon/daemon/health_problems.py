@@ -13,6 +13,7 @@ from msgspec import Struct
 from pingmon.alarms import Alarms
 from pingmon.core.units import SECOND
 from pingmon.daemon.housekeeping import Housekeeping
+from pingmon.daemon.watchdog import Watchdog
 from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.test_messages import ChannelTester
 from pingmon.monitor import Monitor
@@ -46,17 +47,18 @@ class Parts(Struct, frozen=True):
     site_watch: SiteWatch
     rounds: Rounds
     prober: Prober
+    watchdog: Watchdog
     verifier_health: Callable[[], Sequence[PeerHealth]]
 
 
 def problems(parts: Parts) -> list[Problem]:
     """What is wrong now; empty if the daemon is well."""
-    return [
-        *_of_the_journal(parts),
-        *_of_loops(parts),
-        *_of_what_is_late(parts),
-        *_of_looks(parts),
-    ]
+    return [*grave_problems(parts), *_of_looks(parts)]
+
+
+def grave_problems(parts: Parts) -> list[Problem]:
+    """What keeps pings from being taken, or alerts from being sent."""
+    return [*_of_the_journal(parts), *_of_loops(parts), *_of_what_is_late(parts)]
 
 
 def _of_the_journal(parts: Parts) -> Iterator[Problem]:

@@ -91,6 +91,10 @@ probes = 500
 [log]
 level = "warn"
 
+[watchdog]
+url = "https://hc-ping.example/5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
+every = 30
+
 [limits]
 checks = 100
 sites = 50
@@ -127,13 +131,14 @@ def test_an_empty_file_is_all_defaults() -> None:
 def test_the_manual_shows_every_key_with_its_default() -> None:
     """And all of it is valid."""
     manual = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
-    defaults, verifiers, mail = map(tomllib.loads, re.findall(r"```toml\n(.*?)```", manual, re.DOTALL))
+    defaults, verifiers, mail, watchdog = map(tomllib.loads, re.findall(r"```toml\n(.*?)```", manual, re.DOTALL))
     shown = parse(defaults | {"listen": []}, "f")
     assert shown == Config()
     assert {*defaults, "verifier"} == set(Config.__struct_fields__)
     for name in defaults:
         section = getattr(shown, name)
         assert not isinstance(section, Struct) or set(defaults[name]) == set(section.__struct_encode_fields__)
+    assert parse(watchdog, "f").watchdog.every == 60
     assert parse(mail, "f").smtp.from_ == "pingmon <alerts@example.org>"
     verifiers["verifier"][0]["secret"] = KEY
     (shown_verifier,) = parse(verifiers, "f").verifier
