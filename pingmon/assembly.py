@@ -270,7 +270,7 @@ def _policy(config: Config) -> AddressPolicy:
 
 
 def _allowed(config: Config) -> Allowed:
-    return Allowed(_policy(config), config.apprise.schemes if find_spec("apprise") else None)
+    return Allowed(_policy(config), config.apprise.schemes if find_spec("apprise") else None, config.commands.allow)
 
 
 def _verifiers(config: Config, send: Send, clock: IReactorTime, now: Callable[[], int]) -> Verifiers | None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from pingmon.core.address_policy import AddressPolicy
 from pingmon.core.notify.allowed import Allowed
 from pingmon.wire.api import apprise_channel as apprise
+from pingmon.wire.api import command_channel as command
 from pingmon.wire.api import email_channel as email
 from pingmon.wire.api import group_channel as group
 from pingmon.wire.api import service_channels
@@ -50,6 +51,9 @@ KINDS: Final[dict[str, Kind]] = {
         apprise.SETTINGS, apprise.apprise_value, apprise.changed_value, apprise.unreachable, apprise.doubts
     ),
     "email": Kind(email.SETTINGS, email.email_value, email.changed_email, _by_address(email.unreachable), email.doubts),
+    "command": Kind(
+        command.SETTINGS, command.command_value, command.changed_value, command.unreachable, command.doubts
+    ),
     "group": Kind(group.SETTINGS, group.group_value, group.changed_value, _by_address(group.unreachable), group.doubts),
 } | {
     name: Kind(

@@ -91,6 +91,12 @@ class Password(str):
         return "Password(…)"
 
 
+class Program(str):
+    """The absolute path of a program."""
+
+    __slots__ = ()
+
+
 class Http(Struct, frozen=True):
     """`[http]`: the listening side.
 
@@ -173,6 +179,12 @@ class AppriseSetting(Struct, frozen=True):
     schemes: tuple[str, ...] = ()
 
 
+class CommandSetting(Struct, frozen=True):
+    """`[commands]`: the programs that channels of kind `command` may run, by their absolute paths."""
+
+    allow: tuple[Program, ...] = ()
+
+
 class Sites(Struct, frozen=True):
     """`[sites]`: how sites are probed, and when they are down.
 
@@ -251,6 +263,7 @@ class Config(Struct, frozen=True):
     outgoing: Outgoing = Outgoing()
     smtp: Smtp = Smtp()
     apprise: AppriseSetting = AppriseSetting()
+    commands: CommandSetting = CommandSetting()
     sites: Sites = Sites()
     verifier: tuple[VerifierSetting, ...] = ()
     retention: Retained = Retained()

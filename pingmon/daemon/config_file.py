@@ -22,6 +22,7 @@ from pingmon.daemon.config import (
     Page,
     Password,
     PeerUrl,
+    Program,
     Proxies,
     Secrets,
     SecretSetting,
@@ -258,11 +259,18 @@ def _network(value: Any) -> Network:
     return Network(value)
 
 
+def _program(value: Any) -> Program:
+    if not isinstance(value, str) or not value.startswith("/"):
+        raise ValueError(f"expected the absolute path of a program, got {value!r}")
+    return Program(value)
+
+
 def _proxies(value: Any) -> Proxies:
     return Proxies(value if value == "unix" else _network(value))
 
 
 _FORMS: Final[dict[type, Callable[[Any], Any]]] = {
+    Program: _program,
     Proxies: _proxies,
     Network: _network,
     Mailbox: _mailbox,

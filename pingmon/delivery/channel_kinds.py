@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from pingmon.core.notify.allowed import Allowed
 from pingmon.core.site.site import Site
@@ -10,11 +11,11 @@ from pingmon.core.world.outcome import Subject
 from pingmon.core.world.world import World
 from pingmon.delivery.apprise import Apprise
 from pingmon.delivery.attempt import ChannelKind
+from pingmon.delivery.command import Command
 from pingmon.delivery.email import Email, MailRoute
 from pingmon.delivery.group import Group
 from pingmon.delivery.http_service import SERVICES, HttpService
 from pingmon.delivery.last_body import LastBody
-from pingmon.delivery.plugin_threads import CalledFromThreads
 from pingmon.delivery.webhook import Webhook
 from pingmon.journal import History
 from pingmon.outgoing.passage import Egress
@@ -30,7 +31,7 @@ def channel_kinds(
     ping_path: str,
     mail: MailRoute | None = None,
     *,
-    reactor: CalledFromThreads,
+    reactor: Any,
     allowed: Allowed,
 ) -> dict[str, ChannelKind]:
     """All kinds. `base_url` is the daemon's own, `ping_path` comes between that and a check's id in its ping URL.
@@ -53,6 +54,7 @@ def channel_kinds(
         "webhook": ChannelKind(Webhook(egress, shown, last_body), parallel=4),
         "email": ChannelKind(Email(mail, base_url, last_body)),
         "apprise": ChannelKind(Apprise(reactor, allowed.apprise or ())),
+        "command": ChannelKind(Command(reactor, allowed.commands, shown, last_body)),
         **services,
     }
     kinds["group"] = ChannelKind(Group(world, kinds))

@@ -71,6 +71,20 @@ def test_a_service(kind: str, value: dict[str, Any], more: dict[str, Any]) -> No
     assert house.post(CHANNELS, {"kind": kind, "value": {}}).status == 400
 
 
+def test_a_command() -> None:
+    """Only a program that the operator has named; if he takes it back, the channel is warned of."""
+    page = "/usr/local/bin/page"
+    command = {"kind": "command", "value": {"program": page, "arguments": ["--loud"]}}
+    refusal = f'{page} may not be run; allow it with [commands] allow = ["{page}"]'
+    assert ApiStage().post(CHANNELS, command).error == f"json validation error: {refusal}"
+    house = ApiStage(ApiSettings(allowed=Allowed(commands=(page,)), keys_per_second=0))
+    made = house.post(CHANNELS, command).json
+    assert (made["value"], made["warnings"]) == (command["value"], [])
+    without = ApiStage()
+    without.submit(made["id"], ChannelCreated(PROJECT, "command", "", made["value"], ""))
+    assert without.get(CHANNELS + made["id"]).json["warnings"] == [refusal]
+
+
 def test_a_group() -> None:
     """It names its members, is shown with their ids, and loses those that are deleted; it is in no group itself."""
     house = ApiStage()

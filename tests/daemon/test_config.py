@@ -61,6 +61,9 @@ user = "pingmon"
 password = "hunter2"
 from = "pingmon <alerts@example.org>"
 
+[commands]
+allow = ["/usr/local/bin/page"]
+
 [apprise]
 schemes = ["ntfys", "pover"]
 
@@ -222,6 +225,13 @@ def test_mail_needs_a_domain(domain: object) -> None:
         "mail.domain: is missing; it is what stands behind the @ of an address"
     ]
     assert parse({"mail": {"domain": "", "listen": []}}, "f") == Config()
+
+
+def test_programs_have_absolute_paths() -> None:
+    """What would be looked for in a PATH could be another program tomorrow."""
+    assert problems({"commands": {"allow": ["page"]}}) == [
+        "commands.allow[0]: expected the absolute path of a program, got 'page'"
+    ]
 
 
 # --- sites and verifiers ------------------------------------------------------------------------------------------

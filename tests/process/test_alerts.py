@@ -82,6 +82,23 @@ def test_the_message_about_an_outage_is_edited_when_it_is_over(start: Starter, r
     assert up.startswith("UP: job, ")
 
 
+def test_a_program_of_the_operators_is_run(start: Starter, tmp_path: Path) -> None:
+    """With the message; one that he has not named makes no channel."""
+    program, said = tmp_path / "page", tmp_path / "said"
+    program.write_text(f"#!/bin/sh\ncat > {said}.new && mv {said}.new {said}\n")
+    program.chmod(0o755)
+    daemon = start(config=f'[commands]\nallow = ["{program}"]\n')
+    refused = daemon.api("POST", "channels/", {"kind": "command", "value": {"program": "/bin/sh"}})
+    assert (refused.status, "/bin/sh may not be run" in refused.json["error"]) == (400, True)
+    made = daemon.api("POST", "channels/", {"kind": "command", "value": {"program": str(program)}})
+    assert made.status == 201, made.body
+    daemon.ping("job", "?create=1")
+    daemon.ping("job/3")
+    until(said.exists, "the program's run")
+    assert json.loads(said.read_text())["event"] == "check.down"
+    until(lambda: daemon.api("GET", f"channels/{made.json['id']}").json["last_delivered"], "its success")
+
+
 def test_the_placeholders_of_the_reference_server_work(start: Starter, receiver: Receiver) -> None:
     """In URL, headers and body."""
     daemon = start(config=LOOPBACK)
