@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, Final
+from typing import Final
 
 import click
 
+from pingmon.api.channel_kinds import KINDS
 from pingmon.cli.api_client import ApiClient
+from pingmon.cli.channel_options import check_complete, setting_options, shown_value, value_of
 from pingmon.cli.connection import asks
 from pingmon.cli.field_options import Duration
 from pingmon.cli.subjects import (
@@ -26,7 +26,7 @@ from pingmon.cli.subjects import (
     warn,
 )
 from pingmon.cli.tables import json_option, show_json, show_table, when
-from pingmon.wire.api.webhook_channel import DIRECTIONS, METHODS
+from pingmon.wire.api.webhook_channel import DIRECTIONS
 
 DELIVERIES: Final = 5
 """Messages that `show` shows."""
@@ -47,23 +47,13 @@ CHANNELS: Final = Subject(
 def channel() -> None:
     """Channels: where people and programs are told when something goes down or comes back.
 
-    CHANNEL is an id or a name, or the beginning of one. Kinds and their settings are in
-    docs/http-api.md, what a webhook sends in docs/webhooks.md.
+    CHANNEL is an id or a name, or the beginning of one. Kinds, and what is told when, are in
+    docs/notifications.md, what a webhook sends in docs/webhooks.md.
     """
 
 
 add_list(channel, CHANNELS)
 add_rm(channel, CHANNELS, "What was owed to them is dropped, and checks and sites lose them.")
-
-
-def _header(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> Json | None:
-    headers = {}
-    for value in values:
-        name, colon, rest = value.partition(":")
-        if not colon:
-            raise click.BadParameter(f"{value!r}: write NAME: VALUE")
-        headers[name.strip()] = rest.strip()
-    return headers or None
 
 
 def _value(ctx: click.Context, param: click.Parameter, value: str | None) -> Json:
@@ -74,77 +64,66 @@ def _value(ctx: click.Context, param: click.Parameter, value: str | None) -> Jso
     return found
 
 
-def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that make a channel's `value`: of a webhook one by one, of any kind as JSON."""
-    names = [f"{part}_{direction}" for direction in DIRECTIONS for part in ("url", "method", "headers", "body")]
-
-    @wraps(command)
-    def collecting(*args: Any, webhook: str | None, value: Json, **given: Any) -> Any:
-        found = {name: given.pop(name) for name in names}
-        both = {} if webhook is None else {f"url_{each}": webhook for each in DIRECTIONS}
-        both |= {} if webhook is None else {f"method_{each}": "POST" for each in DIRECTIONS}
-        told = {name: what for name, what in found.items() if what is not None}
-        return command(*args, value=value | both | told, **given)
-
-    options = [click.option("--webhook", metavar="URL", help="Both URLs at once, with POST.")]
-    for direction, happens in zip(DIRECTIONS, ("goes down", "comes back"), strict=True):
-        options += [
-            click.option(f"--url-{direction}", metavar="URL", help=f"What is called when something {happens}."),
-            click.option(f"--method-{direction}", type=click.Choice(METHODS), help="How; GET if nothing is said."),
-            click.option(
-                f"--header-{direction}",
-                f"headers_{direction}",
-                multiple=True,
-                callback=_header,
-                metavar="'NAME: VALUE'",
-                help="With this header; may be repeated.",
-            ),
-            click.option(f"--body-{direction}", metavar="TEXT", help="With this body, which may hold $PLACEHOLDERS."),
-        ]
-    options.append(click.option("--value", callback=_value, metavar="JSON", help="All settings, as the API has them."))
-    for option in reversed(options):
-        collecting = option(collecting)
-    return collecting
+_json_value = click.option(
+    "--value", callback=_value, metavar="JSON", help="Settings, as the API has them; options go before them."
+)
 
 
-@channel.command()
-@click.argument("name")
-@click.option("--kind", default="webhook", show_default=True, help="What kind of channel.")
-@_settings
-@json_option
-@asks("project")
-def add(api: ApiClient, name: str, kind: str, value: Json, as_json: bool) -> None:
-    """Make a channel called NAME.
+@channel.group()
+def add() -> None:
+    """Make a channel of a kind.
 
     The secret with which its messages are signed (Standard Webhooks) goes to standard output, and is not shown again.
     Checks and sites that are made from now on have the channel, unless you say otherwise; others get it with
     `pingmon check edit --channels '*' CHECK...`.
 
     \b
-    pingmon channel add ops --webhook https://example.org/alert
-    pingmon channel add phone --url-down 'https://ntfy.sh/my-topic' --method-down POST --body-down '$NAME is $STATUS'
+    pingmon channel add webhook ops --webhook https://example.org/alert
+    pingmon channel add ntfy phone --topic my-topic
+    pingmon channel add apprise chat --apprise-url - < url.txt
     """
-    made = api.ask("POST", "channels/", {"kind": kind, "name": name, "value": value})
-    show_made(made, "secret", f"channel {name_of(made)}", as_json=as_json)
+
+
+def _add_kind(kind: str) -> None:
+    def command(
+        api: ApiClient, name: str, settings: Json, value: Json, as_json: bool, webhook: str | None = None
+    ) -> None:
+        both = {} if webhook is None else {f"url_{each}": webhook for each in DIRECTIONS}
+        both |= {} if webhook is None else {f"method_{each}": "POST" for each in DIRECTIONS}
+        value = value | both | value_of(kind, settings)
+        check_complete(kind, value)
+        made = api.ask("POST", "channels/", {"kind": kind, "name": name, "value": value})
+        show_made(made, "secret", f"channel {name_of(made)}", as_json=as_json)
+
+    made = setting_options([kind])(_json_value(json_option(asks("project")(command))))
+    if kind == "webhook":
+        made = click.option("--webhook", metavar="URL", help="Both URLs at once, with POST.")(made)
+    add.command(kind, help=f"Make a channel of kind {kind}, called NAME.")(click.argument("name")(made))
+
+
+for _kind in KINDS:
+    _add_kind(_kind)
 
 
 @channel.command()
 @click.argument("channel", metavar="CHANNEL")
 @click.option("--name", help="What people call it.")
-@_settings
+@setting_options(KINDS)
+@_json_value
 @json_option
 @asks("project")
-def edit(api: ApiClient, channel: str, name: str | None, value: Json, as_json: bool) -> None:
+def edit(api: ApiClient, channel: str, name: str | None, settings: Json, value: Json, as_json: bool) -> None:
     """Change the settings that are given; the others stay.
 
     What waits for the channel is tried at once."""
-    fields = ({} if name is None else {"name": name}) | ({"value": value} if value else {})
-    if not fields:
+    if name is None and not settings and not value:
         raise click.UsageError("what shall be changed? --help shows the options")
     (found,) = named(api, CHANNELS, [channel])
+    value = value | value_of(found["kind"], settings)
+    fields = ({} if name is None else {"name": name}) | ({"value": value} if value else {})
     changed = api.ask("POST", f"channels/{found['id']}", fields)
     if as_json:
-        show_json(changed)
+        show_json(changed | {"value": shown_value(changed["kind"], changed["value"])})
         return
     click.echo(f"changed {name_of(changed)} ({changed['id']})")
     warn(changed)
@@ -155,12 +134,15 @@ def edit(api: ApiClient, channel: str, name: str | None, value: Json, as_json: b
 @click.option(
     "-n", "count", type=click.IntRange(0, 1000), default=DELIVERIES, show_default=True, help="Messages shown."
 )
+@click.option("--secrets", is_flag=True, help="Show what is secret in its settings, too.")
 @json_option
 @asks("project")
-def show(api: ApiClient, channel: str, count: int, as_json: bool) -> None:
+def show(api: ApiClient, channel: str, count: int, secrets: bool, as_json: bool) -> None:
     """Show all of a channel, and what became of its newest messages."""
     (short,) = named(api, CHANNELS, [channel])
     found = api.ask("GET", f"channels/{short['id']}")
+    if not secrets:
+        found["value"] = shown_value(found["kind"], found["value"])
     if as_json:
         show_json(found)
         return
@@ -191,7 +173,8 @@ def test(api: ApiClient, channel: str, up: bool, as_json: bool) -> None:
     if not answer["delivered"]:
         raise click.ClickException(f"{name_of(found)} was not told: {answer['error']}")
     if not as_json:
-        click.echo(f"{name_of(found)} was told: status {answer['status']}, {answer['ms']} ms")
+        status = "" if answer.get("status") is None else f"status {answer['status']}, "
+        click.echo(f"{name_of(found)} was told: {status}{answer['ms']} ms")
 
 
 @channel.command()

@@ -216,7 +216,9 @@ def test_the_life_of_a_site(daemon: Running, receiver: Receiver) -> None:
 
 def test_the_life_of_a_channel(daemon: Running, receiver: Receiver) -> None:
     """It is made, tried, changed, and tells."""
-    secret = said("channel", "add", "ops", "--webhook", receiver.url, "--header-down", "X-Who: pingmon").strip()
+    secret = said(
+        "channel", "add", "webhook", "ops", "--webhook", receiver.url, "--header-down", "X-Who: pingmon"
+    ).strip()
     assert secret.startswith("whsec_")
     assert re.fullmatch(r"ops was told: status 200, [0-9]+ ms\n", said("channel", "test", "ops"))
     assert receiver.wait(1)[0].headers["x-who"] == "pingmon"
@@ -236,12 +238,28 @@ def test_the_life_of_a_channel(daemon: Running, receiver: Receiver) -> None:
     assert told("channel", "list") == {"channels": []}
 
 
+def test_secrets_of_a_channel_are_shown_to_who_asks_for_them(daemon: Running) -> None:
+    """They come by standard input, and `show` hides them."""
+    token = "123:secret-of-a-bot"
+    made = run("channel", "add", "telegram", "chat", "--token", "-", "--chat-id", "7", input=token)
+    assert made.exit_code == 0, made.stderr
+    assert token not in said("channel", "show", "chat")
+    assert told("channel", "show", "chat")["value"]["token"] == "…"
+    assert told("channel", "show", "chat", "--secrets")["value"]["token"] == token
+    edited = told("channel", "edit", "chat", "--thread-id", "3")["value"]
+    assert (edited["token"], edited["thread_id"], edited["chat_id"]) == ("…", 3, "7")
+    for arguments in (["edit", "chat", "--topic", "x"], ["add", "telegram", "other", "--chat-id", "7"]):
+        assert run("channel", *arguments).exit_code == 2
+
+
 def test_a_channel_that_cannot_be_is_one_clear_line(daemon: Running) -> None:
     """Before it is needed."""
-    assert refused(1, "channel", "add", "x", "--webhook", "ftp://x") == "url_down is not an http or https URL"
+    assert (
+        refused(1, "channel", "add", "webhook", "x", "--webhook", "ftp://x") == "url_down is not an http or https URL"
+    )
     for arguments in (["--header-down", "oops"], ["--value", "{"]):
-        assert run("channel", "add", "x", *arguments).exit_code == 2
-    told("channel", "add", "x", "--url-down", "http://127.0.0.1:9/")
+        assert run("channel", "add", "webhook", "x", *arguments).exit_code == 2
+    told("channel", "add", "webhook", "x", "--url-down", "http://127.0.0.1:9/")
     assert refused(1, "channel", "test", "x").startswith("x was not told: ")
     assert run("channel", "edit", "x").exit_code == 2
 
