@@ -46,6 +46,7 @@ from pingmon.daemon.startup_errors import StartupRefused
 from pingmon.daemon.watchdog import Watchdog
 from pingmon.delivery.advice import Advice
 from pingmon.delivery.channel_kinds import channel_kinds
+from pingmon.delivery.confirmations import Confirmations
 from pingmon.delivery.email import MailRoute
 from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.test_messages import ChannelTester
@@ -80,6 +81,8 @@ from pingmon.verify.verifier_health import PeerHealth
 from pingmon.verify.verifiers import Send, Verifiers, sender
 from pingmon.web.badges import Badges
 from pingmon.web.home import Home
+from pingmon.web.links import Links
+from pingmon.wire.message.links import PREFIX
 from pingmon.wire.message.signatures import BadSecret, secret
 from pingmon.wire.outgoing_request import Unsendable
 
@@ -152,7 +155,7 @@ def assembled(
         data=data,
         monitor=monitor,
         watchers=(parts.housekeeping, parts.alarms, parts.hosts, parts.site_watch),
-        tellers=(parts.outbox, parts.inquiries, parts.watchdog, control, *mail),
+        tellers=(parts.outbox, parts.confirmations, parts.inquiries, parts.watchdog, control, *mail),
         door=door,
         factory=door,
         listeners=[*listeners, *mail_listeners],
@@ -198,6 +201,7 @@ def _parts(
     allowed, ping_path = _allowed(config), config.http.ping_url
     kinds = channel_kinds(monitor.world, journal, egress, base_url, ping_path, mail, reactor=reactor, allowed=allowed)
     advice = Advice(monitor.world, journal, reactor)
+    confirmations = Confirmations(monitor, kinds, reactor, random.random)
     outbox = Outbox(monitor, kinds, reactor, random.random, advice=advice, max_parallel=config.outgoing.parallel)
 
     watchdog = Watchdog(send, lambda: grave_problems(parts), reactor, monitor.time.steady)
@@ -219,6 +223,7 @@ def _parts(
         housekeeping=Housekeeping(monitor, journal, reactor),
         outbox=outbox,
         tester=ChannelTester(monitor, kinds, reactor),
+        confirmations=confirmations,
         inquiries=Inquiries(monitor, Partners(egress, monitor.now), reactor),
         hosts=hosts,
         site_watch=SiteWatch(monitor, rounds, own_health, reactor),
@@ -354,6 +359,7 @@ def _root(
         clock=reactor,
         probes=parts.site_watch,
         tests=parts.tester,
+        confirmations=parts.confirmations,
         random_bytes=os.urandom,
         keyless=owners_url is not None,
         url=owners_url,
@@ -362,6 +368,7 @@ def _root(
     root.putChild(b"", Home(__version__, ShownUrl(api_settings.base_url), lambda: problems(parts)))
     api.mount_scrapes(root, metrics)
     Badges(monitor, reactor).mount(root)
+    root.putChild(PREFIX.encode(), Links(monitor))
 
     def take(new: Config) -> None:
         api.take(replace(_api_settings(config), **_limits(new), allowed=_allowed(new)))
@@ -380,7 +387,13 @@ def _ping_settings(config: Config) -> PingSettings:
 
 def _api_settings(config: Config) -> ApiSettings:
     base_url = config.http.base_url.rstrip("/")
-    return ApiSettings(base_url=base_url, allowed=_allowed(config), ping_path=config.http.ping_url, **_limits(config))
+    return ApiSettings(
+        base_url=base_url,
+        allowed=_allowed(config),
+        ping_path=config.http.ping_url,
+        verify_receivers=config.smtp.verify_recipients,
+        **_limits(config),
+    )
 
 
 def _limits(config: Config) -> dict[str, Any]:

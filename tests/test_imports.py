@@ -31,7 +31,7 @@ LAYERS: dict[str, set[str]] = {
     "door": {"wire", "timing"},
     "pings": {"core", "wire", "timing", "journal", "monitor", "door"},
     "api": {"core", "wire", "timing", "journal", "monitor", "door"},
-    "web": {"core", "wire", "monitor", "door"},
+    "web": {"core", "wire", "journal", "monitor", "door"},
     "cli": {"core", "wire", "timing", "journal", "api", "daemon"},
     "daemon": {
         *("core", "wire", "timing", "journal", "monitor", "alarms", "probe", "delivery", "sites", "door", "api"),

@@ -26,7 +26,7 @@ from werkzeug.exceptions import HTTPException
 
 from pingmon import __version__
 from pingmon.api.api_answer import TEXT, ApiAnswer, ApiError, cors, json_answer, not_found, sent, try_again, written
-from pingmon.api.call import ApiSettings, Call, Probes, Tests
+from pingmon.api.call import ApiSettings, Call, Probes, Questions, Tests
 from pingmon.api.credentials import KEY_LENGTH, RandomBytes, find_key
 from pingmon.api.openapi import api_document
 from pingmon.api.routes import MAY, ROUTES, VERSIONS, Operation, Route
@@ -59,13 +59,19 @@ USE_EVERY: Final = HOUR
 AT_ONCE_EVERY_S: Final = 5
 """Seconds between two probes of one site, or tests of one channel, that users ask for."""
 
+ASKED_EVERY_S: Final = 60
+"""Seconds, on the average, between two questions to the receivers of one channel or project. They are strangers."""
+ASKED_AT_ONCE: Final = 3
+ASKED_OF_PROJECT: Final = 100
+
 
 class Api:
     """The management API of one daemon.
 
     `history` is the log store that the monitor writes to; without `probes` no site can be probed at once, without
-    `tests` no channel tested. `keyless`: only the daemon's owner can get here. Who shows no key is the operator,
-    and for what is in a project whoever has a key of the one that `X-Project` names. `url`: how the daemon is shown.
+    `tests` no channel tested, without `confirmations` no receiver asked. `keyless`: only the daemon's owner can get
+    here. Who shows no key is the operator, and for what is in a project whoever has a key of the one that `X-Project`
+    names. `url`: how the daemon is shown.
     """
 
     app = Klein()
@@ -81,6 +87,7 @@ class Api:
         clock: IReactorTime,
         probes: Probes | None = None,
         tests: Tests | None = None,
+        confirmations: Questions | None = None,
         random_bytes: RandomBytes = os.urandom,
         keyless: bool = False,
         url: ShownUrl | None = None,
@@ -93,11 +100,14 @@ class Api:
         self._url = url or ShownUrl(settings.base_url)
         self._probes = probes
         self._tests = tests
+        self._confirmations = confirmations
         self._random_bytes = random_bytes
         self._keyless = keyless
         self._noting: set[Id] = set()
         self._rates = RateLimit(settings.keys_per_second, settings.keys_at_once, monitor.time.steady)
         self._at_once = RateLimit(1 / AT_ONCE_EVERY_S, 1, monitor.time.steady)
+        self._asked_receivers = RateLimit(1 / ASKED_EVERY_S, ASKED_AT_ONCE, monitor.time.steady)
+        self._asked_of_projects = RateLimit(1 / ASKED_EVERY_S, ASKED_OF_PROJECT, monitor.time.steady)
 
     def take(self, settings: ApiSettings) -> None:
         """Go by other limits from now on."""
@@ -156,7 +166,10 @@ class Api:
             history=self._history,
             probes=self._probes,
             tests=self._tests,
+            confirmations=self._confirmations,
             at_once=self._at_once,
+            asked_receivers=self._asked_receivers,
+            asked_of_projects=self._asked_of_projects,
             settings=self._settings,
             random_bytes=self._random_bytes,
             version=version,

@@ -52,7 +52,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
 
     `ping_path` comes between that and a check's id in its ping URL. A key may ask
     `keys_per_second` times on the average (0: without limit), and `keys_at_once` times at once. `allowed` says which
-    receivers may be told.
+    receivers may be told, `verify_receivers` whether they are asked first.
     """
 
     base_url: str = ""
@@ -63,6 +63,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     max_checks: int = 10_000
     max_sites: int = 10_000
     max_channels: int = 1_000
+    verify_receivers: bool = True
 
 
 class Probes(Protocol):
@@ -88,11 +89,19 @@ class Tests(Protocol):
         """Send a test message now; fires with what became of it, within a deadline of its own."""
 
 
+class Questions(Protocol):
+    """What the API asks of those who ask receivers."""
+
+    def ask(self, channel: Id) -> Deferred[Attempted]:
+        """Ask the receiver now; fires with what became of it, within a deadline of its own."""
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """A request after authentication. `base` is the daemon's URL, `body` the JSON object of a POST.
 
     `project` is "" for the operator, whose operations are about the whole daemon. `probes` is None where nobody
-    probes sites, `tests` where nobody delivers; `at_once` counts what users ask for of these, by site and channel.
+    probes sites, `tests` and `confirmations` where nobody delivers; `at_once` counts what users ask for of these, by
+    site and channel, `asked_receivers` and `asked_of_projects` how often receivers are asked, by channel and project.
     """
 
     monitor: Monitor
@@ -100,7 +109,10 @@ class Call(Struct, frozen=True, kw_only=True):
     history: History
     probes: Probes | None
     tests: Tests | None
+    confirmations: Questions | None
     at_once: RateLimit
+    asked_receivers: RateLimit
+    asked_of_projects: RateLimit
     settings: ApiSettings
     random_bytes: RandomBytes
     version: int

@@ -23,7 +23,7 @@ class Kind(Struct, frozen=True):
 
     `settings` describes its settings to clients. `judged` makes complete settings of what a client sent, or raises
     `Invalid`; `changed` those of what it sent about settings that there are. `unreachable` says why a receiver can
-    never be told, `doubts` what may not be meant so.
+    never be told, `doubts` what may not be meant so. `receiver`: who is asked whether he wants messages, if anybody is.
     """
 
     settings: Mapping[str, Setting]
@@ -31,6 +31,7 @@ class Kind(Struct, frozen=True):
     changed: Callable[[Mapping[str, object], object], dict[str, object]]
     unreachable: Callable[[Mapping[str, Any], Allowed], str | None]
     doubts: Callable[[Mapping[str, Any]], Iterable[str]]
+    receiver: Callable[[Mapping[str, Any]], str] | None = None
 
 
 def _by_address(
@@ -50,7 +51,14 @@ KINDS: Final[dict[str, Kind]] = {
     "apprise": Kind(
         apprise.SETTINGS, apprise.apprise_value, apprise.changed_value, apprise.unreachable, apprise.doubts
     ),
-    "email": Kind(email.SETTINGS, email.email_value, email.changed_email, _by_address(email.unreachable), email.doubts),
+    "email": Kind(
+        email.SETTINGS,
+        email.email_value,
+        email.changed_email,
+        _by_address(email.unreachable),
+        email.doubts,
+        email.receiver,
+    ),
     "command": Kind(
         command.SETTINGS, command.command_value, command.changed_value, command.unreachable, command.doubts
     ),

@@ -15,7 +15,7 @@ from pingmon.api.call import PAGE, Call
 from pingmon.api.channel_kinds import KINDS, Kind
 from pingmon.api.credentials import new_id, new_secret
 from pingmon.api.shared_operations import old_until
-from pingmon.core.notify.channel import GROUP, Channel
+from pingmon.core.notify.channel import GROUP, Channel, Consent
 from pingmon.core.notify.notification import Delivery
 from pingmon.core.units import Id
 from pingmon.core.world.events import ChannelChanged, ChannelCreated, ChannelDeleted, ChannelSecretRenewed
@@ -32,6 +32,12 @@ FIELDS: Final[dict[str, FieldRule]] = {
 }
 """Fields of a channel besides `value`, in the order they are judged."""
 _place: Final = attrgetter("place")
+CONSENT: Final[dict[Consent, str]] = {
+    "due": "the receiver is about to be asked whether he wants messages; nothing is sent before he says so",
+    "asked": "the receiver was asked whether he wants messages, and has not said so; nothing is sent",
+    "unsubscribed": "the receiver wants no messages any more; nothing is sent",
+}
+"""Why a channel is sent nothing."""
 TEST_FIELDS: Final[dict[str, FieldRule]] = {"event": FieldRule(type="string", values=("down", "up"))}
 
 
@@ -52,12 +58,16 @@ async def create_channel(call: Call) -> ApiAnswer:
     most = call.settings.max_channels
     secret = new_secret(call.random_bytes)
     id = new_id(call.random_bytes)
-    outcome = await call.submit(id, ChannelCreated(call.project, kind, name, value, secret, most))
+    consent: Consent = ""
+    if KINDS[kind].receiver is not None and call.settings.verify_receivers:
+        consent = "due"
+        _may_ask(call, id)
+    outcome = await call.submit(id, ChannelCreated(call.project, kind, name, value, secret, most, consent=consent))
     if outcome.result == "full":
         raise ApiError(403, f"too many channels: a project may have {most}")
     if outcome.result != "created":
         raise not_found()
-    return json_answer(_shown(call, call.channel(id)) | {"secret": secret}, 201)
+    return json_answer(_shown(call, call.channel(id)) | _secret(kind, secret), 201)
 
 
 async def read_channel(call: Call, id: Id) -> ApiAnswer:
@@ -76,6 +86,12 @@ async def update_channel(call: Call, id: Id) -> ApiAnswer:
         changed = _kind(channel).changed(channel.value, call.body["value"])
         changes["value"] = _with_members(call, channel.kind, changed)
         _must_be_reachable(call, channel.kind, changes["value"])
+        receiver = _kind(channel).receiver
+        if receiver is not None and receiver(changes["value"]) != receiver(channel.value):
+            changes["secret"] = new_secret(call.random_bytes)  # links that the former receiver has shall be void
+            if call.settings.verify_receivers:
+                changes["consent"] = "due"
+                _may_ask(call, id)
     if changes:
         await call.submit(id, ChannelChanged(**changes))
     return json_answer(_shown(call, call.channel(id)))
@@ -97,7 +113,8 @@ async def renew_secret(call: Call, id: Id) -> ApiAnswer:
     until = old_until(call)
     secret = new_secret(call.random_bytes)
     await call.submit(id, ChannelSecretRenewed(secret, until))
-    return json_answer(_shown(call, call.channel(id)) | {"secret": secret})
+    channel = call.channel(id)
+    return json_answer(_shown(call, channel) | _secret(channel.kind, secret))
 
 
 async def test_channel(call: Call, id: Id) -> ApiAnswer:
@@ -105,7 +122,7 @@ async def test_channel(call: Call, id: Id) -> ApiAnswer:
 
     Of what the receiver answered only the status is told.
     """
-    call.channel(id)
+    _must_want(call.channel(id))
     up = judged(call.body, TEST_FIELDS).get("event") == "up"
     if call.tests is None:
         raise try_again()
@@ -113,6 +130,17 @@ async def test_channel(call: Call, id: Id) -> ApiAnswer:
     if wait:
         raise ApiError(429, "rate limit exceeded", (("Retry-After", str(ceil(wait))),))
     attempt = await call.tests.test(id, up=up)
+    return json_answer({"delivered": not attempt.error} | attempt_json(attempt))
+
+
+async def confirm_channel(call: Call, id: Id) -> ApiAnswer:
+    """Ask the receiver of an unconfirmed channel once more whether he wants messages, and say what became of it."""
+    if not call.channel(id).consent:
+        raise ApiError(409, "nobody has to confirm this channel")
+    if call.confirmations is None:
+        raise try_again()
+    _may_ask(call, id)
+    attempt = await call.confirmations.ask(id)
     return json_answer({"delivered": not attempt.error} | attempt_json(attempt))
 
 
@@ -131,6 +159,26 @@ async def list_deliveries(call: Call, id: Id) -> ApiAnswer:
         if owed.place not in places:
             shown.append(waiting_json(owed, channel, _subject(call, owed.flip.subject)))
     return json_answer({"deliveries": nlargest(limit, shown, key=itemgetter("seq"))})
+
+
+# --- what receivers want ------------------------------------------------------------------------------------------
+
+
+def _may_ask(call: Call, id: Id) -> None:
+    """429 if this channel's receiver, or those of the project's, were asked too often to be asked now."""
+    wait = call.asked_receivers.wait_s(id) or call.asked_of_projects.wait_s(call.project)
+    if wait:
+        raise ApiError(429, "rate limit exceeded", (("Retry-After", str(ceil(wait))),))
+
+
+def _must_want(channel: Channel) -> None:
+    if channel.consent:
+        raise ApiError(409, CONSENT[channel.consent])
+
+
+def _secret(kind: str, secret: str) -> Json:
+    """A new secret, whole; but where it signs the links by which a receiver says what he wants, nobody else sees it."""
+    return {"secret": secret} if KINDS[kind].receiver is None else {}
 
 
 # --- showing ------------------------------------------------------------------------------------------------------
@@ -161,6 +209,8 @@ def _shown(call: Call, channel: Channel) -> Json:
     if kind is not None:
         refusal = kind.unreachable(channel.value, call.settings.allowed)
         warnings = [*([refusal] if refusal else []), *kind.doubts(channel.value)]
+    if channel.consent:
+        warnings.insert(0, CONSENT[channel.consent])
     return channel_json(channel, call.monitor.now(), len(call.world.outbox.get(channel.id, {})), warnings)
 
 

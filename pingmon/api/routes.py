@@ -109,6 +109,7 @@ ROUTES: Final = (
         DELETE=("rw", channels.delete_channel),
     ),
     _route("test channel", f"{CHANNEL}/test", POST=("rw", channels.test_channel)),
+    _route("confirmation of a channel", f"{CHANNEL}/confirm", POST=("rw", channels.confirm_channel)),
     _route("secret of a channel", f"{CHANNEL}/secret", POST=("rw", channels.renew_secret)),
     _route("deliveries", f"{CHANNEL}/deliveries/", GET=("rw", channels.list_deliveries)),
     _route("badges", "/badges/", GET=("ro", badges.list_badges)),

@@ -161,7 +161,7 @@ class Smtp(Struct, frozen=True):
     """`[smtp]`: the mail server that takes what channels of kind `email` send. Without a `host` there is none.
 
     `port` 0 is that of `tls`: 587, 465 or 25. `password_file` holds the password in place of `password`. `from` is who
-    mails come from.
+    mails come from. `verify_recipients`: whoever is to get mails has to say so first, by a link in one that asks.
     """
 
     host: str = ""
@@ -171,6 +171,7 @@ class Smtp(Struct, frozen=True):
     password: Password = Password("")
     password_file: str = ""
     from_: Mailbox = field(default=Mailbox(""), name="from")
+    verify_recipients: bool = True
 
 
 class AppriseSetting(Struct, frozen=True):

@@ -14,6 +14,7 @@ from pingmon.alarms import Alarms
 from pingmon.core.units import SECOND
 from pingmon.daemon.housekeeping import Housekeeping
 from pingmon.daemon.watchdog import Watchdog
+from pingmon.delivery.confirmations import Confirmations
 from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.test_messages import ChannelTester
 from pingmon.monitor import Monitor
@@ -42,6 +43,7 @@ class Parts(Struct, frozen=True):
     housekeeping: Housekeeping
     outbox: Outbox
     tester: ChannelTester
+    confirmations: Confirmations
     inquiries: Inquiries
     hosts: HostDetection
     site_watch: SiteWatch

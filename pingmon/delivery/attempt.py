@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pingmon.core.notify.channel import Channel
 from pingmon.timing.bounded_wait import within
 from pingmon.wire.message.digest import AnyMessage
 
@@ -54,22 +55,37 @@ class Deliver(Protocol):
     def __call__(self, message: AnyMessage, /) -> Coroutine[Deferred[Any], Any, Result]: ...
 
 
+class Ask(Protocol):
+    """How the receiver of a channel is asked, at `now`, whether it wants messages; like `Deliver` in all else."""
+
+    def __call__(self, channel: Channel, now: int, /) -> Coroutine[Deferred[Any], Any, Result]: ...
+
+
 class ChannelKind(Struct, frozen=True):
     """A kind of channel: how it is told, and what the outbox has to know of that.
 
     `parallel`: messages that may be on their way to one channel at once. `digests`: whether it can be told much in one
-    message; to a kind that cannot, each message goes by itself, however many there are.
+    message; to a kind that cannot, each message goes by itself, however many there are. `ask`: how its receivers are
+    asked whether they want messages, if they are.
     """
 
     deliver: Deliver
     parallel: int = 1
     digests: bool = True
+    ask: Ask | None = None
 
 
 def attempt(
     deliver: Deliver, message: AnyMessage, clock: IReactorTime, timeout_s: float = ATTEMPT_S
 ) -> Deferred[Result]:
-    """Have `message` delivered. Fires within `timeout_s`, also if the kind does not react to being cancelled.
+    """Have `message` delivered, as `bounded` has it."""
+    return bounded(deliver(message), message.channel, clock, timeout_s)
+
+
+def bounded(
+    delivery: Coroutine[Deferred[Any], Any, Result], channel: Channel, clock: IReactorTime, timeout_s: float = ATTEMPT_S
+) -> Deferred[Result]:
+    """What comes of `delivery`. Fires within `timeout_s`, also if the kind does not react to being cancelled.
 
     Cancelling ends the attempt at once, and then there is no result; otherwise it never fails.
     """
@@ -79,8 +95,8 @@ def attempt(
 
     def broken(failure: Failure) -> Result:
         if not failure.check(CancelledError):  # which, from a deadline or the caller, nobody waits for any more
-            log.failure("an error while delivering to channel {channel}", failure, channel=message.channel.id)
+            log.failure("an error while delivering to channel {channel}", failure, channel=channel.id)
         return NotDelivered("pingmon could not deliver this by its own fault; its log says more")
 
-    delivering: Deferred[Result] = Deferred.fromCoroutine(deliver(message))
+    delivering: Deferred[Result] = Deferred.fromCoroutine(delivery)
     return within(timeout_s, delivering.addErrback(broken), clock, late)

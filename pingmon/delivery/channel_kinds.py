@@ -50,9 +50,10 @@ def channel_kinds(
         for name, each in SERVICES.items()
     }
     last_body = LastBody(history)
+    email = Email(mail, base_url, last_body)
     kinds = {
         "webhook": ChannelKind(Webhook(egress, shown, last_body), parallel=4),
-        "email": ChannelKind(Email(mail, base_url, last_body)),
+        "email": ChannelKind(email, ask=email.ask),
         "apprise": ChannelKind(Apprise(reactor, allowed.apprise or ())),
         "command": ChannelKind(Command(reactor, allowed.commands, shown, last_body)),
         **services,

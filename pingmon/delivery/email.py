@@ -7,11 +7,12 @@ from typing import Final
 
 from msgspec import Struct
 
+from pingmon.core.notify.channel import Channel
 from pingmon.delivery.attempt import Delivered, NotDelivered, Result
 from pingmon.outgoing.mail_submission import MailServer, NotTaken, submitted
 from pingmon.outgoing.passage import Egress
 from pingmon.wire.message.digest import AnyMessage
-from pingmon.wire.message.mail import mail
+from pingmon.wire.message.mail import Mail, mail, question
 from pingmon.wire.message.message import Letter
 from pingmon.wire.outgoing_request import Unsendable
 
@@ -44,10 +45,25 @@ class Email:
         try:
             last_body = await self._last_body(message) if isinstance(message, Letter) else b""
             made = mail(message, last_body, route.sender, self._base_url())
-            code = await submitted(route.egress, route.server, made)
         except Unsendable as error:
             return NotDelivered(str(error), permanent=True)
-        except NotTaken as error:
-            return NotDelivered(str(error), permanent=error.permanent)
         down = isinstance(message, Letter) and message.owed.flip.new == "down"
-        return Delivered(code, receipt=made.id if down else "")
+        return await _sent(route, made, made.id if down else "")
+
+    async def ask(self, channel: Channel, now: int) -> Result:
+        """As `Ask`."""
+        route = self._route
+        if route is None:
+            return NO_SERVER
+        try:
+            made = question(channel, now, route.sender, self._base_url())
+        except Unsendable as error:
+            return NotDelivered(str(error), permanent=True)
+        return await _sent(route, made)
+
+
+async def _sent(route: MailRoute, made: Mail, receipt: str = "") -> Result:
+    try:
+        return Delivered(await submitted(route.egress, route.server, made), receipt=receipt)
+    except NotTaken as error:
+        return NotDelivered(str(error), permanent=error.permanent)

@@ -16,7 +16,7 @@ from werkzeug.routing import Map, Rule
 
 from pingmon.api.api import Api, ApiSettings, Probes
 from pingmon.api.api_answer import JSON
-from pingmon.api.call import PAUSE_S, Tests
+from pingmon.api.call import PAUSE_S, Questions, Tests
 from pingmon.api.credentials import key_created, new_key
 from pingmon.api.openapi import TAKES, api_document, operation_id
 from pingmon.api.routes import ROUTES
@@ -79,6 +79,7 @@ class ApiStage(Rig):
         history: History | None = None,
         probes: Probes | None = None,
         tests: Tests | None = None,
+        confirmations: Questions | None = None,
     ) -> None:
         super().__init__()
         self.alarms.stop()
@@ -96,6 +97,7 @@ class ApiStage(Rig):
             clock=self.clock,
             probes=probes,
             tests=tests,
+            confirmations=confirmations,
             random_bytes=lambda n: self.random_bytes(n),
         )
         self.root = Root(self.api.resource())

@@ -60,6 +60,7 @@ tls = "none"
 user = "pingmon"
 password = "hunter2"
 from = "pingmon <alerts@example.org>"
+verify_recipients = false
 
 [commands]
 allow = ["/usr/local/bin/page"]

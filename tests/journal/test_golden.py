@@ -185,6 +185,17 @@ def test_a_digest_has_told_what_it_did(tmp_path: Path, from_snapshot: bool) -> N
     assert (owed.flip.new, owed.owed_by, owed.down_from) == ("up", 7, None)
 
 
+@pytest.mark.parametrize("from_snapshot", [False, True])
+def test_receivers_have_said_what_they_did(tmp_path: Path, from_snapshot: bool) -> None:
+    """One who has unsubscribed, so that another is told in his stead, and one whose address is new."""
+    path = Path(shutil.copy(GOLDEN / "format-2-consent" / "journal.sqlite3", tmp_path))
+    world = folded(path, from_snapshot=from_snapshot)
+    ops, chat, spare = world.channels.values()
+    assert (ops.consent, chat.consent, spare.consent) == ("unsubscribed", "due", "")
+    assert (chat.secret, chat.value, chat.last_error) == ("whsec_BB==", {"email": "b@example.org"}, "")
+    assert [(owed.channel, owed.relays) for owed in world.owed.values()] == [(spare.id, ops.id)]
+
+
 def test_what_became_of_messages_is_read_from_format_1(tmp_path: Path) -> None:
     """It stands with the flips, under the channel."""
     path = Path(shutil.copy(GOLDEN / "format-1-channels" / "journal.sqlite3", tmp_path))

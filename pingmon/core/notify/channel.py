@@ -8,17 +8,27 @@ it may be the message that is refused and not the channel that is dead.
 
 A group is a channel that stands for others: whoever has the group has its members. None of them is a group, so groups
 make no circles, and nothing is ever owed to a group itself.
+
+Some receivers have to say that they want messages (*consent*). Until then nothing is owed to the channel, and it is
+sent nothing but the question:
+
+    due            the question is to be sent: at once, or when `failing` says so
+    asked          it was sent, or could not be; it is not sent again unless somebody wants it
+    unsubscribed   the receiver wants no messages any more
+    ""             it wants them, or is of a kind that is not asked
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pingmon.core.notify.channel_settings import ChannelSettings
 from pingmon.core.units import Id
+
+Consent: TypeAlias = Literal["", "due", "asked", "unsubscribed"]
 
 GROUP: Final = "group"
 """The kind of channel that stands for others. Its setting `channels` has their ids, with commas between them."""
@@ -55,6 +65,7 @@ class Channel(Struct, frozen=True, omit_defaults=True, gc=False):
     old_secret: str = ""
     old_until: int = 0
     settings: ChannelSettings = ChannelSettings()
+    consent: Consent = ""
 
     def secrets(self, now: int) -> tuple[str, ...]:
         """The secrets that sign a message which is sent at `now`, the present one first."""
@@ -90,6 +101,18 @@ def without_member(group: Channel, gone: Id) -> Channel:
     """The group once it has one member less."""
     left = ",".join(id for id in group.members if id != gone)
     return replace(group, value={**group.value, "channels": left})
+
+
+def asked(channel: Channel, at: int, error: str, retry_at: int) -> Channel:
+    """The channel after its receiver was asked whether it wants messages, or could not be.
+
+    The next attempt is due at `retry_at`; 0: there is none.
+    """
+    if error and retry_at:
+        return failed(channel, at, error, retry_at)
+    if channel.consent == "due" or (channel.consent and not error):
+        channel = replace(channel, consent="asked")
+    return replace(answers(channel), last_error=error)
 
 
 def renewed(channel: Channel, secret: str, old_until: int) -> Channel:

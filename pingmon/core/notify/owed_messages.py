@@ -95,7 +95,7 @@ def _recipients(world: World, subject: Subject, flip: Flip) -> tuple[Id, ...]:
     if flip.new == "down":
         return own
     heard = [channel for channel in own if before is None or channel in before.owed]
-    return tuple(dict.fromkeys([*heard, *subject.relayed]))
+    return tuple(dict.fromkeys([*heard, *world.reached(subject.relayed)]))
 
 
 def unowe(world: World, now: int, before: Subject, after: Subject) -> None:

@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeAlias, get_args
 from msgspec import UNSET, Struct, UnsetType
 
 from pingmon.core.check.settings import CheckChanges, CheckSpec
+from pingmon.core.notify.channel import Consent
 from pingmon.core.notify.channel_settings import ChannelSettings
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, Kind, PartnerChanges, PartnerSpec
@@ -266,7 +267,10 @@ class ChannelEvent(Event, frozen=True):
 
 
 class ChannelCreated(ChannelEvent, frozen=True):
-    """`value` is the JSON object of the kind's own settings; `secret` signs what is sent (`whsec_…`)."""
+    """`value` is the JSON object of the kind's own settings; `secret` signs what is sent (`whsec_…`).
+
+    `consent`: what is missing before it may be told anything.
+    """
 
     project: Id
     kind: str
@@ -275,14 +279,17 @@ class ChannelCreated(ChannelEvent, frozen=True):
     secret: str
     most: int = 0
     settings: ChannelSettings = ChannelSettings()
+    consent: Consent = ""
 
 
 class ChannelChanged(ChannelEvent, frozen=True):
-    """The settings that are given are set; the others stay as they are."""
+    """The settings that are given are set; the others stay as they are. A `secret` ends all older ones."""
 
     name: str | UnsetType = UNSET
     value: dict[str, object] | UnsetType = UNSET
     settings: ChannelSettings | UnsetType = UNSET
+    consent: Consent | UnsetType = UNSET
+    secret: str | UnsetType = UNSET
 
 
 class ChannelSecretRenewed(ChannelEvent, frozen=True):
@@ -345,6 +352,30 @@ class NotificationAbandoned(ChannelEvent, frozen=True):
     error: str
 
 
+class ConsentEvent(Event, frozen=True):
+    """Whether the receiver of a channel wants messages: the stream is the channel."""
+
+
+class ConsentAsked(ConsentEvent, frozen=True):
+    """The receiver was asked whether it wants messages. With an `error` it could not be.
+
+    The next attempt is then due at `retry_at` (microseconds since the epoch); 0: there is none.
+    """
+
+    took_ms: int
+    status: int | None = None
+    error: str = ""
+    retry_at: int = 0
+
+
+class ChannelConfirmed(ConsentEvent, frozen=True):
+    """The receiver wants messages."""
+
+
+class ChannelUnsubscribed(ConsentEvent, frozen=True):
+    """The receiver wants no messages any more."""
+
+
 class DaemonEvent(Event, frozen=True):
     """What happens to the daemon itself, which is the stream."""
 
@@ -397,6 +428,7 @@ AnySiteEvent: TypeAlias = (
     SiteCreated | SiteChanged | SiteDeleted | SitePaused | SiteResumed | SiteProbed | SiteHostSeen | PartnerAnswered
 )
 AnyPartnerEvent: TypeAlias = PartnerCreated | PartnerChanged | PartnerDeleted
+AnyConsentEvent: TypeAlias = ConsentAsked | ChannelConfirmed | ChannelUnsubscribed
 AnyChannelEvent: TypeAlias = (
     ChannelCreated
     | ChannelChanged
@@ -409,7 +441,13 @@ AnyChannelEvent: TypeAlias = (
 )
 AnyDaemonEvent: TypeAlias = ListeningEnded | ListeningResumed | ClockStepped
 AnyRareEvent: TypeAlias = (
-    AnyProjectEvent | AnyCheckEvent | AnySiteEvent | AnyPartnerEvent | AnyChannelEvent | AnyDaemonEvent
+    AnyProjectEvent
+    | AnyCheckEvent
+    | AnySiteEvent
+    | AnyPartnerEvent
+    | AnyChannelEvent
+    | AnyConsentEvent
+    | AnyDaemonEvent
 )
 """All but pings."""
 AnyEvent: TypeAlias = PingReceived | AnyRareEvent

@@ -48,6 +48,8 @@ def _rare(world: World, entry: Entry, event: events.AnyRareEvent) -> Outcome:
             return fold_sites.partner_event(world, entry, event)
         case events.ChannelEvent():
             return fold_channels.channel_event(world, entry, event)
+        case events.ConsentEvent():
+            return fold_channels.consent_event(world, entry, event)
         case events.ProjectEvent():
             return fold_projects.project_event(world, entry, event)
         case events.DaemonEvent():

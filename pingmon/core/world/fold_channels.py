@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import assert_never
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from pingmon.core.changes import applied
-from pingmon.core.notify.channel import GROUP, Channel, answers, failed, renewed
+from pingmon.core.notify.channel import GROUP, Channel, answers, asked, failed, renewed
 from pingmon.core.notify.notification import Attempted, attempted
 from pingmon.core.notify.owed_messages import arrived_after_all, delivered, delivered_through, given_up, regroup
 from pingmon.core.units import Id
@@ -31,6 +32,7 @@ def channel_event(world: World, entry: Entry, event: events.AnyChannelEvent) -> 
             regroup(world, entry.at, channel, partial(_change, world, entry, event, channel))
         case events.ChannelChanged() | events.ChannelDeleted():
             _change(world, entry, event, channel)
+            return _hushed(world, channel.id, "its new receiver has not confirmed yet", entry.at)
         case events.ChannelSecretRenewed():
             world.put_channel(renewed(channel, event.secret, event.old_until))
         case events.ChannelTested():
@@ -51,7 +53,8 @@ def _change(world: World, entry: Entry, event: events.ChannelChanged | events.Ch
     if isinstance(event, events.ChannelDeleted):
         world.drop_channel(channel, entry.at)
     else:
-        world.put_channel(answers(applied(event, channel)))
+        changed = answers(applied(event, channel))
+        world.put_channel(changed if event.secret is UNSET else replace(changed, old_secret="", old_until=0))
 
 
 def _channel_created(world: World, entry: Entry, event: events.ChannelCreated) -> Outcome:
@@ -61,8 +64,35 @@ def _channel_created(world: World, entry: Entry, event: events.ChannelCreated) -
     if is_full(members.channels, event.most):
         return Outcome("full", entry.stream)
     kept = (event.project, event.kind, event.name, event.value, event.secret)
-    world.put_channel(Channel(entry.stream, *kept, entry.seq, entry.at, settings=event.settings))
+    world.put_channel(Channel(entry.stream, *kept, entry.seq, entry.at, settings=event.settings, consent=event.consent))
     return Outcome("created", entry.stream)
+
+
+def consent_event(world: World, entry: Entry, event: events.AnyConsentEvent) -> Outcome:
+    """What an entry about what a receiver wants does."""
+    channel = world.channels.get(entry.stream)
+    if channel is None:
+        return Outcome("unknown", entry.stream)
+    match event:
+        case events.ConsentAsked():
+            if channel.consent:
+                world.put_channel(asked(channel, entry.at, event.error, event.retry_at))
+        case events.ChannelConfirmed():
+            world.put_channel(replace(answers(channel), consent=""))
+        case events.ChannelUnsubscribed():
+            world.put_channel(replace(answers(channel), consent="unsubscribed"))
+            return _hushed(world, channel.id, "its receiver has unsubscribed", entry.at)
+        case _:
+            assert_never(event)
+    return Outcome("done", channel.id)
+
+
+def _hushed(world: World, channel: Id, why: str, at: int) -> Outcome:
+    """Owe the channel nothing more if it may not be told; others are told instead."""
+    told: dict[Id, None] = {}
+    for lost in () if world.reached([channel]) else list(world.outbox.get(channel, {}).values()):
+        told |= dict.fromkeys(given_up(world, lost, why, at))
+    return Outcome("done", channel, channels=tuple(told))
 
 
 def _delivered(world: World, entry: Entry, event: events.NotificationDelivered, channel: Channel) -> Outcome:

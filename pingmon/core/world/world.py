@@ -90,15 +90,16 @@ class World:
         return host_of(site.spec.host, site.hosting, self.partners.values())
 
     def reached(self, channels: Iterable[Id]) -> tuple[Id, ...]:
-        """The channels that these lead to, as far as they are there: in the place of a group, its members."""
+        """The channels that these lead to, as far as they are there and their receivers want messages.
+
+        In the place of a group, its members.
+        """
         found: dict[Id, None] = {}
         for id in channels:
             channel = self.channels.get(id)
-            if channel is not None and channel.kind == GROUP:
-                there = map(self.channels.get, channel.members)
-                found.update((each.id, None) for each in there if each is not None and each.kind != GROUP)
-            elif channel is not None:
-                found[id] = None
+            members = channel.members if channel is not None and channel.kind == GROUP else (id,)
+            there = filter(None, map(self.channels.get, members))
+            found.update((each.id, None) for each in there if each.kind != GROUP and not each.consent)
         return tuple(found)
 
     def owed_about(self, subject: Subject) -> list[Notification]:

@@ -230,6 +230,7 @@ class ShownChannel(ListedChannel):
     last_delivered: Instant | None
     last_error: str
     failing: ShownTrouble | None
+    confirmed: bool
     waiting: int
     warnings: list[str]
 

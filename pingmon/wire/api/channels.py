@@ -39,6 +39,7 @@ def channel_json(channel: Channel, now: int, waiting: int, warnings: Iterable[st
             "error": failing.error,
             "next_try": seconds_text(failing.retry_at),
         },
+        "confirmed": not channel.consent,
         "waiting": waiting,
         "warnings": list(warnings),
     }

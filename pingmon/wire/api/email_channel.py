@@ -41,3 +41,8 @@ def unreachable(settings: Mapping[str, Any], policy: AddressPolicy) -> str | Non
 def doubts(settings: Mapping[str, Any]) -> Iterable[str]:
     """None."""
     return ()
+
+
+def receiver(settings: Mapping[str, Any]) -> str:
+    """Who has to want the mails."""
+    return str(settings["email"])

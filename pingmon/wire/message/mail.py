@@ -40,6 +40,7 @@ _BOUNDARY: Final = "=_pingmon"
 """Between the parts. `=` is written `=3D` in each of them, so it can stand in none."""
 TAIL_HEAD: Final = "The end of what the last ping said:"
 ACK: Final = "I have seen it"
+QUESTION: Final = "Nothing else is sent before you have said that you want it."
 LEAVE: Final = "No more of these"
 _RED: Final = "#b3261e"
 _GREEN: Final = "#1b7f3b"
@@ -104,6 +105,17 @@ def mail(message: AnyMessage, last_body: bytes, sender: str, base: str) -> Mail:
     return _whole(begun, _text(said, foot, base, leave), _html(said, foot, base, leave))
 
 
+def question(channel: Channel, now: int, sender: str, base: str) -> Mail:
+    """The mail that asks the receiver of `channel` whether it wants messages. Raises `Unsendable`."""
+    confirm = url(base, Link("confirm", channel.id), channel.secret)
+    begun = _begun(channel, sender, "Confirm that you want alerts", f"<{channel.id}_ask_{now}@{_domain(sender)}>", now)
+    name = f' "{_line(channel.name)}"' if channel.name else ""
+    news = f"Somebody wants pingmon at {base} to send alerts to you, by its channel{name}."
+    said = _Said(str(begun["Subject"]), False, news, (QUESTION,), link=confirm, words="I want them")
+    foot = "If you do nothing, you will get none."
+    return _whole(begun, _text(said, foot, base, ""), _html(said, foot, base, ""))
+
+
 def _domain(sender: str) -> str:
     return parseaddr(sender)[1].rpartition("@")[2]
 
@@ -134,7 +146,10 @@ def _whole(message: EmailMessage, text: str, page: str) -> Mail:
 
 
 class _Said(Struct, frozen=True):
-    """What a mail says, as text and in HTML. `more` are sentences, `rows` a table, `tail` is quoted, `ack` a link."""
+    """What a mail says, as text and in HTML. `more` are sentences, `rows` a table, `tail` is quoted.
+
+    `link` leads to what the reader can do about it, in these `words`.
+    """
 
     title: str
     bad: bool
@@ -142,7 +157,8 @@ class _Said(Struct, frozen=True):
     more: tuple[str, ...]
     rows: tuple[tuple[str, str], ...] = ()
     tail: str = ""
-    ack: str = ""
+    link: str = ""
+    words: str = ACK
 
 
 def _of_letter(letter: Letter, last_body: bytes, base: str) -> _Said:
@@ -207,9 +223,9 @@ def _text(said: _Said, foot: str, base: str, leave: str) -> str:
     if said.tail:
         quoted = "\n".join(f"> {line}" for line in said.tail.split("\n"))
         paragraphs += [TAIL_HEAD, quoted]
-    if said.ack:
-        paragraphs.append(f"{ACK}: {said.ack}")
-    paragraphs.append(f"-- \n{foot} {base}\n{LEAVE}: {leave}")
+    if said.link:
+        paragraphs.append(f"{said.words}: {said.link}")
+    paragraphs.append(f"-- \n{foot} {base}" + (f"\n{LEAVE}: {leave}" if leave else ""))
     return "\n\n".join(paragraphs) + "\n"
 
 
@@ -225,9 +241,11 @@ def _html(said: _Said, foot: str, base: str, leave: str) -> str:
     if said.tail:
         style = "padding:12px;background:#f1f3f4;white-space:pre-wrap;font:13px/1.4 monospace"
         parts.append(f'<p>{TAIL_HEAD}</p>\n<pre style="{style}">{escape(said.tail)}</pre>')
-    if said.ack:
-        parts.append(_BUTTON.format(href=escape(said.ack), colour=colour, words=ACK))
-    links = f'<a href="{escape(base)}">{escape(base)}</a><br>\n<a href="{escape(leave)}">{LEAVE}</a>'
+    if said.link:
+        parts.append(_BUTTON.format(href=escape(said.link), colour=colour, words=said.words))
+    links = f'<a href="{escape(base)}">{escape(base)}</a>'
+    if leave:
+        links += f'<br>\n<a href="{escape(leave)}">{LEAVE}</a>'
     return _PAGE.format(
         title=escape(said.title),
         colour=colour,

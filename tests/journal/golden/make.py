@@ -5,7 +5,7 @@ that concerns checks, and a lot of places that is put in by half. Then `-sites` 
 schedule that has run out, `-keys` what can become of projects and keys, and a daemon that was killed, `-channels`
 channels, and what became of messages to them, `-rounds` rounds of verifiers that note how the daemon's own place was,
 `-methods` sites that are asked with GET, `-projects` what can become of projects, and a check that moves,
-`-digests` a digest, and what was overtaken while it was on its way.
+`-digests` a digest, and what was overtaken while it was on its way, `-consent` receivers who say what they want.
 Golden journals are added when the format or the events grow, never edited: each is what some pingmon once wrote.
 """
 
@@ -26,10 +26,12 @@ from pingmon.core.units import DAEMON
 from pingmon.core.world.events import (
     AnyEvent,
     ChannelChanged,
+    ChannelConfirmed,
     ChannelCreated,
     ChannelDeleted,
     ChannelSecretRenewed,
     ChannelTested,
+    ChannelUnsubscribed,
     CheckChanged,
     CheckCreated,
     CheckDeleted,
@@ -38,6 +40,7 @@ from pingmon.core.world.events import (
     CheckPaused,
     CheckResumed,
     ClockStepped,
+    ConsentAsked,
     Draft,
     Entry,
     Hour,
@@ -324,7 +327,25 @@ PROJECT_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
     [(120, CHECK, PingReceived()), (121, GONE_PROJECT, ProjectDeleted()), (122, PROJECT, ProjectDeleted())],
 ]
 
+MAILED: dict[str, object] = {"email": "ops@example.org"}
+CONSENT_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
+    [
+        (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
+        (1, CHANNEL, ChannelCreated(PROJECT, "email", "Ops", MAILED, "whsec_AA==", consent="due")),
+        (1, OTHER, ChannelCreated(PROJECT, "email", "Chat", MAILED, "whsec_AA==", consent="due")),
+        (1, SPARE, ChannelCreated(PROJECT, "webhook", "Spare", WEBHOOK, "whsec_AA==")),
+        (2, CHECK, CheckCreated(PROJECT, CheckSpec(slug="backup", channels=(CHANNEL, OTHER)))),
+        (3, CHANNEL, ConsentAsked(80, error="mail server: connection refused", retry_at=BEGIN + 8_000_000)),
+        (8, CHANNEL, ConsentAsked(90, 250)),
+        (9, OTHER, ConsentAsked(90, error="550 no such user")),
+        (60, CHANNEL, ChannelConfirmed()),
+    ],
+    [(100, CHECK, PingReceived("fail")), (101, CHANNEL, ChannelUnsubscribed())],
+    [(200, OTHER, ChannelChanged(value={"email": "b@example.org"}, consent="due", secret="whsec_BB=="))],
+]
+
 FOLDED = {
+    "consent": (CONSENT_EVENTS, 1),
     "projects": (PROJECT_EVENTS, 1),
     "methods": (METHOD_EVENTS, 1),
     "rounds": (ROUND_EVENTS, 1),

@@ -20,7 +20,7 @@ from pingmon.core.units import SECOND
 from pingmon.testing import PROJECT, SECRET, bad, uuid
 from pingmon.testing import START as T0
 from pingmon.wire.message.digest import AnyMessage, Digest, digest
-from pingmon.wire.message.mail import TAIL, mail
+from pingmon.wire.message.mail import TAIL, mail, question
 from pingmon.wire.message.message import Letter, trial_letter
 from pingmon.wire.outgoing_request import Unsendable
 from tests.wire.message.test_message import CHANNEL, letter
@@ -84,6 +84,19 @@ def test_the_mail_to_the_letter(name: str, sent: AnyMessage, body: bytes) -> Non
     assert made.data == path.read_bytes()
     assert (made.sender, made.recipient) == ("alerts@example.net", "ops@example.org")
     assert made.id == message_from_bytes(made.data, policy=default)["Message-ID"]
+
+
+def test_the_question_to_the_letter() -> None:
+    """It has no link to unsubscribe: nobody has subscribed."""
+    made = question(OPS, T0, SENDER, BASE)
+    path = GOLDEN / "question.eml"
+    if not path.exists():
+        path.write_bytes(made.data)
+        pytest.fail(f"{path.name} was written: look at it")
+    assert made.data == path.read_bytes()
+    assert b"List-Unsubscribe" not in question(replace(OPS, name=""), T0, SENDER, BASE).data
+    with pytest.raises(Unsendable):
+        question(CHANNEL, T0, SENDER, BASE)
 
 
 def test_a_mail_says_how_to_get_no_more_of_them_in_one_click() -> None:
