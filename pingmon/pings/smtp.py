@@ -7,8 +7,9 @@ Note [End of a message]
     Only CRLF ends a line, so only CRLF.CRLF ends a message. A lone CR or LF is part of a line, in a message kept as it
     is and in a command refused. A line that is too long is passed over up to its CRLF, and none of it is obeyed.
 
-While a message is on its way into the log, and while a client does not read, nothing is read from it; so answers come
-in the order of the commands, and neither queue grows. What strangers do leaves no line in the log.
+While a message is on its way into the log, and while a client does not read, none of its commands is obeyed, and soon
+nothing more is read; so answers come in the order of the commands, and neither queue grows. What strangers do leaves no
+line in the log.
 
 Importing this asks for the machine's name, which may ask a name server, and brings the reactor: import it when it is
 needed.
@@ -148,6 +149,8 @@ class SmtpSession(SMTP):
         """See Note [End of a message]."""
         self._buffer += data
         self._handle_lines()
+        if self._waits() and len(self._buffer) > LINE_MAX:
+            self.transport.pauseProducing()
 
     def _handle_lines(self) -> None:
         if self._handling:
@@ -189,9 +192,9 @@ class SmtpSession(SMTP):
             self.sendCode(500, b"5.5.2 the line is too long")
 
     def pauseProducing(self) -> None:
-        """The client does not read its answers."""
+        """The client does not read its answers, or TLS cannot send any yet. Reading ends only when there is a lot to
+        read (`dataReceived`): the handshake, without which TLS sends nothing, has to be read."""
         self._clogged = True
-        self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """It does again."""
@@ -307,7 +310,6 @@ class SmtpSession(SMTP):
             self._end_message(*self._refusal)
             return
         self._logging = True
-        self.transport.pauseProducing()
         Deferred.fromCoroutine(self._server.intake.take(self._mailboxes, mail)).addBoth(self._taken)
 
     def _taken(self, taken: bool | Failure) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import smtplib
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import pytest
 
 from tests.process.daemons import Starter, free_port, until
 from tests.process.test_disk_full import BODY, small_disk
+from tests.process.test_https import certificate
 
 __all__ = ["small_disk"]
 pytestmark = pytest.mark.process
@@ -166,3 +168,29 @@ def test_while_the_disk_is_full_mail_comes_again_later(start: Starter, small_dis
 
         until(sent, "the daemon to take mail again")
     assert len(mail.pings()) == 1
+
+
+def test_mail_comes_over_tls_and_unix_sockets_too(start: Starter) -> None:
+    """As HTTP does; who hangs up within a handshake leaves no line."""
+    certificate(start.tmp_path, "localhost")
+    pem, socket_file, port = start.tmp_path / "localhost.pem", start.tmp_path / "mail.sock", free_port()
+    tls = f"ssl:{port}:privateKey={pem}:certKey={pem}:interface=127.0.0.1"
+    daemon = start(config=f'[mail]\nlisten = ["{tls}", "unix:{socket_file}"]\ndomain = "{DOMAIN}"\n')
+    daemon.ping("job", "?create=1")
+    address = f"{daemon.keys['ping_key']}+job@{DOMAIN}"
+    before = daemon.log.read_text()
+    with socket.create_connection(("127.0.0.1", port), 30) as broken:
+        broken.sendall(b"EHLO no-tls\r\n")
+        broken.recv(1000)
+    context = ssl.create_default_context(cafile=pem)
+    with smtplib.SMTP_SSL("localhost", port, timeout=30, context=context) as client:
+        for _ in range(3):
+            client.sendmail("a@b.example", [address], "Subject: over TLS\n\n" + "x\n" * 100_000)
+    with socket.socket(socket.AF_UNIX) as local:
+        local.settimeout(30)
+        local.connect(str(socket_file))
+        local.sendall(f"MAIL FROM:<>\r\nRCPT TO:<{address}>\r\nDATA\r\n\r\n.\r\nQUIT\r\n".encode())
+        said = b"".join(iter(lambda: local.recv(1000), b""))
+    assert [line[:3] for line in said.splitlines()] == [b"220", b"250", b"250", b"354", b"250", b"221"]
+    assert daemon.api("GET", "checks/").json["checks"][0]["n_pings"] == 5
+    assert daemon.log.read_text().removeprefix(before) == ""
