@@ -69,3 +69,23 @@ def test_a_service_that_may_not_be_reached() -> None:
     assert unreachable({"url": "http://10.0.0.1/"}, AddressPolicy()) == told
     assert unreachable({"url": "http://10.0.0.1/"}, allowing(["10.0.0.0/8"])) is None
     assert unreachable({"url": "http://chat.example/"}, AddressPolicy()) is None
+
+
+def test_what_is_a_secret_and_what_is_needed() -> None:
+    """What lets anybody write to the service is a secret; so is the URL of a webhook, and that of a server is none."""
+    settings = {(kind, name): each for kind, all in SERVICE_SETTINGS.items() for name, each in all.settings.items()}
+    assert {at for at, each in settings.items() if each.secret} == {
+        ("ntfy", "token"),
+        ("telegram", "token"),
+        ("slack", "url"),
+        ("discord", "url"),
+        ("pagerduty", "routing_key"),
+    }
+    assert {at for at, each in settings.items() if each.needed} == {
+        ("ntfy", "topic"),
+        ("telegram", "token"),
+        ("telegram", "chat_id"),
+        ("slack", "url"),
+        ("discord", "url"),
+        ("pagerduty", "routing_key"),
+    }
