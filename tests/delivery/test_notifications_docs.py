@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from apprise import Apprise, AppriseAsset
 
+from pingmon.api.channel_kinds import KINDS
 from pingmon.delivery.apprise import THREADS
 from pingmon.wire.api.apprise_channel import LOCAL, apprise_value
 
@@ -40,6 +41,12 @@ def test_apprise_takes_the_url_of_each_service(name: str, url: str) -> None:
     known = str(service.service_name).lower().replace(" ", "")
     assert any(word in known for word in re.findall("[a-z]{3,}", name.lower()))
     assert apprise_value({"url": url}) == {"url": url}
+
+
+def test_the_manual_knows_every_kind() -> None:
+    table = MANUAL.partition("## Kinds")[2].partition("\n## ")[0]
+    named = re.findall(r"`([a-z]+)`", " ".join(re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE)))
+    assert sorted(named) == sorted(KINDS)
 
 
 def test_the_manual_knows_what_a_star_does_not_allow() -> None:
