@@ -6,7 +6,7 @@ address policy; the operator allows them by scheme.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Final
 
@@ -21,9 +21,16 @@ THREADS: Final = 8
 
 
 class Apprise:
-    """The kind. `schemes` are those that the operator allows."""
+    """The kind. `schemes` are those that the operator allows, `base_url` is the daemon's own, for links in messages."""
 
-    def __init__(self, reactor: CalledFromThreads, schemes: Collection[str], threads: int = THREADS) -> None:
+    def __init__(
+        self,
+        reactor: CalledFromThreads,
+        schemes: Collection[str],
+        base_url: Callable[[], str],
+        threads: int = THREADS,
+    ) -> None:
+        self._base_url = base_url
         self._schemes = schemes
         self._threads = PluginThreads(reactor, threads)
 
@@ -33,6 +40,8 @@ class Apprise:
         if (refused := refusal(url, self._schemes)) is not None:
             return NotDelivered(refused)  # not for good: the operator may allow it
         try:
-            return await self._threads.run(message.channel.id, partial(send, url, apprise_message(message)))
+            return await self._threads.run(
+                message.channel.id, partial(send, url, apprise_message(message, self._base_url()))
+            )
         except Hanging as error:
             return NotDelivered(str(error))

@@ -54,7 +54,7 @@ def channel_kinds(
     kinds = {
         "webhook": ChannelKind(Webhook(egress, shown, last_body), parallel=4),
         "email": ChannelKind(email, ask=email.ask),
-        "apprise": ChannelKind(Apprise(reactor, allowed.apprise or ())),
+        "apprise": ChannelKind(Apprise(reactor, allowed.apprise or (), base_url)),
         "command": ChannelKind(Command(reactor, allowed.commands, shown, last_body)),
         **services,
     }

@@ -26,7 +26,7 @@ from tests.delivery.receiver import Server, seconds, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
-ALL = Apprise(cast(Any, reactor), ("*",))
+ALL = Apprise(cast(Any, reactor), ("*",), str)
 
 
 def told(url: str, kind: Apprise = ALL, *, timeout_s: float = 20.0) -> Deferred[Result]:
@@ -106,10 +106,10 @@ async def test_only_what_the_operator_allows_is_sent(server: Server) -> None:
     """An address in the URL is not held to the address policy; so nothing is allowed unless its scheme is."""
     url = f"json://127.0.0.1:{await server.listen()}/"
     for schemes, scheme in (((), "json"), (("ntfy",), "json"), (("*",), "syslog")):
-        result = await told(url.replace("json", scheme), Apprise(cast(Any, reactor), schemes))
+        result = await told(url.replace("json", scheme), Apprise(cast(Any, reactor), schemes, str))
         assert result == NotDelivered(f'{scheme}:// is not allowed; allow it with [apprise] schemes = ["{scheme}"]')
     assert not server.requests
-    assert await told(url, Apprise(cast(Any, reactor), ("json",))) == Delivered()
+    assert await told(url, Apprise(cast(Any, reactor), ("json",), str)) == Delivered()
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_plug_ins_without_a_host_act_on_this_machine() -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_receiver_that_hangs_holds_up_only_its_own_channel(server: Server) -> None:
     """Until all threads hang; then the error says so, and when one is free again messages are delivered again."""
-    kind, port = Apprise(cast(Any, reactor), ("json",), threads=2), await server.listen()
+    kind, port = Apprise(cast(Any, reactor), ("json",), str, threads=2), await server.listen()
     answer, server.reply = server.reply, lambda receiver: None
 
     async def to(channel: str, timeout_s: float = 0.3) -> Result:

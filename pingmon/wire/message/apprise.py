@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from pingmon.wire.message.digest import AnyMessage, Digest, digest_lines, digest_name
 from pingmon.wire.message.message import name, text
+from pingmon.wire.message.service import ack_url
 
 TITLE_MAX: Final = 200
 
@@ -23,14 +24,16 @@ class AppriseMessage(Struct, frozen=True):
     type: Literal["failure", "success"]
 
 
-def apprise_message(message: AnyMessage) -> AppriseMessage:
-    """What `message` says to people."""
+def apprise_message(message: AnyMessage, base: str) -> AppriseMessage:
+    """What `message` says to people. `base` is the daemon's own URL, for the link that acknowledges an outage."""
     if isinstance(message, Digest):
         new = message.status
         return _message(new.upper(), digest_name(message), "\n".join(digest_lines(message)), up=new == "up")
     flip = message.owed.flip
     what = "TEST" if message.test else "ENDED" if flip.cause == "ended" else flip.new.upper()
-    return _message(what, name(message.subject), text(message), up=flip.new == "up")
+    link = ack_url(message, base)
+    body = f"{text(message)}\nAcknowledge: {link}" if link else text(message)
+    return _message(what, name(message.subject), body, up=flip.new == "up")
 
 
 def _message(what: str, about: str, body: str, *, up: bool) -> AppriseMessage:
