@@ -47,6 +47,7 @@ async def create_check(call: Call) -> ApiAnswer:
         return await _changed(call, there, given)
     plain = CheckSpec(channels=channel_ids("*", call.channels()))
     spec = changes(given, plain, call.version, call.channels(), call.monitor.now()).applied_to(plain)
+    shared_operations.check_parent(call, "", spec.alerts.parent)
     unique = unique_fields(given)
     twin = call.world.twin(call.project, spec, unique)
     if twin is None:
@@ -95,9 +96,18 @@ async def resume_check(call: Call, id: Id) -> ApiAnswer:
     return _shown(call, await shared_operations.resume(call, call.check(id), CheckResumed(), _left))
 
 
+async def acknowledge_check(call: Call, id: Id) -> ApiAnswer:
+    """Say that somebody (`by`) sees to a check that is down: no more reminders and steps. 409 if it is not down."""
+    await shared_operations.acknowledge(call, call.check(id))
+    return _shown(call, call.check(id))
+
+
 async def _changed(call: Call, check: Check, given: Given) -> ApiAnswer:
     wanted = changes(given, check.spec, call.version, call.channels(), call.monitor.now())
-    if wanted.applied_to(check.spec) != check.spec:
+    after = wanted.applied_to(check.spec)
+    if after.alerts.parent != check.spec.alerts.parent:
+        shared_operations.check_parent(call, check.id, after.alerts.parent)
+    if after != check.spec:
         check = existing((await call.submit(check.id, CheckChanged(wanted))).check)
     return _taken(call, check)
 

@@ -6,9 +6,7 @@ sites, and `core.notify.told_facts`. Here the entries are read.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -40,6 +38,7 @@ from pingmon.core.world.events import (
     SiteProbed,
 )
 from pingmon.core.world.outcome import Subject
+from pingmon.wire import time_texts
 from pingmon.wire.api.checks import Json, unique_key
 from pingmon.wire.api.explanations import explanation_json
 from pingmon.wire.api.query_parameters import AT
@@ -51,9 +50,6 @@ FLIPS: Final = 50
 """Flips among which the newest is looked for that people are told of."""
 RESULTS: Final = 50
 """Entries of a channel among which the one is looked for that ended a message."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_UNIX_TIME: Final = re.compile(r"[0-9]{1,10}")
 
 
 async def explain_check(call: Call, id: Id) -> ApiAnswer:
@@ -137,16 +133,9 @@ def _instant(call: Call, subject: Subject, now: int) -> int | None:
     asked = call.asked(AT.name)
     if not asked:
         return None
-    text = asked[-1].strip()
-    try:
-        if _UNIX_TIME.fullmatch(text):
-            instant = int(text) * SECOND
-        else:
-            plus = text.replace(" ", "+") if "T" in text else text  # it may not have been percent-encoded
-            moment = datetime.fromisoformat(plus)
-            instant = (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1)
-    except (ValueError, OverflowError) as error:
-        raise ApiError(400, "at must be an instant, as in 2026-11-21T23:13:00Z, or seconds since the epoch") from error
+    instant = time_texts.instant(asked[-1])
+    if instant is None:
+        raise ApiError(400, "at must be an instant, as in 2026-11-21T23:13:00Z, or seconds since the epoch")
     if instant > now:
         raise ApiError(400, "at must not be in the future")
     if instant % SECOND == 0:

@@ -20,6 +20,7 @@ from pingmon.api import (
     checks,
     explain,
     keys,
+    maintenance,
     metrics,
     partners,
     projects,
@@ -29,11 +30,12 @@ from pingmon.api import (
 )
 from pingmon.api.channel_kinds import KINDS
 from pingmon.api.routes import MAY, ROUTES, Operation, Route
-from pingmon.api.shared_operations import OVERLAP_FIELDS
+from pingmon.api.shared_operations import ACK_FIELDS, OVERLAP_FIELDS
 from pingmon.core.partner.partner import KINDS as RULE_KINDS
 from pingmon.core.world.events import Role
 from pingmon.wire.api import answer_shapes as shapes
 from pingmon.wire.api import check_fields, site_fields
+from pingmon.wire.api import maintenance as maintenance_fields
 from pingmon.wire.api import partners as partner_fields
 from pingmon.wire.api import projects as project_fields
 from pingmon.wire.api import query_parameters as query
@@ -95,6 +97,7 @@ PARTNER: Final = fields(partner_fields.FIELDS) | {
 }
 DEFAULTS: Final[Schema] = {"type": "object", "properties": fields(project_fields.DEFAULTS_FIELDS)}
 OVERLAP: Final = fields(OVERLAP_FIELDS)
+WINDOW: Final = fields(maintenance_fields.WINDOW_FIELDS)
 
 TAKES: Final[dict[Callable[..., Any], Takes]] = {
     checks.list_checks: Takes(shapes.ListedChecks, query=(query.TAG, query.CHECK_STATUS, query.SLUG)),
@@ -105,6 +108,7 @@ TAKES: Final[dict[Callable[..., Any], Takes]] = {
     checks.delete_check: Takes(shapes.ShownCheck),
     checks.pause_check: Takes(shapes.ShownCheck),
     checks.resume_check: Takes(shapes.ShownCheck, refusals=(409,)),
+    checks.acknowledge_check: Takes(shapes.ShownCheck, body=fields(ACK_FIELDS), refusals=(409,)),
     explain.explain_check: Takes(shapes.ShownExplanation, query=(query.AT,)),
     explain.explain_check_by_unique_key: Takes(shapes.ShownExplanation, query=(query.AT,)),
     rehearse.rehearse_check: Takes(shapes.ShownRehearsal, query=(query.DAYS_BACK,), body=CHECK),
@@ -134,12 +138,18 @@ TAKES: Final[dict[Callable[..., Any], Takes]] = {
     sites.delete_site: Takes(shapes.ShownSite),
     sites.pause_site: Takes(shapes.ShownSite),
     sites.resume_site: Takes(shapes.ShownSite, refusals=(409,)),
+    sites.acknowledge_site: Takes(shapes.ShownSite, body=fields(ACK_FIELDS), refusals=(409,)),
     sites.probe_site: Takes(shapes.ProbedSite, refusals=(409,)),
     explain.explain_site: Takes(shapes.ShownExplanation, query=(query.AT,)),
     site_history.list_flips: Takes(shapes.ListedSiteFlips, query=FLIPS),
     site_history.list_probes: Takes(shapes.ListedRounds, query=PAGE),
     site_history.list_hours: Takes(shapes.ListedHours, query=PAGE),
     site_history.read_uptime: Takes(shapes.ListedUptime, query=(query.DAYS, query.MONTHS)),
+    maintenance.list_windows: Takes(shapes.ListedWindows),
+    maintenance.create_window: Takes(shapes.ShownWindow, MADE, body=WINDOW, refusals=(403,)),
+    maintenance.read_window: Takes(shapes.ShownWindow),
+    maintenance.update_window: Takes(shapes.ShownWindow, body=WINDOW),
+    maintenance.delete_window: Takes(shapes.ShownWindow),
     projects.list_projects: Takes(shapes.ListedProjects),
     projects.create_project: Takes(
         shapes.ShownProject, MADE, body=fields(project_fields.PROJECT_FIELDS), required=("name",), refusals=(403, 404)

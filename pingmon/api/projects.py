@@ -9,6 +9,7 @@ from twisted.internet.defer import gatherResults
 from pingmon.api.api_answer import ApiAnswer, ApiError, existing, json_answer, not_found
 from pingmon.api.call import Call
 from pingmon.api.credentials import new_id, new_ping_key
+from pingmon.core.changes import applied
 from pingmon.core.units import Id
 from pingmon.core.world.events import (
     AnyEvent,
@@ -16,16 +17,18 @@ from pingmon.core.world.events import (
     CheckDeleted,
     CheckMoved,
     PingKeyRotated,
+    ProjectAlertRulesChanged,
     ProjectCreated,
     ProjectDefaultsChanged,
     ProjectDeleted,
     ProjectRenamed,
     SiteDeleted,
+    WindowDeleted,
 )
 from pingmon.core.world.project import Project
 from pingmon.wire.api.check_fields import FieldRule, Invalid, judged
 from pingmon.wire.api.checks import check_json
-from pingmon.wire.api.projects import PING_KEY_FIELDS, defaults_given, project_json, project_settings
+from pingmon.wire.api.projects import PING_KEY_FIELDS, defaults_given, project_alerts, project_json, project_settings
 
 MAX_PROJECTS: Final = 1000
 AT_ONCE: Final = 200
@@ -42,12 +45,14 @@ async def list_projects(call: Call) -> ApiAnswer:
 
 async def create_project(call: Call) -> ApiAnswer:
     """A new project, with a ping key and no API keys."""
-    name = project_settings(call.body, new=True)["name"]
+    given = project_settings(call.body, new=True)
+    alerts = project_alerts(given, ())
     # Two requests at once may pass here and make one too many; that harms nobody.
     if len(call.world.projects) >= MAX_PROJECTS:
         raise ApiError(403, f"too many projects: there may be {MAX_PROJECTS}")
-    event = ProjectCreated(name, new_ping_key(call.random_bytes))
-    return _shown(call, existing((await call.submit(new_id(call.random_bytes), event)).project), 201)
+    event = ProjectCreated(given["name"], new_ping_key(call.random_bytes))
+    project = existing((await call.submit(new_id(call.random_bytes), event)).project)
+    return _shown(call, await _alerting(call, project, alerts), 201)
 
 
 async def read_project(call: Call, id: Id) -> ApiAnswer:
@@ -56,20 +61,28 @@ async def read_project(call: Call, id: Id) -> ApiAnswer:
 
 
 async def update_project(call: Call, id: Id) -> ApiAnswer:
-    """Give a project another name, or other defaults for checks that a first ping makes."""
+    """Give a project another name, other rules for telling, or other defaults for checks that a first ping makes."""
     project = call.any_project(id)
-    name = project_settings(call.body, new=False).get("name", project.name)
+    given = project_settings(call.body, new=False)
+    name = given.get("name", project.name)
     channels = [call.world.channels[channel] for channel in call.world.members[id].channels]
+    alerts = project_alerts(given, channels)
     defaults = defaults_given(call.body, channels, call.monitor.now())
     if name != project.name:
         project = existing((await call.submit(id, ProjectRenamed(name))).project)
     if defaults is not None and defaults != project.defaults:
         project = existing((await call.submit(id, ProjectDefaultsChanged(defaults))).project)
-    return _shown(call, project)
+    return _shown(call, await _alerting(call, project, alerts))
+
+
+async def _alerting(call: Call, project: Project, alerts: ProjectAlertRulesChanged) -> Project:
+    if applied(alerts, project.alerts) == project.alerts:
+        return project
+    return existing((await call.submit(project.id, alerts)).project)
 
 
 async def delete_project(call: Call, id: Id) -> ApiAnswer:
-    """Delete a project with its checks, sites, channels and keys; its last state is the answer.
+    """Delete a project with its checks, sites, channels, windows and keys; its last state is the answer.
 
     What a ping or another request makes meanwhile is deleted, too.
     """
@@ -79,6 +92,7 @@ async def delete_project(call: Call, id: Id) -> ApiAnswer:
         events: list[tuple[Id, AnyEvent]] = [(check, CheckDeleted()) for check in members.checks.values()]
         events += [(site, SiteDeleted()) for site in members.sites]
         events += [(channel, ChannelDeleted()) for channel in members.channels]
+        events += [(window, WindowDeleted()) for window in members.windows]
         for start in range(0, len(events), AT_ONCE):
             await gatherResults([call.submit(*each) for each in events[start : start + AT_ONCE]], consumeErrors=True)
         await call.submit(id, ProjectDeleted())

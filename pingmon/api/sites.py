@@ -39,6 +39,7 @@ async def create_site(call: Call) -> ApiAnswer:
     """A new site to watch."""
     spec = created(judged(call.body, FIELDS), call.channels(), _hosts(call))
     _refuse(call, spec.url)
+    shared_operations.check_parent(call, "", spec.alerts.parent)
     most = call.settings.max_sites
     outcome = await call.submit(new_id(call.random_bytes), SiteCreated(call.project, spec, most))
     if outcome.result == "full":
@@ -55,9 +56,12 @@ async def update_site(call: Call, id: Id) -> ApiAnswer:
     """Set the fields that were sent; the others stay."""
     site = call.site(id)
     wanted = changes(judged(call.body, FIELDS), site.spec, call.channels(), _hosts(call))
-    if wanted.applied_to(site.spec).url != site.spec.url:
-        _refuse(call, wanted.applied_to(site.spec).url)
-    if wanted.applied_to(site.spec) != site.spec:
+    after = wanted.applied_to(site.spec)
+    if after.url != site.spec.url:
+        _refuse(call, after.url)
+    if after.alerts.parent != site.spec.alerts.parent:
+        shared_operations.check_parent(call, id, after.alerts.parent)
+    if after != site.spec:
         site = existing((await call.submit(id, SiteChanged(wanted))).site)
     return _taken(call, site)
 
@@ -75,6 +79,12 @@ async def pause_site(call: Call, id: Id) -> ApiAnswer:
 async def resume_site(call: Call, id: Id) -> ApiAnswer:
     """Probe a paused site again; 409 if it is not paused."""
     return _shown(call, await shared_operations.resume(call, call.site(id), SiteResumed(), _left))
+
+
+async def acknowledge_site(call: Call, id: Id) -> ApiAnswer:
+    """Say that somebody (`by`) sees to a site that is down: no more reminders and steps. 409 if it is not down."""
+    await shared_operations.acknowledge(call, call.site(id))
+    return _shown(call, call.site(id))
 
 
 async def probe_site(call: Call, id: Id) -> ApiAnswer:

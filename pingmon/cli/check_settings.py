@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+ALERTS: Final = {
+    "remind_every": "How often those who were told are told again while it is down, from 1m; 0: never.",
+    "escalation": "Who is told later unless somebody acknowledges it: 10m=boss,30m=phone+pager; '' nobody.",
+    "parent": "The check or site (its id) without which it cannot work: nobody is told while that is down.",
+}
+"""What checks and sites have in common."""
+
 SETTINGS: Final = {
     "name": "What people call it.",
     "slug": "What ping URLs call it: a-z, 0-9, - and _.",
@@ -23,7 +30,8 @@ SETTINGS: Final = {
     "filter_body": "Whether keywords are looked for in an e-mail's body.",
     "filter_http_body": "Whether keywords are looked for in a request's body.",
     "filter_default_fail": "Whether a ping without any keyword is a failure; else it is ignored.",
-}
+    "notify_after": "After how many failures in a row people are told.",
+} | ALERTS
 """The options that set a field of the API, each with what `--help` says of it."""
 
 UNIQUE: Final = {"unique": "Change the check that has the same, if there is one: of name,slug,tags,timeout,grace."}

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from pingmon.cli.durations import seconds_of
 from pingmon.wire.api.check_fields import FieldRule
+
+COUNTS: Final = frozenset({"notify_after"})
+"""Numbers that are no seconds."""
 
 
 class Duration(click.ParamType[int]):
@@ -33,7 +36,7 @@ def field_options(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An option for each field that `told` explains; the command gets those that were given, as `fields`.
 
-    All numbers of the API are seconds. `names`: options that are called otherwise than their field.
+    Numbers are seconds unless the field counts something. `names`: options that are called otherwise than their field.
     """
     called = {field: (names or {}).get(field, field).replace("_", "-") for field in told}
 
@@ -54,6 +57,10 @@ def _option(name: str, field: str, rule: FieldRule, help_text: str) -> Callable[
     variable = f"field_{field}"
     if rule.type == "boolean":
         return click.option(f"--{name}/--no-{name}", variable, default=None, help=help_text)
+    if rule.items is not None:
+        return click.option(f"--{name}", variable, metavar="STEPS", callback=_steps, help=help_text)
+    if field in COUNTS:
+        return click.option(f"--{name}", variable, type=int, help=help_text)
     if rule.type == "integer":
         return click.option(f"--{name}", variable, type=Duration(), help=help_text)
     if rule.type == "array":
@@ -61,6 +68,22 @@ def _option(name: str, field: str, rule: FieldRule, help_text: str) -> Callable[
     if rule.values is not None and "" not in rule.values:
         return click.option(f"--{name}", variable, type=click.Choice(rule.values), help=help_text)
     return click.option(f"--{name}", variable, metavar="TEXT", help=help_text)
+
+
+def _steps(ctx: click.Context, param: click.Parameter, value: str | None) -> list[dict[str, object]] | None:
+    """Steps of an escalation: `10m=boss,30m=phone+pager`."""
+    if value is None:
+        return None
+    steps: list[dict[str, object]] = []
+    for step in filter(None, value.split(",")):
+        after, equals, channels = step.partition("=")
+        if not equals or not channels:
+            raise click.BadParameter(f"{step!r} is no step: write a time and who, as in 10m=boss+pager", ctx, param)
+        try:
+            steps.append({"after": seconds_of(after), "channels": channels.replace("+", ",")})
+        except ValueError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
+    return steps
 
 
 def _listed(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:

@@ -44,8 +44,8 @@ OPEN: Final = frozenset({"name", "kind", *(f"method_{direction}" for direction i
 """Fields of a channel that are never a secret."""
 DEFAULTS: Final[dict[Kind, Fields]] = {
     "channels": {"kind": "webhook", **WEBHOOK},
-    "sites": {name: what for name, what in asdict(SiteSpec(url="")).items() if name != "channels"},
-    "checks": {name: what for name, what in asdict(CheckSpec()).items() if name not in ("kind", "channels")},
+    "sites": {name: what for name, what in asdict(SiteSpec(url="")).items() if name not in ("channels", "alerts")},
+    "checks": {name: what for name, what in asdict(CheckSpec()).items() if name not in ("kind", "channels", "alerts")},
 }
 """Fields in the order in which they are written; the names are the table's own if nothing is said."""
 RULES: Final[dict[Kind, Mapping[str, FieldRule]]] = {

@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from pingmon.cli.api_client import ApiClient
+from pingmon.cli.check_settings import ALERTS
 from pingmon.cli.connection import asks
 from pingmon.cli.durations import duration_text
 from pingmon.cli.field_options import field_options
@@ -43,7 +44,7 @@ SETTINGS: Final = {
     "host": "Who hosts it and is asked before people are told: a partner's slug, '' for nobody, or auto.",
     "tags": "Tags, separated by spaces.",
     "channels": "Who is told: ids or exact names, separated by commas; * is all channels, '' none.",
-}
+} | ALERTS
 """The options that set a field of the API, each with what `--help` says of it. The URL's is called --site-url."""
 
 NAMES: Final = {"url": "site-url"}

@@ -26,6 +26,14 @@ class Deaf(Struct, frozen=True, omit_defaults=True, gc=False):
     cause: str = "stopped"
 
 
+class Silenced(Struct, frozen=True, gc=False):
+    """Why nobody was told at once: a maintenance window, or the check or site that this one depends on is down."""
+
+    by: Literal["maintenance", "parent"]
+    id: Id
+    name: str
+
+
 class Flip(Struct, frozen=True, omit_defaults=True, gc=False):
     """`subject` is the check or site. `seq` is the log entry that caused it, `at` the instant it is stamped with.
 
@@ -36,7 +44,7 @@ class Flip(Struct, frozen=True, omit_defaults=True, gc=False):
     `code` and `looks` belong to verdicts: the highest HTTP status among the looks that agree with it (0: none of them
     received one), and who saw what. `known_until`: when the silence ended in which the host knew of an outage that is
     only told now; `first` is then the entry of the flip that this is late news of. `place`: nobody elsewhere could
-    look, and so much was known of the daemon's own place.
+    look, and so much was known of the daemon's own place. `silenced`: why nobody was told when it happened.
     """
 
     seq: int
@@ -53,3 +61,4 @@ class Flip(Struct, frozen=True, omit_defaults=True, gc=False):
     known_until: int | None = None
     place: Place = ""
     first: int = 0
+    silenced: Silenced | None = None

@@ -47,7 +47,8 @@ Listener: TypeAlias = Callable[[Entry, Outcome], None]
 def derived(outcome: Outcome) -> Iterator[FlipRow]:
     """What is kept beside the log of what an entry did: a flip, and what became of messages about flips.
 
-    A message has the place of its flip, under the id of its channel: each channel is told of a flip once.
+    A message has the place of its flip, under the id of its channel: each channel is told of a flip once. A reminder
+    has that of the entry that made it due.
     """
     if (flip := outcome.flip) is not None:
         yield FlipRow(flip.seq, flip.subject, flip.at, msgspec.json.encode(flip))

@@ -5,12 +5,14 @@ The API, messages and webhooks all write them so.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
 from pingmon.core.units import SECOND
 
+_UNIX_TIME: Final = re.compile(r"[0-9]{1,10}")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE: Final = 60 * SECOND
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -42,6 +44,22 @@ def duration_text(seconds: int) -> str:
             parts.append((count, unit))
     shown = [f"{count} {unit}" for count, unit in parts[:2] if count]
     return " ".join(shown) or "0 s"
+
+
+def instant(text: str) -> int | None:
+    """The instant that `text` is, in microseconds since the epoch: ISO 8601, or whole seconds since then; None if none.
+
+    Without a zone it is UTC.
+    """
+    text = text.strip()
+    try:
+        if _UNIX_TIME.fullmatch(text):
+            return int(text) * SECOND
+        plus = text.replace(" ", "+") if "T" in text else text  # it may not have been percent-encoded
+        moment = datetime.fromisoformat(plus)
+        return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1)
+    except (ValueError, OverflowError):
+        return None
 
 
 @lru_cache(maxsize=65_536)

@@ -356,10 +356,11 @@ RW_KEYS = (
 )
 RO_KEYS = RW_KEYS.replace("uuid ping_url update_url pause_url resume_url channels", "unique_key")
 OURS = "last_start last_success told warnings"
+ALERTS = "notify_after remind_every escalation parent acknowledged"
 READING: list[Row] = [
-    ("GET checks/{job}", "rw", None, 200, Keys(RW_KEYS.format("", f"timeout {OURS}"))),
-    ("GET checks/{cron}", "rw", None, 200, Keys(RW_KEYS.format("", f"schedule tz {OURS}"))),
-    ("GET checks/{timed}", "rw", None, 200, Keys(RW_KEYS.format("last_duration ", f"timeout {OURS}"))),
+    ("GET checks/{job}", "rw", None, 200, Keys(RW_KEYS.format("", f"timeout {OURS} {ALERTS}"))),
+    ("GET checks/{cron}", "rw", None, 200, Keys(RW_KEYS.format("", f"schedule tz {OURS} {ALERTS}"))),
+    ("GET checks/{timed}", "rw", None, 200, Keys(RW_KEYS.format("last_duration ", f"timeout {OURS} {ALERTS}"))),
     ("GET checks/{job}", "ro", None, 200, Keys(RO_KEYS.format("", f"timeout {OURS}"))),
     ("GET checks/{unique}", "ro", None, 200, Keys(RO_KEYS.format("", f"timeout {OURS}"))),
     ("GET checks/{unique}", "rw", None, 200, {"uuid": "{job}", "unique_key": GONE}),

@@ -18,6 +18,9 @@ from tests.door.stage import UNKNOWN
 
 URL = "https://site.example/"
 
+ALERTS = {"remind_every", "escalation", "parent", "acknowledged"}
+"""How its outages are told, which readers do not see."""
+
 
 class Prober:
     """Looks at once at whatever it is asked to, and logs it; `meanwhile` happens before it answers."""
@@ -89,6 +92,10 @@ def test_an_address_makes_a_site() -> None:
         "warnings": ["it has no channels: nobody is told when it goes down"],
         "uuid": shown["uuid"],
         "channels": "",
+        "remind_every": None,
+        "escalation": None,
+        "parent": "",
+        "acknowledged": None,
         "update_url": address,
         "pause_url": f"{address}/pause",
         "resume_url": f"{address}/resume",
@@ -152,7 +159,17 @@ def test_a_reader_sees_what_is_of_use_to_readers() -> None:
     house = ApiStage()
     site = house.new_site(channels="*")
     shown, whole = house.get(SITES + site, house.ro).json, house.get(SITES + site).json
-    hidden = {"channels", "update_url", "pause_url", "resume_url", "probe_url"}
+    hidden = {
+        "channels",
+        "remind_every",
+        "escalation",
+        "parent",
+        "acknowledged",
+        "update_url",
+        "pause_url",
+        "resume_url",
+        "probe_url",
+    }
     assert shown == {name: value for name, value in whole.items() if name not in hidden}
     assert house.get(SITES, house.ro).json == {"sites": [shown]}
     asked = [house.post(SITES + site + end, {}, house.ro) for end in ("", "/pause", "/resume", "/probe")]

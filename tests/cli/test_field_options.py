@@ -39,6 +39,11 @@ def test_every_field_has_an_option(rules: Mapping[str, FieldRule], told: set[str
         (["--text", "", "--time", "1h", "--flag"], {"text": "", "time": 3600, "flag": True}),
         (["--no-flag", "--choice", "a", "--list", "x,y"], {"flag": False, "choice": "a", "list": ["x", "y"]}),
         (["--called-otherwise", "x"], {"other": "x"}),
+        (["--notify-after", "3", "--steps", ""], {"notify_after": 3, "steps": []}),
+        (
+            ["--steps", "10m=boss,1h=phone+pager"],
+            {"steps": [{"after": 600, "channels": "boss"}, {"after": 3600, "channels": "phone,pager"}]},
+        ),
     ],
 )
 def test_a_command_gets_what_was_given(arguments: list[str], fields: dict[str, Any]) -> None:
@@ -50,6 +55,8 @@ def test_a_command_gets_what_was_given(arguments: list[str], fields: dict[str, A
         "flag": FieldRule(type="boolean"),
         "choice": FieldRule(type="string", values=("a", "b")),
         "list": FieldRule(type="array", values=("x", "y")),
+        "notify_after": FieldRule(type="integer"),
+        "steps": FieldRule(type="array", items=check_fields.STEP),
     }
     got: list[dict[str, Any]] = []
 
@@ -60,3 +67,15 @@ def test_a_command_gets_what_was_given(arguments: list[str], fields: dict[str, A
 
     assert CliRunner().invoke(command, arguments).exit_code == 0
     assert got == [fields]
+
+
+@pytest.mark.parametrize("steps", ["boss", "10m=", "soon=boss"])
+def test_what_is_no_step_is_told(steps: str) -> None:
+    @click.command()
+    @field_options({"steps": FieldRule(type="array", items=check_fields.STEP)}, {"steps": "what it is for"})
+    def command(fields: dict[str, Any]) -> None:
+        raise AssertionError(fields)
+
+    result = CliRunner().invoke(command, ["--steps", steps])
+    assert result.exit_code == 2
+    assert "--steps" in result.output

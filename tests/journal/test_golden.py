@@ -10,7 +10,7 @@ import pytest
 
 from pingmon.cli.json_lines import line
 from pingmon.core.flip import Flip
-from pingmon.core.notify.notification import Audience, Delivery
+from pingmon.core.notify.notification import Acknowledged, Delivery
 from pingmon.core.partner.partner import Attribution
 from pingmon.core.site.site import PartnerSilence
 from pingmon.core.world.events import KINDS
@@ -173,7 +173,9 @@ def test_the_channels_of_format_1_stand_as_they_did(tmp_path: Path, from_snapsho
     assert list(world.channels) == [CHANNEL, OTHER]
     assert (ops.name, ops.secrets(BEGIN), ops.failing) == ("On call", ("whsec_BB==", "whsec_AA=="), None)
     assert chat.last_delivered == BEGIN + 164_000_001
-    assert world.checks[CHECK].audience == Audience(18, "down", (CHANNEL,))
+    audience = world.checks[CHECK].audience
+    assert audience is not None
+    assert (audience.seq, audience.new, audience.owed) == (18, "down", (CHANNEL,))
     assert [owed.id for owed in world.owed.values()] == [f"{CHANNEL}.18"]
 
 
@@ -194,6 +196,19 @@ def test_receivers_have_said_what_they_did(tmp_path: Path, from_snapshot: bool) 
     assert (ops.consent, chat.consent, spare.consent) == ("unsubscribed", "due", "")
     assert (chat.secret, chat.value, chat.last_error) == ("whsec_BB==", {"email": "b@example.org"}, "")
     assert [(owed.channel, owed.relays) for owed in world.owed.values()] == [(spare.id, ops.id)]
+
+
+@pytest.mark.parametrize("from_snapshot", [False, True])
+def test_the_outages_of_format_2_are_told_as_they_were(tmp_path: Path, from_snapshot: bool) -> None:
+    """Held by maintenance, told at its end, told to the next step, told again, and acknowledged."""
+    path = Path(shutil.copy(GOLDEN / "format-2-outages" / "journal.sqlite3", tmp_path))
+    world = folded(path, from_snapshot=from_snapshot)
+    audience = world.checks[CHECK].audience
+    assert audience is not None
+    assert audience.acknowledged == Acknowledged(BEGIN + 3_700_000_001, "ada")
+    assert (audience.owed, audience.escalated, audience.receipts) == ((CHANNEL,), (OTHER,), {CHANNEL: "m-1"})
+    assert (audience.steps, audience.reminders, audience.held_until) == (1, 1, 0)
+    assert (world.windows, world.owed) == ({}, {})
 
 
 def test_what_became_of_messages_is_read_from_format_1(tmp_path: Path) -> None:

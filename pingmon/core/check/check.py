@@ -30,7 +30,7 @@ from msgspec.structs import replace
 from pingmon.core.check.schedule import next_expected
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Cause, Deaf, Flip
-from pingmon.core.notify.notification import Audience
+from pingmon.core.notify.notification import Audience, audience_shifted
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import PingReceived
 
@@ -55,7 +55,8 @@ class Check(Struct, frozen=True, omit_defaults=True, gc=False):
     `born` is the log entry (`seq`) that created the check, `armed_by` the one that set its deadline: an expiry that
     names another one is void. `relayed` are channels that were told of the current down in another's stead, `audience`
     are all who were to be told of the newest flip that people are told of (None: nobody ever, or an older pingmon).
-    `ended`: people were told that the schedule has run out.
+    `ended`: people were told that the schedule has run out. `failures`: failures in a row, as far as there are entries
+    about them (`core.check.failures`).
     """
 
     id: Id
@@ -79,6 +80,7 @@ class Check(Struct, frozen=True, omit_defaults=True, gc=False):
     relayed: tuple[Id, ...] = ()
     ended: bool = False
     audience: Audience | None = None
+    failures: int = 0
 
 
 def pinged(check: Check, seq: int, at: int, ping: PingReceived) -> tuple[Check, Flip | None]:
@@ -106,6 +108,7 @@ def pinged(check: Check, seq: int, at: int, ping: PingReceived) -> tuple[Check, 
         expected=expected,
         deadline=_deadline(check.spec, status, runs, expected),
         armed_by=seq,
+        failures=0 if status == "up" else check.failures + 1,
     )
     if status == check.status:
         return after, None
@@ -119,7 +122,16 @@ def expired(check: Check, seq: int, deadline: int, armed_by: int) -> tuple[Check
         return check, None
     runs = _with_overdue(check.runs, deadline, check.spec.grace)
     at = max(deadline, check.since)  # a run may have outlived its grace in the very second another one went well
-    after = replace(check, status="down", since=at, runs=runs, expected=None, deadline=None, armed_by=seq)
+    after = replace(
+        check,
+        status="down",
+        since=at,
+        runs=runs,
+        expected=None,
+        deadline=None,
+        armed_by=seq,
+        failures=check.failures + 1,
+    )
     cause: Cause = "run" if runs != check.runs else "silence"
     return after, Flip(seq, check.id, at, check.status, "down", cause, check.since)
 
@@ -128,7 +140,7 @@ def paused(check: Check, seq: int, at: int) -> tuple[Check, Flip | None]:
     """Paused: no deadlines, open runs forgotten. A paused check stays as it is."""
     if check.status == "paused":
         return check, None
-    after = replace(check, status="paused", since=at, runs=(), expected=None, deadline=None, armed_by=seq)
+    after = replace(check, status="paused", since=at, runs=(), expected=None, deadline=None, armed_by=seq, failures=0)
     return after, Flip(seq, check.id, at, check.status, "paused", "", check.since)
 
 
@@ -198,6 +210,7 @@ def shifted(check: Check, seq: int, by: int) -> Check:
         expected=expected,
         deadline=_deadline(check.spec, check.status, runs, expected),
         armed_by=seq,
+        audience=None if check.audience is None else audience_shifted(check.audience, by),
     )
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from pingmon.core.changes import applied
+from pingmon.core.notify.alert_rules import AlertRuleChanges, AlertRules
 from pingmon.core.units import Id
 
 Schedule: TypeAlias = Literal["simple", "cron", "oncalendar"]
@@ -41,6 +43,7 @@ class CheckSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True)
     success_kw: str = ""
     failure_kw: str = ""
     channels: tuple[Id, ...] = ()
+    alerts: AlertRules = AlertRules()
 
 
 class CheckChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
@@ -65,7 +68,11 @@ class CheckChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=Tr
     success_kw: str | UnsetType = UNSET
     failure_kw: str | UnsetType = UNSET
     channels: tuple[Id, ...] | UnsetType = UNSET
+    alerts: AlertRuleChanges | UnsetType = UNSET
 
     def applied_to(self, spec: CheckSpec) -> CheckSpec:
         """`spec` with these changes; the same object if there are none."""
-        return applied(self, spec)
+        if self.alerts is UNSET:
+            return applied(self, spec)
+        rules = self.alerts.applied_to(spec.alerts)
+        return applied(replace(self, alerts=UNSET), replace(spec, alerts=rules) if rules != spec.alerts else spec)

@@ -26,6 +26,9 @@ GIVE_UP_AFTER: Final = 24 * 3600 * SECOND
 TRIED_MAX: Final = 32
 """Attempts of a message that are remembered, the newest ones; a day has about as many."""
 
+FOREVER: Final = 1 << 62
+"""An instant that does not come."""
+
 Became: TypeAlias = Literal["delivered", "nothing to send", "given up", "replaced", "void"]
 
 
@@ -53,7 +56,8 @@ class Notification(Struct, frozen=True, omit_defaults=True, gc=False):
     `replaces`: id of the undelivered message this one overtook, which is kept in `overtook`. `relays`: id of the
     channel that could not be told, when this message goes elsewhere in its stead, and `relays_error` why. `error`: why
     the last attempt failed (of the lost one, at first). `receipt`: what the receiver calls the message that it has
-    about the same outage. `entry`: by which entry of the log it became owed, if not by that of its flip.
+    about the same outage. `entry`: by which entry it became owed, if not by that of its flip. `reminder`: the
+    how-manieth one it is, if it tells again. `step`: the step of the escalation that it belongs to, if it does.
     """
 
     id: str
@@ -71,6 +75,8 @@ class Notification(Struct, frozen=True, omit_defaults=True, gc=False):
     overtook: Notification | None = None
     receipt: str = ""
     entry: int = 0
+    reminder: int = 0
+    step: int = 0
 
     @property
     def owed_by(self) -> int:
@@ -79,8 +85,8 @@ class Notification(Struct, frozen=True, omit_defaults=True, gc=False):
 
     @property
     def place(self) -> int:
-        """The entry of the flip that it is about. What became of the message is kept there."""
-        return self.flip.first or self.flip.seq
+        """The entry of the flip that it is about, or that made it due. What became of the message is kept there."""
+        return self.entry if self.reminder else self.flip.first or self.flip.seq
 
 
 class Delivery(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -98,10 +104,20 @@ class Delivery(Struct, frozen=True, omit_defaults=True, gc=False):
     after_all: bool = False
 
 
+class Acknowledged(Struct, frozen=True, gc=False):
+    """That somebody sees to an outage: since when, and who."""
+
+    at: int
+    by: str
+
+
 class Audience(Struct, frozen=True, omit_defaults=True, gc=False):
     """Who was to be told of the flip `seq` of a check or site, by whichever way, and who has heard of it.
 
-    `receipts` are what those call the message who gave it a name.
+    `receipts` are what those call the message who gave it a name. The rest is about a way down, see `outage`: `flip` is
+    kept as long as there is more to tell of it. Since `told_at` it is told; until then, or while it is told no further,
+    it is held: until `held_until`, and if that is `FOREVER`, until `held_by` is back, which it depends on. `steps` of
+    the escalation were told, to `escalated`, and `reminders`, the newest of them, or the first message, at `reminded`.
     """
 
     seq: int
@@ -109,6 +125,15 @@ class Audience(Struct, frozen=True, omit_defaults=True, gc=False):
     owed: tuple[Id, ...]
     heard: tuple[Id, ...] = ()
     receipts: dict[Id, str] = {}
+    flip: Flip | None = None
+    told_at: int = 0
+    held_until: int = 0
+    held_by: Id = ""
+    steps: int = 0
+    escalated: tuple[Id, ...] = ()
+    reminders: int = 0
+    reminded: int = 0
+    acknowledged: Acknowledged | None = None
 
 
 def matters(flip: Flip) -> bool:
@@ -153,11 +178,11 @@ def attempted(owed: Notification, attempt: Attempted) -> Notification:
 
 
 def relayed(lost: Notification, error: str, others: Iterable[Id], now: int) -> list[Notification]:
-    """The messages that tell `others` of one that was given up. A relay is not relayed again.
+    """The messages that tell `others` of one that was given up. A relay is not relayed again, nor is a reminder.
 
     They have heard nothing of what was before, so a way up tells them from when on it was down.
     """
-    if lost.relays is not None:
+    if lost.relays is not None or lost.reminder:
         return []
     down_from = lost.down_from
     if down_from is None and lost.flip.new == "up" and matters(lost.flip):
@@ -176,6 +201,23 @@ def relayed(lost: Notification, error: str, others: Iterable[Id], now: int) -> l
         )
         for channel in others
     ]
+
+
+def audience_shifted(audience: Audience, by: int) -> Audience:
+    """The audience after the wall clock was set by `by`: what was measured on the old clock moves along."""
+
+    def moved(instant: int) -> int:
+        return instant + by if 0 < instant < FOREVER else instant
+
+    flip, known = audience.flip, audience.acknowledged
+    return replace(
+        audience,
+        flip=None if flip is None else replace(flip, at=flip.at + by, since=flip.since + by),
+        told_at=moved(audience.told_at),
+        held_until=moved(audience.held_until),
+        reminded=moved(audience.reminded),
+        acknowledged=None if known is None else replace(known, at=known.at + by),
+    )
 
 
 def shifted(owed: Notification, by: int) -> Notification:

@@ -1,16 +1,18 @@
 """How a flip becomes messages that are owed: the one place where the outbox is filled, for checks and for sites.
 
-A way down is owed to the channels that the check or site has then; in the place of a group, to its members. A way up is
-owed to those of them that were to hear of the way down, and to those that heard of it in another's stead: a channel
-that came later knows of no outage.
+A way down is owed to the channels that the check or site has then, in the place of a group to its members, unless it is
+held (`outage`). A way up is owed to those that were to hear of the way down, and to those that heard of it in another's
+stead: a channel that came later knows of no outage.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from msgspec.structs import replace
 
+from pingmon.core.check.check import Check
 from pingmon.core.flip import Flip
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import (
@@ -24,10 +26,13 @@ from pingmon.core.notify.notification import (
     notification,
     relayed,
 )
+from pingmon.core.notify.outage import further, held, listeners
 from pingmon.core.site.site import Site
 from pingmon.core.units import Id
 from pingmon.core.world.outcome import Subject
 from pingmon.core.world.world import World
+
+S = TypeVar("S", Check, Site)
 
 
 def owe(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
@@ -39,6 +44,15 @@ def owe(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
     if flip.new not in ("up", "down"):
         return ()
     if matters(flip):
+        if flip.new == "down":
+            until, parent = held(world, subject, flip, now)
+            if until:
+                kept_back = Audience(flip.seq, "down", (), flip=flip, held_until=until, held_by=parent)
+                world.keep(replace(subject, audience=kept_back))
+                return ()
+        elif _was_held(subject.audience):
+            world.keep(replace(subject, audience=Audience(flip.seq, "up", ())))
+            return ()
         return _owed_anew(world, now, subject, flip)
     for owed in world.owed_about(subject):
         if owed.flip.new == "down":
@@ -48,6 +62,25 @@ def owe(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
         audience = None
     world.keep(replace(subject, relayed=(), audience=audience))
     return ()
+
+
+def review(world: World, now: int, subject: Subject) -> tuple[Id, ...]:
+    """Owe what is due of the subject's outage, see `outage`. Returns the channels that are owed something new."""
+    audience = subject.audience
+    if subject.status != "down" or audience is None or audience.flip is None:
+        return ()
+    until, parent = held(world, subject, audience.flip, now)
+    if until:
+        world.keep(replace(subject, audience=replace(audience, held_until=until, held_by=parent)))
+        return ()
+    if not audience.told_at:
+        return _owed_anew(world, now, subject, audience.flip)
+    return further(world, now, subject, replace(audience, held_until=0, held_by=""), audience.flip)
+
+
+def _was_held(audience: Audience | None) -> bool:
+    """Whether nobody was told of the way down."""
+    return audience is not None and audience.flip is not None and not audience.told_at
 
 
 def owe_beside(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
@@ -61,7 +94,7 @@ def owe_beside(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id
 def _owed_anew(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
     stale, before = [owed for owed in world.owed_about(subject) if matters(owed.flip)], subject.audience
     told = _recipients(world, subject, flip)
-    pending = {owed.channel: owed for owed in stale}
+    pending = {owed.channel: owed for owed in stale if not owed.reminder}
     fresh = {
         channel: notification(
             flip,
@@ -80,8 +113,14 @@ def _owed_anew(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id
             world.settle(owed, "void", now, why=f"it is {flip.new} again, and this channel is not told of that")
     for message in fresh.values():
         world.owe(message)
-    audience = Audience(flip.seq, "up" if flip.new == "up" else "down", told)
-    world.keep(replace(subject, audience=audience, relayed=() if flip.new == "up" else subject.relayed))
+    if flip.new == "up":
+        known = None if before is None else before.acknowledged
+        world.keep(replace(subject, audience=Audience(flip.seq, "up", told, acknowledged=known), relayed=()))
+    else:
+        audience = Audience(flip.seq, "down", told, flip=flip, told_at=now, reminded=now)
+        if before is not None and before.seq == flip.seq:  # it was held until now
+            audience = replace(audience, acknowledged=before.acknowledged)
+        world.keep(replace(subject, audience=audience))
     return told
 
 
@@ -91,17 +130,21 @@ def _receipt(before: Audience | None, flip: Flip, channel: Id) -> str:
 
 
 def _recipients(world: World, subject: Subject, flip: Flip) -> tuple[Id, ...]:
-    own, before = world.reached(subject.spec.channels), subject.audience
-    if flip.new == "down":
-        return own
-    heard = [channel for channel in own if before is None or channel in before.owed]
-    return tuple(dict.fromkeys([*heard, *world.reached(subject.relayed)]))
+    before = subject.audience
+    if flip.new == "up" and before is not None:
+        return listeners(world, subject, before)
+    late = subject.relayed if flip.new == "up" else ()
+    return tuple(dict.fromkeys((*world.reached(subject.spec.channels), *world.reached(late))))
 
 
-def unowe(world: World, now: int, before: Subject, after: Subject) -> None:
-    """Owe nothing to channels that the check or site had `before` a change of its settings, and has no more."""
-    if before.spec.channels != after.spec.channels:
-        _take_off(world, now, after, world.reached(before.spec.channels))
+def unowe(world: World, now: int, before: S, after: S) -> S:
+    """Owe nothing to channels that the check or site had `before` a change of its settings, and has no more.
+
+    Returns it as it is `after` that: they are to hear nothing more of its outage.
+    """
+    if before.spec.channels == after.spec.channels:
+        return after
+    return _taken_off(world, now, after, world.reached(before.spec.channels))
 
 
 def regroup(world: World, now: int, group: Channel, change: Callable[[], None]) -> None:
@@ -114,15 +157,26 @@ def regroup(world: World, now: int, group: Channel, change: Callable[[], None]) 
     ]
     change()
     for id, before in led:
-        _take_off(world, now, world.subject(id), before)
+        subject = world.subject(id)
+        if isinstance(subject, Site):
+            world.keep(_taken_off(world, now, subject, before))
+        else:
+            world.keep(_taken_off(world, now, subject, before))
 
 
-def _take_off(world: World, now: int, subject: Subject, before: Iterable[Id]) -> None:
-    """Owe nothing about the subject to those who were told of it `before`, and are not any more."""
+def _taken_off(world: World, now: int, subject: S, before: Iterable[Id]) -> S:
+    """Owe nothing about the subject to those who were told of it `before`, and are not any more; how it then is."""
     gone = set(before).difference(world.reached(subject.spec.channels))
-    for owed in world.owed_about(subject) if gone else ():
+    if not gone:
+        return subject
+    for owed in world.owed_about(subject):
         if owed.channel in gone:
             world.settle(owed, "void", now, why="the channel was taken off")
+    audience = subject.audience
+    if audience is None:
+        return subject
+    still, escalated = (tuple(id for id in ids if id not in gone) for ids in (audience.owed, audience.escalated))
+    return replace(subject, audience=replace(audience, owed=still, escalated=escalated))
 
 
 def delivered(
@@ -142,7 +196,7 @@ def delivered(
     audience = subject.audience
     if audience is not None and audience.seq == owed.flip.seq:
         receipts = audience.receipts | {owed.channel: receipt} if receipt else audience.receipts
-        heard = (*audience.heard, owed.channel)
+        heard = tuple(dict.fromkeys((*audience.heard, owed.channel)))
         subject = replace(subject, audience=replace(audience, heard=heard, receipts=receipts))
     world.keep(subject)
 

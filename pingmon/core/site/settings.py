@@ -7,8 +7,10 @@ Both are kept in the log, in the events that create and change a site. So a fiel
 from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from pingmon.core.changes import applied
+from pingmon.core.notify.alert_rules import AlertRuleChanges, AlertRules
 from pingmon.core.site.probe_result import Method, Methods, methods
 from pingmon.core.units import Id
 
@@ -31,6 +33,7 @@ class SiteSpec(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
     patience: int = 0
     local_only: bool = False
     method: Method = "HEAD"
+    alerts: AlertRules = AlertRules()
 
     @property
     def methods(self) -> Methods:
@@ -52,7 +55,11 @@ class SiteChanges(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=Tru
     patience: int | UnsetType = UNSET
     local_only: bool | UnsetType = UNSET
     method: Method | UnsetType = UNSET
+    alerts: AlertRuleChanges | UnsetType = UNSET
 
     def applied_to(self, spec: SiteSpec) -> SiteSpec:
         """`spec` with these changes; the same object if there are none."""
-        return applied(self, spec)
+        if self.alerts is UNSET:
+            return applied(self, spec)
+        rules = self.alerts.applied_to(spec.alerts)
+        return applied(replace(self, alerts=UNSET), replace(spec, alerts=rules) if rules != spec.alerts else spec)

@@ -44,7 +44,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pingmon.core.flip import Cause, Flip
-from pingmon.core.notify.notification import Audience
+from pingmon.core.notify.notification import Audience, audience_shifted
 from pingmon.core.partner.inquiry import PartnerAnswer, PartnerQuestion
 from pingmon.core.partner.partner import Hosting
 from pingmon.core.site.probe_result import ProbeResult
@@ -196,6 +196,7 @@ def shifted(site: Site, by: int) -> Site:
         hushed=None if site.hushed is None else site.hushed + by,
         last=last,
         inquiry=inquiry,
+        audience=None if site.audience is None else audience_shifted(site.audience, by),
         hosting=replace(
             hosting,
             since=hosting.since and hosting.since + by,

@@ -15,8 +15,10 @@ from typing import Final, Literal, TypeAlias, get_args
 from msgspec import UNSET, Struct, UnsetType
 
 from pingmon.core.check.settings import CheckChanges, CheckSpec
+from pingmon.core.notify.alert_rules import EscalationStep
 from pingmon.core.notify.channel import Consent
 from pingmon.core.notify.channel_settings import ChannelSettings
+from pingmon.core.notify.maintenance import WindowChanges, WindowSpec
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, Kind, PartnerChanges, PartnerSpec
 from pingmon.core.site.probe_result import ProbeResult
@@ -55,6 +57,13 @@ class ProjectDefaultsChanged(ProjectEvent, frozen=True):
     """What a check has that a first ping makes, in place of what every new check has: all of it anew."""
 
     defaults: CheckChanges
+
+
+class ProjectAlertRulesChanged(ProjectEvent, frozen=True):
+    """Rules for those checks and sites of the project that have none of their own; see `ProjectAlertRules`."""
+
+    remind_every: int | UnsetType = UNSET
+    escalation: tuple[EscalationStep, ...] | UnsetType = UNSET
 
 
 class ProjectDeleted(ProjectEvent, frozen=True):
@@ -246,6 +255,39 @@ class PartnerAnswered(SiteEvent, frozen=True):
     took_ms: int
 
 
+class OutageEvent(Event, frozen=True):
+    """What happens to the outage of a check or site, which is the stream."""
+
+
+class OutageReviewed(OutageEvent, frozen=True):
+    """Something fell due, so it was looked again who is to be told of the outage; see `core.notify.outage`."""
+
+
+class OutageAcknowledged(OutageEvent, frozen=True):
+    """Somebody knows of the outage and sees to it. `flip`: of the one that began with this entry, 0: of the present."""
+
+    by: str = ""
+    flip: int = 0
+
+
+class WindowEvent(Event, frozen=True):
+    """What happens to a maintenance window: the stream is the window."""
+
+
+class WindowCreated(WindowEvent, frozen=True):
+    project: Id
+    spec: WindowSpec
+    most: int = 0
+
+
+class WindowChanged(WindowEvent, frozen=True):
+    changes: WindowChanges
+
+
+class WindowDeleted(WindowEvent, frozen=True):
+    pass
+
+
 class PartnerEvent(Event, frozen=True):
     """What happens to a partner: the stream is the partner."""
 
@@ -415,6 +457,7 @@ AnyProjectEvent: TypeAlias = (
     | ProjectRenamed
     | PingKeyRotated
     | ProjectDefaultsChanged
+    | ProjectAlertRulesChanged
     | ProjectDeleted
     | KeyCreated
     | KeyRevoked
@@ -427,6 +470,8 @@ AnyCheckEvent: TypeAlias = (
 AnySiteEvent: TypeAlias = (
     SiteCreated | SiteChanged | SiteDeleted | SitePaused | SiteResumed | SiteProbed | SiteHostSeen | PartnerAnswered
 )
+AnyOutageEvent: TypeAlias = OutageReviewed | OutageAcknowledged
+AnyWindowEvent: TypeAlias = WindowCreated | WindowChanged | WindowDeleted
 AnyPartnerEvent: TypeAlias = PartnerCreated | PartnerChanged | PartnerDeleted
 AnyConsentEvent: TypeAlias = ConsentAsked | ChannelConfirmed | ChannelUnsubscribed
 AnyChannelEvent: TypeAlias = (
@@ -444,6 +489,8 @@ AnyRareEvent: TypeAlias = (
     AnyProjectEvent
     | AnyCheckEvent
     | AnySiteEvent
+    | AnyOutageEvent
+    | AnyWindowEvent
     | AnyPartnerEvent
     | AnyChannelEvent
     | AnyConsentEvent

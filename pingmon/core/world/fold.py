@@ -3,8 +3,8 @@
 `fold` is the only thing that changes a world, and it asks nothing but the entry: no clock, no random number, no I/O.
 The same entries in the same order make the same world, on every machine and after every restart.
 
-What is about the daemon itself is here. The rest is in `fold_checks`, `fold_sites` (with partners), `fold_channels`
-and `fold_projects` (with keys).
+What is about the daemon itself is here. The rest is in `fold_checks`, `fold_sites` (with partners), `fold_outages`
+(with maintenance windows), `fold_channels` and `fold_projects` (with keys).
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from msgspec.structs import replace
 from pingmon.core.check import check
 from pingmon.core.flip import Deaf
 from pingmon.core.notify import channel, notification
+from pingmon.core.notify.outage import release
 from pingmon.core.site import site
-from pingmon.core.world import events, fold_channels, fold_checks, fold_projects, fold_sites
+from pingmon.core.world import events, fold_channels, fold_checks, fold_outages, fold_projects, fold_sites
 from pingmon.core.world.events import Entry
 from pingmon.core.world.outcome import Outcome
 from pingmon.core.world.world import DaemonState, World
@@ -33,6 +34,8 @@ def fold(world: World, entry: Entry) -> Outcome:
         outcome = fold_checks.ping_received(world, entry, event)
     else:
         outcome = _rare(world, entry, event)
+    if world.held_by and outcome.flip is not None and outcome.flip.old == "down":
+        release(world, outcome.id, entry.at, back=outcome.flip.new == "up")
     if world.ended:
         outcome, world.ended = replace(outcome, ended=tuple(world.ended)), []
     return outcome
@@ -44,6 +47,10 @@ def _rare(world: World, entry: Entry, event: events.AnyRareEvent) -> Outcome:
             return fold_checks.check_event(world, entry, event)
         case events.SiteEvent():
             return fold_sites.site_event(world, entry, event)
+        case events.OutageEvent():
+            return fold_outages.outage_event(world, entry, event)
+        case events.WindowEvent():
+            return fold_outages.window_event(world, entry, event)
         case events.PartnerEvent():
             return fold_sites.partner_event(world, entry, event)
         case events.ChannelEvent():

@@ -17,7 +17,9 @@ from pingmon.core.check.check import (
     schedule_ended,
 )
 from pingmon.core.flip import Flip
-from pingmon.core.notify.owed_messages import owe, owe_beside, unowe
+from pingmon.core.notify.outage import release
+from pingmon.core.notify.owed_messages import owe, owe_beside, review, unowe
+from pingmon.core.notify.silences import marked
 from pingmon.core.world import events
 from pingmon.core.world.events import Entry
 from pingmon.core.world.outcome import Outcome
@@ -35,10 +37,10 @@ def check_event(world: World, entry: Entry, event: events.AnyCheckEvent) -> Outc
     match event:
         case events.CheckChanged():
             after = respecified(check, entry.seq, event.changes.applied_to(check.spec))
-            unowe(world, entry.at, check, after)
-            return _changed(world, entry, after, None)
+            return _changed(world, entry, unowe(world, entry.at, check, after), None)
         case events.CheckDeleted():
             world.drop_check(check, entry.at)
+            release(world, check.id, entry.at, back=False)
             return Outcome("done", check.id, check)
         case events.CheckMoved():
             return _check_moved(world, entry, event, check)
@@ -119,9 +121,13 @@ def _schedule_ended(world: World, entry: Entry, check: Check) -> Outcome:
 
 
 def _changed(world: World, entry: Entry, after: Check, flip: Flip | None) -> Outcome:
-    """Keep the check as it is now; owe what its flip makes due."""
+    """Keep the check as it is now; owe what its flip makes due, or one more failure of an outage that was held."""
     world.keep_check(after)
     if flip is None:
-        return Outcome("done", after.id, after)
+        if after.status != "down" or after.audience is None or not after.audience.held_until:
+            return Outcome("done", after.id, after)
+        told = review(world, entry.at, after)
+        return Outcome("done", after.id, world.checks[after.id], channels=told)
+    flip = marked(world, after, flip, entry.at)
     told = owe(world, entry.at, after, flip)
     return Outcome("done", after.id, world.checks[after.id], flip=flip, channels=told)

@@ -26,6 +26,8 @@ def project_event(world: World, entry: Entry, event: events.AnyProjectEvent) -> 
             return Outcome("exists", world.ping_keys[event.ping_key])
         case events.ProjectRenamed() | events.PingKeyRotated() | events.ProjectDefaultsChanged():
             return _changed(world, entry, event)
+        case events.ProjectAlertRulesChanged():
+            return _alert_rules_changed(world, entry, event)
         case events.ProjectDeleted():
             return _project_deleted(world, entry)
         case events.KeyCreated():
@@ -58,6 +60,13 @@ def _project_deleted(world: World, entry: Entry) -> Outcome:
 def _changed(world: World, entry: Entry, event: Change) -> Outcome:
     project = world.projects.get(entry.stream)
     return Outcome("unknown", entry.stream) if project is None else _kept(world, applied(event, project))
+
+
+def _alert_rules_changed(world: World, entry: Entry, event: events.ProjectAlertRulesChanged) -> Outcome:
+    project = world.projects.get(entry.stream)
+    if project is None:
+        return Outcome("unknown", entry.stream)
+    return _kept(world, replace(project, alerts=applied(event, project.alerts)))
 
 
 def _kept(world: World, project: Project, result: Result = "done") -> Outcome:

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from pingmon.core.changes import applied
 from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import matters
+from pingmon.core.notify.outage import look_again, release
 from pingmon.core.notify.owed_messages import owe, unowe
+from pingmon.core.notify.silences import marked
 from pingmon.core.partner import partner
 from pingmon.core.partner.inquiry import PartnerAnswer, counted, silent_until
 from pingmon.core.partner.partner import Partner
@@ -50,6 +52,7 @@ def site_event(world: World, entry: Entry, event: events.AnySiteEvent) -> Outcom
             return _site_changed(world, entry, event, site)
         case events.SiteDeleted():
             world.drop_site(site, entry.at)
+            release(world, site.id, entry.at, back=False)
             return Outcome("done", site.id, site=site)
         case events.SitePaused():
             return _kept(world, *paused(site, entry.seq, entry.at))
@@ -74,15 +77,16 @@ def _site_created(world: World, entry: Entry, event: events.SiteCreated) -> Outc
 
 def _site_changed(world: World, entry: Entry, event: events.SiteChanged, site: Site) -> Outcome:
     after = respecified(site, entry.seq, event.changes.applied_to(site.spec))
-    unowe(world, entry.at, site, after)
+    after = unowe(world, entry.at, site, after)
     channels = _told(world, entry, *escalation.called_off(site, after))
+    look_again(world, world.sites[site.id], entry.at)
     return Outcome("done", site.id, site=world.sites[site.id], channels=channels)
 
 
 def _site_probed(world: World, entry: Entry, event: events.SiteProbed, site: Site) -> Outcome:
     seen = Round(event.looks, event.asked, event.quorum, event.place)
     after, flip = looked(site, entry.seq, seen)
-    news = flip
+    news = flip = None if flip is None else marked(world, after, flip, entry.at)
     if flip is None and escalation.overdue(after, world.host_of(after), entry.at):
         news = escalation.still_down(after, entry.seq, seen, world.host_of(after))
     if news is None:

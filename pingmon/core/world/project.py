@@ -8,12 +8,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pingmon.core.check.settings import CheckChanges, CheckSpec
+from pingmon.core.notify.alert_rules import ProjectAlertRules
 from pingmon.core.units import Id
 from pingmon.core.world import events
 
 
 class Project(Struct, frozen=True, omit_defaults=True, gc=False):
-    """A project. `defaults`: what a check has that a first ping makes, in place of what every new check has."""
+    """A project. `defaults`: what a check has that a first ping makes, in place of what every new check has.
+
+    `alerts` hold for those of its checks and sites that have no such rules of their own.
+    """
 
     id: Id
     name: str
@@ -21,6 +25,7 @@ class Project(Struct, frozen=True, omit_defaults=True, gc=False):
     born: int
     created: int
     defaults: CheckChanges = CheckChanges()
+    alerts: ProjectAlertRules = ProjectAlertRules()
 
     def first_settings(self, slug: str, channels: Iterable[Id]) -> CheckSpec:
         """The settings of a check that a first ping by `slug` makes, in a project with these channels.
@@ -61,12 +66,13 @@ def is_full(members: Sized, most: int) -> bool:
 class Members:
     """What belongs to one project, in order of creation: checks by their births, everything else by its id."""
 
-    __slots__ = ("channels", "checks", "namesakes", "sites", "slugs")
+    __slots__ = ("channels", "checks", "namesakes", "sites", "slugs", "windows")
 
     def __init__(self) -> None:
         self.checks: dict[int, Id] = {}
         self.sites: dict[Id, None] = {}
         self.channels: dict[Id, None] = {}
+        self.windows: dict[Id, None] = {}
         self.slugs: dict[str, int] = {}
         """The birth of the oldest check with each slug."""
         self.namesakes: dict[str, tuple[int, ...]] = {}
@@ -96,4 +102,4 @@ class Members:
 
     def empty(self) -> bool:
         """Whether there is nothing."""
-        return not (self.checks or self.sites or self.channels)
+        return not (self.checks or self.sites or self.channels or self.windows)

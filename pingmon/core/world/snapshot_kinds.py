@@ -14,6 +14,7 @@ from msgspec.structs import force_setattr
 from pingmon.core.check.check import Check
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.notify.channel import Channel
+from pingmon.core.notify.maintenance import MaintenanceWindow
 from pingmon.core.notify.notification import Notification
 from pingmon.core.partner.partner import Partner
 from pingmon.core.site.site import Site
@@ -111,6 +112,7 @@ KINDS: Final[dict[str, SavedKind]] = {
     "check": _kind(Check, lambda world: world.checks, World.put_check),
     "partner": _kind(Partner, lambda world: world.partners, World.put_partner),
     "site": _kind(Site, lambda world: world.sites, World.put_site),
+    "window": _kind(MaintenanceWindow, lambda world: world.windows, World.put_window),
     "notification": SavedKind(
         msgspec.json.Decoder(list[Notification]).decode,
         kept=lambda world: world.owed,

@@ -18,6 +18,7 @@ from pingmon.core.check.check import Check
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Deaf
 from pingmon.core.notify.channel import GROUP, Channel, without_member
+from pingmon.core.notify.maintenance import MaintenanceWindow
 from pingmon.core.notify.notification import Became, Delivery, Notification
 from pingmon.core.partner.partner import Partner, host_of
 from pingmon.core.site.site import Site
@@ -56,6 +57,11 @@ class World:
         self.outbox: dict[Id, dict[str, Notification]] = {}
         self.bare: dict[Id, None] = {}
         """Checks and sites that are down and have no channels, so that nobody is told."""
+        self.windows: dict[Id, MaintenanceWindow] = {}
+        self.outages: dict[Id, None] = {}
+        """Checks and sites that are down, and of which there may be more to tell."""
+        self.held_by: dict[Id, dict[Id, None]] = {}
+        """Those of them that nobody is told of because another one is down, by the id of that."""
         self.ended: list[Delivery] = []
         """What became of messages that the present entry has ended."""
         self._owed_about: dict[tuple[Id, Id], tuple[str, ...]] = {}
@@ -79,6 +85,10 @@ class World:
     def subject(self, id: Id) -> Subject:
         """The check or site with this id; KeyError if there is none."""
         return self.checks.get(id) or self.sites[id]
+
+    def known(self, id: Id) -> Subject | None:
+        """The check or site with this id, if there is one."""
+        return self.checks.get(id) or self.sites.get(id)
 
     def zones_of(self, project: Id) -> list[str]:
         """The time zones of the project's schedules, those of most of them first."""
@@ -149,7 +159,7 @@ class World:
             members = self.members[check.project]
             members.unname(before.spec.slug, before.born)
             members.name(check.spec.slug, check.born)
-        self._note_bare(check)
+        self._note_down(check)
         self._dirty["check"].add(check.id)
 
     def put_check(self, check: Check) -> None:
@@ -163,7 +173,7 @@ class World:
         members.checks[check.born] = check.id
         members.name(check.spec.slug, check.born)
         if check.status == "down":
-            self._note_bare(check)
+            self._note_down(check)
 
     def _leave(self, check: Check) -> None:
         """Let it be found there no more."""
@@ -179,7 +189,7 @@ class World:
         members = self.members[after.project]
         self._enter(after, members)
         members.checks = dict(sorted(members.checks.items()))
-        self._note_bare(after)
+        self._note_down(after)
         self._dirty["check"].add(after.id)
 
     def drop_check(self, check: Check, at: int) -> None:
@@ -187,14 +197,26 @@ class World:
         self._void(self.owed_about(check), at, "the check was deleted")
         self._leave(check)
         del self.checks[check.id]
-        self.bare.pop(check.id, None)
+        self._forget(check)
         self._dirty["check"].add(check.id)
 
-    def _note_bare(self, subject: Subject) -> None:
-        if subject.status == "down" and not subject.spec.channels:
+    def _note_down(self, subject: Subject) -> None:
+        """Keep those of the lists that have what is down."""
+        down, audience = subject.status == "down", subject.audience
+        if down and not subject.spec.channels:
             self.bare[subject.id] = None
         elif self.bare:
             self.bare.pop(subject.id, None)
+        if down and audience is not None and audience.flip is not None:
+            self.outages[subject.id] = None
+            if audience.held_by:
+                self.held_by.setdefault(audience.held_by, {})[subject.id] = None
+        elif self.outages:
+            self.outages.pop(subject.id, None)
+
+    def _forget(self, subject: Subject) -> None:
+        self.bare.pop(subject.id, None)
+        self.outages.pop(subject.id, None)
 
     def _void(self, messages: Iterable[Notification], at: int, why: str) -> None:
         for owed in messages:
@@ -208,7 +230,7 @@ class World:
             self.inquiring.pop(site.id, None)
         else:
             self.inquiring[site.id] = None
-        self._note_bare(site)
+        self._note_down(site)
         self._dirty["site"].add(site.id)
 
     def drop_site(self, site: Site, at: int) -> None:
@@ -217,8 +239,20 @@ class World:
         del self.sites[site.id]
         del self.members[site.project].sites[site.id]
         self.inquiring.pop(site.id, None)
-        self.bare.pop(site.id, None)
+        self._forget(site)
         self._dirty["site"].add(site.id)
+
+    def put_window(self, window: MaintenanceWindow) -> None:
+        """Keep a maintenance window, new or changed."""
+        self.windows[window.id] = window
+        self.members[window.project].windows[window.id] = None
+        self._dirty["window"].add(window.id)
+
+    def drop_window(self, window: MaintenanceWindow) -> None:
+        """Forget a maintenance window."""
+        del self.windows[window.id]
+        del self.members[window.project].windows[window.id]
+        self._dirty["window"].add(window.id)
 
     def put_partner(self, partner: Partner) -> None:
         """Keep a partner, new or changed."""

@@ -28,6 +28,20 @@ class ShownError(TypedDict):
 # --- checks ------------------------------------------------------------------------------------------------------
 
 
+class ShownStep(TypedDict):
+    """A step of an escalation."""
+
+    after: int
+    channels: str
+
+
+class ShownAck(TypedDict):
+    """That somebody sees to an outage."""
+
+    at: Instant
+    by: str
+
+
 class ShownCheck(TypedDict):
     """A check. A read-only key sees `unique_key` in place of `uuid`, `channels` and all that could change it."""
 
@@ -69,6 +83,11 @@ class ShownCheck(TypedDict):
     last_success: Instant | None
     told: bool
     warnings: list[str]
+    notify_after: NotRequired[int]
+    remind_every: NotRequired[int | None]
+    escalation: NotRequired[list[ShownStep] | None]
+    parent: NotRequired[str]
+    acknowledged: NotRequired[ShownAck | None]
 
 
 class ListedChecks(TypedDict):
@@ -372,6 +391,10 @@ class ShownSite(TypedDict):
     warnings: list[str]
     uuid: str
     channels: NotRequired[str]
+    remind_every: NotRequired[int | None]
+    escalation: NotRequired[list[ShownStep] | None]
+    parent: NotRequired[str]
+    acknowledged: NotRequired[ShownAck | None]
     update_url: NotRequired[str]
     pause_url: NotRequired[str]
     resume_url: NotRequired[str]
@@ -478,6 +501,28 @@ class ListedUptime(TypedDict):
 # --- what is the operator's ----------------------------------------------------------------------------------------
 
 
+class ShownWindow(TypedDict):
+    """A maintenance window; `open_until` and `opens` say how it is now."""
+
+    uuid: str
+    name: str
+    subjects: str
+    tags: str
+    start: Instant | None
+    end: Instant | None
+    schedule: str | None
+    tz: str | None
+    duration: int | None
+    open_until: Instant | None
+    opens: Instant | None
+
+
+class ListedWindows(TypedDict):
+    """The project's maintenance windows, oldest first."""
+
+    maintenance: list[ShownWindow]
+
+
 class ShownProject(TypedDict):
     """A project; `checks`, `sites` and `channels` are how many it has."""
 
@@ -489,6 +534,8 @@ class ShownProject(TypedDict):
     sites: int
     channels: int
     defaults: dict[str, Any]
+    remind_every: int
+    escalation: list[ShownStep]
 
 
 class ListedProjects(TypedDict):

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from pingmon.core.check.schedule import BadSchedule, kind_of, next_expected, validated
 from pingmon.core.check.settings import CheckChanges, CheckSpec
+from pingmon.core.notify.alert_rules import AlertRuleChanges, EscalationStep
 from pingmon.core.notify.channel import Channel
 from pingmon.core.units import Id
 from pingmon.wire.api.timezones import canonical
@@ -48,6 +49,8 @@ class Invalid(ValueError):
 class FieldRule(Struct, frozen=True, kw_only=True):
     """What a field may be: limits in characters or units, `values` it must be among, and `wrong`, a last judgement.
 
+    `nullable`: `null` may stand for it. `items`: the fields of the objects that an array is made of.
+
     `wrong` names what is the matter with a value that fits all else, or returns None. Its words are the contract; of
     such a value `why` says more.
     """
@@ -60,6 +63,8 @@ class FieldRule(Struct, frozen=True, kw_only=True):
     values: tuple[str, ...] | None = None
     wrong: Callable[[str], str | None] | None = None
     why: Callable[[Any], str | None] | None = None
+    nullable: bool = False
+    items: Mapping[str, FieldRule] | None = None
 
 
 def _wrong_schedule(expression: str) -> str | None:
@@ -83,6 +88,26 @@ _KEYWORDS: Final = FieldRule(type="string", max_length=200)
 _SECONDS: Final = FieldRule(type="integer", minimum=60, maximum=31_536_000)
 _TEXT: Final = FieldRule(type="string")
 
+STEP: Final[dict[str, FieldRule]] = {
+    "after": FieldRule(type="integer", minimum=60, maximum=604_800),
+    "channels": _TEXT,
+}
+"""A step of an escalation: so many seconds after the first message these channels are told."""
+STEPS_MAX: Final = 20
+REMIND_MIN: Final = 60
+"""Seconds between two reminders; 0 is never."""
+
+PROJECT_ALERTS: Final[dict[str, FieldRule]] = {
+    "remind_every": FieldRule(type="integer", minimum=0, maximum=2_678_400),
+    "escalation": FieldRule(type="array", items=STEP),
+}
+"""How a project tells of outages."""
+ALERTS: Final[dict[str, FieldRule]] = {
+    **{name: replace(rule, nullable=True) for name, rule in PROJECT_ALERTS.items()},
+    "parent": FieldRule(type="string", pattern="|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+}
+"""How a check or site does; where it says `null`, its project does."""
+
 FIELDS: Final[dict[str, FieldRule]] = {
     "channels": _TEXT,
     "desc": _TEXT,
@@ -105,14 +130,17 @@ FIELDS: Final[dict[str, FieldRule]] = {
     "timeout": _SECONDS,
     "tz": FieldRule(type="string", wrong=_wrong_zone),
     "unique": FieldRule(type="array", values=("name", "slug", "tags", "timeout", "grace", "uuid")),
-}
+    "notify_after": FieldRule(type="integer", minimum=1, maximum=100),
+} | ALERTS
 
 NAMED: Final[dict[str, FieldRule]] = {
     "uuid": FieldRule(type="string", pattern="[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 }
 """What only counts if `unique` names it: elsewhere it is what was read and is sent back, or nothing that we know."""
 
-PLAIN: Final = tuple(name for name in CheckChanges.__struct_fields__ if name not in ("kind", "channels", "tz"))
+PLAIN: Final = tuple(
+    name for name in CheckChanges.__struct_fields__ if name not in ("kind", "channels", "tz", "alerts")
+)
 """Fields that become settings as they are. A schedule makes its kind, channels are looked up, zones made canonical."""
 
 
@@ -140,6 +168,8 @@ def ignored(body: Mapping[str, object], fields: Mapping[str, FieldRule], shown: 
 
 def fault(rule: FieldRule, value: object, name: str) -> str | None:
     """What is wrong with `value` in the field `name`; None if nothing is."""
+    if value is None and rule.nullable:
+        return None
     if rule.type == "boolean":
         return None if isinstance(value, bool) else f"{name} is not a boolean"
     if rule.type == "integer":
@@ -171,8 +201,21 @@ def _number_fault(rule: FieldRule, value: object, name: str) -> str | None:
 def _array_fault(rule: FieldRule, value: object, name: str) -> str | None:
     if not isinstance(value, list):
         return f"{name} is not an array"
+    if rule.items is not None:
+        return _objects_fault(rule.items, value, name)
     if not all(isinstance(item, str) and item in (rule.values or ()) for item in value):
         return f"an item in '{name}' has unexpected value"
+    return None
+
+
+def _objects_fault(rules: Mapping[str, FieldRule], objects: list[Any], name: str) -> str | None:
+    for each in objects:
+        if not isinstance(each, dict) or each.keys() != rules.keys():
+            return f"an item in '{name}' is not an object with {' and '.join(rules)}"
+        for field, rule in rules.items():
+            trouble = fault(rule, each[field], f"{field} in '{name}'")
+            if trouble is not None:
+                return trouble
     return None
 
 
@@ -204,8 +247,11 @@ def changes(given: Given, spec: CheckSpec, version: int, channels: Iterable[Chan
     not among them, and for a schedule with which the check could never alarm, because all its occurrences are past.
     """
     sets: dict[str, Any] = {name: given[name] for name in PLAIN if name in given}
+    channels = list(channels)
     if "channels" in given:
         sets["channels"] = channel_ids(given["channels"], channels)
+    if (alerts := alert_changes(given, channels)) is not None:
+        sets["alerts"] = alerts
     if "schedule" in given:
         sets["kind"] = kind_of(given["schedule"])
     elif "timeout" in given:
@@ -220,6 +266,32 @@ def changes(given: Given, spec: CheckSpec, version: int, channels: Iterable[Chan
     if "schedule" in given and next_expected(wanted.applied_to(spec), now) is None:
         raise Invalid("json validation error: schedule has no occurrence in the future")
     return wanted
+
+
+def alert_changes(given: Given, channels: Iterable[Channel]) -> AlertRuleChanges | None:
+    """What a request changes in when and how often people are told; None if nothing. Raises `Invalid`."""
+    sets = {name: given[name] for name in AlertRuleChanges.__struct_fields__ if name in given}
+    if sets.get("escalation") is not None:
+        sets["escalation"] = steps(sets["escalation"], channels)
+    if "parent" in sets:
+        sets["parent"] = sets["parent"].lower()
+    remindable(sets.get("remind_every"))
+    return AlertRuleChanges(**sets) if sets else None
+
+
+def remindable(every: int | None) -> None:
+    """Raises `Invalid` for reminders that would come too often."""
+    if every and every < REMIND_MIN:
+        raise Invalid("json validation error: remind_every is too small")
+
+
+def steps(told: Iterable[Mapping[str, Any]], channels: Iterable[Channel]) -> tuple[EscalationStep, ...]:
+    """The steps of an escalation, the soonest first. Raises `Invalid` for channels that are not there, or too many."""
+    known = list(channels)
+    found = [EscalationStep(step["after"], channel_ids(step["channels"], known)) for step in told]
+    if len(found) > STEPS_MAX:
+        raise Invalid("json validation error: escalation has too many items")
+    return tuple(sorted(found, key=lambda step: step.after))
 
 
 def _subject_changes(given: Given, spec: CheckSpec) -> dict[str, object]:

@@ -3,21 +3,24 @@
 The keys, their order and their spelling are those of the reference server. A read-only key sees `unique_key` in place
 of everything that names the check's id. After the known keys come pingmon's own, which clients ignore:
 `schedule_means` (the five fields, where `schedule` is a name such as `@daily`), `last_start`, `last_success`, `told`
-(somebody has heard that it is down, as it is), `warnings`. A schedule is shown as it was sent, so that a tool that
+(somebody has heard that it is down, as it is), `warnings`; to a read-write key, `notify_after`, `remind_every`,
+`escalation`, `parent` and `acknowledged`. A schedule is shown as it was sent, so that a tool that
 compares what it sent with what it reads (Terraform, Ansible) sees no change.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha1
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from pingmon.core.check.check import Check, next_ping, shown_status, watched_since
 from pingmon.core.check.schedule import meaning
+from pingmon.core.notify.alert_rules import AlertRuleChanges, EscalationStep
 from pingmon.core.notify.owed_messages import told
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.outcome import Subject
@@ -92,6 +95,9 @@ def check_json(check: Check, view: View) -> Json:
     shown["last_success"] = seconds_text(check.last_success)
     shown["told"] = told(check)
     shown["warnings"] = warnings(check)
+    if not view.readonly:
+        shown["notify_after"] = check.spec.alerts.notify_after
+        shown |= alerts_json(check)
     return shown
 
 
@@ -105,6 +111,29 @@ def _addresses(check: Check, view: View) -> Json:
         "resume_url": f"{url}/resume",
         "channels": ",".join(check.spec.channels),
     }
+
+
+def alerts_json(subject: Subject) -> Json:
+    """When people are told of its outages, beside the first message, and who has acknowledged the present one."""
+    rules, audience = subject.spec.alerts, subject.audience
+    known = None if subject.status != "down" or audience is None else audience.acknowledged
+    return {
+        "remind_every": rules.remind_every,
+        "escalation": None if rules.escalation is None else steps_json(rules.escalation),
+        "parent": rules.parent,
+        "acknowledged": None if known is None else {"at": seconds_text(known.at), "by": known.by},
+    }
+
+
+def alerts_changed_json(changes: AlertRuleChanges) -> Json:
+    """Those of the rules that are set."""
+    set_ = {name: value for name in changes.__struct_fields__ if (value := getattr(changes, name)) is not UNSET}
+    return set_ | ({"escalation": steps_json(set_["escalation"])} if set_.get("escalation") else {})
+
+
+def steps_json(steps: Iterable[EscalationStep]) -> list[Json]:
+    """The steps of an escalation."""
+    return [{"after": step.after, "channels": ",".join(step.channels)} for step in steps]
 
 
 def status(check: Check, view: View) -> str:

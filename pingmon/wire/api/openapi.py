@@ -100,9 +100,16 @@ def fields(rules: Mapping[str, FieldRule]) -> dict[str, Schema]:
     return {name: rule_schema(rule) for name, rule in rules.items()}
 
 
+def _type(rule: FieldRule) -> str | list[str]:
+    return [rule.type, "null"] if rule.nullable else rule.type
+
+
 def rule_schema(rule: FieldRule) -> Schema:
     """The schema of what `rule` allows; a last judgement (`wrong`) may refuse more."""
     if rule.type == "array":
+        if rule.items is not None:
+            each = {"type": "object", "properties": fields(rule.items), "required": list(rule.items)}
+            return {"type": _type(rule), "items": each | {"additionalProperties": False}}
         return {"type": "array", "items": {"enum": list(rule.values or ())}}
     limits = {
         "maxLength": rule.max_length,
@@ -111,7 +118,7 @@ def rule_schema(rule: FieldRule) -> Schema:
         "pattern": None if rule.pattern is None else f"^{rule.pattern}$",
         "enum": None if rule.values is None else list(rule.values),
     }
-    return {"type": rule.type} | {name: limit for name, limit in limits.items() if limit is not None}
+    return {"type": _type(rule)} | {name: limit for name, limit in limits.items() if limit is not None}
 
 
 # --- operations ----------------------------------------------------------------------------------------------------

@@ -9,9 +9,20 @@ from msgspec import UNSET
 
 from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.notify.channel import Channel
+from pingmon.core.world.events import ProjectAlertRulesChanged
 from pingmon.core.world.project import Key, Members, Project
-from pingmon.wire.api.check_fields import FIELDS, FieldRule, Given, Invalid, changes, judged
-from pingmon.wire.api.checks import Json
+from pingmon.wire.api.check_fields import (
+    FIELDS,
+    PROJECT_ALERTS,
+    FieldRule,
+    Given,
+    Invalid,
+    changes,
+    judged,
+    remindable,
+    steps,
+)
+from pingmon.wire.api.checks import Json, alerts_changed_json, steps_json
 from pingmon.wire.time_texts import seconds_text
 
 
@@ -19,7 +30,10 @@ def _blank(name: str) -> str | None:
     return None if name.strip() else "is empty"
 
 
-PROJECT_FIELDS: Final[dict[str, FieldRule]] = {"name": FieldRule(type="string", max_length=100, wrong=_blank)}
+PROJECT_FIELDS: Final[dict[str, FieldRule]] = {
+    "name": FieldRule(type="string", max_length=100, wrong=_blank),
+    **PROJECT_ALERTS,
+}
 
 PING_KEY_FIELDS: Final[dict[str, FieldRule]] = {"ping_key": FieldRule(type="string", pattern="[A-Za-z0-9_-]{22}")}
 """A ping key that comes from elsewhere. The reference server's have 22 characters; older ones have all these kinds."""
@@ -45,6 +59,15 @@ def project_settings(body: Mapping[str, object], *, new: bool) -> Given:
     return given
 
 
+def project_alerts(given: Given, channels: Sequence[Channel]) -> ProjectAlertRulesChanged:
+    """What a request says of how a project's outages are told, where checks and sites say nothing. Raises `Invalid`."""
+    sets = {name: given[name] for name in PROJECT_ALERTS if name in given}
+    remindable(sets.get("remind_every"))
+    if "escalation" in sets:
+        sets["escalation"] = steps(sets["escalation"], channels)
+    return ProjectAlertRulesChanged(**sets)
+
+
 def defaults_given(body: Mapping[str, object], channels: Sequence[Channel], now: int) -> CheckChanges | None:
     """What a request says of a project's `defaults`, an object with fields of a check; None if nothing.
 
@@ -61,7 +84,9 @@ def defaults_given(body: Mapping[str, object], channels: Sequence[Channel], now:
 def defaults_json(defaults: CheckChanges) -> Json:
     """The fields of a check that a project's first pings set."""
     told = {name: value for name in DEFAULTS_FIELDS if (value := getattr(defaults, name, UNSET)) is not UNSET}
-    return told | ({"channels": ",".join(told["channels"])} if "channels" in told else {})
+    if "channels" in told:
+        told["channels"] = ",".join(told["channels"])
+    return told | ({} if defaults.alerts is UNSET else alerts_changed_json(defaults.alerts))
 
 
 def project_json(project: Project, members: Members) -> Json:
@@ -75,6 +100,8 @@ def project_json(project: Project, members: Members) -> Json:
         "sites": len(members.sites),
         "channels": len(members.channels),
         "defaults": defaults_json(project.defaults),
+        "remind_every": project.alerts.remind_every,
+        "escalation": steps_json(project.alerts.escalation),
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pingmon.core.notify.channel import Channel
 from pingmon.core.partner.partner import AUTO
 from pingmon.core.site.settings import SiteChanges, SiteSpec
-from pingmon.wire.api.check_fields import FieldRule, Given, Invalid, channel_ids
+from pingmon.wire.api.check_fields import ALERTS, FieldRule, Given, Invalid, alert_changes, channel_ids
 from pingmon.wire.probe.target import page
 from pingmon.wire.web_url import BadUrl
 
@@ -37,6 +37,7 @@ FIELDS: Final[dict[str, FieldRule]] = {
     "head_only": FieldRule(type="boolean"),
     "patience": FieldRule(type="integer", minimum=0, maximum=3600),
     "local_only": FieldRule(type="boolean"),
+    **ALERTS,
 }
 
 
@@ -47,7 +48,8 @@ def created(given: Given, channels: Iterable[Channel], slugs: Collection[str]) -
     """
     if "url" not in given:
         raise Invalid("json validation error: url is missing")
-    return SiteSpec(**_settings({"channels": "*", **given}, "", channels, slugs))
+    wanted = SiteChanges(**_settings({"channels": "*", **given}, "", channels, slugs))
+    return wanted.applied_to(SiteSpec(url=given["url"]))
 
 
 def changes(given: Given, spec: SiteSpec, channels: Iterable[Channel], slugs: Collection[str]) -> SiteChanges:
@@ -59,7 +61,10 @@ def changes(given: Given, spec: SiteSpec, channels: Iterable[Channel], slugs: Co
 
 
 def _settings(given: Given, kept: str, channels: Iterable[Channel], slugs: Collection[str]) -> dict[str, Any]:
-    sets = dict(given)
+    channels = list(channels)
+    sets = {name: value for name, value in given.items() if name not in ALERTS}
+    if (alerts := alert_changes(given, channels)) is not None:
+        sets["alerts"] = alerts
     if "channels" in given:
         sets["channels"] = channel_ids(given["channels"], channels)
     host = given.get("host", AUTO)

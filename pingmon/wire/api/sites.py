@@ -9,7 +9,7 @@ from pingmon.core.partner.partner import Partner
 from pingmon.core.site.escalation import silent_until
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.site import Site
-from pingmon.wire.api.checks import Json, warnings
+from pingmon.wire.api.checks import Json, alerts_json, warnings
 from pingmon.wire.time_texts import seconds_text
 
 
@@ -63,6 +63,7 @@ def site_json(site: Site, view: SiteView) -> Json:
     }
     if not view.readonly:
         shown["channels"] = ",".join(spec.channels)
+        shown |= alerts_json(site)
         shown["update_url"] = view.url
         shown["pause_url"] = f"{view.url}/pause"
         shown["resume_url"] = f"{view.url}/resume"

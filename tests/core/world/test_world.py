@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.flip import Deaf, Flip
+from pingmon.core.notify.alert_rules import AlertRuleChanges, EscalationStep
+from pingmon.core.notify.maintenance import WindowSpec
 from pingmon.core.units import DAEMON, HOUR, SECOND
 from pingmon.core.world import events as e
 from pingmon.core.world.fold import fold
@@ -342,6 +344,14 @@ def test_keys_are_found_by_their_prefix(log: Log) -> None:
 STREAMS = st.sampled_from([C1, C2, C3])
 CHANNELS = st.sampled_from([(), (H1,), (H1, H2)])
 SLUGS = st.sampled_from(["", "a", "b"])
+RULES = st.builds(
+    AlertRuleChanges,
+    notify_after=st.integers(1, 2),
+    remind_every=st.sampled_from([None, 0, 2]),
+    escalation=st.sampled_from([None, (EscalationStep(1, (H2,)), EscalationStep(3, (H1, H3)))]),
+    parent=st.sampled_from(["", C1, C2]),
+)
+OPEN = WindowSpec(start=T0, end=T0 + 20 * SECOND)
 EVENTS = st.one_of(
     st.tuples(STREAMS, st.builds(e.PingReceived, signal=st.sampled_from(["success", "fail", "start", "log"]))),
     st.tuples(STREAMS, st.builds(creating, SLUGS)),
@@ -350,6 +360,9 @@ EVENTS = st.one_of(
         st.builds(lambda slug, channels: e.CheckCreated(P, CheckSpec(slug=slug, channels=channels)), SLUGS, CHANNELS),
     ),
     st.tuples(STREAMS, st.builds(lambda slug: e.CheckChanged(CheckChanges(slug=slug)), SLUGS)),
+    st.tuples(STREAMS, st.builds(lambda rules: e.CheckChanged(CheckChanges(alerts=rules)), RULES)),
+    st.tuples(STREAMS, st.sampled_from([e.OutageReviewed(), e.OutageReviewed(), e.OutageAcknowledged("ada")])),
+    st.tuples(st.just(C3), st.sampled_from([e.WindowCreated(P, OPEN), e.WindowDeleted()])),
     st.tuples(STREAMS, st.sampled_from([e.CheckDeleted(), e.CheckPaused(), e.CheckResumed()])),
     st.tuples(STREAMS, st.just("expire")),
     st.tuples(st.just(DAEMON), st.builds(e.ClockStepped, st.sampled_from([-SECOND, SECOND]))),

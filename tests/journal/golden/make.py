@@ -18,6 +18,8 @@ from msgspec.structs import replace
 
 from pingmon.cli.json_lines import line
 from pingmon.core.check.settings import CheckChanges, CheckSpec
+from pingmon.core.notify.alert_rules import EscalationStep
+from pingmon.core.notify.maintenance import WindowChanges, WindowSpec
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, HostRule, PartnerChanges, PartnerSpec
 from pingmon.core.site.probe_result import Phases, ProbeResult
@@ -54,12 +56,15 @@ from pingmon.core.world.events import (
     NotificationAbandoned,
     NotificationDelivered,
     NotificationFailed,
+    OutageAcknowledged,
+    OutageReviewed,
     PartnerAnswered,
     PartnerChanged,
     PartnerCreated,
     PartnerDeleted,
     PingKeyRotated,
     PingReceived,
+    ProjectAlertRulesChanged,
     ProjectCreated,
     ProjectDefaultsChanged,
     ProjectDeleted,
@@ -72,6 +77,9 @@ from pingmon.core.world.events import (
     SitePaused,
     SiteProbed,
     SiteResumed,
+    WindowChanged,
+    WindowCreated,
+    WindowDeleted,
 )
 from pingmon.core.world.fold import fold
 from pingmon.core.world.snapshot import Saver
@@ -344,8 +352,31 @@ CONSENT_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
     [(200, OTHER, ChannelChanged(value={"email": "b@example.org"}, consent="due", secret="whsec_BB=="))],
 ]
 
+WINDOW = "abababab-abab-4bab-8bab-abababababab"
+STEPS = (EscalationStep(600, (OTHER,)),)
+OUTAGE_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
+    [
+        (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
+        (1, CHANNEL, ChannelCreated(PROJECT, "webhook", "Ops", WEBHOOK, "whsec_AA==")),
+        (1, OTHER, ChannelCreated(PROJECT, "webhook", "Boss", WEBHOOK, "whsec_AA==")),
+        (2, PROJECT, ProjectAlertRulesChanged(remind_every=3600, escalation=STEPS)),
+        (3, CHECK, CheckCreated(PROJECT, CheckSpec(slug="backup", tags="db", channels=(CHANNEL,)))),
+        (4, WINDOW, WindowCreated(PROJECT, WindowSpec(name="disks", tags="db", start=BEGIN, end=BEGIN + 90_000_000))),
+        (5, WINDOW, WindowChanged(WindowChanges(end=BEGIN + 60_000_000))),
+        (10, CHECK, PingReceived("fail")),
+    ],
+    [(60, CHECK, OutageReviewed()), (61, CHANNEL, NotificationDelivered(f"{CHANNEL}.8", 80, 204, receipt="m-1"))],
+    [
+        (660, CHECK, OutageReviewed()),
+        (3660, CHECK, OutageReviewed()),
+        (3700, CHECK, OutageAcknowledged("ada", 8)),
+        (3800, WINDOW, WindowDeleted()),
+    ],
+]
+
 FOLDED = {
     "consent": (CONSENT_EVENTS, 1),
+    "outages": (OUTAGE_EVENTS, 1),
     "projects": (PROJECT_EVENTS, 1),
     "methods": (METHOD_EVENTS, 1),
     "rounds": (ROUND_EVENTS, 1),

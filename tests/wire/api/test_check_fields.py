@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pingmon.core.check.schedule import next_expected
 from pingmon.core.check.settings import CheckChanges, CheckSpec
+from pingmon.core.notify.alert_rules import AlertRuleChanges
 from pingmon.core.notify.channel import Channel
 from pingmon.wire.api.check_fields import (
     FIELDS,
@@ -138,7 +139,8 @@ def test_only_the_first_error_is_told_in_the_documented_order() -> None:
         del body[name]
     assert " ".join(told) == (
         "channels desc failure_kw filter_subject filter_body filter_http_body filter_default_fail grace "
-        "manual_resume methods name schedule slug start_kw subject subject_fail success_kw tags timeout tz unique"
+        "manual_resume methods name schedule slug start_kw subject subject_fail success_kw tags timeout tz unique "
+        "notify_after remind_every escalation parent"
     )
 
 
@@ -235,7 +237,8 @@ def test_channels_that_cannot_be_meant(wanted: str, text: str) -> None:
 
 def test_the_table_covers_every_setting() -> None:
     """Every setting of a check can be sent, but its kind, which follows from the schedule."""
-    assert set(CheckChanges.__struct_fields__) - set(FIELDS) == {"kind"}
+    settings = {*CheckChanges.__struct_fields__, *AlertRuleChanges.__struct_fields__}
+    assert settings - set(FIELDS) == {"kind", "alerts"}
 
 
 @pytest.mark.parametrize("schedule", ["Thu,Fri 2012-*-1,5 11:12:13", "2019-01-01", "2025-12-31 23:59", "2026-01-01"])

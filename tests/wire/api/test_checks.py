@@ -26,6 +26,7 @@ COMMON = (
 )
 ADDRESSES = "uuid ping_url update_url pause_url resume_url channels"
 OURS = "last_start last_success told warnings"
+ALERTS = "notify_after remind_every escalation parent acknowledged"
 
 
 def check(**changes: Any) -> Check:
@@ -36,9 +37,9 @@ def check(**changes: Any) -> Check:
 @pytest.mark.parametrize(
     ("kind", "readonly", "duration", "keys"),
     [
-        ("simple", False, None, f"{COMMON} {ADDRESSES} timeout {OURS}"),
+        ("simple", False, None, f"{COMMON} {ADDRESSES} timeout {OURS} {ALERTS}"),
         ("simple", True, 0, f"{COMMON} last_duration unique_key timeout {OURS}"),
-        ("cron", False, 5 * SECOND, f"{COMMON} last_duration {ADDRESSES} schedule tz {OURS}"),
+        ("cron", False, 5 * SECOND, f"{COMMON} last_duration {ADDRESSES} schedule tz {OURS} {ALERTS}"),
         ("oncalendar", True, SECOND - 1, f"{COMMON} last_duration unique_key schedule tz {OURS}"),
     ],
 )

@@ -27,6 +27,8 @@ def test_a_project_is_shown_with_its_ping_key_and_how_much_is_in_it() -> None:
         "sites": 0,
         "channels": 0,
         "defaults": {},
+        "remind_every": 0,
+        "escalation": [],
     }
 
 

@@ -24,6 +24,9 @@ ADDRESS = f"https://mon.example/api/v3/sites/{ID}"
 FOUND = Attribution("example", "cname", "hosts.example", "shop.hosts.example")
 HOST = Partner("partner", PartnerSpec(slug="example", webhook="https://hooks.example/"), 1, NOW)
 
+ALERTS = {"remind_every", "escalation", "parent", "acknowledged"}
+"""How its outages are told, which readers do not see."""
+
 
 def site(**changes: Any) -> Site:
     spec = SiteSpec(name="Shop", url="https://shop.example/", tags="prod", channels=("a", "b"))
@@ -52,6 +55,10 @@ def test_a_site_as_json() -> None:
         "host": "auto",
         "tags": "prod",
         "channels": "a,b",
+        "remind_every": None,
+        "escalation": None,
+        "parent": "",
+        "acknowledged": None,
         "method": "HEAD",
         "head_only": False,
         "patience": 0,
@@ -85,7 +92,17 @@ def test_a_site_as_json() -> None:
 
 def test_who_may_only_read_sees_no_channels_and_no_addresses() -> None:
     """They are for those who may change a site."""
-    hidden = {"channels", "update_url", "pause_url", "resume_url", "probe_url"}
+    hidden = {
+        "channels",
+        "remind_every",
+        "escalation",
+        "parent",
+        "acknowledged",
+        "update_url",
+        "pause_url",
+        "resume_url",
+        "probe_url",
+    }
     assert set(shown(site())) - set(shown(site(), readonly=True)) == hidden
 
 

@@ -1,0 +1,30 @@
+"""How often a check has failed in a row: what it reported, and each time that it was expected and did not come.
+
+The log has an entry for what a job reports, and for the first deadline that passes. A check that is down has no
+deadline any more; but each further occurrence that passes in silence, and its grace time, is one more failure.
+"""
+
+from __future__ import annotations
+
+from pingmon.core.check.check import Check
+from pingmon.core.check.schedule import next_expected
+from pingmon.core.flip import Flip
+from pingmon.core.units import SECOND
+
+
+def failed_often_at(check: Check, flip: Flip, often: int) -> int | None:
+    """When the check, which is down by `flip`, has failed `often` in a row if nothing comes; 0: it has already.
+
+    None: its schedule has too few occurrences left. Instants are microseconds since the epoch.
+    """
+    if check.failures >= often:
+        return 0
+    grace = check.spec.grace * SECOND
+    expected = flip.at - grace if flip.cause == "silence" else flip.at
+    expected = max(expected, check.last_ping or 0)
+    for _ in range(often - max(1, check.failures)):
+        following = next_expected(check.spec, expected)
+        if following is None:
+            return None
+        expected = following
+    return expected + grace
