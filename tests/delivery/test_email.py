@@ -13,11 +13,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
 
 from pingmon.core.site.failures import WRONG_NAME
-from pingmon.delivery.attempt import Delivered, NotDelivered, Result, attempt
+from pingmon.delivery.attempt import Delivered, NotDelivered, Result, attempt, bounded
 from pingmon.delivery.email import NO_SERVER, Email, MailRoute
 from pingmon.outgoing.mail_submission import MailServer, Security
 from pingmon.outgoing.passage import Egress
 from pingmon.outgoing.tls_trust import Trust
+from pingmon.testing import START as NOW
 from pingmon.wire.message.message import Letter
 from tests.authority import Certified
 from tests.delivery.letters import letter
@@ -160,6 +161,27 @@ async def test_each_attempt_is_the_same_mail(sender: Sender) -> None:
     assert up["References"].split() == [one["References"], one["Message-ID"]]
     assert up["In-Reply-To"] == one["Message-ID"]
     assert up["Subject"] == "UP | backup"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_receiver_is_asked_by_mail(sender: Sender) -> None:
+    channel = letter({"email": "asked@example.org"}).channel
+    server = MailServer("localhost", sender.mails.ports["plain"], "none", "", "", "monitor.example.net")
+    kind = Email(MailRoute(sender.egress, server, "alerts@example.net"), lambda: "https://ping.example.net", last_body)
+    asked = bounded(kind.ask(channel, NOW), channel, cast(Any, reactor))
+    assert await asked == Delivered(250)
+    (taken,) = sender.mails.taken("asked@example.org")
+    assert taken.name == "monitor.example.net"
+    assert f"https://ping.example.net/links/confirm/{channel.id}/" in taken.part("plain")
+    nobody = letter({}).channel
+    assert await bounded(kind.ask(nobody, NOW), nobody, cast(Any, reactor)) == NotDelivered(
+        "the channel's settings are not those of an email channel", permanent=True
+    )
+    assert await bounded(Email(None, str, last_body).ask(channel, NOW), channel, cast(Any, reactor)) == NO_SERVER
+
+
+def test_the_password_shows_itself_nowhere() -> None:
+    assert "secret" not in repr(MailServer("localhost", 25, "none", "me", "secret", "here"))
 
 
 # --- what answers mean --------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pingmon.core.address_policy import AddressPolicy
 from pingmon.wire.api.check_fields import Invalid
-from pingmon.wire.api.email_channel import changed_email, doubts, email_value, unreachable
+from pingmon.wire.api.email_channel import changed_email, doubts, email_value, receiver, unreachable
 from pingmon.wire.mail_address import mail_address, mailbox
 
 
@@ -57,6 +57,7 @@ def test_settings_change_as_a_whole_and_are_never_doubted() -> None:
     settings = email_value({"email": "a@example.org"})
     assert changed_email(settings, {"email": "b@example.org"}) == {"email": "b@example.org"}
     assert changed_email(settings, {}) == settings
+    assert receiver(settings) == "a@example.org"
     assert unreachable(settings, AddressPolicy()) is None
     assert [*doubts(settings)] == []
     with pytest.raises(Invalid, match="email is not a mail address"):

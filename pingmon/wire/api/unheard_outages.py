@@ -1,4 +1,4 @@
-"""Outages that reach nobody: what is down without a channel, and channels that have failed for long.
+"""Outages that reach nobody: of what has no channel, and by channels that fail for long or are not confirmed.
 
 That is trouble of users and their receivers, while pingmon does its work. So it is a warning in `status/` and no
 problem of the daemon: a load balancer that took it out of service for that would keep pings from it.
@@ -24,7 +24,7 @@ NAMED: Final = 10
 
 def untold(world: World, now: int, project: Id | None) -> list[Problem]:
     """What is to be warned of in `project`, or in all of them (None)."""
-    return [*_without_channels(world, project), *_failing(world, now, project)]
+    return [*_without_channels(world, project), *_unconfirmed(world, project), *_failing(world, now, project)]
 
 
 def _without_channels(world: World, project: Id | None) -> Iterator[Problem]:
@@ -34,6 +34,16 @@ def _without_channels(world: World, project: Id | None) -> Iterator[Problem]:
     ]
     if named:
         yield Problem(f"down, and nobody is told, for want of a channel: {len(named)}", _listed(named))
+
+
+def _unconfirmed(world: World, project: Id | None) -> Iterator[Problem]:
+    named = [
+        called(channel)
+        for channel in world.channels.values()
+        if channel.consent in ("asked", "unsubscribed") and project in (None, channel.project)
+    ]
+    if named:
+        yield Problem(f"channels whose receivers have not said that they want messages: {len(named)}", _listed(named))
 
 
 def _failing(world: World, now: int, project: Id | None) -> Iterator[Problem]:

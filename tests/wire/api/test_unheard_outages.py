@@ -76,3 +76,18 @@ def test_not_more_are_named_than_anybody_reads(log: Log) -> None:
     (warning,) = untold(log.world, T0, P)
     assert warning.detail.count("check") == NAMED
     assert warning.detail.endswith("; and 2 more")
+
+
+def test_receivers_who_have_not_said_that_they_want_messages_are_warned_of(log: Log) -> None:
+    """From the question on, until they say so; and when they say that they want none."""
+    log.add(H1, e.ChannelCreated(P, "email", "ops", {"email": "a@b"}, "whsec_x", consent="due"))
+    assert untold(log.world, T0, P) == []
+    text = "channels whose receivers have not said that they want messages: 1"
+    for event, problems in (
+        (e.ConsentAsked(1, 250), [Problem(text, "ops (dddddddd)")]),
+        (e.ChannelConfirmed(), []),
+        (e.ChannelUnsubscribed(), [Problem(text, "ops (dddddddd)")]),
+    ):
+        log.add(H1, event)
+        assert untold(log.world, T0, P) == problems
+        assert untold(log.world, T0, Q) == []
