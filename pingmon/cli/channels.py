@@ -179,6 +179,22 @@ def test(api: ApiClient, channel: str, up: bool, as_json: bool) -> None:
 
 @channel.command()
 @click.argument("channel", metavar="CHANNEL")
+@json_option
+@asks("project")
+def confirm(api: ApiClient, channel: str, as_json: bool) -> None:
+    """Ask the receiver once more whether he wants messages. Exit status 1 if that was not delivered."""
+    (found,) = named(api, CHANNELS, [channel])
+    answer = api.ask("POST", f"channels/{found['id']}/confirm", {})
+    if as_json:
+        show_json(answer)
+    if not answer["delivered"]:
+        raise click.ClickException(f"{name_of(found)} was not asked: {answer['error']}")
+    if not as_json:
+        click.echo(f"{name_of(found)} was asked; nothing else is sent before the link in that mail is followed")
+
+
+@channel.command()
+@click.argument("channel", metavar="CHANNEL")
 @click.option("--overlap", type=Duration(), help="For how long; 0 if the old one has leaked.  [default: 1d]")
 @json_option
 @asks("project")

@@ -8,7 +8,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from click.testing import CliRunner
 
+from pingmon.cli.commands import pingmon
 from tests.authority import Certified
 from tests.mail_server import PASSWORD, USER, MailServerProcess, Taken
 from tests.process.daemons import Running, Starter, until
@@ -113,6 +115,20 @@ def test_a_question_that_was_refused_is_asked_after_a_kill_when_it_is_due(
     daemon.kill()
     start(config=text).stop()
     assert len(mails.taken(address)) == 1
+
+
+def test_the_command_asks_again(start: Starter, mails: MailServerProcess, tmp_path: Path) -> None:
+    """And says why a receiver could not be asked."""
+    daemon = start(config=config(mails, tmp_path))
+    id = channel(daemon, "refused@example.org")
+    env = {"PINGMON_URL": daemon.url, "PINGMON_KEY": daemon.keys["api_key"]}
+    asked = CliRunner().invoke(pingmon, ["channel", "confirm", "ops"], env=env)
+    assert (asked.exit_code, asked.stdout) == (1, "")
+    assert "ops was not asked: the mail server refused the recipient: 550 5.1.1 no such user here" in asked.stderr
+    assert daemon.api("POST", f"channels/{id}", {"value": {"email": "ops@example.org"}}).status == 200
+    asked = CliRunner().invoke(pingmon, ["channel", "confirm", "ops"], env=env)
+    assert asked.stdout == "ops was asked; nothing else is sent before the link in that mail is followed\n"
+    wait(mails, "ops@example.org", 1)
 
 
 def test_a_password_file_that_is_not_there_ends_the_start(
