@@ -9,6 +9,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer, not_found, try_again
 from pingmon.api.call import PAGE, Call
@@ -16,10 +17,12 @@ from pingmon.api.channel_kinds import KINDS, Kind
 from pingmon.api.credentials import new_id, new_secret
 from pingmon.api.shared_operations import old_until
 from pingmon.core.notify.channel import GROUP, Channel, Consent
+from pingmon.core.notify.channel_settings import ChannelSettings
 from pingmon.core.notify.notification import Delivery
 from pingmon.core.units import Id
 from pingmon.core.world.events import ChannelChanged, ChannelCreated, ChannelDeleted, ChannelSecretRenewed
 from pingmon.core.world.outcome import Subject
+from pingmon.wire.api.channel_fields import SETTINGS_FIELDS, chosen_settings, settings_doubts
 from pingmon.wire.api.channels import attempt_json, channel_json, delivery_json, waiting_json
 from pingmon.wire.api.check_fields import FieldRule, Invalid, judged
 from pingmon.wire.api.checks import Json
@@ -29,6 +32,7 @@ from pingmon.wire.api.query_parameters import BEFORE, LIMIT
 FIELDS: Final[dict[str, FieldRule]] = {
     "kind": FieldRule(type="string"),
     "name": FieldRule(type="string", max_length=100),
+    **SETTINGS_FIELDS,
 }
 """Fields of a channel besides `value`, in the order they are judged."""
 _place: Final = attrgetter("place")
@@ -62,7 +66,9 @@ async def create_channel(call: Call) -> ApiAnswer:
     if KINDS[kind].receiver is not None and call.settings.verify_receivers:
         consent = "due"
         _may_ask(call, id)
-    outcome = await call.submit(id, ChannelCreated(call.project, kind, name, value, secret, most, consent=consent))
+    settings = ChannelSettings(**chosen_settings(given))
+    made = ChannelCreated(call.project, kind, name, value, secret, most, consent=consent, settings=settings)
+    outcome = await call.submit(id, made)
     if outcome.result == "full":
         raise ApiError(403, f"too many channels: a project may have {most}")
     if outcome.result != "created":
@@ -82,6 +88,8 @@ async def update_channel(call: Call, id: Id) -> ApiAnswer:
     if given.get("kind", channel.kind) != channel.kind:
         raise Invalid("json validation error: kind cannot be changed")
     changes: dict[str, Any] = {"name": given["name"]} if "name" in given else {}
+    if chosen := chosen_settings(given):
+        changes["settings"] = replace(channel.settings, **chosen)
     if "value" in call.body:
         changed = _kind(channel).changed(channel.value, call.body["value"])
         changes["value"] = _with_members(call, channel.kind, changed)
@@ -208,7 +216,7 @@ def _shown(call: Call, channel: Channel) -> Json:
     warnings = []
     if kind is not None:
         refusal = kind.unreachable(channel.value, call.settings.allowed)
-        warnings = [*([refusal] if refusal else []), *kind.doubts(channel.value)]
+        warnings = [*([refusal] if refusal else []), *kind.doubts(channel.value), *settings_doubts(channel)]
     if channel.consent:
         warnings.insert(0, CONSENT[channel.consent])
     return channel_json(channel, call.monitor.now(), len(call.world.outbox.get(channel.id, {})), warnings)

@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import GIVE_UP_AFTER, Delivery, Notification
+from pingmon.core.notify.quiet_hours import longest_quiet
 from pingmon.core.notify.retry_waits import retry_at
 from pingmon.core.units import SECOND, Id
 from pingmon.core.world.events import (
@@ -150,10 +151,10 @@ class Outbox:
             turns.close(entry.stream, event.retry_at)
         elif isinstance(event, NotificationDelivered | ChannelChanged | ChannelTested):
             if isinstance(event, ChannelChanged):
-                turns.forget_channel(entry.stream)
+                turns.changed(entry.stream, entry.at)
             self._opened(entry.stream)
         elif isinstance(event, ChannelDeleted):
-            turns.forget_channel(entry.stream)
+            turns.changed(entry.stream, entry.at)
             for task, channel in list(self._tasks.items()):
                 if channel == entry.stream:
                     task.cancel()
@@ -304,9 +305,10 @@ class Outbox:
         together: bool,
     ) -> NotificationFailed:
         now, error, failing = self._monitor.now(), result.error[:ERROR_MAX], channel.failing
-        given_up = now if result.gone else now - GIVE_UP_AFTER
+        tried_for = GIVE_UP_AFTER + longest_quiet(channel.settings.quiet)
+        given_up = now if result.gone else now - tried_for
         lost = sum(each.created <= given_up for each in waiting)
-        last_call = min((each.created for each in waiting if each.created > given_up), default=now) + GIVE_UP_AFTER
+        last_call = min((each.created for each in waiting if each.created > given_up), default=now) + tried_for
         asked_s = result.retry_after_s
         again = retry_at(channel, now, spread=self._random(), asked_s=asked_s, last_call=last_call)
         same_round = together and failing is not None and failing.retry_at > now

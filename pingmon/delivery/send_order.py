@@ -3,7 +3,8 @@
 In a channel the message that is due first goes first. Those that have failed go behind the others: if it is the message
 that is refused, it holds up none. As many as the channel's kind allows are on their way at once, but never two about
 the same check or site: an up cannot overtake its down. If more waits than is to be sent one by one, all of it goes as
-one digest (`core.notify.send_pace`), which travels alone.
+one digest (`core.notify.send_pace`), which travels alone. In its quiet hours a channel is sent what is urgent, and when
+they end the rest.
 
 Channels take turns. One that fails has one attempt when that is due, and those get at most half of the places, so that
 endpoints that swallow their whole deadline cannot keep the others waiting. What waits is not looked at, so a tick costs
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 from msgspec import Struct
@@ -71,7 +72,9 @@ class SendOrder:
         self._closed = DeadlineHeap()
         """Channels that are not to be tried before an instant."""
         self._gathering = DeadlineHeap()
-        """Channels whose messages wait for a digest, or for their turn one by one."""
+        """Channels whose messages wait for a digest, for their turn one by one, or for the end of quiet hours."""
+        self._held: dict[Id, list[tuple[int, int, str]]] = {}
+        """Of channels that are in their quiet hours, what is not urgent."""
         self._lines: dict[bool, deque[Id]] = {False: deque(), True: deque()}
         self._lined: set[Id] = set()
         self._busy: dict[Id, dict[Id, str]] = {}
@@ -91,7 +94,7 @@ class SendOrder:
         known = set(self._closed)
         for each in (self._closed, self._gathering):
             each.refill({})
-        for queues in (self._queues, self._planned, self._sent):
+        for queues in (self._queues, self._planned, self._sent, self._held):
             queues.clear()
         for channel in self._world.outbox:
             failing = self._world.channels[channel].failing
@@ -119,7 +122,12 @@ class SendOrder:
     def plan(self, owed: Notification) -> None:
         """Give a message its place in the queue of its channel."""
         self._planned[owed.id] = owed.attempts
-        heappush(self._queues.setdefault(owed.channel, []), (owed.attempts, owed.created, owed.id))
+        place = (owed.attempts, owed.created, owed.id)
+        held = self._held.get(owed.channel)
+        if held is not None and not self._is_urgent(owed):
+            held.append(place)
+            return
+        heappush(self._queues.setdefault(owed.channel, []), place)
         self._line_up(owed.channel)
 
     def close(self, channel: Id, until: int) -> None:
@@ -131,7 +139,8 @@ class SendOrder:
         """Try `channel` as soon as it is its turn."""
         if channel in self._ailing:
             self._ailing.discard(channel)
-            self._late.add(channel)
+            if channel in self._world.outbox:
+                self._late.add(channel)
         self._closed.drop(channel)
         self._line_up(channel)
 
@@ -139,16 +148,19 @@ class SendOrder:
         """Let the channels to which something may be due by now take their turn."""
         for waiting in (self._closed, self._gathering):
             for channel, _ in waiting.due(now):
+                self._keep_quiet(channel, now)
                 self._line_up(channel)
 
     def forget(self, id: str) -> None:
         """A message has been settled."""
         self._planned.pop(id, None)
 
-    def forget_channel(self, channel: Id) -> None:
+    def changed(self, channel: Id, now: int) -> None:
         """A channel has been deleted, or is another one now: nothing is known of how it was told."""
         for known in (self._sent, self._refused):
             known.pop(channel, None)
+        self._release(channel)
+        self._keep_quiet(channel, now)
 
     def overdue(self, now: int) -> int:
         """For how many microseconds the message that waits longest for a place has been due; 0 if none waits.
@@ -226,19 +238,51 @@ class SendOrder:
         kind, busy = self._kind(channel), len(self._busy.get(channel, ()))
         return busy < (1 if kind is None or self._fails(channel) else kind.parallel)
 
+    def _keep_quiet(self, channel: Id, now: int) -> None:
+        """Hold what is not urgent while the channel's quiet hours last, and no longer."""
+        known = self._world.channels.get(channel)
+        until = None if known is None else known.settings.quiet_until(now)
+        if until is None:
+            self._release(channel)
+            return
+        self._gathering.put_earlier(channel, until)
+        if channel in self._held:
+            return
+        held: list[tuple[int, int, str]] = []
+        urgent: list[tuple[int, int, str]] = []
+        for place in self._queues.pop(channel, []):
+            owed = self._world.owed.get(place[2])
+            (urgent if owed is not None and self._is_urgent(owed) else held).append(place)
+        self._held[channel] = held
+        if urgent:
+            heapify(urgent)
+            self._queues[channel] = urgent
+
+    def _release(self, channel: Id) -> None:
+        """What was held is late now."""
+        held = self._held.pop(channel, None)
+        if held:
+            queue = self._queues.setdefault(channel, [])
+            queue += held
+            heapify(queue)
+            self._late.add(channel)
+
+    def _is_urgent(self, owed: Notification) -> bool:
+        settings = self._world.channels[owed.channel].settings
+        return bool(settings.urgent) and settings.is_urgent(self._world.subject(owed.flip.subject).spec.tags)
+
     def _turn(self, channel: Id, ailing: bool, now: int) -> Turn | None:
+        self._keep_quiet(channel, now)
         outbox, busy = self._world.outbox.get(channel, {}), self._busy.get(channel, {})
-        waiting = len(outbox) - sum(id in outbox for id in busy.values())
+        waiting, oldest = self._waiting(channel, set(busy.values()))
         if not waiting:
             self._queues.pop(channel, None)
             return None
         over = self._digest_over(channel)
         sent = self._sent.setdefault(channel, deque(maxlen=max(1, over)))
-        flying = set(busy.values())
-        oldest = next(owed.created for owed in outbox.values() if owed.id not in flying)
         how = pace(over, sent, waiting, oldest, now, late=channel in self._late)
         if isinstance(how, int):
-            self._gathering.put(channel, how)
+            self._gathering.put_earlier(channel, how)
             return None
         if how == "digest":
             if busy:
@@ -253,6 +297,15 @@ class SendOrder:
         self._busy.setdefault(channel, {})[owed.flip.subject] = owed.id
         sent.append(now)
         return Turn(channel, (owed,), ailing)
+
+    def _waiting(self, channel: Id, busy: set[str]) -> tuple[int, int]:
+        """How many messages may go now, and since when the oldest of them waits."""
+        outbox = self._world.outbox.get(channel, {})
+        if channel in self._held:  # what is urgent; a queue of few
+            waiting = [outbox[id].created for _, _, id in self._queues.get(channel, ()) if id in outbox]
+            return len(waiting), min(waiting, default=0)
+        count = len(outbox) - sum(id in outbox for id in busy)
+        return count, next(owed.created for owed in outbox.values() if owed.id not in busy) if count else 0
 
     def _digest_over(self, channel: Id) -> int:
         """How many messages within a minute go one by one; 0 if all do, as to a channel that may be dead."""

@@ -173,6 +173,71 @@ def test_each_project_has_its_own_names() -> None:
     assert (reply.status, reply.error) == (400, "invalid channel identifier: ops")
 
 
+# --- settings of every kind ---------------------------------------------------------------------------------------
+
+SETTINGS: dict[str, object] = {
+    "up": True,
+    "down": True,
+    "quiet": "",
+    "tz": "UTC",
+    "urgent": "",
+    "digest_over": 20,
+    "quiet_until": None,
+}
+
+
+def shown_settings(answer: dict[str, Any]) -> dict[str, Any]:
+    return {name: answer[name] for name in SETTINGS}
+
+
+def test_a_channel_says_what_it_is_told_and_when() -> None:
+    """A change sets what it names, and the rest stays."""
+    house = ApiStage()
+    made = house.post(CHANNELS, {"kind": "webhook", "name": "ops", "value": VALUE})
+    assert shown_settings(made.json) == SETTINGS
+    chosen = {"up": False, "quiet": "22:00-07:00", "tz": "US/Eastern", "urgent": "page", "digest_over": 0}
+    changed = house.post(CHANNELS + made.json["id"], chosen)
+    told = SETTINGS | chosen | {"tz": "America/New_York"}
+    assert shown_settings(changed.json) == told
+    assert shown_settings(house.post(CHANNELS + made.json["id"], {"down": False}).json) == told | {"down": False}
+    again = house.post(CHANNELS, {"kind": "webhook", "name": "night", "value": VALUE, "quiet": "22:00-07:00"})
+    assert again.json["quiet_until"] == "2023-11-15T07:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "error"),
+    [
+        ("up", 1, "up is not a boolean"),
+        ("down", "no", "down is not a boolean"),
+        ("quiet", 22, "quiet is not a string"),
+        ("quiet", "at night", "quiet has a part that says no hours: 'at night'; write mon-fri 22:00-07:00"),
+        ("quiet", "00:00-24:00", "quiet leaves no time in which anybody is told"),
+        ("tz", "Mars", "tz is not a valid timezone"),
+        ("urgent", "two words", "urgent does not match pattern"),
+        ("digest_over", -1, "digest_over is too small"),
+        ("digest_over", 1001, "digest_over is too large"),
+        ("digest_over", True, "digest_over is not a number"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(field: str, value: object, error: str) -> None:
+    house = ApiStage()
+    reply = house.post(CHANNELS, {"kind": "webhook", "name": "ops", "value": VALUE, field: value})
+    assert (reply.status, reply.error) == (400, f"json validation error: {error}")
+    reply = house.post(CHANNELS + house.new_channel(), {field: value})
+    assert (reply.status, reply.error) == (400, f"json validation error: {error}")
+
+
+def test_settings_that_are_of_no_use_are_doubted() -> None:
+    house = ApiStage()
+    id = house.new_channel()
+    warned = house.post(CHANNELS + id, {"up": False, "down": False, "urgent": "page"}).json["warnings"]
+    grouped = house.post(CHANNELS, {"kind": "group", "name": "all", "value": {"channels": id}, "quiet": "22:00-07:00"})
+    assert grouped.json["warnings"] == [
+        "members are told as they say themselves: up, down, quiet, urgent and digest_over of a group mean nothing"
+    ]
+    assert warned[1:] == ["up and down are both off: nothing is sent", "urgent is of use with quiet hours only"]
+
+
 # --- shown and changed --------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 from twisted.logger import capturedLogs, formatEvent
 
 from pingmon.core.notify.channel_settings import DIGEST_OVER, ChannelSettings
@@ -549,6 +550,19 @@ def gathered(post: Post, checks: int = 6) -> str:
     return channel
 
 
+def test_a_channel_that_has_missed_nothing_gets_the_next_messages_one_by_one(post: Post) -> None:
+    """Although it has failed before."""
+    channel = post.channel()
+    post.flip(post.check(1, channels=(channel,)))
+    post.reply(channel, REFUSED)
+    post.receivers.at_once[channel] = Delivered(200)
+    post.advance(6)
+    for number in range(2, 12):
+        post.ping(post.check(number, channels=(channel,)), "fail")
+    post.clock.advance(0)
+    assert (len(post.receivers.digests), len(post.receivers.sent)) == (0, 12)
+
+
 def test_nothing_else_goes_while_a_digest_is_on_its_way(post: Post) -> None:
     """What has become owed meanwhile follows it, also if it is about something that the digest told."""
     channel = gathered(post)
@@ -633,6 +647,116 @@ def test_a_channel_deleted_while_it_is_told_in_a_digest_is_owed_nothing(post: Po
     post.clock.advance(0)
     assert post.receivers.open == {}
     assert post.world.owed == {}
+
+
+# --- quiet hours --------------------------------------------------------------------------------------------------
+
+NIGHT = ChannelSettings(quiet="22:00-23:00")
+"""The rig starts at 22:13:20, so it is quiet for 2800 s."""
+
+
+def test_what_comes_in_quiet_hours_is_told_when_they_end(post: Post) -> None:
+    """In one message, if it is more than a few; of what is over by then, as of what was missed."""
+    channel = post.channel(settings=NIGHT)
+    post.receivers.at_once[channel] = Delivered(200)
+    checks = [post.check(number, channels=(channel,)) for number in range(1, 7)]
+    for check in checks:
+        post.flip(check)
+    post.flip(checks[0], down=False)
+    post.advance(2790, step=30)
+    assert post.receivers.messages == []
+    assert post.outbox.overdue(post.now) == 0
+    post.advance(11)
+    (digest,) = post.receivers.digests
+    assert [letter.owed.flip.new for letter in digest.letters] == ["up"] + ["down"] * 5
+    assert digest.letters[0].owed.down_from is not None
+    assert (post.receivers.sent, post.world.owed) == ([], {})
+    post.flip(checks[1], down=False)
+    assert len(post.receivers.sent) == 1
+
+
+def test_a_few_that_came_in_quiet_hours_are_told_one_by_one(post: Post) -> None:
+    channel = post.channel(settings=NIGHT)
+    post.receivers.at_once[channel] = Delivered(200)
+    for number in (1, 2):
+        post.flip(post.check(number, channels=(channel,)))
+    post.advance(2801, step=30)
+    assert len(post.receivers.sent) == 2
+
+
+def test_what_is_urgent_passes_quiet_hours(post: Post) -> None:
+    """A tag says so; the rest waits, also what was on its way when they began."""
+    channel = post.channel(settings=replace(NIGHT, urgent="page"))
+    first, page, other = (
+        post.check(number, tags=tags, channels=(channel,)) for number, tags in ((1, "a"), (2, "a page"), (3, "pages"))
+    )
+    post.receivers.at_once[channel] = Delivered(200)
+    for check in (first, page, other):
+        post.flip(check)
+    assert [letter.subject.id for letter in post.receivers.sent] == [page]
+    post.flip(page, down=False)
+    assert [letter.subject.id for letter in post.receivers.sent] == [page, page]
+    post.advance(2801, step=30)
+    assert [letter.subject.id for letter in post.receivers.sent[2:]] == [first, other]
+
+
+def test_much_that_is_urgent_goes_in_a_digest_of_all_that_waits(post: Post) -> None:
+    """It rings once anyway."""
+    channel = post.channel(settings=replace(NIGHT, urgent="page", digest_over=1))
+    post.receivers.at_once[channel] = Delivered(200)
+    for number in range(1, 11):
+        post.flip(post.check(number, tags="page" if number % 2 else "", channels=(channel,)))
+    assert len(post.receivers.sent) == 1
+    post.advance(31)
+    (digest,) = post.receivers.digests
+    assert len(digest.letters) == 9
+    post.advance(2800, step=30)
+    assert len(post.receivers.messages) == 2
+
+
+def test_quiet_hours_begin_for_what_waits(post: Post) -> None:
+    """A channel that fails into its quiet hours is left alone until their end."""
+    channel = post.channel(settings=ChannelSettings(quiet="22:14-22:30"))
+    post.flip(post.check(1, channels=(channel,)))
+    post.advance(5)
+    post.reply(channel, REFUSED)
+    post.advance(6)
+    post.reply(channel, REFUSED)
+    post.advance(960 - 10, step=10)
+    assert len(post.receivers.sent) == 2
+    post.advance(60)
+    assert len(post.receivers.sent) == 3
+
+
+def test_quiet_hours_that_are_taken_back_are_over_at_once(post: Post) -> None:
+    channel = post.channel(settings=NIGHT)
+    post.receivers.at_once[channel] = Delivered(200)
+    post.flip(post.check(1, channels=(channel,)))
+    post.submit(channel, ChannelChanged(settings=ChannelSettings()))
+    post.clock.advance(0)
+    assert len(post.receivers.sent) == 1
+
+
+def test_a_message_that_waited_out_a_quiet_weekend_is_not_given_up_at_the_first_failure(post: Post) -> None:
+    """The day for which a message is tried counts on top of the longest quiet time. The rig starts on a Tuesday."""
+    channel = post.channel(settings=ChannelSettings(quiet="tue-thu 00:00-24:00"))
+    post.receivers.at_once[channel] = REFUSED
+    post.flip(post.check(1, channels=(channel,)))
+    post.advance(50 * 3600, step=60)
+    assert post.receivers.sent
+    assert post.world.owed
+
+
+def test_quiet_hours_outlive_a_restart_and_a_clock_that_is_set(post: Post) -> None:
+    channel = post.channel(settings=NIGHT)
+    post.flip(post.check(1, channels=(channel,)))
+    after = post.killed()
+    after.advance(60)
+    assert after.receivers.sent == []
+    after.time.set_wall(2700)
+    after.advance(60)
+    assert len(after.receivers.sent) == 1
+    after.close()
 
 
 # --- several at once ----------------------------------------------------------------------------------------------

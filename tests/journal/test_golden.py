@@ -10,6 +10,7 @@ import pytest
 
 from pingmon.cli.json_lines import line
 from pingmon.core.flip import Flip
+from pingmon.core.notify.channel_settings import ChannelSettings
 from pingmon.core.notify.notification import Acknowledged, Delivery
 from pingmon.core.partner.partner import Attribution
 from pingmon.core.site.site import PartnerSilence
@@ -177,6 +178,15 @@ def test_the_channels_of_format_1_stand_as_they_did(tmp_path: Path, from_snapsho
     assert audience is not None
     assert (audience.seq, audience.new, audience.owed) == (18, "down", (CHANNEL,))
     assert [owed.id for owed in world.owed.values()] == [f"{CHANNEL}.18"]
+
+
+@pytest.mark.parametrize("from_snapshot", [False, True])
+def test_channels_are_told_what_they_were(tmp_path: Path, from_snapshot: bool) -> None:
+    path = Path(shutil.copy(GOLDEN / "format-2-settings" / "journal.sqlite3", tmp_path))
+    channels = folded(path, from_snapshot=from_snapshot).channels
+    assert channels[CHANNEL].settings == ChannelSettings(up=False)
+    night = ChannelSettings(True, False, "sat,sun 00:00-24:00", "Europe/Berlin", "page", 5)
+    assert channels[OTHER].settings == night
 
 
 @pytest.mark.parametrize("from_snapshot", [False, True])

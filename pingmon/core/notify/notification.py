@@ -22,7 +22,7 @@ from pingmon.core.flip import Flip
 from pingmon.core.units import SECOND, Id
 
 GIVE_UP_AFTER: Final = 24 * 3600 * SECOND
-"""Microseconds after which a message that cannot be delivered is given up."""
+"""Microseconds after which a message that cannot be delivered is given up; quiet hours come on top."""
 TRIED_MAX: Final = 32
 """Attempts of a message that are remembered, the newest ones; a day has about as many."""
 

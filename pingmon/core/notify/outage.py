@@ -71,7 +71,8 @@ def further(world: World, now: int, subject: Subject, audience: Audience, flip: 
             if audience.told_at + step.after * SECOND > now:
                 break
             number, knowing = audience.steps + 1, {*audience.owed, *audience.escalated}
-            fresh = [id for id in world.reached(step.channels) if id not in knowing]
+            reached = [id for id in world.reached(step.channels) if world.channels[id].settings.wants(flip)]
+            fresh = [id for id in reached if id not in knowing]
             for channel in fresh:
                 world.owe(replace(notification(flip, channel, now, None), step=number))
             told += fresh

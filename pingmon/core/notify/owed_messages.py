@@ -2,7 +2,8 @@
 
 A way down is owed to the channels that the check or site has then, in the place of a group to its members, unless it is
 held (`outage`). A way up is owed to those that were to hear of the way down, and to those that heard of it in another's
-stead: a channel that came later knows of no outage.
+stead: a channel that came later knows of no outage. One that is told of no way down, because somebody turned that off,
+is told of every way up.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def _was_held(audience: Audience | None) -> bool:
 
 def owe_beside(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
     """Owe `flip` to the subject's channels beside all that is still owed about it. Returns those channels."""
-    told = world.reached(subject.spec.channels)
+    told = tuple(channel for channel in world.reached(subject.spec.channels) if _wants(world, channel, flip))
     for channel in told:
         world.owe(notification(flip, channel, now, None))
     return told
@@ -130,11 +131,18 @@ def _receipt(before: Audience | None, flip: Flip, channel: Id) -> str:
 
 
 def _recipients(world: World, subject: Subject, flip: Flip) -> tuple[Id, ...]:
-    before = subject.audience
-    if flip.new == "up" and before is not None:
-        return listeners(world, subject, before)
-    late = subject.relayed if flip.new == "up" else ()
-    return tuple(dict.fromkeys((*world.reached(subject.spec.channels), *world.reached(late))))
+    own, before = world.reached(subject.spec.channels), subject.audience
+    if flip.new == "down":
+        told = own
+    elif before is None:
+        told = (*own, *world.reached(subject.relayed))
+    else:
+        told = (*listeners(world, subject, before), *(id for id in own if not world.channels[id].settings.down))
+    return tuple(channel for channel in dict.fromkeys(told) if _wants(world, channel, flip))
+
+
+def _wants(world: World, channel: Id, flip: Flip) -> bool:
+    return world.channels[channel].settings.wants(flip)
 
 
 def unowe(world: World, now: int, before: S, after: S) -> S:
@@ -238,7 +246,7 @@ def given_up(world: World, lost: Notification, error: str, at: int) -> tuple[Id,
     )
     know.update(owed.channel for owed in world.owed_about(subject) if owed.flip.seq == lost.flip.seq)
     every = world.reached(world.members[subject.project].channels)
-    others = [id for id in every if id != lost.channel and id not in know]
+    others = [id for id in every if id != lost.channel and id not in know and _wants(world, id, lost.flip)]
     relays = relayed(lost, error, others, at)
     for relay in relays:
         world.owe(relay)

@@ -251,6 +251,13 @@ class ShownChannel(ListedChannel):
     failing: ShownTrouble | None
     confirmed: bool
     waiting: int
+    up: bool
+    down: bool
+    quiet: str
+    tz: str
+    urgent: str
+    digest_over: int
+    quiet_until: Instant | None
     warnings: list[str]
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from msgspec.structs import asdict
+
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Attempted, Delivery, Notification
 from pingmon.core.world.outcome import Subject
@@ -41,6 +43,8 @@ def channel_json(channel: Channel, now: int, waiting: int, warnings: Iterable[st
         },
         "confirmed": not channel.consent,
         "waiting": waiting,
+        **asdict(channel.settings),
+        "quiet_until": seconds_text(channel.settings.quiet_until(now)),
         "warnings": list(warnings),
     }
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pingmon.core.check.settings import CheckChanges
+from pingmon.core.flip import Flip
+from pingmon.core.notify.channel_settings import ChannelSettings
 from pingmon.core.notify.notification import Attempted, Audience, Delivery
 from pingmon.core.notify.owed_messages import told
 from pingmon.core.site.settings import SiteChanges
@@ -388,6 +390,51 @@ def test_the_way_up_knows_what_the_receiver_calls_the_message_about_the_way_down
     log.add(H1, e.NotificationDelivered(up.id, 3, 200, receipt="m-2"), T0 + 11)
     log.ping(at=T0 + 12, signal="fail")
     assert [(each.flip.new, each.receipt) for each in log.world.owed.values()] == [("down", "")]
+
+
+# --- switches -----------------------------------------------------------------------------------------------------
+
+
+def switched(*, up: bool = True, down: bool = True) -> Log:
+    log = Log()
+    log.channel(H1)
+    log.channel(H2)
+    log.add(H1, e.ChannelChanged(settings=ChannelSettings(up=up, down=down)))
+    log.check(channels=(H1, H2))
+    return log
+
+
+def test_a_channel_that_wants_no_ups_is_owed_none() -> None:
+    """And no down any more that it has not heard of."""
+    log = switched(up=False)
+    log.ping(signal="fail")
+    assert owed(log)[0] == "down"
+    log.ping()
+    assert H1 not in log.world.outbox
+    assert owed(log, H2)[0] == "up"
+
+
+def test_a_channel_that_wants_no_downs_hears_of_each_outage_when_it_is_over() -> None:
+    log = switched(down=False)
+    log.ping(signal="fail", at=T0 + 5)
+    assert H1 not in log.world.outbox
+    log.ping(at=T0 + 9)
+    assert owed(log) == ("up", T0 + 5)
+
+
+def test_a_channel_that_wants_neither_hears_nothing_not_even_in_anothers_stead() -> None:
+    log = switched(up=False, down=False)
+    log.ping(signal="fail")
+    loses(log, H2)
+    log.ping()
+    assert H1 not in log.world.outbox
+
+
+def test_that_a_schedule_has_run_out_is_told_to_who_hears_anything() -> None:
+    """It is neither up nor down."""
+    flip = Flip(1, C1, T0, "up", "up", "ended")
+    wants = [ChannelSettings(up=up, down=down).wants(flip) for up in (True, False) for down in (True, False)]
+    assert wants == [True, True, True, False]
 
 
 # --- digests ------------------------------------------------------------------------------------------------------

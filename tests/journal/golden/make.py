@@ -5,7 +5,8 @@ that concerns checks, and a lot of places that is put in by half. Then `-sites` 
 schedule that has run out, `-keys` what can become of projects and keys, and a daemon that was killed, `-channels`
 channels, and what became of messages to them, `-rounds` rounds of verifiers that note how the daemon's own place was,
 `-methods` sites that are asked with GET, `-projects` what can become of projects, and a check that moves,
-`-digests` a digest, and what was overtaken while it was on its way, `-consent` receivers who say what they want.
+`-digests` a digest, and what was overtaken while it was on its way, `-consent` receivers who say what they want,
+`-settings` what channels are told and when.
 Golden journals are added when the format or the events grow, never edited: each is what some pingmon once wrote.
 """
 
@@ -19,6 +20,7 @@ from msgspec.structs import replace
 from pingmon.cli.json_lines import line
 from pingmon.core.check.settings import CheckChanges, CheckSpec
 from pingmon.core.notify.alert_rules import EscalationStep
+from pingmon.core.notify.channel_settings import ChannelSettings
 from pingmon.core.notify.maintenance import WindowChanges, WindowSpec
 from pingmon.core.partner.inquiry import PartnerAnswer
 from pingmon.core.partner.partner import Attribution, HostRule, PartnerChanges, PartnerSpec
@@ -314,6 +316,21 @@ DIGEST_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
     ],
 ]
 
+SETTINGS_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
+    [
+        (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
+        (1, CHANNEL, ChannelCreated(PROJECT, "webhook", "Ops", WEBHOOK, "whsec_AA==", 0, ChannelSettings(up=False))),
+        (2, OTHER, ChannelCreated(PROJECT, "webhook", "Chat", WEBHOOK, "whsec_AA==")),
+    ],
+    [
+        (
+            3,
+            OTHER,
+            ChannelChanged(settings=ChannelSettings(True, False, "sat,sun 00:00-24:00", "Europe/Berlin", "page", 5)),
+        )
+    ],
+]
+
 SHOP_PROJECT = "eeeeeeee-eeee-4eee-8eee-eeeeeeeeeeee"
 GONE_PROJECT = "ffffffff-ffff-4fff-8fff-ffffffffffff"
 PROJECT_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
@@ -385,6 +402,7 @@ FOLDED = {
     "keys": (KEY_EVENTS, 2),
     "channels": (CHANNEL_EVENTS, 1),
     "digests": (DIGEST_EVENTS, 1),
+    "settings": (SETTINGS_EVENTS, 0),
 }
 """What is folded, and after which commit a snapshot is saved."""
 
