@@ -48,6 +48,7 @@ from pingmon.delivery.advice import Advice
 from pingmon.delivery.channel_kinds import channel_kinds
 from pingmon.delivery.confirmations import Confirmations
 from pingmon.delivery.email import MailRoute
+from pingmon.delivery.outage_reviews import OutageReviews
 from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.test_messages import ChannelTester
 from pingmon.dns.resolver import Resolver
@@ -154,7 +155,7 @@ def assembled(
         log_filter=levels,
         data=data,
         monitor=monitor,
-        watchers=(parts.housekeeping, parts.alarms, parts.hosts, parts.site_watch),
+        watchers=(parts.housekeeping, parts.alarms, parts.reviews, parts.hosts, parts.site_watch),
         tellers=(parts.outbox, parts.confirmations, parts.inquiries, parts.watchdog, control, *mail),
         door=door,
         factory=door,
@@ -220,6 +221,7 @@ def _parts(
     parts = Parts(
         monitor=monitor,
         alarms=Alarms(monitor, reactor),
+        reviews=OutageReviews(monitor, reactor),
         housekeeping=Housekeeping(monitor, journal, reactor),
         outbox=outbox,
         tester=ChannelTester(monitor, kinds, reactor),

@@ -15,6 +15,7 @@ from pingmon.core.units import SECOND
 from pingmon.daemon.housekeeping import Housekeeping
 from pingmon.daemon.watchdog import Watchdog
 from pingmon.delivery.confirmations import Confirmations
+from pingmon.delivery.outage_reviews import OutageReviews
 from pingmon.delivery.outbox import Outbox
 from pingmon.delivery.test_messages import ChannelTester
 from pingmon.monitor import Monitor
@@ -41,6 +42,7 @@ class Parts(Struct, frozen=True):
     monitor: Monitor
     alarms: Alarms
     housekeeping: Housekeeping
+    reviews: OutageReviews
     outbox: Outbox
     tester: ChannelTester
     confirmations: Confirmations
@@ -83,6 +85,7 @@ def _of_loops(parts: Parts) -> Iterator[Problem]:
     steady = parts.monitor.time.steady()
     for what, last_tick in (
         ("deadlines", parts.alarms.last_tick),
+        ("outages", parts.reviews.last_tick),
         ("notifications", parts.outbox.last_tick),
         ("sites", parts.site_watch.last_tick),
         ("the hosts of sites", parts.hosts.last_tick),

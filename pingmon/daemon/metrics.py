@@ -99,6 +99,7 @@ class DaemonMetrics(Collector):
         yield _gauge("pingmon_loop_lag_seconds", "The most that the event loop was late within a minute or less.", lag)
         ages = {
             "deadlines": steady - parts.alarms.last_tick,
+            "outages": steady - parts.reviews.last_tick,
             "notifications": steady - parts.outbox.last_tick,
             "sites": steady - parts.site_watch.last_tick,
         }

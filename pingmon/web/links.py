@@ -20,13 +20,15 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from pingmon.core.notify.channel import Channel
+from pingmon.core.notify.outage import is_acknowledgeable
 from pingmon.core.units import Id
-from pingmon.core.world.events import AnyEvent, ChannelConfirmed, ChannelUnsubscribed
+from pingmon.core.world.events import AnyEvent, ChannelConfirmed, ChannelUnsubscribed, OutageAcknowledged
 from pingmon.door.plain_answer import PlainAnswer
 from pingmon.door.request import Request
 from pingmon.journal import JournalFull, JournalUnavailable
 from pingmon.monitor import Monitor
 from pingmon.wire.message.links import Link, What, followed
+from pingmon.wire.message.message import name
 
 METHODS: Final = b"GET, HEAD, POST, OPTIONS"
 ALONE: Final = (
@@ -58,14 +60,18 @@ button {{ font: inherit; padding: .6rem 1.2rem; border: 0; border-radius: 4px; b
 """
 FORM: Final = '<form method="post"><button>{button}</button></form>\n'
 NOT_HERE: Final = "This link is not valid, or not any more."
+OVER: Final = "{subject} is not down any more, or that was another time."
 NOT_NOW: Final = "pingmon cannot write this down at the moment. Please try again in a minute."
 
 
 class Action(Struct, frozen=True):
-    """What a link does: the event it makes, on which stream, and the words before and after it. `{channel}` is filled
-    in with who is told."""
+    """What a link does: the event it makes, on which stream, and the words before and after it.
 
-    event: Callable[[Link], AnyEvent]
+    `{channel}` is filled in with who is told, `{subject}` with what the outage is of.
+    """
+
+    event: Callable[[Link, str], AnyEvent]
+    """Of a link, and of who is told."""
     stream: Callable[[Link], Id]
     title: str
     text: str
@@ -79,7 +85,7 @@ def _of_channel(link: Link) -> Id:
 
 ACTIONS: Final[dict[What, Action]] = {
     "confirm": Action(
-        event=lambda link: ChannelConfirmed(),
+        event=lambda link, who: ChannelConfirmed(),
         stream=_of_channel,
         title="Do you want alerts?",
         text="pingmon is to send alerts to {channel}.",
@@ -87,12 +93,20 @@ ACTIONS: Final[dict[What, Action]] = {
         done="Alerts are sent to {channel} from now on. Each has a link with which to end that.",
     ),
     "unsubscribe": Action(
-        event=lambda link: ChannelUnsubscribed(),
+        event=lambda link, who: ChannelUnsubscribed(),
         stream=_of_channel,
         title="No more alerts?",
         text="pingmon sends alerts to {channel}.",
         button="Send no more",
         done="No more alerts are sent to {channel}.",
+    ),
+    "ack": Action(
+        event=lambda link, who: OutageAcknowledged(who, link.entry),
+        stream=lambda link: link.subject,
+        title="Do you see to it?",
+        text="{subject} is down. Who says that somebody sees to it ends reminders, and nobody else is called.",
+        button="Yes, I see to it",
+        done="Nobody is reminded of {subject} any more. Who was told of it will hear when it is back.",
     ),
 }
 
@@ -125,14 +139,18 @@ class Links(Resource):
         action = None if link is None else ACTIONS.get(link.what)
         if link is None or action is None:
             return _page(HTTPStatus.NOT_FOUND, "Nothing here", NOT_HERE)
-        channel = _told(self._monitor.world.channels[link.channel])
+        world, channel = self._monitor.world, _told(self._monitor.world.channels[link.channel])
+        outage = world.known(link.subject)
+        if link.what == "ack" and (outage is None or not is_acknowledgeable(outage, link.entry)):
+            return _page(HTTPStatus.OK, "It is over", OVER.format(subject="It" if outage is None else name(outage)))
+        filled = {"channel": channel, "subject": "" if outage is None else name(outage)}
         if not act:
-            return _page(HTTPStatus.OK, action.title, action.text.format(channel=channel), action.button)
+            return _page(HTTPStatus.OK, action.title, action.text.format(**filled), action.button)
         try:
-            await self._monitor.submit(action.stream(link), action.event(link))
+            await self._monitor.submit(action.stream(link), action.event(link, channel))
         except (JournalFull, JournalUnavailable):
             return _page(HTTPStatus.SERVICE_UNAVAILABLE, "Not now", NOT_NOW, "Try again")
-        return _page(HTTPStatus.OK, "Done", action.done.format(channel=channel))
+        return _page(HTTPStatus.OK, "Done", action.done.format(**filled))
 
 
 def _told(channel: Channel) -> str:

@@ -15,6 +15,7 @@ def parts(rig: Rig, **changes: Any) -> Any:
     made: dict[str, Any] = {
         "monitor": rig.monitor,
         "alarms": rig.alarms,
+        "reviews": SimpleNamespace(last_tick=now),
         "outbox": SimpleNamespace(last_tick=now, overdue=lambda now: 0, pending=0),
         "inquiries": SimpleNamespace(overdue=lambda now: 0),
         "hosts": SimpleNamespace(last_tick=now),

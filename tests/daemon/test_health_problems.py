@@ -27,6 +27,7 @@ def test_a_daemon_that_is_well_has_no_problems() -> None:
 @pytest.mark.parametrize(
     ("change", "value", "text", "detail"),
     [
+        ("reviews__last_tick", -11.0, "outages are not being looked at", "a restart may help"),
         ("outbox__last_tick", -11.0, "notifications are not being looked at", "for 11 s now: a fault in pingmon"),
         ("site_watch__last_tick", -11.0, "sites are not being looked at", "a restart may help"),
         ("hosts__last_tick", -11.0, "the hosts of sites are not being looked at", "a restart may help"),

@@ -18,10 +18,20 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from pingmon.core.check.settings import CheckSpec
-from pingmon.core.world.events import AnyEvent, ChannelCreated, CheckCreated, Draft, PingReceived, ProjectCreated
+from pingmon.core.notify.alert_rules import AlertRules, EscalationStep
+from pingmon.core.world.events import (
+    AnyEvent,
+    ChannelCreated,
+    CheckCreated,
+    Draft,
+    NotificationDelivered,
+    PingReceived,
+    ProjectCreated,
+)
 from pingmon.journal import Journal, journal_at
 from pingmon.journal.sqlite.verify import verify
 from pingmon.testing import PROJECT, uuid
+from pingmon.wire.message.links import Link, url
 from tests.process.daemons import Receiver, Running, Starter, until
 
 pytestmark = pytest.mark.process
@@ -359,3 +369,36 @@ def logged(data: Path, kind: str) -> bool:
     """Whether the log holds an event of this kind."""
     with sqlite3.connect(f"file:{data}/journal.sqlite3?mode=ro", uri=True) as log:
         return bool(log.execute("SELECT 1 FROM event WHERE kind = ?", (kind,)).fetchone())
+
+
+# --- while an outage lasts ----------------------------------------------------------------------------------------
+
+
+def test_a_reminder_is_sent_when_it_is_due_and_none_once_its_link_was_followed(
+    start: Starter, receiver: Receiver
+) -> None:
+    """The check went down an hour ago, and people are told again every hour."""
+    now = time.time()
+    channel, check = uuid(1, "d"), uuid(1)
+    secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+    rules = AlertRules(remind_every=3600, escalation=(EscalationStep(3660, (channel,)),))
+    past(
+        start.tmp_path / "data",
+        (now - 3602, PROJECT, ProjectCreated("p", "pingkey0000000000000000")),
+        (now - 3602, channel, ChannelCreated(PROJECT, "webhook", "h", hook(receiver)["value"], secret)),
+        (now - 3601, check, CheckCreated(PROJECT, CheckSpec(name="job", channels=(channel,), alerts=rules))),
+        (now - 3600, check, PingReceived("fail")),
+        (now - 3599, channel, NotificationDelivered(f"{channel}.4", 5, 200)),
+        sign_of_life(now),
+    )
+    leave_keys(start.tmp_path / "data")
+    daemon = start(config=LOOPBACK)
+    message = json.loads(receiver.wait(1)[0].body)
+    assert (message["event"], message["reminder"]) == ("check.reminder", 1)
+    assert message["text"].startswith("STILL DOWN: job, for 1 h")
+    link = url("", Link("ack", channel, check, 4), secret)
+    assert b"job is down" in daemon.ask("GET", link).body
+    assert b"Nobody is reminded of job any more" in daemon.ask("POST", link).body
+    daemon.ask("GET", f"/ping/{check}")
+    up = json.loads(receiver.wait(2)[1].body)
+    assert (up["event"], up["acknowledged"]["by"]) == ("check.up", "h")

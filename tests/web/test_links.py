@@ -6,7 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from pingmon.core.world.events import ChannelConfirmed, ChannelCreated, ChannelUnsubscribed
+from pingmon.core.world.events import (
+    ChannelConfirmed,
+    ChannelCreated,
+    ChannelUnsubscribed,
+    CheckDeleted,
+    OutageAcknowledged,
+)
 from pingmon.testing import PROJECT, SECRET, result, uuid
 from pingmon.web.links import Links
 from pingmon.wire.message.links import Link, What, url
@@ -95,3 +101,25 @@ def test_a_full_disk_is_told_and_the_button_stays(house: DoorStage) -> None:
     assert b"<button>" in reply.body
     assert house.troubles(), "the monitor tells the operator"
     assert house.ask(path(), "POST").status == 200
+
+
+# --- acknowledging ------------------------------------------------------------------------------------------------
+
+
+def test_the_button_acknowledges_the_outage_that_the_message_was_about(house: DoorStage) -> None:
+    """In the name of who was told; and not another one that came later."""
+    check = house.check(7, name="backup")
+    flip = house.ping(check, "fail").flip
+    assert flip is not None
+    ack = url("", Link("ack", CHANNEL, check, flip.seq), SECRET)
+    assert "backup is down" in house.ask(ack, "GET").body.decode()
+    assert house.events(OutageAcknowledged) == []
+    assert "Nobody is reminded of backup any more" in house.ask(ack, "POST").body.decode()
+    assert house.events(OutageAcknowledged) == [OutageAcknowledged("ops@example.org", flip.seq)]
+    house.ping(check)
+    house.ping(check, "fail")
+    for method in ("GET", "POST"):
+        assert "backup is not down any more, or that was another time." in house.ask(ack, method).body.decode()
+    house.submit(check, CheckDeleted())
+    assert "It is not down any more" in house.ask(ack, "POST").body.decode()
+    assert len(house.events(OutageAcknowledged)) == 1

@@ -96,6 +96,12 @@ def listeners(world: World, subject: Subject, audience: Audience) -> tuple[Id, .
     return tuple(dict.fromkeys((*own, *world.reached((*audience.escalated, *subject.relayed)))))
 
 
+def is_acknowledgeable(subject: Subject, flip: int) -> bool:
+    """Whether the subject is in the outage that began with the entry `flip` (0: in any), so that one may see to it."""
+    audience = subject.audience
+    return subject.status == "down" and audience is not None and audience.new == "down" and flip in (0, audience.seq)
+
+
 def acknowledged(world: World, now: int, subject: Subject, by: str) -> None:
     """Tell nobody any more of an outage that somebody sees to, but that it is over."""
     audience = subject.audience

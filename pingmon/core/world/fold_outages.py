@@ -7,7 +7,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from pingmon.core.notify.maintenance import MaintenanceWindow
-from pingmon.core.notify.outage import acknowledged, look_again
+from pingmon.core.notify.outage import acknowledged, is_acknowledgeable, look_again
 from pingmon.core.notify.owed_messages import review
 from pingmon.core.world import events
 from pingmon.core.world.events import Entry
@@ -31,12 +31,9 @@ def outage_event(world: World, entry: Entry, event: events.AnyOutageEvent) -> Ou
 
 
 def _acknowledged(world: World, entry: Entry, event: events.OutageAcknowledged, subject: Subject) -> Result:
-    audience = subject.audience
-    if subject.status != "down" or audience is None or audience.new != "down":
+    if not is_acknowledgeable(subject, event.flip):
         return "unknown"
-    if event.flip and event.flip != audience.seq:
-        return "unknown"
-    if audience.acknowledged is not None:
+    if subject.audience is not None and subject.audience.acknowledged is not None:
         return "exists"
     acknowledged(world, entry.at, subject, event.by)
     return "done"

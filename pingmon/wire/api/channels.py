@@ -84,7 +84,7 @@ def _message_json(owed: Notification, subject: Subject | None) -> Json:
     """`seq` is the mark from which to ask for older ones."""
     shown: Json = {"id": message_id(owed.id), "channel": owed.channel, "seq": owed.place}
     if subject is not None:
-        shown |= {kind(subject): subject.id, "name": name(subject), "event": event_of(owed.flip, subject)}
+        shown |= {kind(subject): subject.id, "name": name(subject), "event": event_of(owed, subject)}
     else:
         shown |= {"about": owed.flip.subject, "event": owed.flip.new}
     shown |= {"due": seconds_text(owed.created), "tried": [attempt_json(attempt) for attempt in owed.tried]}

@@ -131,7 +131,7 @@ def _item(letter: Letter) -> dict[str, object]:
         "id": letter.id,
         kind(subject): subject.id,
         "name": name(subject),
-        "event": event_of(flip, subject),
+        "event": event_of(letter.owed, subject),
         "at": seconds_text(flip.at),
         "why": why_of(flip),
     }

@@ -212,7 +212,7 @@ def _ack(letter: Letter, base: str) -> str:
     flip = letter.owed.flip
     if flip.new != "down" or flip.cause == "ended" or letter.test:
         return ""
-    return url(base, Link("ack", letter.channel.id, letter.subject.id, letter.owed.place), letter.channel.secret)
+    return url(base, Link("ack", letter.channel.id, letter.subject.id, letter.owed.flip.seq), letter.channel.secret)
 
 
 def _text(said: _Said, foot: str, base: str, leave: str) -> str:

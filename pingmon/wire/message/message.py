@@ -2,7 +2,8 @@
 
 The JSON object, which is also the default body of a webhook:
 
-    event     "check.down", "check.up", "check.ended" (its schedule has run out), "site.down", "site.up" or "test"
+    event     "check.down", "check.up", "check.ended" (its schedule has run out), "check.reminder" (it is still down),
+              "site.down", "site.up", "site.reminder" or "test"
     id        of the message; the same in every attempt, so that a receiver can drop a repeat
     text      all of it in one line
     check     the check, as the management API shows it; or
@@ -16,6 +17,10 @@ The JSON object, which is also the default body of a webhook:
               say that pingmon's own place is, else "unsure"
     known_until  only if the host knew of the outage, and users are told when its silence is over: its end
     deaf      only if pingmon itself heard nothing when the ping was due: since, until, cause
+    silenced  only if nobody was told when it went down: by ("maintenance" or "parent"), name
+    reminder  only in a reminder: the how-manieth one it is
+    step      only to who is told because nobody has acknowledged the outage: the step of the escalation
+    acknowledged  only (up) if somebody saw to it: at, by
     relay     only if another channel could not be told: channel, name, error
     advice    only if pingmon has an idea what may be wrong: that the schedule's time zone is not the job's, say
 
@@ -24,7 +29,7 @@ Times are ISO 8601 in UTC, cut to whole seconds, as everywhere in the API.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -33,7 +38,7 @@ from pingmon.core.check.check import Check
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Cause, Deaf, Flip
 from pingmon.core.notify.channel import Channel
-from pingmon.core.notify.notification import Notification
+from pingmon.core.notify.notification import Acknowledged, Notification
 from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site
 from pingmon.core.site.verdict import Place
@@ -113,9 +118,10 @@ def message_id(id: str) -> str:
     return id.replace(".", "_")
 
 
-def event_of(flip: Flip, subject: Subject) -> str:
-    """What happened, for programs: `check.down`, `check.up`, `check.ended`, `site.down` or `site.up`."""
-    return f"{kind(subject)}.{'ended' if flip.cause == 'ended' else flip.new}"
+def event_of(owed: Notification, subject: Subject) -> str:
+    """What happened, for programs: `check.down`, `check.up`, `check.ended`, `check.reminder`, and so of sites."""
+    flip = owed.flip
+    return f"{kind(subject)}.{'ended' if flip.cause == 'ended' else 'reminder' if owed.reminder else flip.new}"
 
 
 def why_of(flip: Flip) -> str:
@@ -172,6 +178,7 @@ def _sentences(letter: Letter) -> list[str]:
         sentences.append(f"its host knew of it until {moment_text(letter.owed.flip.known_until)}, and that is over")
     if letter.owed.flip.deaf is not None:
         sentences.append(_deafness(letter.owed.flip.deaf))
+    sentences += _held(letter)
     if letter.owed.relays is not None:
         sentences.append(f'channel "{letter.lost}" could not be told ({letter.owed.relays_error})')
     if letter.advice:
@@ -200,7 +207,7 @@ def object_of(letter: Letter, shown: Mapping[str, object], last_body: bytes = b"
         changed |= {"code": flip.code, "looks": [look_json(look) for look in flip.looks]}
     what = kind(letter.subject)
     said: dict[str, object] = {
-        "event": "test" if letter.test else event_of(flip, letter.subject),
+        "event": "test" if letter.test else event_of(owed, letter.subject),
         "id": letter.id,
         "text": text(letter),
         what: shown,
@@ -219,6 +226,7 @@ def object_of(letter: Letter, shown: Mapping[str, object], last_body: bytes = b"
         said["known_until"] = seconds_text(flip.known_until)
     if (deaf := flip.deaf) is not None:
         said["deaf"] = {"since": seconds_text(deaf.since), "until": seconds_text(deaf.until), "cause": deaf.cause}
+    said |= _told_how(letter)
     if owed.relays is not None:
         said["relay"] = {"channel": owed.relays, "name": letter.lost, "error": owed.relays_error}
     if letter.advice:
@@ -234,11 +242,57 @@ def _news(letter: Letter) -> str:
         why = why_of(flip)
         if flip.cause == "signal" and flip.exitstatus is not None:
             why = f"{why} (exit status {flip.exitstatus})"
+        if letter.owed.reminder:
+            lasts = duration_text(max(0, letter.now - flip.at) // SECOND)
+            return f"STILL DOWN: {who}, for {lasts} now, since {moment_text(flip.at)}: {why}"
         return f"DOWN: {who}, since {moment_text(flip.at)}: {why}"
     lasted = duration_text(seconds)
     if letter.owed.down_from is not None:
         return f"UP: {who}, was down from {moment_text(letter.owed.down_from)} to {moment_text(flip.at)} ({lasted})"
     return f"UP: {who}, since {moment_text(flip.at)}, after {lasted} down"
+
+
+def _told_how(letter: Letter) -> dict[str, object]:
+    """What `_held` says, for programs."""
+    owed, silenced, known = letter.owed, letter.owed.flip.silenced, _acknowledged(letter)
+    said: dict[str, object] = {}
+    if silenced is not None and owed.flip.new == "down":
+        said["silenced"] = {"by": silenced.by, "name": silenced.name}
+    if owed.reminder:
+        said["reminder"] = owed.reminder
+    if owed.step:
+        said["step"] = owed.step
+    if known is not None:
+        said["acknowledged"] = {"at": seconds_text(known.at), "by": known.by}
+    return said
+
+
+def _held(letter: Letter) -> Iterator[str]:
+    """Why this is told now and not before, and who has seen to it."""
+    owed, subject = letter.owed, letter.subject
+    if owed.flip.new == "down" and not owed.reminder:
+        silenced = owed.flip.silenced
+        if silenced is not None and silenced.by == "parent":
+            yield f"it depends on {silenced.name}, which was down then"
+        elif silenced is not None:
+            window = f' "{silenced.name}"' if silenced.name else ""
+            yield f"it went down in maintenance{window}"
+        if isinstance(subject, Check) and subject.spec.alerts.notify_after > 1:
+            yield f"it failed {subject.spec.alerts.notify_after} times in a row"
+    if owed.step:
+        yield "nobody has acknowledged it yet"
+    known = _acknowledged(letter)
+    if known is not None:
+        by = f" by {known.by}" if known.by else ""
+        yield f"acknowledged{by} at {moment_text(known.at)}"
+
+
+def _acknowledged(letter: Letter) -> Acknowledged | None:
+    """Who saw to the outage that is over."""
+    flip, audience = letter.owed.flip, letter.subject.audience
+    if flip.new != "up" or audience is None or audience.seq != flip.seq:
+        return None
+    return audience.acknowledged
 
 
 def _deafness(deaf: Deaf) -> str:

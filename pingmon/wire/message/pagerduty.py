@@ -37,7 +37,7 @@ def request(message: AnyMessage, base: str) -> OutgoingRequest | None:
             "source": cut(name(message.subject), SUMMARY_MAX),
             "severity": value["severity"],
             "timestamp": seconds_text(flip.at),
-            "class": event_of(flip, message.subject),
+            "class": event_of(message.owed, message.subject),
         }
         said["client"] = "pingmon"
         if link := ack_url(message, base):

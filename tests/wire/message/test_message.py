@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from pingmon.core.check.check import Check, Status
 from pingmon.core.check.settings import CheckSpec
-from pingmon.core.flip import Cause, Deaf, Flip, FlipStatus
+from pingmon.core.flip import Cause, Deaf, Flip, FlipStatus, Silenced
+from pingmon.core.notify.alert_rules import AlertRules
 from pingmon.core.notify.channel import Channel
-from pingmon.core.notify.notification import Missed, Notification
+from pingmon.core.notify.notification import Acknowledged, Audience, Missed, Notification
 from pingmon.core.site.probe_result import ProbeResult
 from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site
@@ -302,3 +303,61 @@ def test_the_end_of_a_schedule_is_an_event_of_its_own() -> None:
     said = object_of(letter("up", "ended"), {})
     assert said["event"] == "check.ended"
     assert "down_seconds" not in msgspec.convert(said["flip"], dict[str, object])
+
+
+# --- how it is told while it lasts --------------------------------------------------------------------------------
+
+
+def test_a_reminder_says_for_how_long_it_has_been_down() -> None:
+    down = letter("down", "signal")
+    again = replace(down, owed=replace(down.owed, reminder=2), now=T0 + 7500 * SECOND)
+    assert text(again) == (
+        "STILL DOWN: nightly backup, for 2 h 5 min now, since 2023-11-14 22:13:20 UTC: the job reported a failure"
+    )
+    said = object_of(again, {})
+    assert (said["event"], said["reminder"]) == ("check.reminder", 2)
+
+
+def test_who_is_told_as_nobody_has_acknowledged_it_hears_why() -> None:
+    down = letter("down", "signal")
+    later = replace(down, owed=replace(down.owed, step=1))
+    assert text(later).endswith("; nobody has acknowledged it yet")
+    assert (object_of(later, {})["event"], object_of(later, {})["step"]) == ("check.down", 1)
+
+
+@pytest.mark.parametrize(
+    ("by", "called", "sentence"),
+    [
+        ("maintenance", "disks", 'it went down in maintenance "disks"'),
+        ("maintenance", "", "it went down in maintenance"),
+        ("parent", "uplink", "it depends on uplink, which was down then"),
+    ],
+)
+def test_what_was_held_says_what_held_it(by: Any, called: str, sentence: str) -> None:
+    """When it is told; a reminder of it does not say so again, nor does the way up."""
+    down = letter("down", "signal")
+    held = replace(down, owed=replace(down.owed, flip=replace(down.owed.flip, silenced=Silenced(by, "w", called))))
+    assert text(held).endswith(f"; {sentence}")
+    assert object_of(held, {})["silenced"] == {"by": by, "name": called}
+    assert sentence not in text(replace(held, owed=replace(held.owed, reminder=1)))
+
+
+def test_after_so_many_failures_in_a_row_the_message_says_so() -> None:
+    down = letter("down", "signal")
+    check = down.subject
+    assert isinstance(check, Check)
+    spec = replace(check.spec, alerts=AlertRules(notify_after=3))
+    assert text(replace(down, subject=replace(check, spec=spec))).endswith("; it failed 3 times in a row")
+
+
+@pytest.mark.parametrize(("by", "words"), [("ada", "acknowledged by ada at"), ("", "acknowledged at")])
+def test_the_way_up_says_who_saw_to_it(by: str, words: str) -> None:
+    up = letter("up")
+    check = up.subject
+    assert isinstance(check, Check)
+    audience = Audience(up.owed.flip.seq, "up", (), acknowledged=Acknowledged(T0, by))
+    known = replace(up, subject=replace(check, audience=audience))
+    assert text(known).endswith(f"; {words} 2023-11-14 22:13:20 UTC")
+    assert object_of(known, {})["acknowledged"] == {"at": "2023-11-14T22:13:20+00:00", "by": by}
+    other = replace(check, audience=replace(audience, seq=up.owed.flip.seq + 1))
+    assert "acknowledged" not in text(replace(up, subject=other))
