@@ -297,6 +297,17 @@ def test_a_leaked_key_is_replaced_at_once(house: ApiStage) -> None:
     assert house.post(f"{KEYS}{new['uuid']}/rotate", {"overlap": -1}, house.operator).error.endswith("too small")
 
 
+def test_a_key_that_is_replaced_again_lives_no_longer(house: ApiStage) -> None:
+    """Neither one whose overlap runs nor one whose overlap is over opens for longer than was said first."""
+    old = post(house, OWN_KEYS, {"role": "ro"})
+    post(house, f"{KEYS}{old['uuid']}/rotate", {"overlap": 60})
+    post(house, f"{KEYS}{old['uuid']}/rotate", {"overlap": 3600})
+    house.advance(60)
+    assert house.get("/api/v3/checks/", old["key"]).status == 401
+    post(house, f"{KEYS}{old['uuid']}/rotate")
+    assert house.get("/api/v3/checks/", old["key"]).status == 401
+
+
 # --- what becomes of projects -------------------------------------------------------------------------------------
 
 

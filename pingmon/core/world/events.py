@@ -88,7 +88,10 @@ class KeyRevoked(ProjectEvent, frozen=True):
 
 
 class KeyRetired(ProjectEvent, frozen=True):
-    """The key opens nothing any more from `until` on (microseconds since the epoch): another one takes its place."""
+    """The key opens nothing any more from `until` on (microseconds since the epoch): another one takes its place.
+
+    If it has an end already, the earlier one counts.
+    """
 
     key: Id
     until: int

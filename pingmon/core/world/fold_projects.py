@@ -94,7 +94,7 @@ def _key_changed(world: World, entry: Entry, event: events.KeyRevoked | events.K
         case events.KeyRevoked():
             world.drop_key(key)
         case events.KeyRetired():
-            key = replace(key, until=event.until)
+            key = replace(key, until=event.until if key.until is None else min(key.until, event.until))
             world.put_key(key)
         case events.KeyUsed():
             key = replace(key, last_used=entry.at)
