@@ -53,8 +53,8 @@ STOP_S: Final = 1.0
 """Seconds that attempts in flight get to end by themselves when pingmon stops."""
 ERROR_MAX: Final = 200
 """Characters of an error that are kept."""
-FOLDED_MAX: Final = 1000
-"""Messages that one event may end; they are folded in about 20 ms."""
+FOLDED_MAX: Final = 200
+"""Messages that one event may end; they are folded in about 5 ms, for which pings wait."""
 
 
 async def no_advice(owed: Notification) -> str:
@@ -286,7 +286,7 @@ class Outbox:
     def _digest_taken(
         self, turn: Turn, channel: Channel, told: NotificationDelivered
     ) -> Iterator[NotificationDelivered]:
-        """One event, or one for every thousand of its messages: to fold it keeps pings waiting for so long."""
+        """One event, or one for every `FOLDED_MAX` of its messages."""
         self._order.digest_taken(turn.channel)
         self.log.info(
             "channel {channel} was told in a digest: {count}", channel=called(channel), count=_messages(len(turn.owed))

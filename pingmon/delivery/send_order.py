@@ -80,7 +80,7 @@ class SendOrder:
         self._busy: dict[Id, dict[Id, str]] = {}
         """What is on its way until its result is in the log: by channel, about whom which message."""
         self._digesting: set[Id] = set()
-        self._sent: dict[Id, deque[int]] = {}
+        self._sent: dict[Id, list[int]] = {}
         """When the last messages to a channel left one by one."""
         self._ailing: set[Id] = set()
         self._late: set[Id] = set()
@@ -279,7 +279,7 @@ class SendOrder:
             self._queues.pop(channel, None)
             return None
         over = self._digest_over(channel)
-        sent = self._sent.setdefault(channel, deque(maxlen=max(1, over)))
+        sent = self._sent.setdefault(channel, [])
         how = pace(over, sent, waiting, oldest, now, late=channel in self._late)
         if isinstance(how, int):
             self._gathering.put_earlier(channel, how)
@@ -296,6 +296,7 @@ class SendOrder:
         self._late.discard(channel)
         self._busy.setdefault(channel, {})[owed.flip.subject] = owed.id
         sent.append(now)
+        del sent[: -over or None]
         return Turn(channel, (owed,), ailing)
 
     def _waiting(self, channel: Id, busy: set[str]) -> tuple[int, int]:

@@ -25,15 +25,16 @@ def pace(over: int, sent: Sequence[int], waiting: int, oldest: int, now: int, *,
     """How a channel is told next; or, if nothing goes now, the instant at which that is to be decided anew.
 
     `sent`: when the last messages left one by one, in order; `over` of them are enough. `waiting` messages, at least
-    one, wait, the `oldest` since when. With an `over` of 0 there are no digests.
+    one, wait, the `oldest` since when: if there were enough when it came, it waits for a digest. With an `over` of 0
+    there are no digests.
     """
     if not over:
         return "one by one"
     ripe = late or now - oldest >= GATHER
     if ripe and waiting > FEW:
         return "digest"
-    if len(sent) < over or sent[-over] <= now - WINDOW:
+    if len(sent) < over or sent[-over] <= oldest - WINDOW:
         return "one by one"
     if ripe:
         return "digest" if waiting > 1 else "one by one"
-    return min(oldest + GATHER, sent[-over] + WINDOW)
+    return oldest + GATHER
