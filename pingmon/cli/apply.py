@@ -20,14 +20,15 @@ from pingmon.cli.durations import duration_text
 from pingmon.cli.project_difference import NEW, Step, Verb, difference
 from pingmon.cli.project_file import (
     DEFAULTS,
+    GENERIC,
     KINDS,
     OPEN,
-    RULES,
     WEBHOOK,
     WORDS,
     Fields,
     Item,
     Kind,
+    is_seconds,
     read,
     told_fields,
     written,
@@ -138,7 +139,8 @@ def _item(kind: Kind, answer: dict[str, Any]) -> Item:
     """One of them, from the API's answer."""
     if kind == "channels":
         settings = WEBHOOK if answer["kind"] == "webhook" else {}
-        fields = {"name": answer["name"], "kind": answer["kind"], **settings, **answer["value"]}
+        generic = {name: answer[name] for name in GENERIC}
+        fields = {"name": answer["name"], "kind": answer["kind"], **settings, **answer["value"], **generic}
         return Item(kind, answer["name"] or answer["id"], answer["id"], fields)
     fields = {name: answer[name] for name in DEFAULTS[kind] if name in answer}
     fields["channels"] = tuple(sorted(filter(None, answer["channels"].split(","))))
@@ -174,7 +176,7 @@ def _do(api: ApiClient, step: Step, made: dict[str, str]) -> Any:
         return api.ask("DELETE", f"{kind}/{id}")
     body = {name: new for name, (_, new) in step.changes.items() if new is not None}
     if kind == "channels":
-        named = {name: body.pop(name) for name in ("name", "kind") if name in body}
+        named = {name: body.pop(name) for name in ("name", "kind", *GENERIC) if name in body}
         body = named | ({"value": body} if body else {})
     elif "channels" in body:
         body["channels"] = ",".join(made.get(each, each) for each in body["channels"])
@@ -240,7 +242,7 @@ def _value(kind: Kind, field: str, value: Any, names: dict[str, str]) -> str:
         shown = ", ".join(sorted(names.get(each, each) for each in value))
     elif kind == "channels" and field not in OPEN:
         shown = _masked(value)
-    elif field in RULES[kind] and RULES[kind][field].type == "integer":
+    elif is_seconds(kind, field):
         shown = duration_text(value)
     else:
         shown = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -6,12 +6,13 @@ import json
 from typing import Final
 
 import click
+from msgspec.structs import asdict
 
 from pingmon.api.channel_kinds import KINDS
 from pingmon.cli.api_client import ApiClient
 from pingmon.cli.channel_options import check_complete, setting_options, shown_value, value_of
 from pingmon.cli.connection import asks
-from pingmon.cli.field_options import Duration
+from pingmon.cli.field_options import Duration, field_options
 from pingmon.cli.subjects import (
     SHORT,
     Json,
@@ -26,6 +27,8 @@ from pingmon.cli.subjects import (
     warn,
 )
 from pingmon.cli.tables import json_option, show_json, show_table, when
+from pingmon.core.notify.channel_settings import ChannelSettings
+from pingmon.wire.api.channel_fields import SETTINGS_FIELDS
 from pingmon.wire.api.webhook_channel import DIRECTIONS
 
 DELIVERIES: Final = 5
@@ -69,6 +72,19 @@ _json_value = click.option(
 )
 
 
+_generic = field_options(
+    SETTINGS_FIELDS,
+    {
+        "up": "Whether it is told that something came back.",
+        "down": "Whether it is told that something went down.",
+        "quiet": "Hours in which it is told nothing: 22:00-07:00, or mon-fri 22:00-07:00; sat,sun 00:00-24:00.",
+        "tz": "The time zone of these hours.",
+        "urgent": "A tag: what has it does not wait for the end of these hours.",
+        "digest_over": "Messages within a minute, from which on they are told in digests; 0 is no limit.",
+    },
+)
+
+
 @channel.group()
 def add() -> None:
     """Make a channel of a kind.
@@ -86,16 +102,22 @@ def add() -> None:
 
 def _add_kind(kind: str) -> None:
     def command(
-        api: ApiClient, name: str, settings: Json, value: Json, as_json: bool, webhook: str | None = None
+        api: ApiClient,
+        name: str,
+        settings: Json,
+        fields: Json,
+        value: Json,
+        as_json: bool,
+        webhook: str | None = None,
     ) -> None:
         both = {} if webhook is None else {f"url_{each}": webhook for each in DIRECTIONS}
         both |= {} if webhook is None else {f"method_{each}": "POST" for each in DIRECTIONS}
         value = value | both | value_of(kind, settings)
         check_complete(kind, value)
-        made = api.ask("POST", "channels/", {"kind": kind, "name": name, "value": value})
+        made = api.ask("POST", "channels/", {"kind": kind, "name": name, "value": value} | fields)
         show_made(made, "secret", f"channel {name_of(made)}", as_json=as_json)
 
-    made = setting_options([kind])(_json_value(json_option(asks("project")(command))))
+    made = setting_options([kind])(_generic(_json_value(json_option(asks("project")(command)))))
     if kind == "webhook":
         made = click.option("--webhook", metavar="URL", help="Both URLs at once, with POST.")(made)
     add.command(kind, help=f"Make a channel of kind {kind}, called NAME.")(click.argument("name")(made))
@@ -109,18 +131,21 @@ for _kind in KINDS:
 @click.argument("channel", metavar="CHANNEL")
 @click.option("--name", help="What people call it.")
 @setting_options(KINDS)
+@_generic
 @_json_value
 @json_option
 @asks("project")
-def edit(api: ApiClient, channel: str, name: str | None, settings: Json, value: Json, as_json: bool) -> None:
+def edit(
+    api: ApiClient, channel: str, name: str | None, settings: Json, fields: Json, value: Json, as_json: bool
+) -> None:
     """Change the settings that are given; the others stay.
 
     What waits for the channel is tried at once."""
-    if name is None and not settings and not value:
+    if name is None and not settings and not fields and not value:
         raise click.UsageError("what shall be changed? --help shows the options")
     (found,) = named(api, CHANNELS, [channel])
     value = value | value_of(found["kind"], settings)
-    fields = ({} if name is None else {"name": name}) | ({"value": value} if value else {})
+    fields = fields | ({} if name is None else {"name": name}) | ({"value": value} if value else {})
     changed = api.ask("POST", f"channels/{found['id']}", fields)
     if as_json:
         show_json(changed | {"value": shown_value(changed["kind"], changed["value"])})
@@ -151,7 +176,10 @@ def show(api: ApiClient, channel: str, count: int, secrets: bool, as_json: bool)
         name: [f"{key}: {text}" for key, text in what.items()] if isinstance(what, dict) else what
         for name, what in value.items()
     }
-    show_thing({**found, **value}, api.now)
+    usual = asdict(ChannelSettings())
+    told = {name: found.pop(name) for name in usual}
+    told = {name: "no" if what is False else what for name, what in told.items() if what != usual[name]}
+    show_thing({**found, **told, **value}, api.now)
     sent = api.ask("GET", f"channels/{found['id']}/deliveries/", query={"limit": count})["deliveries"] if count else []
     if sent:
         click.echo()

@@ -14,7 +14,7 @@ import click
 from pingmon.cli.durations import seconds_of
 from pingmon.wire.api.check_fields import FieldRule
 
-COUNTS: Final = frozenset({"notify_after"})
+COUNTS: Final = frozenset({"digest_over", "notify_after"})
 """Numbers that are no seconds."""
 
 

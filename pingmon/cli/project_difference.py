@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from pingmon.cli.project_file import KINDS, RULES, WEBHOOK, WORDS, Fields, Item, Kind
+from pingmon.cli.project_file import GENERIC, KINDS, RULES, WEBHOOK, WORDS, Fields, Item, Kind
 from pingmon.core.check.settings import CheckSpec
 from pingmon.wire.api import check_fields
 from pingmon.wire.api.check_fields import Invalid
@@ -141,7 +141,7 @@ def _step(item: Item, had: Item | None, channels: _Channels, now: int) -> tuple[
     faults: list[str] = []
     if item.kind == "channels":
         stays = had is not None and not URLS & fields.keys()
-        fields = (had.fields if had and stays else {"kind": "webhook"} | WEBHOOK) | fields
+        fields = (had.fields if had and stays else {"kind": "webhook"} | WEBHOOK | GENERIC) | fields
     else:
         ids, faults = channels.ids(fields["channels"]) if "channels" in fields else (channels.all, [])
         fields["channels"] = tuple(sorted(ids))

@@ -23,8 +23,10 @@ from msgspec.structs import asdict
 
 from pingmon.cli.durations import duration_text, seconds_of
 from pingmon.core.check.settings import CheckSpec
+from pingmon.core.notify.channel_settings import ChannelSettings
 from pingmon.core.site.settings import SiteSpec
 from pingmon.wire.api import check_fields, site_fields
+from pingmon.wire.api.channel_fields import SETTINGS_FIELDS
 from pingmon.wire.api.check_fields import FieldRule
 from pingmon.wire.api.timezones import canonical
 from pingmon.wire.api.webhook_channel import DIRECTIONS
@@ -40,16 +42,22 @@ WEBHOOK: Final[Fields] = {
     for name, default in (("url", ""), ("method", "GET"), ("headers", {}), ("body", ""))
 }
 """The settings of a webhook channel, and what they are in a new one if nothing is said."""
-OPEN: Final = frozenset({"name", "kind", *(f"method_{direction}" for direction in DIRECTIONS)})
+GENERIC: Final[Fields] = asdict(ChannelSettings())
+"""The settings that channels of every kind have, and what they are if nothing is said."""
+OPEN: Final = frozenset({"name", "kind", *GENERIC, *(f"method_{direction}" for direction in DIRECTIONS)})
 """Fields of a channel that are never a secret."""
 DEFAULTS: Final[dict[Kind, Fields]] = {
-    "channels": {"kind": "webhook", **WEBHOOK},
+    "channels": {"kind": "webhook", **WEBHOOK, **GENERIC},
     "sites": {name: what for name, what in asdict(SiteSpec(url="")).items() if name not in ("channels", "alerts")},
     "checks": {name: what for name, what in asdict(CheckSpec()).items() if name not in ("kind", "channels", "alerts")},
 }
 """Fields in the order in which they are written; the names are the table's own if nothing is said."""
 RULES: Final[dict[Kind, Mapping[str, FieldRule]]] = {
-    "channels": {"name": FieldRule(type="string", max_length=100), "kind": FieldRule(type="string")},
+    "channels": {
+        "name": FieldRule(type="string", max_length=100),
+        "kind": FieldRule(type="string"),
+        **SETTINGS_FIELDS,
+    },
     "sites": site_fields.FIELDS,
     "checks": check_fields.FIELDS,
 }
@@ -157,7 +165,7 @@ def _value(kind: Kind, name: str, value: object, environ: Mapping[str, str]) -> 
     rule = RULES[kind].get(name)
     if rule is not None and rule.type == "string" and not isinstance(value, str):
         raise ValueError("is not a string")
-    if isinstance(value, str) and rule is not None and rule.type == "integer":
+    if isinstance(value, str) and is_seconds(kind, name):
         return seconds_of(value)
     if name in FROM_ENVIRONMENT:
         if isinstance(value, dict):
@@ -166,6 +174,12 @@ def _value(kind: Kind, name: str, value: object, environ: Mapping[str, str]) -> 
     if name == "tz" and isinstance(value, str):
         return canonical(value) or value
     return value
+
+
+def is_seconds(kind: Kind, name: str) -> bool:
+    """Whether a field is a duration."""
+    rule = RULES[kind].get(name)
+    return kind != "channels" and rule is not None and rule.type == "integer"
 
 
 def _from_environment(value: object, environ: Mapping[str, str]) -> object:
@@ -258,8 +272,7 @@ def told_fields(item: Item) -> Fields:
 
 
 def _text_of(kind: Kind, name: str, value: Any) -> Any:
-    rule = RULES[kind].get(name)
-    if rule is not None and rule.type == "integer":
+    if is_seconds(kind, name):
         return duration_text(value)
     if name in FROM_ENVIRONMENT:
         return {key: _escaped(text) for key, text in value.items()} if isinstance(value, dict) else _escaped(value)

@@ -35,7 +35,7 @@ DURATIONS: Final = frozenset({"grace", "timeout", "interval", "patience", "max_s
 """Keys of the API that are seconds."""
 INSTANTS: Final = frozenset(
     {
-        *("at", "since", "until", "created", "incident", "next_try", "old_secret_until", "silent_until"),
+        *("at", "since", "until", "created", "incident", "next_try", "old_secret_until", "quiet_until", "silent_until"),
         *("last_delivered", "last_ping", "last_probe", "last_start", "last_success", "next_ping", "suppressed_until"),
     }
 )

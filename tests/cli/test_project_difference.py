@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from pingmon.cli.project_difference import Step, difference
-from pingmon.cli.project_file import WEBHOOK, Item, completed, read, written
+from pingmon.cli.project_file import GENERIC, WEBHOOK, Item, completed, read, written
 from pingmon.testing import START, uuid
 from tests.cli.projects import carried_out, projects
 
@@ -36,7 +36,7 @@ def check(number: int, slug: str, **fields: object) -> Item:
 
 def channel(number: int, name: str) -> Item:
     """A channel as the daemon has it."""
-    fields = {"name": name, "kind": "webhook"} | WEBHOOK | {"url_down": "http://a/secret"}
+    fields = {"name": name, "kind": "webhook"} | WEBHOOK | GENERIC | {"url_down": "http://a/secret"}
     return Item("channels", name, uuid(number), fields)
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 
 from pingmon.cli.project_difference import difference
-from pingmon.cli.project_file import Item, read, written
-from pingmon.testing import START
+from pingmon.cli.project_file import GENERIC, WEBHOOK, Item, read, written
+from pingmon.testing import START, uuid
 from tests.cli.projects import projects
 
 FILE = """
@@ -96,6 +96,16 @@ def test_all_faults_are_told_at_once() -> None:
     assert [item.label for item in items] == ["c"]
     assert labels == {"a"}
     assert difference(items, [], labels=labels, now=START, prune=False)[1] == []
+
+
+def test_a_file_says_what_a_channel_is_told_and_when() -> None:
+    """Numbers are messages, and no seconds; what is as usual is not written."""
+    text = '[channels.ops]\nup = false\nquiet = "22:00-07:00"\ntz = "Europe/Riga"\ndigest_over = 5\n'
+    (item,), faults, _ = read(text, {})
+    assert not faults
+    assert item.fields == {"name": "ops", "up": False, "quiet": "22:00-07:00", "tz": "Europe/Riga", "digest_over": 5}
+    daemons = Item("channels", "ops", uuid(1), {"kind": "webhook", **WEBHOOK, **GENERIC, **item.fields})
+    assert written([daemons], secrets=True) == text
 
 
 def test_a_channel_of_another_kind_is_taken_as_it_is() -> None:

@@ -232,6 +232,22 @@ def test_the_life_of_a_channel(daemon: Running, receiver: Receiver) -> None:
     assert said("channel", "edit", "ops", "--name", "oncall", "--url-up", "", "--value", '{"method_down": "PUT"}')
     value = told("channel", "show", "oncall")["value"]
     assert (value["url_up"], value["method_down"], value["url_down"]) == ("", "PUT", receiver.url)
+    said(
+        "channel",
+        "edit",
+        "oncall",
+        "--no-up",
+        "--quiet",
+        "sat,sun 00:00-24:00",
+        "--tz",
+        "Europe/Riga",
+        "--digest-over",
+        "5",
+    )
+    shown = said("channel", "show", "oncall")
+    for line in ("up +no", "quiet +sat,sun 00:00-24:00", "tz +Europe/Riga", "digest over +5"):
+        assert re.search(f"^{line}$", shown, re.MULTILINE), shown
+    assert not re.search("^down ", shown, re.MULTILINE)
     assert said("channel", "secret", "oncall", "--overlap", "0") != secret
     gone = run("channel", "rm", "oncall", "--yes")
     assert "warning: checks and sites that have no channel now" in gone.stderr
