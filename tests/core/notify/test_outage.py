@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from pingmon.core.check.settings import CheckChanges
 from pingmon.core.notify.alert_rules import AlertRuleChanges, AlertRules, EscalationStep
+from pingmon.core.notify.channel_settings import ChannelSettings
 from pingmon.core.notify.maintenance import WindowChanges, WindowSpec
 from pingmon.core.notify.notification import FOREVER, Acknowledged, Audience
 from pingmon.core.notify.outage import next_review
@@ -277,6 +278,15 @@ def test_each_step_is_told_so_long_after_the_first_message(log: Log) -> None:
     assert due(log) is None
     log.ping(at=T0 + 31 * MINUTE)
     assert owed(log) == [(H1, "up", 0, 0), (H2, "up", 0, 0), (H3, "up", 0, 0)]
+
+
+def test_a_step_tells_no_channel_that_wants_no_downs(log: Log) -> None:
+    log.add(H2, e.ChannelChanged(settings=ChannelSettings(down=False)))
+    log.check(channels=(H1,), alerts=alerts(escalation=(EscalationStep(600, (H2, H3)),)))
+    log.ping(signal="fail")
+    deliver(log)
+    review(log)
+    assert owed(log) == [(H3, "down", 0, 1)]
 
 
 def test_who_was_told_is_reminded_as_long_as_it_lasts(log: Log) -> None:
