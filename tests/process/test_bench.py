@@ -70,6 +70,22 @@ def test_the_management_api_is_asked_for_all_that_grows(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("api-*.svg"))) == len(rows)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [[], ["--kill"]], ids=["whole", "killed in its middle"])
+def test_nobody_misses_anything_in_a_storm(more: list[str]) -> None:
+    """Receivers that are well, slow and dead are told of each of 200 checks, in messages and digests, also over a kill.
+
+    The script holds what they got against what the log says that they were told, and how late that was.
+    """
+    command = [sys.executable, str(HOUSE / "bench" / "storm.py"), "--checks", "200", "--seconds", "4", "--rates", "0"]
+    ran = subprocess.run([*command, *more], capture_output=True, text=True, timeout=150)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    rows = [line.split(" | ") for line in ran.stdout.splitlines()[-4:]]
+    assert [row[0] for row in rows] == ["| well", "| well too", "| slow", "| dead"]
+    assert all(int(digests) >= 1 for _, _, _, digests, *_ in rows)
+    assert int(rows[3][1]) == 1
+
+
 def test_a_request_that_fails_ends_the_run(unwell: int) -> None:
     """Answers that are not 2xx are failures, and a failure ends the benchmark with what failed."""
     load = callers.curl(unwell, [callers.request("/ping/x")], 0.05, 1)
