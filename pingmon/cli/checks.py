@@ -13,6 +13,7 @@ from pingmon.cli.check_settings import SETTINGS, UNIQUE
 from pingmon.cli.connection import asks
 from pingmon.cli.durations import duration_text
 from pingmon.cli.field_options import field_options
+from pingmon.cli.outages import add_ack, rules_told, status_of
 from pingmon.cli.subjects import (
     SHORT,
     Json,
@@ -60,7 +61,7 @@ CHECKS: Final = Subject(
         ("ID", lambda check, now: id_of(check)[:SHORT]),
         ("NAME", lambda check, now: check["name"] or check["slug"]),
         ("SLUG", lambda check, now: check["slug"] or "-"),
-        ("STATUS", lambda check, now: check["status"]),
+        ("STATUS", lambda check, now: status_of(check)),
         ("EXPECTED", _expected),
         ("GRACE", lambda check, now: duration_text(check["grace"])),
         ("LAST PING", lambda check, now: when(check["last_ping"], now)),
@@ -89,6 +90,7 @@ add_edit(
 )
 add_simple(check, CHECKS, "pause", "paused", "Watch checks no more, until they are pinged or resumed.")
 add_simple(check, CHECKS, "resume", "resumed", "Watch paused checks again.")
+add_ack(check, CHECKS)
 add_explain(check, CHECKS)
 add_rm(check, CHECKS, "Their pings are answered 404 from then on.")
 
@@ -123,8 +125,7 @@ def show(api: ApiClient, check: str, count: int, body: bool, as_json: bool) -> N
     if as_json:
         show_json(found)
         return
-    told = {"channels": _channel_names(api, found["channels"])} if found.get("channels") else {}
-    show_thing({**found, **told}, api.now, HIDDEN)
+    show_thing(found | rules_told(api, found), api.now, HIDDEN)
     if count and "uuid" in found:
         pings = api.ask("GET", f"checks/{found['uuid']}/pings/", query={"limit": count})["pings"]
         if pings:
@@ -142,11 +143,6 @@ def _show_body(api: ApiClient, path: str, head: str) -> None:
     click.echo(f"\n{head}")
     for line in raw.decode("utf-8", "replace").splitlines():
         click.echo(printable(line))
-
-
-def _channel_names(api: ApiClient, ids: str) -> str:
-    names = {channel["id"]: channel["name"] for channel in api.ask("GET", "channels/")["channels"]}
-    return ", ".join(names.get(id, "") or id for id in filter(None, ids.split(",")))
 
 
 def _ping_row(ping: Json, now: float) -> list[object]:

@@ -8,7 +8,7 @@ from uuid import UUID
 import click
 
 from pingmon.cli.api_client import ApiClient
-from pingmon.cli.check_settings import SETTINGS
+from pingmon.cli.check_settings import ALERTS, SETTINGS
 from pingmon.cli.connection import asks, connection_options, opened
 from pingmon.cli.field_options import field_options
 from pingmon.cli.subjects import (
@@ -27,7 +27,7 @@ from pingmon.cli.subjects import (
     yes_option,
 )
 from pingmon.cli.tables import json_option, printable, show_json, when
-from pingmon.wire.api.projects import DEFAULTS_FIELDS
+from pingmon.wire.api.projects import DEFAULTS_FIELDS, PROJECT_FIELDS
 
 PROJECTS: Final = Subject(
     "project",
@@ -90,6 +90,27 @@ def rename(api: ApiClient, project: str, name: str, as_json: bool) -> None:
         show_json(changed)
     else:
         click.echo(f"renamed {name_of(found)} to {name_of(changed)} ({id_of(changed)})")
+
+
+@project.command()
+@click.argument("project", metavar="PROJECT")
+@field_options(PROJECT_FIELDS, {name: ALERTS.get(name, "What people call it.") for name in PROJECT_FIELDS})
+@json_option
+@asks("operator")
+def edit(api: ApiClient, project: str, fields: dict[str, Any], as_json: bool) -> None:
+    """Change the name of PROJECT, or how its outages are told.
+
+    What is not given stays. The rules hold for checks and sites that say nothing else. Times are seconds, or 30m,
+    1h30m, 2d.
+    """
+    if not fields:
+        raise click.UsageError("what shall be changed? --help shows the options")
+    found = chosen(api, project)
+    changed = api.ask("POST", f"projects/{found['uuid']}", fields)
+    if as_json:
+        show_json(changed)
+    else:
+        click.echo(f"changed {name_of(changed)} ({id_of(changed)})")
 
 
 @project.command("rotate-ping-key")

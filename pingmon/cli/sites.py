@@ -11,6 +11,7 @@ from pingmon.cli.check_settings import ALERTS
 from pingmon.cli.connection import asks
 from pingmon.cli.durations import duration_text
 from pingmon.cli.field_options import field_options
+from pingmon.cli.outages import add_ack, rules_told, status_of
 from pingmon.cli.subjects import (
     SHORT,
     Json,
@@ -56,7 +57,7 @@ SITES: Final = Subject(
     (
         ("ID", lambda site, now: id_of(site)[:SHORT]),
         ("NAME", lambda site, now: site["name"] or "-"),
-        ("STATUS", lambda site, now: site["status"]),
+        ("STATUS", lambda site, now: status_of(site)),
         ("SINCE", lambda site, now: when(site["since"], now)),
         ("URL", lambda site, now: site["url"]),
         ("EVERY", lambda site, now: duration_text(site["interval"])),
@@ -86,6 +87,7 @@ add_edit(
 )
 add_simple(site, SITES, "pause", "paused", "Probe sites no more, until they are resumed.")
 add_simple(site, SITES, "resume", "resumed", "Probe paused sites again.")
+add_ack(site, SITES)
 add_explain(site, SITES)
 add_rm(site, SITES, "Their history stays in the log only.")
 
@@ -115,7 +117,8 @@ def show(api: ApiClient, site: str, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    show_thing(found, api.now, ("channels", "update_url", "pause_url", "resume_url", "probe_url"))
+    told = found | rules_told(api, found)
+    show_thing(told, api.now, ("update_url", "pause_url", "resume_url", "probe_url"))
     flips = api.ask("GET", f"sites/{found['uuid']}/flips/", query={"limit": FLIPS})["flips"]
     if flips:
         click.echo()

@@ -31,7 +31,9 @@ WHOLE: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 FEW: Final = 5
 SHORT: Final = 8
 """Characters of a UUID that tables show."""
-DURATIONS: Final = frozenset({"grace", "timeout", "interval", "patience", "max_suppression", "last_duration"})
+DURATIONS: Final = frozenset(
+    {"grace", "timeout", "interval", "patience", "max_suppression", "last_duration", "remind_every"}
+)
 """Keys of the API that are seconds."""
 INSTANTS: Final = frozenset(
     {

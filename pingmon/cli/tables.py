@@ -26,6 +26,7 @@ STYLES: Final = {
     "unknown": "yellow",
     "waiting": "yellow",
     "down": "bold red",
+    "down, acknowledged": "red",
     "fail": "red",
     "given_up": "red",
     "paused": "dim",

@@ -121,6 +121,27 @@ def test_the_life_of_a_check(daemon: Running) -> None:
     assert told("check", "list") == {"checks": []}
 
 
+def test_who_sees_to_an_outage_says_so(daemon: Running, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the login name, unless another is given; what is not down needs nobody."""
+    for name in ("ops", "boss"):
+        said("channel", "add", "webhook", name, "--webhook", receiver.url)
+    parent = told("site", "add", receiver.url, "--name", "shop", "--local-only")["uuid"]
+    rules = ["--remind-every", "1h", "--escalation", "10m=boss", "--parent", parent]
+    id = told("check", "add", "job", "--channels", "ops", *rules)["uuid"]
+    said("check", "add", "other")
+    said("check", "ping", "job", "--signal", "1")
+    monkeypatch.setenv("LOGNAME", "anna")
+    found = run("check", "ack", "job", "other")
+    assert (found.exit_code, found.stdout) == (1, f"acknowledged job ({id})\n")
+    assert found.stderr == "Error: other: check is not down\n"
+    shown = said("check", "show", "job")
+    for line in ("acknowledged by +anna", "remind every +1h", "escalation +10m: boss", "parent +shop", "channels +ops"):
+        assert re.search(f"^{line}$", shown, re.MULTILINE), shown
+    assert "  down, acknowledged  " in said("check", "list", "--status", "down")
+    assert refused(1, "site", "ack", "shop", "--by", "bob").startswith("shop: site is not down")
+    assert told("check", "ack", id, "--by", "")["checks"][0]["acknowledged"]["by"] == "anna"
+
+
 def test_what_is_there_is_changed_if_that_is_wanted(daemon: Running) -> None:
     """A script may run twice."""
     first = told("check", "add", "job", "--unique", "slug")
@@ -370,6 +391,16 @@ def test_the_operator_moves_things(daemon: Running) -> None:
     assert run("project", "rm", "Office", input=Terminal(b"n\n")).exit_code == 1
     assert said("project", "rm", "Office", "--yes").startswith("deleted Office (")
     assert daemon.ask("GET", f"/ping/{check['uuid']}").status == 404
+
+
+def test_a_project_says_how_its_outages_are_told(daemon: Running, receiver: Receiver) -> None:
+    """What is not given stays."""
+    id = told("channel", "add", "webhook", "boss", "--webhook", receiver.url)["id"]
+    assert said("project", "edit", "My project", "--escalation", "10m=boss").startswith("changed My project (")
+    changed = told("project", "edit", "My project", "--remind-every", "1h30m", "--name", "Ours")
+    assert (changed["remind_every"], changed["escalation"]) == (5400, [{"after": 600, "channels": id}])
+    assert refused(1, "project", "edit", "Ours", "--remind-every", "5s") == "remind_every is too small"
+    assert run("project", "edit", "Ours").exit_code == 2
 
 
 def test_a_key_is_replaced(daemon: Running) -> None:
