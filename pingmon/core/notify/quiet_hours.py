@@ -64,11 +64,8 @@ def quiet_until(text: str, zone: str, now: int) -> int | None:
     """
     until = None
     spans, tz = quiet_spans(text), ZoneInfo(zone)
-    for _ in range(2 * 7 * PARTS_MAX):  # each step is a span that begins before the one before has ended
-        end = _end(spans, tz, now if until is None else until)
-        if end is None:
-            return until
-        until = end
+    while (end := _end(spans, tz, now if until is None else until)) is not None:
+        until = end  # it comes to an end: no hours leave a week without a break
     return until
 
 

@@ -437,6 +437,12 @@ def test_that_a_schedule_has_run_out_is_told_to_who_hears_anything() -> None:
     assert wants == [True, True, True, False]
 
 
+def test_what_has_the_urgent_tag_is_urgent() -> None:
+    """A tag that only begins so is another one, and without such a tag nothing is."""
+    assert [ChannelSettings(urgent="page").is_urgent(tags) for tags in ("a page", "pages", "")] == [True, False, False]
+    assert not ChannelSettings().is_urgent("")
+
+
 # --- digests ------------------------------------------------------------------------------------------------------
 
 FLIPS = st.lists(st.tuples(st.sampled_from((C1, C2, C3)), st.booleans()), max_size=12)
