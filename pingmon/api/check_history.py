@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from pingmon.api.api_answer import TEXT, ApiAnswer, json_answer, not_found
 from pingmon.api.call import PAGE, Call
-from pingmon.core.flip import Flip
+from pingmon.core.flip import Flip, Silenced
 from pingmon.core.notify.notification import Delivery
 from pingmon.core.units import SECOND, Id
-from pingmon.core.world.events import PingReceived
+from pingmon.core.world.events import CheckMoved, PingReceived
 from pingmon.core.world.outcome import Subject
 from pingmon.wire.api.channels import delivery_json, waiting_json
 from pingmon.wire.api.check_history import Placed, flip_json, pings_json, runs_without_start
@@ -132,7 +132,20 @@ async def flips_of(call: Call, subject: Subject, flips: list[Flip]) -> list[Json
             channel = call.world.channels.get(row.stream)
             if channel is not None and channel.project != call.project:  # the check was there before it was moved here
                 messages[row.seq][row.stream] |= {"channel": "", "tried": []}
-    return [flip_json(flip, list(messages[flip.seq].values()), readonly=call.readonly) for flip in flips]
+    own = await anonymous_before(call, subject, flips)
+    return [flip_json(flip, list(messages[flip.seq].values()), readonly=call.readonly) for flip in own]
+
+
+async def anonymous_before(call: Call, subject: Subject, flips: list[Flip]) -> list[Flip]:
+    """`flips`; those of a time in another project without what silenced them there by name."""
+    if not any(flip.silenced for flip in flips):
+        return flips
+    moved = await call.history.events(subject.id, CheckMoved, upto=call.world.seq, limit=1)
+    since = moved[0].seq if moved else 0
+    return [
+        replace(flip, silenced=Silenced(flip.silenced.by, "", "")) if flip.silenced and flip.seq < since else flip
+        for flip in flips
+    ]
 
 
 async def asked_flips(call: Call, subject: Id, page: int) -> list[Flip]:

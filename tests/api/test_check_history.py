@@ -10,9 +10,9 @@ from twisted.internet.defer import Deferred
 
 from pingmon.api.call import PAGE
 from pingmon.api.check_history import LOOK_BACK, NEAR, SCAN_MAX
-from pingmon.core.world.events import Event
+from pingmon.core.world.events import CheckMoved, Event
 from pingmon.testing import START_S
-from tests.api.stage import ApiStage
+from tests.api.stage import OTHER_PROJECT, ApiStage
 
 A = "aaaaaaaa-0000-4000-8000-000000000000"
 
@@ -250,6 +250,21 @@ def test_flips_for_a_read_only_key(house: ApiStage) -> None:
     assert all("deliveries" not in flip for flip in by_key.json["flips"])
     assert by_key.json == house.get(path, house.ro).json
     assert len(by_key.json["flips"]) == 4
+
+
+def test_a_flip_in_maintenance_or_below_a_parent_is_marked(house: ApiStage) -> None:
+    """Whoever has the check now is told no names of the project that it was in."""
+    parent = house.new_check(name="database")
+    id = house.new_check(parent=parent)
+    for each in (parent, id):
+        house.ping(each, "fail")
+    silenced = {"by": "parent", "id": parent, "name": "database"}
+    path = f"/api/v3/checks/{id}/flips/"
+    assert [flip["silenced"] for flip in house.get(path).json["flips"]] == [silenced]
+    assert [flip["silenced"] for flip in house.get(f"/api/v3/checks/{parent}/flips/").json["flips"]] == [None]
+    other = house.new_project(OTHER_PROJECT)
+    house.submit(id, CheckMoved(OTHER_PROJECT))
+    assert house.get(path, other).json["flips"][-1]["silenced"] == {"by": "parent", "id": "", "name": ""}
 
 
 def test_flips_of_a_time(house: ApiStage) -> None:

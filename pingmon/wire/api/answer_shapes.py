@@ -119,8 +119,16 @@ class ListedPings(TypedDict):
     next: str | None
 
 
+class ShownSilenced(TypedDict):
+    """Why nobody was told at once: of what is not the project's, neither `id` nor `name`."""
+
+    by: Literal["maintenance", "parent"]
+    id: str
+    name: str
+
+
 class ShownFlip(TypedDict):
-    """A change of status. A read-only key does not see `deliveries`."""
+    """A change of status. A read-only key does not see `silenced` and `deliveries`."""
 
     timestamp: Instant
     up: Literal[0, 1]
@@ -128,6 +136,7 @@ class ShownFlip(TypedDict):
     why: str
     seq: int
     told: bool | None
+    silenced: NotRequired[ShownSilenced | None]
     deliveries: NotRequired[list[ShownDelivery]]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
-from pingmon.core.flip import Flip
+from pingmon.core.flip import Flip, Silenced
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import Entry, PingReceived
 from pingmon.wire.api.checks import Json
@@ -84,8 +84,8 @@ def _ping_json(entry: Entry, n: int, known: dict[int, int], check_url: str) -> J
 def flip_json(flip: Flip, messages: Sequence[Json], *, readonly: bool) -> Json:
     """One flip, as it is shown of checks and of sites. `seq` is the mark from which to ask for older ones.
 
-    `messages` say what became of those about it (`channels.delivery_json`); who was told is not shown to a read-only
-    key. `told` is null of a flip that nobody was to be told of.
+    `messages` say what became of those about it (`channels.delivery_json`); who was told, and why nobody was told when
+    it happened, is not shown to a read-only key. `told` is null of a flip that nobody was to be told of.
     """
     shown: Json = {
         "timestamp": seconds_text(flip.at),
@@ -95,4 +95,11 @@ def flip_json(flip: Flip, messages: Sequence[Json], *, readonly: bool) -> Json:
         "seq": flip.seq,
         "told": any(message["result"] == "delivered" for message in messages) if messages else None,
     }
-    return shown if readonly else shown | {"deliveries": list(messages)}
+    if readonly:
+        return shown
+    return shown | {"silenced": silenced_json(flip.silenced), "deliveries": list(messages)}
+
+
+def silenced_json(silenced: Silenced | None) -> Json | None:
+    """Why nobody was told at once."""
+    return None if silenced is None else {"by": silenced.by, "id": silenced.id, "name": silenced.name}

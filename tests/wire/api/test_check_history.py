@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.core.flip import Flip
+from pingmon.core.flip import Flip, Silenced
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import Entry, PingReceived, Signal
 from pingmon.testing import START as NOW
@@ -129,6 +129,13 @@ def test_a_flip_says_whether_anybody_was_told_and_to_whom_it_may_how() -> None:
     shown = flip_json(flip, [lost, delivered], readonly=False)
     assert (shown["told"], shown["deliveries"]) == (True, [lost, delivered])
     assert "deliveries" not in flip_json(flip, [delivered], readonly=True)
+
+
+def test_a_flip_says_why_nobody_was_told_when_it_happened() -> None:
+    """A read-only key sees no maintenance windows."""
+    flip = Flip(8, "c", NOW, "up", "down", "signal", silenced=Silenced("maintenance", "w", "disks"))
+    assert flip_json(flip, [], readonly=False)["silenced"] == {"by": "maintenance", "id": "w", "name": "disks"}
+    assert "silenced" not in flip_json(flip, [], readonly=True)
 
 
 @given(Signals, st.integers(0, 20), st.integers(0, 20))
