@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "check": ("checks", "Checks: jobs that are watched by their pings."),
     "site": ("sites", "Sites: URLs that are watched by probes."),
     "channel": ("channels", "Channels: where people and programs are told."),
+    "maintenance": ("maintenance", "Maintenance windows, in which outages are expected."),
     "run": ("run_command", "Run a command as a job that is watched."),
     "apply": ("apply", "Make of a project what a file says."),
     "export": ("apply", "Write a project's checks, sites and channels as such a file."),

@@ -32,11 +32,12 @@ FEW: Final = 5
 SHORT: Final = 8
 """Characters of a UUID that tables show."""
 DURATIONS: Final = frozenset(
-    {"grace", "timeout", "interval", "patience", "max_suppression", "last_duration", "remind_every"}
+    {"grace", "timeout", "interval", "patience", "max_suppression", "last_duration", "remind_every", "duration"}
 )
 """Keys of the API that are seconds."""
 INSTANTS: Final = frozenset(
     {
+        *("start", "end", "open_until", "opens"),
         *("at", "since", "until", "created", "incident", "next_try", "old_secret_until", "quiet_until", "silent_until"),
         *("last_delivered", "last_ping", "last_probe", "last_start", "last_success", "next_ping", "suppressed_until"),
     }
@@ -54,7 +55,7 @@ class Subject(NamedTuple):
     """A kind of thing: what it is called, where the API has it, and what tables show of it.
 
     A column is its head and what it shows of one thing, at a time of the daemon (seconds since the epoch). `statuses`:
-    those that things can have; such things have tags, too.
+    those that things can have; such things have tags, too. `many`: what several are called, if not as the API's path.
     """
 
     word: str
@@ -63,6 +64,12 @@ class Subject(NamedTuple):
     columns: tuple[tuple[str, Callable[[Json, float], object]], ...]
     role: str = "project"
     statuses: tuple[str, ...] = ()
+    many: str = ""
+
+    @property
+    def plural(self) -> str:
+        """What several are called."""
+        return self.many or self.path
 
 
 def id_of(item: Json) -> str:
@@ -100,7 +107,7 @@ def meant(items: Sequence[Json], subject: Subject, wanted: str, *, whole: bool =
     if not found:
         more = "; with --yes a name must be whole" * whole
         raise click.ClickException(f"there is no {subject.word} {shown} (pingmon {subject.word} list shows all{more})")
-    raise click.ClickException(f"{shown} names {len(found)} {subject.path}; take the id: {ids_and_names(found)}")
+    raise click.ClickException(f"{shown} names {len(found)} {subject.plural}; take the id: {ids_and_names(found)}")
 
 
 def _begins(item: Json, wanted: str, *, whole: bool) -> bool:
@@ -261,7 +268,7 @@ def add_list(group: click.Group, subject: Subject) -> None:
     if subject.statuses:
         decorated = filters(subject)(decorated)
     more = ", or those that fit" if subject.statuses else ""
-    group.command("list", help=f"All {subject.path}{more}.")(decorated)
+    group.command("list", help=f"All {subject.plural}{more}.")(decorated)
 
 
 def show_items(subject: Subject, items: Iterable[Json], now: float) -> None:
@@ -279,7 +286,7 @@ def add_rm(group: click.Group, subject: Subject, consequence: str) -> None:
     ) -> None:
         items = selected(api, subject, names, tags, statuses, whole=yes)
         shown = ", ".join(name_of(item) for item in items[:LISTED]) + ", …" * (len(items) > LISTED)
-        many = subject.word if len(items) == 1 else f"{len(items)} {subject.path}"
+        many = subject.word if len(items) == 1 else f"{len(items)} {subject.plural}"
         confirm(f"Delete {many} for ever: {shown}?", yes=yes or not items)
 
         def delete(item: Json) -> Json:
@@ -289,7 +296,7 @@ def add_rm(group: click.Group, subject: Subject, consequence: str) -> None:
         each(subject, items, delete, "deleted", as_json=as_json, warns=subject.word == "channel")
 
     decorated = selection(subject)(yes_option(json_option(command)))
-    group.command("rm", help=f"Delete {subject.path} for ever. {consequence}")(decorated)
+    group.command("rm", help=f"Delete {subject.plural} for ever. {consequence}")(decorated)
 
 
 def add_simple(group: click.Group, subject: Subject, name: str, done: str, help_text: str) -> None:

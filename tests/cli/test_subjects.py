@@ -16,6 +16,7 @@ from pingmon.cli.api_client import ApiClient
 from pingmon.cli.channels import CHANNELS
 from pingmon.cli.checks import CHECKS
 from pingmon.cli.keys import KEYS
+from pingmon.cli.maintenance import WINDOWS
 from pingmon.cli.partners import PARTNERS
 from pingmon.cli.projects import PROJECTS
 from pingmon.cli.sites import SITES
@@ -24,7 +25,7 @@ from pingmon.testing import uuid
 from pingmon.wire.api import answer_shapes as shapes
 from tests.cli.terminal import Terminal
 
-SUBJECTS = [CHANNELS, CHECKS, KEYS, PARTNERS, PROJECTS, SITES]
+SUBJECTS = [CHANNELS, CHECKS, KEYS, PARTNERS, PROJECTS, SITES, WINDOWS]
 A, B = uuid(1), "9" + uuid(2)[1:]
 
 
@@ -67,7 +68,7 @@ def test_everything_is_found_alike(subject: Subject) -> None:
         ("Home", f"there is no {subject.word} Home (pingmon {subject.word} list shows all)"),
         ("", f"there is no {subject.word}  (pingmon {subject.word} list shows all)"),
         (B[:3], f"there is no {subject.word} {B[:3]} (pingmon {subject.word} list shows all)"),
-        ("Offi", f"Offi names 2 {subject.path}; take the id: {A} (Office one), {B} (Office two)"),
+        ("Offi", f"Offi names 2 {subject.plural}; take the id: {A} (Office one), {B} (Office two)"),
     ):
         with pytest.raises(click.ClickException) as refused:
             meant(items, subject, wanted)
@@ -139,6 +140,7 @@ def test_where_nobody_can_be_asked_nothing_is_done() -> None:
         shapes.ShownChannel,
         shapes.ShownTrouble,
         shapes.ShownPartner,
+        shapes.ShownWindow,
     ],
 )
 def test_every_instant_is_told_by_its_distance(shape: Any) -> None:

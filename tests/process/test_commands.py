@@ -301,6 +301,34 @@ def test_a_channel_that_cannot_be_is_one_clear_line(daemon: Running) -> None:
     assert run("channel", "edit", "x").exit_code == 2
 
 
+def test_the_life_of_a_maintenance_window(daemon: Running) -> None:
+    """For checks, sites and tags by their names, or for all; once or again and again."""
+    check = told("check", "add", "job")["uuid"]
+    site = told("site", "add", "http://127.0.0.1:9/", "--name", "shop")["uuid"]
+    id = said("maintenance", "add", "disks", "--for", "2h", "--check", "job", "--site", "shop", "--tag", "db").strip()
+    row = re.split("  +", said("maintenance", "list").splitlines()[1])
+    assert row[:4] == [id[:8], "disks", "2 named db", "once, 2h"]
+    assert re.fullmatch("open, ends in (2h|1h59m)", row[4])
+    assert told("maintenance", "show", "disks")["subjects"] == f"{check},{site}"
+    assert re.search("^subjects +job\n +shop$", said("maintenance", "show", "disk"), re.MULTILINE)
+    assert told("maintenance", "edit", "disks", "--all")["subjects"] == ""
+    changed = said("maintenance", "edit", "disks", "--schedule", "0 2 * * 6", "--tz", "Europe/Riga", "--for", "30m")
+    assert changed.startswith(f"changed disks ({id}): begins in ")
+    row = re.split("  +", said("maintenance", "list").splitlines()[1])
+    assert row[1:4] == ["disks", "all", "0 2 * * 6 Europe/Riga, 30m"]
+    assert said("maintenance", "edit", "disks", "--start", "2026-01-01", "--end", "1h").endswith(": over\n")
+    for arguments in (
+        ["add"],
+        ["add", "--schedule", "@daily"],
+        ["edit", "disks"],
+        ["add", "--for", "1h", "--end", "1h"],
+    ):
+        assert run("maintenance", *arguments).exit_code == 2, arguments
+    assert refused(1, "maintenance", "add", "--for", "1h", "--check", "nope").startswith("there is no check nope")
+    assert said("maintenance", "rm", "disks", "--yes") == f"deleted disks ({id})\n"
+    assert told("maintenance", "list") == {"maintenance": []}
+
+
 def test_the_life_of_a_partner(daemon: Running) -> None:
     """It is the operator's."""
     made = ["hoster", "--webhook", "https://hoster.example/ask", "--rule", "cname=hoster.example"]
