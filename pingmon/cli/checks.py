@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from pingmon.cli.api_client import ApiClient
-from pingmon.cli.check_settings import SETTINGS, UNIQUE
+from pingmon.cli.check_settings import ALERTS, SETTINGS, UNIQUE
 from pingmon.cli.connection import asks
 from pingmon.cli.durations import duration_text
 from pingmon.cli.field_options import field_options
@@ -43,8 +43,8 @@ EXIT_STATUS_MAX: Final = 255
 HIDDEN: Final = ("subject", "subject_fail", "badge_url", "update_url", "pause_url", "resume_url")
 """What `show` leaves to `--json`."""
 
-LABELS: Final = frozenset({"name", "slug", "tags", "desc", "channels"})
-"""Settings that have no say in when there is an alert."""
+LABELS: Final = frozenset({"name", "slug", "tags", "desc", "channels", *ALERTS})
+"""Settings that have no say in when there is an alert, or that no rehearsal goes by."""
 
 
 def _expected(check: Json, now: float) -> str:

@@ -380,6 +380,7 @@ def test_settings_are_rehearsed(daemon: Running) -> None:
     assert told("check", "show", "job")["failure_kw"] == ""
     assert run("check", "rehearse", "job").exit_code == 2
     assert run("check", "rehearse", "job", "--name", "other").exit_code == 2  # it could change no alert
+    assert run("check", "rehearse", "job", "--remind-every", "1h").exit_code == 2  # nor this
 
 
 # --- the daemon ---------------------------------------------------------------------------------------------------

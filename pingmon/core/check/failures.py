@@ -12,10 +12,11 @@ from pingmon.core.flip import Flip
 from pingmon.core.units import SECOND
 
 
-def failed_often_at(check: Check, flip: Flip, often: int) -> int | None:
+def failed_often_at(check: Check, flip: Flip, often: int, until: int | None = None) -> int | None:
     """When the check, which is down by `flip`, has failed `often` in a row if nothing comes; 0: it has already.
 
-    None: its schedule has too few occurrences left. Instants are microseconds since the epoch.
+    None: its schedule has too few occurrences left, or too few before `until`. Instants are microseconds since the
+    epoch.
     """
     if check.failures >= often:
         return 0
@@ -24,7 +25,7 @@ def failed_often_at(check: Check, flip: Flip, often: int) -> int | None:
     expected = max(expected, check.last_ping or 0)
     for _ in range(often - max(1, check.failures)):
         following = next_expected(check.spec, expected)
-        if following is None:
+        if following is None or (until is not None and following + grace >= until):
             return None
         expected = following
     return expected + grace

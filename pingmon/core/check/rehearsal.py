@@ -2,7 +2,8 @@
 
 The world of a rehearsal holds the check alone. Its pings, pauses, and what the log says of deafness and of the clock go
 through the same fold as ever; a deadline expires where no ping has met it by then. What is left out is what the
-settings were at the time, for they are what is tried.
+settings were at the time, for they are what is tried. An outage that ends before there were failures enough
+(`notify_after`) is no alert. Reminders, escalation, parents and maintenance are left out as well.
 
 A ping's signal is decided before it is logged (`core.check.ping`), so it is decided anew. That is exact where a body
 decides. Where the URL does, only what came of it is kept: of a ping that was ignored then, and would not be now, the
@@ -17,6 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pingmon.core.check.check import Check, fires_at
+from pingmon.core.check.failures import failed_often_at
 from pingmon.core.check.ping import meaning
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Flip
@@ -69,6 +71,7 @@ class Rehearsal:
 
     def __init__(self, check: Check, spec: CheckSpec, since: int) -> None:
         self.alerts: list[Alert] = []
+        self._untold: Flip | None = None
         self._since = since
         self._world = World()
         self._world.put_project(Project(check.project, "", "", 0, 0))
@@ -78,12 +81,16 @@ class Rehearsal:
 
     def take(self, entry: Entry) -> None:
         """Go on with the next entry; its event is one of `REPLAYED`."""
-        self._expire(_moment(entry))
+        moment = _moment(entry)
+        self._expire(moment)
+        if not isinstance(entry.event, PingReceived) or entry.event.signal in ("success", "fail"):
+            self._tell(moment)
         self._fold(entry.seq, entry.at, entry.stream, entry.event)
 
     def end(self, now: int) -> list[Alert]:
         """The alerts until `now`."""
         self._expire(now)
+        self._tell(now)
         return [alert for alert in self.alerts if alert.flip.at >= self._since]
 
     def _expire(self, now: int) -> None:
@@ -99,10 +106,17 @@ class Rehearsal:
         flip = fold(self._world, Entry(seq, at, stream, event)).flip
         if flip is None:
             return
-        if flip.old == "down":
+        if flip.old == "down" and self._untold is None:
             self.alerts[-1] = replace(self.alerts[-1], until=flip.at)
-        if flip.new == "down":
+        self._untold = flip if flip.new == "down" else None
+
+    def _tell(self, now: int) -> None:
+        """Make an alert of the outage that lasts, if there were failures enough before `now`."""
+        flip, check = self._untold, self._world.checks[self._id]
+        often = check.spec.alerts.notify_after
+        if flip is not None and (often == 1 or failed_often_at(check, flip, often, now) is not None):
             self.alerts.append(Alert(flip))
+            self._untold = None
 
 
 def _moment(entry: Entry) -> int:

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from pingmon.core.check.rehearsal import REPLAYED, Alert, Rehearsal, reread
 from pingmon.core.check.settings import CheckSpec
+from pingmon.core.notify.alert_rules import AlertRules
+from pingmon.core.notify.outage import next_review
 from pingmon.core.units import SECOND
-from pingmon.core.world.events import CheckPaused, CheckResumed, Entry, PingReceived, Signal
+from pingmon.core.world.events import CheckPaused, CheckResumed, Entry, OutageReviewed, PingReceived, Signal
 from pingmon.testing import Rig, result, uuid
 from tests.core.worlds import C1, HOUR, MINUTE, T0, Log
 
@@ -150,6 +152,19 @@ def test_a_clock_that_was_set_moves_what_was_measured() -> None:
     rig.alarms.stop()
 
 
+def test_what_ended_before_there_were_failures_enough_is_no_alert() -> None:
+    """Nobody would have been told of it; nor of what has not lasted long enough by now."""
+    log = pinged(0)
+    signals: list[Signal] = ["fail", "fail", "success", "fail", "fail", "fail", "success", "fail"]
+    for minute, signal in enumerate(signals, 1):
+        log.ping(at=T0 + minute * MINUTE, signal=signal)
+    now = T0 + 9 * MINUTE
+    spec = CheckSpec(timeout=600, grace=60, alerts=AlertRules(notify_after=3))
+    assert spans(rehearsed(log, spec, now=now)) == [(4, 7, "signal")]
+    assert spans(rehearsed(log, spec, now=now + HOUR)) == [(4, 7, "signal"), (8, None, "signal")]
+    assert len(rehearsed(log, CheckSpec(timeout=600, grace=60), now=now)) == 3
+
+
 def _of(rig: Rig, check: str) -> list[tuple[int, str]]:
     """When and why the check would have gone down with the settings that it has."""
     spec = rig.world.checks[check].spec
@@ -174,6 +189,35 @@ _STEPS = st.tuples(
     st.sampled_from(["success", "success", "success", "start", "fail", "log", "pause", "resume", "away"]),
     st.integers(1, 200),
 )
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=st.lists(_STEPS.filter(lambda step: step[0] != "away"), max_size=12), often=st.integers(2, 4))
+@example(steps=[("fail", 1), ("log", 150), ("success", 1), ("fail", 1), ("fail", 1)], often=2)
+def test_with_the_failures_that_it_needed_a_rehearsal_gives_the_outages_that_were_told(
+    steps: list[tuple[Any, int]], often: int
+) -> None:
+    """`notify_after` holds back in a rehearsal what it held back in earnest."""
+    rig = Rig()
+    check = rig.check(timeout=60, grace=60, channels=(rig.channel(),), alerts=AlertRules(notify_after=often))
+    told = set[int]()
+    for what, seconds in steps:
+        if what == "pause":
+            rig.submit(check, CheckPaused())
+        elif what == "resume":
+            rig.submit(check, CheckResumed())
+        else:
+            rig.ping(check, what)
+        for second in [0.01] + [1.0] * seconds:
+            rig.advance(second)
+            due = next_review(rig.world, rig.world.checks[check])
+            if due is not None and due <= rig.now:
+                rig.submit(check, OutageReviewed())
+            audience = rig.world.checks[check].audience
+            if audience is not None and audience.new == "down" and audience.told_at:
+                told.add(next(flip.at for flip in rig.flips if flip.seq == audience.seq))
+    assert [at for at, _ in _of(rig, check)] == sorted(told)
+    rig.alarms.stop()
 
 
 @settings(max_examples=40, deadline=None)
