@@ -77,7 +77,7 @@ def opened(
     from pingmon.cli.local_daemon import local_daemon
 
     with local_daemon(data or DEFAULT_DATA) as local:
-        if role != "operator":
+        if role == "project" or project:
             from pingmon.cli.projects import chosen
 
             local.sent["X-Project"] = chosen(local, project)["uuid"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from http.client import HTTPException
 from typing import Any, Final
 
@@ -22,14 +23,14 @@ WATCHED: Final = ("checks", "sites")
 def status(api: ApiClient, as_json: bool) -> None:
     """Say whether pingmon is well, and how many checks and sites are up or down.
 
-    Without a key only whether it is well. Exit status 1 if something is wrong with pingmon itself; 3 if it does not
-    answer.
+    Without a key only whether it is well. By a data directory those of all projects, unless one is said. Exit status 1
+    if something is wrong with pingmon itself; 3 if it does not answer.
     """
     api.must_run()
     found = _health(api)
     if "version" in found:
         for name in WATCHED:
-            found[name] = dict(Counter(item["status"] for item in api.ask("GET", f"{name}/")[name]))
+            found[name] = dict(Counter(item["status"] for item in _all(api, name)))
     if as_json:
         show_json(found)
     else:
@@ -61,6 +62,17 @@ def _health(api: ApiClient) -> dict[str, Any]:
         return {**more, "problems": found["problems"]}
     except (ValueError, KeyError, TypeError):
         raise Unreachable(f"the daemon answered {code} without a reason: {NO_PINGMON}") from None
+
+
+def _all(api: ApiClient, name: str) -> Iterator[dict[str, Any]]:
+    """The checks or sites of one project; of all if neither a key nor anything else says of which."""
+    if api.sent.keys() & {"X-Api-Key", "X-Project"}:
+        yield from api.ask("GET", f"{name}/")[name]
+        return
+    for project in api.ask("GET", "projects/")["projects"]:
+        api.sent["X-Project"] = project["uuid"]
+        yield from api.ask("GET", f"{name}/")[name]
+    api.sent.pop("X-Project", None)
 
 
 def _told(problems: list[Any]) -> list[str]:

@@ -476,6 +476,9 @@ def test_the_daemons_owner_needs_no_key(start: Starter, monkeypatch: pytest.Monk
     said("project", "create", "Office")
     assert refused(1, "check", "list").startswith("which project? Say --project; there are several: ")
     assert told("check", "list", "--project", "Office") == {"checks": []}
+    told("check", "add", "desk", "--project", "Office")
+    assert told("status")["checks"] == {"up": 1, "new": 1}  # of all projects
+    assert told("status", "--project", "Office")["checks"] == {"new": 1}
     daemon.stop()
     mine = ["--project", "My project"]
     assert "job" in ran("pingmon", "check", "list", *mine, cwd=tmp_path).stdout
