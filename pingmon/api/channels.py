@@ -21,7 +21,7 @@ from pingmon.core.notify.channel_settings import ChannelSettings
 from pingmon.core.notify.notification import Delivery
 from pingmon.core.units import Id
 from pingmon.core.world.events import ChannelChanged, ChannelCreated, ChannelDeleted, ChannelSecretRenewed
-from pingmon.core.world.outcome import Subject
+from pingmon.core.world.outcome import Subject, Topic
 from pingmon.wire.api.channel_fields import SETTINGS_FIELDS, chosen_settings, settings_doubts
 from pingmon.wire.api.channels import attempt_json, channel_json, delivery_json, waiting_json
 from pingmon.wire.api.check_fields import FieldRule, Invalid, judged
@@ -222,7 +222,9 @@ def _shown(call: Call, channel: Channel) -> Json:
     return channel_json(channel, call.monitor.now(), len(call.world.outbox.get(channel.id, {})), warnings)
 
 
-def _subject(call: Call, id: Id) -> Subject | None:
+def _subject(call: Call, id: Id) -> Topic | None:
     """What a message was about; None if it is no more, or another project's now, which has since named it anew."""
-    subject = call.world.checks.get(id) or call.world.sites.get(id)
+    if id in call.world.troubles:
+        return call.world.troubles[id]
+    subject = call.world.known(id)
     return subject if subject is not None and subject.project == call.project else None

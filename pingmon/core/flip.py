@@ -11,7 +11,7 @@ from pingmon.core.site.verdict import Place
 from pingmon.core.units import Id
 
 FlipStatus: TypeAlias = Literal["new", "up", "down", "paused", "suspect", "unknown"]
-Cause: TypeAlias = Literal["", "silence", "run", "signal", "verdict", "ended"]
+Cause: TypeAlias = Literal["", "silence", "run", "signal", "verdict", "ended", "trouble"]
 
 
 class Deaf(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -38,8 +38,9 @@ class Flip(Struct, frozen=True, omit_defaults=True, gc=False):
     """`subject` is the check or site. `seq` is the log entry that caused it, `at` the instant it is stamped with.
 
     `cause` of a check's way down: `silence`, `run` (ran too long) or `signal`; of what probes of a site led to:
-    `verdict`; of what is no change but is told like one, a schedule that has run out: `ended`. `since` is when the old
-    status began, `deaf` the time of pingmon's own deafness that the missed ping may have fallen into.
+    `verdict`; of what is no change but is told like one, a schedule that has run out: `ended`; of trouble of
+    pingmon itself, which is the subject: `trouble`. `since` is when the old status began, `deaf` the time of pingmon's
+    own deafness that the missed ping may have fallen into.
 
     `code` and `looks` belong to verdicts: the highest HTTP status among the looks that agree with it (0: none of them
     received one), and who saw what. `known_until`: when the silence ended in which the host knew of an outage that is

@@ -41,7 +41,7 @@ class Advice:
 
     async def __call__(self, owed: Notification) -> str:
         """It never fails: the message matters more than what it says besides."""
-        subject, flip = self._world.subject(owed.flip.subject), owed.flip
+        subject, flip = self._world.topic(owed.flip.subject), owed.flip
         if not isinstance(subject, Check) or flip.cause != "silence" or subject.spec.kind == "simple":
             return ""
         reading = self._history.events(subject.id, PingReceived, upto=flip.seq, limit=PINGS)

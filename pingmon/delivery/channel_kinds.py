@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pingmon.core.notify.allowed import Allowed
+from pingmon.core.notify.trouble import Trouble
 from pingmon.core.site.site import Site
-from pingmon.core.world.outcome import Subject
+from pingmon.core.world.outcome import Topic
 from pingmon.core.world.world import World
 from pingmon.delivery.apprise import Apprise
 from pingmon.delivery.attempt import ChannelKind
@@ -21,6 +22,7 @@ from pingmon.journal import History
 from pingmon.outgoing.passage import Egress
 from pingmon.wire.api.checks import View, check_json
 from pingmon.wire.api.sites import SiteView, site_json
+from pingmon.wire.api.status import trouble_json
 
 
 def channel_kinds(
@@ -39,8 +41,10 @@ def channel_kinds(
     `mail` is None where the operator has named no mail server.
     """
 
-    def shown(subject: Subject, now: int) -> dict[str, object]:
+    def shown(subject: Topic, now: int) -> dict[str, object]:
         base = base_url()
+        if isinstance(subject, Trouble):
+            return trouble_json(subject)
         if isinstance(subject, Site):
             return site_json(subject, SiteView(f"{base}/api/v3/sites/{subject.id}", now, world.host_of(subject)))
         return check_json(subject, View(3, False, base, base + ping_path, now))

@@ -29,7 +29,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from pingmon.core.world.outcome import Subject
+from pingmon.core.world.outcome import Topic
 from pingmon.delivery.attempt import Delivered, NotDelivered, Result
 from pingmon.wire.api.command_channel import refusal
 from pingmon.wire.message.digest import AnyMessage, Digest, digest_object
@@ -63,7 +63,7 @@ class Command:
         self,
         reactor: Any,
         allowed: Collection[str],
-        shown: Callable[[Subject, int], Mapping[str, object]],
+        shown: Callable[[Topic, int], Mapping[str, object]],
         last_body: Callable[[Letter], Awaitable[bytes]],
     ) -> None:
         self._reactor = reactor

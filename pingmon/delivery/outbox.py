@@ -250,7 +250,7 @@ class Outbox:
         world = self._monitor.world
         lost = world.channels.get(owed.relays) if owed.relays is not None else None
         return Letter(
-            owed, world.subject(owed.flip.subject), channel, now, "" if lost is None else lost.name, False, advice
+            owed, world.topic(owed.flip.subject), channel, now, "" if lost is None else lost.name, False, advice
         )
 
     def _events(self, turn: Turn, sent_to: Channel, result: Result, took_ms: int) -> Iterator[AnyEvent]:

@@ -269,7 +269,7 @@ class SendOrder:
 
     def _is_urgent(self, owed: Notification) -> bool:
         settings = self._world.channels[owed.channel].settings
-        return bool(settings.urgent) and settings.is_urgent(self._world.subject(owed.flip.subject).spec.tags)
+        return bool(settings.urgent) and settings.is_urgent(self._world.topic(owed.flip.subject).spec.tags)
 
     def _turn(self, channel: Id, ailing: bool, now: int) -> Turn | None:
         self._keep_quiet(channel, now)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from pingmon.core.world.outcome import Subject
+from pingmon.core.world.outcome import Topic
 from pingmon.delivery.attempt import Delivered, NotDelivered, Result
 from pingmon.outgoing.exchange import NoReply, exchange
 from pingmon.outgoing.passage import Egress
@@ -27,7 +27,7 @@ BUSY: Final = frozenset({429, 503})
 
 
 class Webhook:
-    """The kind. `shown` gives a check or site as the management API shows it (v3, read-write key) at a time.
+    """The kind. `shown` gives what a message is about as the management API shows it (v3, read-write key) at a time.
 
     `last_body` is only called for channels that quote it.
     """
@@ -35,7 +35,7 @@ class Webhook:
     def __init__(
         self,
         egress: Egress,
-        shown: Callable[[Subject, int], Mapping[str, object]],
+        shown: Callable[[Topic, int], Mapping[str, object]],
         last_body: Callable[[Letter], Awaitable[bytes]],
     ) -> None:
         self._egress = egress

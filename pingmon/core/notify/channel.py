@@ -49,7 +49,10 @@ class Failing(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Channel(Struct, frozen=True, omit_defaults=True, gc=False):
-    """`value` holds the kind's own settings. `secret` signs messages, and until `old_until` `old_secret` does too."""
+    """`value` holds the kind's own settings. `secret` signs messages, and until `old_until` `old_secret` does too.
+
+    `given_up`: when a message about a check or site was last given up, if nothing was delivered since (0: none was).
+    """
 
     id: Id
     project: Id
@@ -66,6 +69,7 @@ class Channel(Struct, frozen=True, omit_defaults=True, gc=False):
     old_until: int = 0
     settings: ChannelSettings = ChannelSettings()
     consent: Consent = ""
+    given_up: int = 0
 
     def secrets(self, now: int) -> tuple[str, ...]:
         """The secrets that sign a message which is sent at `now`, the present one first."""
@@ -94,7 +98,7 @@ def failed(
 
 def answers(channel: Channel) -> Channel:
     """The channel once there is a reason to think that it can be told again."""
-    return replace(channel, last_error="", failing=None)
+    return replace(channel, last_error="", failing=None, given_up=0)
 
 
 def without_member(group: Channel, gone: Id) -> Channel:
@@ -126,4 +130,9 @@ def shifted(channel: Channel, by: int) -> Channel:
     if failing is not None:
         moved = {name: getattr(failing, name) + by for name in ("since", "tried_at", "retry_at")}
         failing = replace(failing, **moved)
-    return replace(channel, failing=failing, old_until=channel.old_until and channel.old_until + by)
+    return replace(
+        channel,
+        failing=failing,
+        old_until=channel.old_until and channel.old_until + by,
+        given_up=channel.given_up and channel.given_up + by,
+    )

@@ -24,7 +24,7 @@ from pingmon.core.notify.alert_rules import ProjectAlertRules
 from pingmon.core.notify.notification import FOREVER, Acknowledged, Audience, notification
 from pingmon.core.notify.silences import chance, silenced
 from pingmon.core.units import SECOND, Id
-from pingmon.core.world.outcome import Subject
+from pingmon.core.world.outcome import Subject, Topic
 from pingmon.core.world.world import World
 
 
@@ -90,7 +90,7 @@ def further(world: World, now: int, subject: Subject, audience: Audience, flip: 
     return tuple(told)
 
 
-def listeners(world: World, subject: Subject, audience: Audience) -> tuple[Id, ...]:
+def listeners(world: World, subject: Topic, audience: Audience) -> tuple[Id, ...]:
     """The channels that hear how the outage goes on: that were to hear of it, or did so in another's stead."""
     own = [channel for channel in world.reached(subject.spec.channels) if channel in audience.owed]
     return tuple(dict.fromkeys((*own, *world.reached((*audience.escalated, *subject.relayed)))))

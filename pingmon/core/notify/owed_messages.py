@@ -28,9 +28,10 @@ from pingmon.core.notify.notification import (
     relayed,
 )
 from pingmon.core.notify.outage import further, held, listeners
+from pingmon.core.notify.trouble import Trouble
 from pingmon.core.site.site import Site
 from pingmon.core.units import Id
-from pingmon.core.world.outcome import Subject
+from pingmon.core.world.outcome import Subject, Topic
 from pingmon.core.world.world import World
 
 S = TypeVar("S", Check, Site)
@@ -54,7 +55,7 @@ def owe(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
         elif _was_held(subject.audience):
             world.keep(replace(subject, audience=Audience(flip.seq, "up", ())))
             return ()
-        return _owed_anew(world, now, subject, flip)
+        return owe_anew(world, now, subject, flip)
     for owed in world.owed_about(subject):
         if owed.flip.new == "down":
             world.settle(owed, "void", now, why="the outage ended with a pause")
@@ -75,7 +76,7 @@ def review(world: World, now: int, subject: Subject) -> tuple[Id, ...]:
         world.keep(replace(subject, audience=replace(audience, held_until=until, held_by=parent)))
         return ()
     if not audience.told_at:
-        return _owed_anew(world, now, subject, audience.flip)
+        return owe_anew(world, now, subject, audience.flip)
     return further(world, now, subject, replace(audience, held_until=0, held_by=""), audience.flip)
 
 
@@ -92,7 +93,8 @@ def owe_beside(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id
     return told
 
 
-def _owed_anew(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
+def owe_anew(world: World, now: int, subject: Topic, flip: Flip) -> tuple[Id, ...]:
+    """Owe `flip`, which is news, to those who are to hear of it, in place of what is still owed about the subject."""
     stale, before = [owed for owed in world.owed_about(subject) if matters(owed.flip)], subject.audience
     told = _recipients(world, subject, flip)
     pending = {owed.channel: owed for owed in stale if not owed.reminder}
@@ -130,7 +132,7 @@ def _receipt(before: Audience | None, flip: Flip, channel: Id) -> str:
     return "" if before is None or flip.new == "down" else before.receipts.get(channel, "")
 
 
-def _recipients(world: World, subject: Subject, flip: Flip) -> tuple[Id, ...]:
+def _recipients(world: World, subject: Topic, flip: Flip) -> tuple[Id, ...]:
     own, before = world.reached(subject.spec.channels), subject.audience
     if flip.new == "down":
         told = own
@@ -198,7 +200,7 @@ def delivered(
         world.settle(owed, "nothing to send", at)
         return
     world.settle(attempted(owed, attempt), "delivered", at, by=digest)
-    subject = world.subject(owed.flip.subject)
+    subject = world.topic(owed.flip.subject)
     if owed.relays is not None and owed.flip.new == "down":
         subject = replace(subject, relayed=(*subject.relayed, owed.channel))
     audience = subject.audience
@@ -237,9 +239,16 @@ def _arrived_after_all(
 
 
 def given_up(world: World, lost: Notification, error: str, at: int) -> tuple[Id, ...]:
-    """Give `lost` up, and owe its flip to those channels of the project that were not to hear of it. Returns those."""
+    """Give `lost` up, and owe its flip to those channels of the project that were not to hear of it. Returns those.
+
+    Of trouble of pingmon itself nobody else is told: each of the operator's channels was to hear of it.
+    """
     world.settle(lost, "given up", at, why=error)
-    subject = world.subject(lost.flip.subject)
+    subject = world.topic(lost.flip.subject)
+    if isinstance(subject, Trouble):
+        return ()
+    if (unheard := world.channels.get(lost.channel)) is not None:
+        world.put_channel(replace(unheard, given_up=at))
     audience = subject.audience
     know = set(
         world.reached(subject.spec.channels) if audience is None or audience.seq != lost.flip.seq else audience.owed

@@ -98,6 +98,7 @@ class Partner(Struct, frozen=True, omit_defaults=True, gc=False):
 
     `answers` counts what its answers were (see `inquiry.COUNTED`). `silent_until`: until when all its sites are
     silent by its word (microseconds since the epoch); None if it never said so.
+    `malformed`: what was wrong with its newest answer, if it was none.
     """
 
     id: Id
@@ -106,6 +107,7 @@ class Partner(Struct, frozen=True, omit_defaults=True, gc=False):
     created: int
     answers: dict[str, int] = {}
     silent_until: int | None = None
+    malformed: str = ""
 
 
 class Signals(Struct, frozen=True, omit_defaults=True, gc=False):

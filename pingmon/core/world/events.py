@@ -421,6 +421,29 @@ class ChannelUnsubscribed(ConsentEvent, frozen=True):
     """The receiver wants no messages any more."""
 
 
+class TroubleEvent(Event, frozen=True):
+    """What becomes of trouble of pingmon itself, of which the operator is told: the stream is the trouble."""
+
+
+class TroubleBegan(TroubleEvent, frozen=True):
+    """It has lasted long enough to be told; it began at `since` (microseconds since the epoch).
+
+    `kind` is the same each time. `text` says what is wrong, `detail` why, and what can be done.
+    """
+
+    kind: str
+    text: str
+    detail: str
+    channels: tuple[Id, ...]
+    since: int
+
+
+class TroubleEnded(TroubleEvent, frozen=True):
+    """It has been gone for long enough, since `until` (microseconds since the epoch)."""
+
+    until: int
+
+
 class DaemonEvent(Event, frozen=True):
     """What happens to the daemon itself, which is the stream."""
 
@@ -487,6 +510,7 @@ AnyChannelEvent: TypeAlias = (
     | NotificationFailed
     | NotificationAbandoned
 )
+AnyTroubleEvent: TypeAlias = TroubleBegan | TroubleEnded
 AnyDaemonEvent: TypeAlias = ListeningEnded | ListeningResumed | ClockStepped
 AnyRareEvent: TypeAlias = (
     AnyProjectEvent
@@ -497,6 +521,7 @@ AnyRareEvent: TypeAlias = (
     | AnyPartnerEvent
     | AnyChannelEvent
     | AnyConsentEvent
+    | AnyTroubleEvent
     | AnyDaemonEvent
 )
 """All but pings."""

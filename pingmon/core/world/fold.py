@@ -4,7 +4,7 @@
 The same entries in the same order make the same world, on every machine and after every restart.
 
 What is about the daemon itself is here. The rest is in `fold_checks`, `fold_sites` (with partners), `fold_outages`
-(with maintenance windows), `fold_channels` and `fold_projects` (with keys).
+(with maintenance windows), `fold_channels`, `fold_troubles` and `fold_projects` (with keys).
 """
 
 from __future__ import annotations
@@ -15,10 +15,18 @@ from msgspec.structs import replace
 
 from pingmon.core.check import check
 from pingmon.core.flip import Deaf
-from pingmon.core.notify import channel, notification
+from pingmon.core.notify import channel, notification, trouble
 from pingmon.core.notify.outage import release
 from pingmon.core.site import site
-from pingmon.core.world import events, fold_channels, fold_checks, fold_outages, fold_projects, fold_sites
+from pingmon.core.world import (
+    events,
+    fold_channels,
+    fold_checks,
+    fold_outages,
+    fold_projects,
+    fold_sites,
+    fold_troubles,
+)
 from pingmon.core.world.events import Entry
 from pingmon.core.world.outcome import Outcome
 from pingmon.core.world.world import DaemonState, World
@@ -59,6 +67,8 @@ def _rare(world: World, entry: Entry, event: events.AnyRareEvent) -> Outcome:
             return fold_channels.consent_event(world, entry, event)
         case events.ProjectEvent():
             return fold_projects.project_event(world, entry, event)
+        case events.TroubleEvent():
+            return fold_troubles.trouble_event(world, entry, event)
         case events.DaemonEvent():
             return _daemon_event(world, entry, event)
         case _:
@@ -85,6 +95,8 @@ def _clock_stepped(world: World, entry: Entry, event: events.ClockStepped) -> Ou
         world.keep_check(check.shifted(a_check, entry.seq, by))
     for a_site in list(world.sites.values()):
         world.put_site(site.shifted(a_site, by))
+    for a_trouble in list(world.troubles.values()):
+        world.put_trouble(trouble.shifted(a_trouble, by))
     for a_channel in list(world.channels.values()):
         world.put_channel(channel.shifted(a_channel, by))
     for owed in list(world.owed.values()):

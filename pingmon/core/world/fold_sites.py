@@ -178,7 +178,8 @@ def _partner_answered(world: World, entry: Entry, event: events.PartnerAnswered)
     answer, known = event.answer, world.partners.get(event.partner)
     if known is not None:
         until = silent_until(known.silent_until, answer) if known.spec.scope == "partner" else known.silent_until
-        known = replace(known, answers=counted(known.answers, answer), silent_until=until)
+        malformed = (answer.detail or answer.kind) if answer.kind == "malformed" else ""
+        known = replace(known, answers=counted(known.answers, answer), silent_until=until, malformed=malformed)
         world.put_partner(known)
     site = world.sites.get(entry.stream)
     if site is None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from pingmon.core.check.check import Check
 from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import Delivery
+from pingmon.core.notify.trouble import Trouble
 from pingmon.core.partner.partner import Partner
 from pingmon.core.site.site import Site
 from pingmon.core.units import DAEMON, Id
@@ -16,6 +17,8 @@ from pingmon.core.world.project import Key, Project
 
 Subject: TypeAlias = Check | Site
 """What has a status, flips, and channels that are told."""
+Topic: TypeAlias = Subject | Trouble
+"""What a message can be about."""
 Result: TypeAlias = Literal["done", "created", "exists", "ambiguous", "full", "unknown"]
 
 

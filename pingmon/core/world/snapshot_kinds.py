@@ -16,6 +16,7 @@ from pingmon.core.check.settings import CheckSpec
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.maintenance import MaintenanceWindow
 from pingmon.core.notify.notification import Notification
+from pingmon.core.notify.trouble import Trouble
 from pingmon.core.partner.partner import Partner
 from pingmon.core.site.site import Site
 from pingmon.core.units import DAEMON
@@ -113,6 +114,7 @@ KINDS: Final[dict[str, SavedKind]] = {
     "partner": _kind(Partner, lambda world: world.partners, World.put_partner),
     "site": _kind(Site, lambda world: world.sites, World.put_site),
     "window": _kind(MaintenanceWindow, lambda world: world.windows, World.put_window),
+    "trouble": _kind(Trouble, lambda world: world.troubles, World.put_trouble),
     "notification": SavedKind(
         msgspec.json.Decoder(list[Notification]).decode,
         kept=lambda world: world.owed,

@@ -20,10 +20,11 @@ from pingmon.core.flip import Deaf
 from pingmon.core.notify.channel import GROUP, Channel, without_member
 from pingmon.core.notify.maintenance import MaintenanceWindow
 from pingmon.core.notify.notification import Became, Delivery, Notification
+from pingmon.core.notify.trouble import Trouble
 from pingmon.core.partner.partner import Partner, host_of
 from pingmon.core.site.site import Site
 from pingmon.core.units import DAEMON, Id
-from pingmon.core.world.outcome import Subject
+from pingmon.core.world.outcome import Subject, Topic
 from pingmon.core.world.project import Key, Members, Project
 
 K = TypeVar("K", bound=Hashable)
@@ -57,6 +58,7 @@ class World:
         self.outbox: dict[Id, dict[str, Notification]] = {}
         self.bare: dict[Id, None] = {}
         """Checks and sites that are down and have no channels, so that nobody is told."""
+        self.troubles: dict[Id, Trouble] = {}
         self.windows: dict[Id, MaintenanceWindow] = {}
         self.outages: dict[Id, None] = {}
         """Checks and sites that are down, and of which there may be more to tell."""
@@ -90,6 +92,10 @@ class World:
         """The check or site with this id, if there is one."""
         return self.checks.get(id) or self.sites.get(id)
 
+    def topic(self, id: Id) -> Topic:
+        """What a message is about, by its id; KeyError if there is none."""
+        return self.troubles.get(id) or self.subject(id)
+
     def zones_of(self, project: Id) -> list[str]:
         """The time zones of the project's schedules, those of most of them first."""
         specs = (self.checks[id].spec for id in self.members[project].checks.values())
@@ -112,9 +118,9 @@ class World:
             found.update((each.id, None) for each in there if each.kind != GROUP and not each.consent)
         return tuple(found)
 
-    def owed_about(self, subject: Subject) -> list[Notification]:
+    def owed_about(self, subject: Topic) -> list[Notification]:
         """All messages about `subject` that are owed."""
-        channels = self.members[subject.project].channels
+        channels = self.outbox if isinstance(subject, Trouble) else self.members[subject.project].channels
         return [self.owed[id] for channel in channels for id in self._owed_about.get((channel, subject.id), ())]
 
     def owe(self, owed: Notification) -> None:
@@ -144,9 +150,11 @@ class World:
 
     # --- keeping, with the lookups that go with it ----------------------------------------------------------------
 
-    def keep(self, subject: Subject) -> None:
-        """Replace a check or site that is already there."""
-        if isinstance(subject, Site):
+    def keep(self, subject: Topic) -> None:
+        """Replace a check, site or trouble that is already there."""
+        if isinstance(subject, Trouble):
+            self.put_trouble(subject)
+        elif isinstance(subject, Site):
             self.put_site(subject)
         else:
             self.keep_check(subject)
@@ -241,6 +249,11 @@ class World:
         self.inquiring.pop(site.id, None)
         self._forget(site)
         self._dirty["site"].add(site.id)
+
+    def put_trouble(self, trouble: Trouble) -> None:
+        """Keep a trouble, new or changed."""
+        self.troubles[trouble.id] = trouble
+        self._dirty["trouble"].add(trouble.id)
 
     def put_window(self, window: MaintenanceWindow) -> None:
         """Keep a maintenance window, new or changed."""

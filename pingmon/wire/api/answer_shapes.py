@@ -286,13 +286,14 @@ class ShownTest(ShownAttempt):
 
 
 class ShownDelivery(TypedDict):
-    """A message, and what became of it. It is about a `check`, a `site`, or something that was deleted (`about`)."""
+    """A message, and what became of it: about a `check`, a `site`, `pingmon`, or what was deleted (`about`)."""
 
     id: str
     channel: str
     seq: int
     check: NotRequired[str]
     site: NotRequired[str]
+    pingmon: NotRequired[str]
     about: NotRequired[str]
     name: NotRequired[str]
     event: str

@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Attempted, Delivery, Notification
-from pingmon.core.world.outcome import Subject
+from pingmon.core.world.outcome import Topic
 from pingmon.wire.api.checks import Json
 from pingmon.wire.message.message import event_of, kind, message_id, name
 from pingmon.wire.time_texts import seconds_text
@@ -60,14 +60,14 @@ def attempt_json(attempt: Attempted) -> Json:
     return shown | ({"error": attempt.error} if attempt.error else {"status": attempt.status})
 
 
-def waiting_json(owed: Notification, channel: Channel, subject: Subject | None) -> Json:
+def waiting_json(owed: Notification, channel: Channel, subject: Topic | None) -> Json:
     """A message that is owed and not delivered yet. `subject` is what it is about."""
     failing = channel.failing
     next_try = None if failing is None else seconds_text(failing.retry_at)
     return _message_json(owed, subject) | {"result": "waiting", "ended": None, "next_try": next_try}
 
 
-def delivery_json(ended: Delivery, subject: Subject | None) -> Json:
+def delivery_json(ended: Delivery, subject: Topic | None) -> Json:
     """What became of a message. `subject` is None if it was deleted since."""
     shown = _message_json(ended.owed, subject) | {
         "result": ended.became.replace(" ", "_"),
@@ -80,7 +80,7 @@ def delivery_json(ended: Delivery, subject: Subject | None) -> Json:
     return shown
 
 
-def _message_json(owed: Notification, subject: Subject | None) -> Json:
+def _message_json(owed: Notification, subject: Topic | None) -> Json:
     """`seq` is the mark from which to ask for older ones."""
     shown: Json = {"id": message_id(owed.id), "channel": owed.channel, "seq": owed.place}
     if subject is not None:

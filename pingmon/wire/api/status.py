@@ -12,6 +12,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from pingmon.core.notify.trouble import Trouble
+from pingmon.wire.time_texts import seconds_text
+
 
 class Problem(Struct, frozen=True):
     """Something that keeps the daemon from doing its work.
@@ -31,6 +34,12 @@ def for_anybody(problems: Sequence[Problem]) -> dict[str, object]:
 def for_keys(problems: Sequence[Problem], warnings: Sequence[Problem], version: str) -> dict[str, object]:
     """What those who have a key are told; `version` is the daemon's. `warnings` do not keep it from its work."""
     return {"version": version, "problems": _explained(problems), "warnings": _explained(warnings)}
+
+
+def trouble_json(trouble: Trouble) -> dict[str, object]:
+    """Trouble of pingmon itself, as messages show it."""
+    shown = {name: getattr(trouble, name) for name in ("id", "kind", "text", "detail", "status")}
+    return shown | {"since": seconds_text(trouble.since)}
 
 
 def _explained(problems: Sequence[Problem]) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from pingmon.wire.message.digest import AnyMessage, Digest, digest_lines, digest_name
-from pingmon.wire.message.message import name, text
+from pingmon.wire.message.message import headline, name, text
 from pingmon.wire.message.service import ack_url
 
 TITLE_MAX: Final = 200
@@ -30,7 +30,7 @@ def apprise_message(message: AnyMessage, base: str) -> AppriseMessage:
         new = message.status
         return _message(new.upper(), digest_name(message), "\n".join(digest_lines(message)), up=new == "up")
     flip = message.owed.flip
-    what = "TEST" if message.test else "ENDED" if flip.cause == "ended" else flip.new.upper()
+    what = "TEST" if message.test else headline(flip)
     link = ack_url(message, base)
     body = f"{text(message)}\nAcknowledge: {link}" if link else text(message)
     return _message(what, name(message.subject), body, up=flip.new == "up")

@@ -6,8 +6,8 @@ The JSON object, which is also the default body of a webhook:
     id        of the digest; a repeat with the same id tells nothing that the first has not told
     text      all of it in one line
     counts    down, up, ended: how many of each it tells
-    items     the newest 100: id (of the message that each would have been), check or site (its UUID), name, event
-              ("check.down" …), at (when it happened), why, down_seconds (up only)
+    items     the newest 100: id (of the message that each would have been), check, site or pingmon (its UUID), name,
+              event ("check.down" …), at (when it happened), why, down_seconds (up only)
     more      how many there are besides
 
 It has all that waits for the channel, and of each check and site the newest state alone, for newer messages overtake
@@ -16,6 +16,7 @@ older ones. A text lists the newest 50.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 
@@ -75,8 +76,8 @@ def digest_id(channel: Id, through: int) -> str:
 
 def digest_name(digest: Digest) -> str:
     """What it is about, in the place of a name: `37 checks`, `1 site`, `2 checks and 3 sites`."""
-    sites = sum(kind(letter.subject) == "site" for letter in digest.letters)
-    parts = ((len(digest.letters) - sites, "check"), (sites, "site"))
+    counts = Counter(kind(letter.subject) for letter in digest.letters)
+    parts = ((counts["check"], "check"), (counts["site"], "site"), (counts["pingmon"], "trouble"))
     return " and ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in parts if count)
 
 

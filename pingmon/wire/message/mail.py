@@ -1,6 +1,6 @@
 """The mail that an email channel makes of a message: plain text and HTML, in seven bits.
 
-    Subject                     DOWN | name, UP | name or ENDED | name
+    Subject                     DOWN | name, UP | name or ENDED | name; of pingmon itself, TROUBLE or OVER
     Message-ID                  the message's id: the same in every attempt
     References, In-Reply-To     a name that all mails about one check or site share, so that programs show them as one
                                 conversation; and the mail about the way down, once it was taken
@@ -25,10 +25,11 @@ from msgspec import Struct
 
 from pingmon.core.check.check import Check
 from pingmon.core.notify.channel import Channel
+from pingmon.core.notify.trouble import Trouble
 from pingmon.core.units import SECOND
 from pingmon.wire.message.digest import AnyMessage, Digest, digest_lines, digest_name
 from pingmon.wire.message.links import Link, url
-from pingmon.wire.message.message import Letter, kind, name, printable, sentences, why_of
+from pingmon.wire.message.message import Letter, headline, kind, name, printable, sentences, why_of
 from pingmon.wire.outgoing_request import Unsendable
 from pingmon.wire.time_texts import duration_text, moment_text
 
@@ -163,8 +164,8 @@ class _Said(Struct, frozen=True):
 
 def _of_letter(letter: Letter, last_body: bytes, base: str) -> _Said:
     flip, subject = letter.owed.flip, letter.subject
-    direction = "ENDED" if flip.cause == "ended" else flip.new.upper()
-    title = f"{'TEST ' if letter.test else ''}{direction} | {subject.spec.name or name(subject)}"
+    about = "" if isinstance(subject, Trouble) else subject.spec.name
+    title = f"{'TEST ' if letter.test else ''}{headline(flip)} | {about or name(subject)}"
     news, *more = map(_line, sentences(letter))
     rows = tuple(_rows(letter))
     return _Said(_line(title), flip.new == "down", news, tuple(more), rows, _tail(last_body), _ack(letter, base))
@@ -179,13 +180,14 @@ def _of_digest(digest: Digest) -> _Said:
 def _rows(letter: Letter) -> Iterator[tuple[str, str]]:
     """What is to be known, in a table."""
     flip, subject = letter.owed.flip, letter.subject
-    yield kind(subject).capitalize(), _line(name(subject))
+    trouble = isinstance(subject, Trouble)
+    yield "Trouble" if trouble else kind(subject).capitalize(), _line(name(subject))
     yield "When", moment_text(flip.at)
-    if flip.new == "down":
+    if flip.new == "down" and not trouble:
         why = why_of(flip)
         yield "Why", _line(why if flip.exitstatus is None else f"{why} (exit status {flip.exitstatus})")
     if letter.down_seconds is not None:
-        yield "Was down for", duration_text(letter.down_seconds)
+        yield "Lasted" if trouble else "Was down for", duration_text(letter.down_seconds)
     if (took := _run_us(letter)) is not None:
         yield "The run took", duration_text(took // SECOND)
     if subject.spec.tags:
@@ -210,7 +212,7 @@ def _tail(last_body: bytes) -> str:
 def _ack(letter: Letter, base: str) -> str:
     """The link that says that somebody has taken notice of an outage; empty if there is none."""
     flip = letter.owed.flip
-    if flip.new != "down" or flip.cause == "ended" or letter.test:
+    if flip.new != "down" or flip.cause in ("ended", "trouble") or letter.test:
         return ""
     return url(base, Link("ack", letter.channel.id, letter.subject.id, letter.owed.flip.seq), letter.channel.secret)
 

@@ -3,11 +3,12 @@
 The JSON object, which is also the default body of a webhook:
 
     event     "check.down", "check.up", "check.ended" (its schedule has run out), "check.reminder" (it is still down),
-              "site.down", "site.up", "site.reminder" or "test"
+              "site.down", "site.up", "site.reminder", "test", or of itself "pingmon.trouble" or "pingmon.over"
     id        of the message; the same in every attempt, so that a receiver can drop a repeat
     text      all of it in one line
     check     the check, as the management API shows it; or
-    site      the site, so too
+    site      the site, so too; or
+    pingmon   trouble of pingmon itself: id, kind, text, detail, status, since
     flip      at, old, new; reason: silence, run, signal, verdict or ended; why: the same in words; exit_status; since:
               when `old` began; down_seconds (up only); code and looks (sites only): who saw what, "" is pingmon itself
     body      only if the check's last ping had one: its last 1,000 characters
@@ -39,11 +40,12 @@ from pingmon.core.check.settings import CheckSpec
 from pingmon.core.flip import Cause, Deaf, Flip
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import Acknowledged, Notification
+from pingmon.core.notify.trouble import Trouble
 from pingmon.core.site.settings import SiteSpec
 from pingmon.core.site.site import Site
 from pingmon.core.site.verdict import Place
 from pingmon.core.units import DAEMON, SECOND
-from pingmon.core.world.outcome import Subject
+from pingmon.core.world.outcome import Topic
 from pingmon.wire.api.probe_results import look_json, witnesses
 from pingmon.wire.time_texts import duration_text, moment_text, seconds_text
 
@@ -54,6 +56,7 @@ REASONS: Final[dict[Cause, str]] = {
     "signal": "the job reported a failure",
     "verdict": "",
     "ended": "its schedule has no further occurrence",
+    "trouble": "",
 }
 ALONE: Final[dict[Place, str]] = {
     "well": "nobody elsewhere could look, but pingmon sees others well",
@@ -77,7 +80,7 @@ class Letter(Struct, frozen=True, gc=False):
     """
 
     owed: Notification
-    subject: Subject
+    subject: Topic
     channel: Channel
     now: int
     lost: str = ""
@@ -118,10 +121,19 @@ def message_id(id: str) -> str:
     return id.replace(".", "_")
 
 
-def event_of(owed: Notification, subject: Subject) -> str:
+def event_of(owed: Notification, subject: Topic) -> str:
     """What happened, for programs: `check.down`, `check.up`, `check.ended`, `check.reminder`, and so of sites."""
     flip = owed.flip
+    if flip.cause == "trouble":
+        return f"{kind(subject)}.{headline(flip).lower()}"
     return f"{kind(subject)}.{'ended' if flip.cause == 'ended' else 'reminder' if owed.reminder else flip.new}"
+
+
+def headline(flip: Flip) -> str:
+    """What happened, in a word for people."""
+    if flip.cause == "trouble":
+        return "TROUBLE" if flip.new == "down" else "OVER"
+    return "ENDED" if flip.cause == "ended" else flip.new.upper()
 
 
 def why_of(flip: Flip) -> str:
@@ -129,8 +141,10 @@ def why_of(flip: Flip) -> str:
     return witnesses(flip.looks) if flip.cause == "verdict" else REASONS[flip.cause]
 
 
-def name(subject: Subject) -> str:
-    """What people call the check or site."""
+def name(subject: Topic) -> str:
+    """What people call the check or site, or the trouble of pingmon."""
+    if isinstance(subject, Trouble):
+        return f"{subject.spec.name}: {subject.text}"
     spec = subject.spec
     if isinstance(spec, SiteSpec):
         return f"{spec.name} ({spec.url})" if spec.name else spec.url
@@ -147,8 +161,10 @@ def printable(name: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in name)
 
 
-def kind(subject: Subject) -> str:
-    """What it is: `check` or `site`."""
+def kind(subject: Topic) -> str:
+    """What it is: `check` or `site`, or `pingmon` itself."""
+    if isinstance(subject, Trouble):
+        return "pingmon"
     return "site" if isinstance(subject, Site) else "check"
 
 
@@ -169,9 +185,12 @@ def _sentences(letter: Letter) -> list[str]:
             f'TEST: a message to channel "{printable(letter.channel.name)}", as if something {happened}; nothing has'
         ]
     sentences = [_news(letter)]
+    if isinstance(letter.subject, Trouble) and letter.owed.flip.new == "down":
+        sentences.append(letter.subject.detail)
     if (missed := letter.owed.missed) is not None:
         often = "" if missed.count == 1 else f"{missed.count} times "
-        sentences.append(f"it was down {often}before, from {moment_text(missed.since)} to {moment_text(missed.until)}")
+        how = "so" if letter.owed.flip.cause == "trouble" else "down"
+        sentences.append(f"it was {how} {often}before, from {moment_text(missed.since)} to {moment_text(missed.until)}")
     if letter.owed.flip.place:
         sentences.append(ALONE[letter.owed.flip.place])
     if letter.owed.flip.known_until is not None:
@@ -245,8 +264,11 @@ def _news(letter: Letter) -> str:
         if letter.owed.reminder:
             lasts = duration_text(max(0, letter.now - flip.at) // SECOND)
             return f"STILL DOWN: {who}, for {lasts} now, since {moment_text(flip.at)}: {why}"
-        return f"DOWN: {who}, since {moment_text(flip.at)}: {why}"
+        return f"{headline(flip)}: {who}, since {moment_text(flip.at)}{why and f': {why}'}"
     lasted = duration_text(seconds)
+    if flip.cause == "trouble":
+        began = moment_text(flip.at - seconds * SECOND)
+        return f"OVER: {who}, from {began} to {moment_text(flip.at)} ({lasted})"
     if letter.owed.down_from is not None:
         return f"UP: {who}, was down from {moment_text(letter.owed.down_from)} to {moment_text(flip.at)} ({lasted})"
     return f"UP: {who}, since {moment_text(flip.at)}, after {lasted} down"

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from pingmon.core.notify.trouble import Trouble
 from pingmon.wire.message.digest import AnyMessage, Digest, digest_lines
 from pingmon.wire.message.links import Link, url
 from pingmon.wire.message.message import text
@@ -118,7 +119,9 @@ def receipt_of(message: AnyMessage) -> str:
 
 def ack_url(message: AnyMessage, base: str) -> str:
     """Where somebody says that he sees to the outage; empty if the message is not of one."""
-    if isinstance(message, Digest) or message.test or not is_down(message) or not message.channel.secret:
+    if isinstance(message, Digest) or message.test or isinstance(message.subject, Trouble):
+        return ""
+    if not is_down(message) or not message.channel.secret:
         return ""
     link = Link("ack", message.channel.id, message.subject.id, message.owed.flip.seq)
     return url(base, link, message.channel.secret)

@@ -5,7 +5,8 @@ $EXITSTATUS in URL, headers and body, $BODY $BODY_JSON in the body only; and of 
 one line. They are replaced in one pass, so a value that looks like a placeholder stays as it is, and so does a
 placeholder that is unknown or has no value. In the URL values
 are percent-encoded, `/` is kept; header values that are not Latin-1 become XML character references. A site has no
-slug, exit status (-1) and body; its name, if it has none, is its URL.
+slug, exit status (-1) and body; its name, if it has none, is its URL. Trouble of pingmon
+itself is called `pingmon`, and goes as `down` and `up`.
 
 A digest goes as `down` if anything of it is down, else as `up`, and tells what the channel is sent at all. $CODE is its
 project's id, $NAME how many checks and sites it is about, $JSON the digest, $NOW when the newest of it happened. It has
@@ -33,6 +34,7 @@ from msgspec.structs import replace
 from pingmon.core.check.check import Check
 from pingmon.core.check.settings import CheckSpec
 from pingmon.core.notify.channel import Channel
+from pingmon.core.site.settings import SiteSpec
 from pingmon.core.units import SECOND
 from pingmon.wire.message.digest import AnyMessage, Digest, digest_name, digest_object, digest_text
 from pingmon.wire.message.message import Letter, object_of, text
@@ -169,7 +171,7 @@ def _values(letter: Letter, shown: Mapping[str, object]) -> dict[str, str]:
         exitstatus = subject.exitstatus
     spec = subject.spec
     sentence = text(letter)
-    called = spec.name if isinstance(spec, CheckSpec) else spec.name or spec.url
+    called = spec.name or spec.url if isinstance(spec, SiteSpec) else spec.name
     values = {
         "CODE": subject.id,
         "STATUS": flip.new,

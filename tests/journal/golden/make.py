@@ -6,7 +6,7 @@ schedule that has run out, `-keys` what can become of projects and keys, and a d
 channels, and what became of messages to them, `-rounds` rounds of verifiers that note how the daemon's own place was,
 `-methods` sites that are asked with GET, `-projects` what can become of projects, and a check that moves,
 `-digests` a digest, and what was overtaken while it was on its way, `-consent` receivers who say what they want,
-`-settings` what channels are told and when.
+`-settings` what channels are told and when, `-trouble` that of pingmon itself.
 Golden journals are added when the format or the events grow, never edited: each is what some pingmon once wrote.
 """
 
@@ -79,6 +79,8 @@ from pingmon.core.world.events import (
     SitePaused,
     SiteProbed,
     SiteResumed,
+    TroubleBegan,
+    TroubleEnded,
     WindowChanged,
     WindowCreated,
     WindowDeleted,
@@ -391,7 +393,20 @@ OUTAGE_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
     ],
 ]
 
+TROUBLE = "edededed-eded-5ded-8ded-edededededed"
+TROUBLE_EVENTS: list[list[tuple[int, str, AnyEvent]]] = [
+    [
+        (0, PROJECT, ProjectCreated("Servers", "pingkeypingkeypingkey1")),
+        (1, CHANNEL, ChannelCreated(PROJECT, "webhook", "Ops", WEBHOOK, "whsec_AA==")),
+        (100, TROUBLE, TroubleBegan("disk", "the disk is nearly full", "90 MiB left", (CHANNEL,), BEGIN + 40_000_000)),
+        (101, CHANNEL, NotificationDelivered(f"{CHANNEL}.3", 80, 204)),
+    ],
+    [(200, TROUBLE, TroubleEnded(BEGIN + 140_000_000))],
+    [(300, TROUBLE, TroubleBegan("disk", "the disk is nearly full", "80 MiB left", (CHANNEL,), BEGIN + 240_000_000))],
+]
+
 FOLDED = {
+    "trouble": (TROUBLE_EVENTS, 1),
     "consent": (CONSENT_EVENTS, 1),
     "outages": (OUTAGE_EVENTS, 1),
     "projects": (PROJECT_EVENTS, 1),
