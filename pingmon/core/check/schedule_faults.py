@@ -36,6 +36,7 @@ _DAYS: Final = frozenset(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"])
 _LONG_DAYS: Final = frozenset(["SUNDAY", "MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY"])
 _FOREIGN: Final = {"?": "`?` is not cron's, write `*`", "H": "`H` is Jenkins's, write a number"}
 _like_cron: Final = pattern(r"[0-9*?][0-9*?,/LlWw-]*|[Ll][Ww]?|[A-Za-z]{3}([,-][A-Za-z]{3})*").fullmatch
+_like_zone: Final = pattern(r"[A-Za-z]+/.+").fullmatch
 _like_date: Final = pattern(r"[0-9*][0-9*,./]*[-~].*").fullmatch
 
 
@@ -121,8 +122,17 @@ def _word_faults(words: list[str]) -> Iterable[str | None]:
             yield _time_fault(word)
         elif _like_date(word):
             yield _date_fault(word)
+        elif _like_zone(word) and word.partition("/")[0].upper() not in _WEEKDAY.names:
+            yield _zone_fault(word, words)
         else:
             yield _part_fault(_WEEKDAY, word.replace("-", ".."), "..", _oncalendar_takes)
+
+
+def _zone_fault(word: str, words: list[str]) -> str | None:
+    """Zones that there are were taken off the end, so what stands there is none."""
+    if len(words) == 1:
+        return f"{_shown(word)}: a weekday, date or time is missing"
+    return f"{_shown(word)} is no time zone" if word == words[-1] else None
 
 
 def _time_fault(word: str) -> str | None:
@@ -180,7 +190,7 @@ def _value_fault(part: _Part, value: str) -> str:
         return "a value is missing"
     if part is _WEEKDAY:
         return f"{_shown(value)} is no weekday, date, time or time zone"
-    fraction = part is _TIME[2] and value.replace(".", "", 1).isdigit()
+    fraction = part is _TIME[2] and "." in value and value.replace(".", "", 1).isdigit()
     allowed = "a whole number" if fraction else f"within {part.least} to {part.most}{part.named}"
     return f"{_shown(value)} is not {allowed}"
 
