@@ -13,7 +13,7 @@ from pingmon.wire.badges import ALL, project_badge_urls
 async def list_badges(call: Call) -> ApiAnswer:
     """The addresses of the project's badges: for all checks (`*`), and for each tag.
 
-    They are made a slice at a time, so that pings need not wait: there may be a tag, or many, for each check.
+    They are made and sent a slice at a time, so that pings need not wait: there may be a tag, or many, for each check.
     """
     tags = [ALL, *sorted({tag for check in call.checks() for tag in check.spec.tags.split(" ")} - {ALL, ""})]
     slices: list[bytes] = []
@@ -21,5 +21,5 @@ async def list_badges(call: Call) -> ApiAnswer:
         if start:
             await deferLater(call.clock, PAUSE_S)
         shown = {tag: project_badge_urls(call.base, call.project, tag) for tag in tags[start : start + SLICE]}
-        slices.append(msgspec.json.encode(shown)[1:-1])
-    return ApiAnswer(200, b'{"badges":{%s}}' % b",".join(slices))
+        slices.append(b"," * bool(start) + msgspec.json.encode(shown)[1:-1])
+    return ApiAnswer(200, b'{"badges":{', parts=(*slices, b"}}"))

@@ -40,3 +40,19 @@ def test_many_tags_leave_turns_to_others() -> None:
     house.treq.flush()
     assert replies
     assert len(house.get("/api/v3/badges/").json["badges"]) == SLICE + 1
+
+
+def test_many_tags_are_sent_as_their_client_takes_them() -> None:
+    """Slice by slice, to a client that is slow."""
+    house = ApiStage()
+    house.new_check(tags=" ".join(f"t{number:03}" for number in range(3 * SLICE)))
+    whole = house.get("/api/v3/badges/")
+    line = house.line()
+    line.wire.slow = True
+    line.send(f"GET /api/v3/badges/ HTTP/1.1\r\nHost: x\r\nX-Api-Key: {house.rw}\r\n\r\n".encode())
+    house.clock.pump([PAUSE_S] * 4)
+    assert 0 < len(line.wire.value()) < len(whole.body) / 2
+    for _ in range(9):
+        line.producer.resumeProducing()
+    assert len(line.reply().json["badges"]) == 3 * SLICE + 1
+    line.hang_up()
