@@ -1,12 +1,11 @@
 """The API's answers to "why?": of a check or site, now, or as it was at an instant.
 
 What is to be said follows from the state and from entries of the log: see `core.check.explanation`, and its twin for
-sites, and `core.notify.told_facts`. Here the entries are read.
+sites. Here the entries are read; those about who was told, in `api.who_was_told`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -15,22 +14,17 @@ from msgspec.structs import replace
 from pingmon.api.api_answer import ApiAnswer, ApiError, json_answer
 from pingmon.api.call import Call
 from pingmon.api.past import AsItWas, as_it_was
+from pingmon.api.who_was_told import Then, told_of
 from pingmon.core.check.check import Check, shown_status
 from pingmon.core.check.explanation import CheckEvidence, check_facts
 from pingmon.core.check.zone_doctor import zone_finding
-from pingmon.core.facts import Fact
 from pingmon.core.flip import Flip
-from pingmon.core.notify.channel import Channel
-from pingmon.core.notify.notification import Delivery, matters
-from pingmon.core.notify.told_facts import MOST, Message, as_of, told_facts
 from pingmon.core.site.explanation import SiteEvidence, site_facts
 from pingmon.core.units import DAEMON, SECOND, Id
 from pingmon.core.world.events import (
     CheckChanged,
     Event,
     ListeningResumed,
-    NotificationAbandoned,
-    NotificationDelivered,
     PartnerAnswered,
     PingReceived,
     SiteChanged,
@@ -48,8 +42,6 @@ PINGS: Final = 100
 """Pings or rounds of probes that facts are looked for in."""
 FLIPS: Final = 50
 """Flips among which the newest is looked for that people are told of."""
-RESULTS: Final = 50
-"""Entries of a channel among which the one is looked for that ended a message."""
 
 
 async def explain_check(call: Call, id: Id) -> ApiAnswer:
@@ -83,7 +75,7 @@ async def explain_site(call: Call, id: Id) -> ApiAnswer:
         kept=past.kept,
     )
     settings = await _entry(call, site, SiteChanged, upto)
-    told = await _told(call, site, was.spec.channels, flips, now, settings)
+    told = await told_of(call, site, Then(past, now, flips, settings, instant is not None))
     head = _head(was, was.status, now) | {"uuid": id}
     return json_answer(explanation_json(head, [*site_facts(was, seen), *told], site=True))
 
@@ -107,7 +99,7 @@ async def _explained_check(call: Call, check: Check) -> ApiAnswer:
         finding=zone_finding(was.spec, pings, lambda: call.world.zones_of(call.project)),
         kept=past.kept,
     )
-    told = await _told(call, check, was.spec.channels, flips, now, settings)
+    told = await told_of(call, check, Then(past, now, flips, settings, instant is not None))
     name = {"unique_key": unique_key(id)} if call.readonly else {"uuid": id}
     head = _head(was, shown_status(was, now), now) | name
     facts = check_facts(was, seen)
@@ -155,54 +147,3 @@ async def _entry(call: Call, subject: Subject, kind: type[Event], upto: int) -> 
     """The newest entry of its stream of a kind; that of its birth, if there is none."""
     found = await call.history.events(subject.id, kind, upto=upto, limit=1)
     return found[0].seq if found else subject.born
-
-
-# --- who was told -------------------------------------------------------------------------------------------------
-
-
-async def _told(
-    call: Call, subject: Subject, channels: Sequence[Id], flips: Sequence[Flip], now: int, settings: int
-) -> list[Fact]:
-    """The facts about the newest flip that people are told of; it has `channels` at `now`, by the entry `settings`."""
-    flip = next((flip for flip in flips if matters(flip)), None)
-    messages = [] if flip is None else await _messages(call, subject, flip)
-    known = [message for each in messages if (message := as_of(each, now)) is not None]
-    there = len(call.world.reached(channels))
-    return list(told_facts(flip, known, channels=there, settings=settings, short=call.readonly))
-
-
-async def _messages(call: Call, subject: Subject, flip: Flip) -> list[Message]:
-    """All messages about `flip`."""
-    world = call.world
-    found: dict[Id, Message] = {}
-    for owed in world.owed_about(subject):
-        if owed.place == flip.seq:
-            failing = world.channels[owed.channel].failing
-            retry_at = None if failing is None else failing.retry_at
-            name = _name(call, world.channels[owed.channel])
-            found[owed.channel] = Message(owed, name, retry_at=retry_at)
-    for row in await call.history.flips_at([flip.seq]):
-        if row.stream != subject.id:
-            ended = msgspec.json.decode(row.body, type=Delivery)
-            name = _name(call, world.channels.get(row.stream))
-            entry = await _ended_by(call, ended) if len(found) < MOST else 0
-            found[row.stream] = Message(ended.owed, name, ended, entry)
-    return list(found.values())
-
-
-def _name(call: Call, channel: Channel | None) -> str:
-    """What a channel is called. A check may have been in another project, whose channels have no names here."""
-    if channel is None:
-        return "a channel that is no more"
-    return (channel.name or channel.kind) if channel.project == call.project else "a channel of another project"
-
-
-async def _ended_by(call: Call, ended: Delivery) -> int:
-    """The entry that says what became of a message; 0 if it is not of that kind, or far back."""
-    kinds: dict[str, type[Event]] = {"delivered": NotificationDelivered, "given up": NotificationAbandoned}
-    kind = kinds.get(ended.became)
-    if kind is None:
-        return 0
-    id = ended.by or ended.owed.id
-    found = await call.history.events(ended.owed.channel, kind, upto=call.world.seq, limit=RESULTS)
-    return next((each.seq for each in found if getattr(each.event, "id", "") == id), 0)

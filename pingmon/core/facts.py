@@ -1,7 +1,8 @@
 """What can be said of why a check or site is as it is: facts, each with the entries of the log that it rests on.
 
-`core.check.explanation` and `core.site.explanation` find them; `core.notify.told_facts` those about messages. How they
-are put into sentences is up to `wire.api.explanations`.
+`core.check.explanation` and `core.site.explanation` find them; `core.notify.told_facts` those about messages, and
+`core.notify.outage_facts` those about what holds them back and what follows. How they are put into sentences is up to
+`wire.api.explanations`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Topic: TypeAlias = Literal["state", "next", "told", "change", "advice"]
 class Fact(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One thing to say. `kind` is unique within checks, sites and messages; what else is set depends on it.
 
-    `at` and `until` are microseconds since the epoch. `who` is the name of a channel or partner, or the id of a run;
+    `at` and `until` are microseconds since the epoch. `who` is whom or what it names, or the id of a run;
     `why` a cause by its short name, or the text of an error. `entries` may be empty: pingmon remembers it, but the log
     does not have it.
     """
@@ -33,6 +34,7 @@ class Fact(Struct, frozen=True, omit_defaults=True, kw_only=True):
     until: int | None = None
     seconds: int | None = None
     count: int | None = None
+    of: int | None = None
     who: str = ""
     why: str = ""
     flip: Flip | None = None

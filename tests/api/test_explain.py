@@ -16,6 +16,7 @@ from pingmon.core.units import DAEMON, SECOND
 from pingmon.core.world.events import (
     ChannelDeleted,
     CheckChanged,
+    CheckCreated,
     CheckExpired,
     CheckMoved,
     CheckPaused,
@@ -26,12 +27,17 @@ from pingmon.core.world.events import (
     NotificationAbandoned,
     NotificationDelivered,
     NotificationFailed,
+    OutageAcknowledged,
+    OutageReviewed,
     PingReceived,
+    ProjectAlertRulesChanged,
     ProjectDefaultsChanged,
     SiteChanged,
     SitePaused,
     SiteProbed,
     SiteResumed,
+    WindowChanged,
+    WindowCreated,
 )
 from pingmon.testing import PROJECT, START_S, bad, good, result, uuid
 from pingmon.wire.api.checks import unique_key
@@ -173,6 +179,141 @@ def test_an_alert_that_is_held_rests_on_the_entry_that_says_so(house: ApiStage) 
     house.submit(DAEMON, ListeningResumed(house.now - 3000 * SECOND, house.now + 60 * SECOND))
     (held,) = [each for each in asked(house, f"{CHECKS}{id}")["sentences"] if each["kind"] == "held"]
     assert [type(entry(house, number)) for number in held["entries"]] == [PingReceived, ListeningResumed]
+
+
+# --- why nobody is told ---------------------------------------------------------------------------------------------
+
+
+def test_too_few_failures_in_a_row(house: ApiStage) -> None:
+    """How many there are, when there are enough, and that nobody was told when a success came before that."""
+    house.new_channel()
+    id = house.new_check(timeout=600, grace=60, notify_after=3)
+    house.ping(id, "fail")
+    house.clock.advance(10)
+    shown = asked(house, f"{CHECKS}{id}")
+    assert texts(shown, "told") == [
+        "No message says that it is down before it has failed 3 times in a row; so far it has 1 time, "
+        "and without a success it has at 2023-11-14 22:34:20 UTC."
+    ]
+    (few,) = [each for each in shown["sentences"] if each["kind"] == "few_failures"]
+    assert (few["count"], few["of"]) == (1, 3)
+    assert [type(entry(house, number)) for number in few["entries"]] == [CheckCreated, PingReceived]
+    house.ping(id)
+    house.clock.advance(10)
+    assert texts(asked(house, f"{CHECKS}{id}"), "told") == [
+        "Nobody was told that it came back at 2023-11-14 22:13:30 UTC: nobody had been told that it went down."
+    ]
+    assert texts(asked(house, f"{CHECKS}{id}", 5), "told") == texts(shown, "told")
+    house.ping(id, "fail")
+    house.post(f"{CHECKS}{id}/pause")
+    assert texts(asked(house, f"{CHECKS}{id}"), "told") == [
+        "Nobody was told that it went down at 2023-11-14 22:13:40 UTC."
+    ]
+
+
+def test_a_check_that_has_become_less_patient(house: ApiStage) -> None:
+    """It is not said to have had no channels, for that may not be why nobody was told."""
+    id = house.new_check()
+    house.ping(id, "fail")
+    assert kinds(asked(house, f"{CHECKS}{id}"), "told") == ["no_channels", "nobody"]
+    house.post(f"{CHECKS}{id}", {"remind_every": 600})
+    assert kinds(asked(house, f"{CHECKS}{id}"), "told") == ["no_channels", "nobody"]
+    house.post(f"{CHECKS}{id}", {"notify_after": 2})
+    house.post(f"{CHECKS}{id}", {"notify_after": 1})
+    assert kinds(asked(house, f"{CHECKS}{id}"), "told") == ["no_channels", "unheard"]
+
+
+def test_maintenance(house: ApiStage) -> None:
+    """Until when, by which window, and of the past that it was so."""
+    house.new_channel()
+    made = house.post("/api/v3/maintenance/", {"name": "disks", "start": "1", "end": str(round(START_S) + HOUR_S)})
+    window = f"/api/v3/maintenance/{made.json['uuid']}"
+    id = house.new_check()
+    house.ping(id, "fail")
+    house.clock.advance(10)
+    (held,) = [each for each in asked(house, f"{CHECKS}{id}")["sentences"] if each["topic"] == "told"]
+    assert held["text"] == (
+        "No message says that it is down before 2023-11-14 23:13:20 UTC: until then there is maintenance (disks)."
+    )
+    assert {type(entry(house, number)) for number in held["entries"]} == {WindowCreated, PingReceived}
+    assert texts(asked(house, f"{CHECKS}{id}", key=house.ro), "told") == [held["text"].replace(" (disks)", "")]
+    house.post(window, {"end": str(round(START_S) + 60)})
+    (held,) = [each for each in asked(house, f"{CHECKS}{id}")["sentences"] if each["topic"] == "told"]
+    assert WindowChanged in {type(entry(house, number)) for number in held["entries"]}
+    assert texts(asked(house, f"{CHECKS}{id}", 5), "told") == [
+        "Nobody was told that it went down at 2023-11-14 22:13:20 UTC: there was maintenance (disks)."
+    ]
+    house.clock.advance(60)
+    assert texts(asked(house, f"{CHECKS}{id}"), "next")[-1] == (
+        "If it is still down at 2023-11-14 22:14:30 UTC, people are told of it."
+    )
+    house.submit(id, OutageReviewed())
+    assert kinds(asked(house, f"{CHECKS}{id}"), "told") == ["waiting"]
+    assert kinds(asked(house, f"{CHECKS}{id}", 20), "told") == ["unheard"]
+
+
+def test_what_it_depends_on_is_down(house: ApiStage) -> None:
+    """A read-only key does not see what that is."""
+    house.new_channel()
+    parent = house.new_check(name="database")
+    id = house.new_check(parent=parent)
+    for each in (parent, id):
+        house.ping(each, "fail")
+    (held,) = [each for each in asked(house, f"{CHECKS}{id}")["sentences"] if each["topic"] == "told"]
+    assert (held["kind"], held["who"]) == ("parent_down", "database")
+    assert held["text"] == "No message says that it is down while database, which it depends on, is down, too."
+    assert len([each for each in held["entries"] if type(entry(house, each)) is PingReceived]) == 2
+    assert "database" not in str(asked(house, f"{CHECKS}{id}", key=house.ro))
+
+
+def test_reminders_steps_and_who_sees_to_it(house: ApiStage) -> None:
+    """What comes next, what came, and that no more comes; each with its entries, and without names for who may not."""
+    house.new_channel()
+    boss = house.new_channel("boss")
+    steps = [{"after": 1200, "channels": boss}]
+    id = house.new_check(channels="ops", remind_every=600, escalation=steps)
+    house.ping(id, "fail")
+    path = f"{CHECKS}{id}"
+    then = [
+        "Whoever was told is reminded at 2023-11-14 22:23:20 UTC, if it is still down and nobody has acknowledged it.",
+        "At 2023-11-14 22:33:20 UTC boss is told, too, if it is still down and nobody has acknowledged it.",
+    ]
+    assert texts(asked(house, path), "next")[-2:] == then
+    assert "1 more channel is told" in texts(asked(house, path, key=house.ro), "next")[-1]
+    (owed,) = house.world.owed.values()
+    house.submit(owed.channel, NotificationDelivered(owed.id, 12, 204))
+    house.clock.advance(600)
+    house.submit(id, OutageReviewed())
+    assert texts(asked(house, path), "told")[-1] == "The newest reminder, number 1, was due at 2023-11-14 22:23:20 UTC."
+    (owed,) = house.world.owed.values()
+    house.submit(owed.channel, NotificationDelivered(owed.id, 12, 204))
+    house.clock.advance(60)
+    house.post(f"{path}/ack", {"by": "ada"})
+    house.post(f"{path}/ack", {"by": "bob"})
+    shown = asked(house, path)
+    assert kinds(shown, "next") == ["stays_down"]
+    reminded, known = [each for each in shown["sentences"] if each["topic"] == "told"][-2:]
+    assert (reminded["kind"], reminded["count"]) == ("reminded", 1)
+    assert [type(entry(house, number)) for number in reminded["entries"]] == [PingReceived, OutageReviewed]
+    assert known["text"] == (
+        "The outage was acknowledged at 2023-11-14 22:24:20 UTC by ada: "
+        "no reminder and no step of the escalation follows."
+    )
+    by = [entry(house, number) for number in known["entries"]]
+    assert by[1:] == [OutageAcknowledged("ada")]
+    assert "ada" not in str(asked(house, path, key=house.ro))
+    assert kinds(asked(house, path, 605), "told") == ["delivered", "reminded"]
+    assert kinds(asked(house, path, 5), "told") == ["delivered"]
+
+
+def test_what_follows_from_the_rules_of_the_project(house: ApiStage) -> None:
+    """It rests on the entry that has set them."""
+    house.new_channel()
+    house.post(f"/api/v3/projects/{PROJECT}", {"remind_every": 600}, house.operator)
+    id = house.new_check()
+    house.ping(id, "fail")
+    (reminder,) = [each for each in asked(house, f"{CHECKS}{id}")["sentences"] if each["kind"] == "reminder"]
+    assert {type(entry(house, number)) for number in reminder["entries"]} == {ProjectAlertRulesChanged, PingReceived}
 
 
 # --- the past -------------------------------------------------------------------------------------------------------
@@ -402,22 +543,26 @@ def test_the_looks_of_a_site_may_have_been_trimmed(house: ApiStage) -> None:
 # --- whatever happens -----------------------------------------------------------------------------------------------
 
 
-_DONE = st.sampled_from(["success", "success", "start", "fail", "log", "pause", "resume", "grace", "expire", "deaf"])
+_DONE = st.sampled_from(
+    ["success", "success", "start", "fail", "log", "pause", "resume", "grace", "expire", "deaf", "ack"]
+)
 _SEEN = st.sampled_from(["good", "bad", "bad", "torn", "pause", "resume", "moved", "ok", "until"])
 
 
 @settings(max_examples=30, deadline=None)
-@given(steps=st.lists(st.tuples(_DONE, st.integers(1, 900)), max_size=15))
-def test_what_is_said_of_the_past_of_a_check_is_what_was_said_then(steps: list[tuple[Any, int]]) -> None:
-    """Word for word, with the same entries, whatever has happened since."""
+@given(steps=st.lists(st.tuples(_DONE, st.integers(1, 900)), max_size=15), often=st.integers(1, 3))
+def test_what_is_said_of_the_past_of_a_check_is_what_was_said_then(steps: list[tuple[Any, int]], often: int) -> None:
+    """Word for word, with the same entries, whatever has happened since; but not when people were to be told."""
     house = ApiStage()
     house.new_channel()
-    id = house.new_check(timeout=600, grace=300)
+    id = house.new_check(timeout=600, grace=300, notify_after=often)
     said = []
     for what, seconds in steps:
         do(house, id, what)
         house.clock.advance(seconds)
-        said.append(asked(house, f"{CHECKS}{id}"))
+        shown = asked(house, f"{CHECKS}{id}")
+        shown["sentences"] = [each for each in shown["sentences"] if each["kind"] != "told_then"]
+        said.append(shown)
         house.clock.advance(1)
     for then in said:
         assert asked(house, f"{CHECKS}{id}", then["at"]) == then
@@ -434,6 +579,8 @@ def do(house: ApiStage, id: str, what: Any) -> None:
         house.submit(id, CheckChanged(CheckChanges(grace=check.spec.grace + 60)))
     elif what == "deaf":
         house.submit(DAEMON, ListeningResumed(house.now - 100 * SECOND, house.now + 60 * SECOND))
+    elif what == "ack":
+        house.submit(id, OutageAcknowledged("ada"))
     elif what != "expire":
         house.ping(id, what)
     elif check.deadline is not None and check.deadline <= house.now:

@@ -6,6 +6,9 @@ deadline any more; but each further occurrence that passes in silence, and its g
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 from pingmon.core.check.check import Check
 from pingmon.core.check.schedule import next_expected
 from pingmon.core.flip import Flip
@@ -20,12 +23,23 @@ def failed_often_at(check: Check, flip: Flip, often: int, until: int | None = No
     """
     if check.failures >= often:
         return 0
+    return next(islice(_failures(check, flip, until), often - max(1, check.failures), None), None)
+
+
+def failures_by(check: Check, flip: Flip, now: int, most: int) -> int:
+    """How often in a row the check, which is down by `flip`, has failed by `now`; it is not counted beyond `most`."""
+    known = max(1, check.failures)
+    return known + sum(at <= now for at in islice(_failures(check, flip), 1, max(1, most - known + 1)))
+
+
+def _failures(check: Check, flip: Flip, until: int | None = None) -> Iterator[int]:
+    """When it has failed for the last known time, and when it fails further, before `until`, if nothing comes."""
     grace = check.spec.grace * SECOND
     expected = flip.at - grace if flip.cause == "silence" else flip.at
     expected = max(expected, check.last_ping or 0)
-    for _ in range(often - max(1, check.failures)):
+    while True:
+        yield expected + grace
         following = next_expected(check.spec, expected)
         if following is None or (until is not None and following + grace >= until):
-            return None
+            return
         expected = following
-    return expected + grace

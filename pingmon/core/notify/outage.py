@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from pingmon.core.check.check import Check
 from pingmon.core.check.failures import failed_often_at
 from pingmon.core.flip import Flip
-from pingmon.core.notify.alert_rules import ProjectAlertRules
+from pingmon.core.notify.alert_rules import EscalationStep, ProjectAlertRules
 from pingmon.core.notify.notification import FOREVER, Acknowledged, Audience, notification
 from pingmon.core.notify.silences import chance, silenced
 from pingmon.core.units import SECOND, Id
@@ -70,9 +70,7 @@ def further(world: World, now: int, subject: Subject, audience: Audience, flip: 
         for step in rules.escalation[audience.steps :]:
             if audience.told_at + step.after * SECOND > now:
                 break
-            number, knowing = audience.steps + 1, {*audience.owed, *audience.escalated}
-            reached = [id for id in world.reached(step.channels) if world.channels[id].settings.wants(flip)]
-            fresh = [id for id in reached if id not in knowing]
+            number, fresh = audience.steps + 1, newly_told(world, audience, flip, step)
             for channel in fresh:
                 world.owe(replace(notification(flip, channel, now, None), step=number))
             told += fresh
@@ -88,6 +86,12 @@ def further(world: World, now: int, subject: Subject, audience: Audience, flip: 
             audience = replace(audience, reminders=number, reminded=now)
     world.keep(replace(subject, audience=audience))
     return tuple(told)
+
+
+def newly_told(world: World, audience: Audience, flip: Flip, step: EscalationStep) -> list[Id]:
+    """The channels that hear of the outage by this step of the escalation, and not before."""
+    knowing = {*audience.owed, *audience.escalated}
+    return [id for id in world.reached(step.channels) if id not in knowing and world.channels[id].settings.wants(flip)]
 
 
 def listeners(world: World, subject: Topic, audience: Audience) -> tuple[Id, ...]:

@@ -7,6 +7,9 @@
     more             there are more channels than are told of one by one (`count`)
     told_of          to those who may not see channels: how many of all messages were delivered (`count`)
     nobody           there were no channels that could be told
+    unheard          nobody was told for another reason; `why`: `maintenance`, `parent`, `before` (nobody had been told
+                     of the way down), or nothing (it is not known)
+    reminded         a reminder became due (`count`: the how-manieth), and none after it
     nothing_yet      there was no such change so far
     no_channels      there are none now
 
@@ -15,7 +18,7 @@ Each fact names the flip, and the entry that says what became of the message, if
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -55,16 +58,28 @@ def as_of(message: Message, now: int) -> Message | None:
 
 
 def told_facts(
-    flip: Flip | None, messages: Sequence[Message], *, channels: int, settings: int, short: bool = False
+    flip: Flip | None,
+    messages: Sequence[Message],
+    *,
+    channels: int,
+    settings: int,
+    short: bool = False,
+    unheard: str | None = None,
+    by: str = "",
 ) -> Iterator[Fact]:
     """What is to be said of `messages`, all about `flip`. `channels`: how many there are by the entry `settings`.
 
-    `short`: for those who may not see channels.
+    `short`: for those who may not see channels. `unheard`: why nobody was told, and `by` what; None: for want of
+    channels; `held`: as other facts say.
     """
     if not channels:
         yield Fact(topic="told", kind="no_channels", entries=(settings,))
     if flip is None:
         yield Fact(topic="told", kind="nothing_yet", entries=(settings,))
+    elif not messages and unheard == "held":
+        return
+    elif not messages and unheard is not None:
+        yield Fact(topic="told", kind="unheard", entries=(flip.seq,), at=flip.at, who=by, why=unheard, flip=flip)
     elif not messages:
         yield Fact(topic="told", kind="nobody", entries=(flip.seq,), at=flip.at, flip=flip)
     elif short:
@@ -74,6 +89,16 @@ def told_facts(
         yield from (_fact(flip, message) for message in messages[:MOST])
         if len(messages) > MOST:
             yield Fact(topic="told", kind="more", entries=(flip.seq,), count=len(messages) - MOST)
+
+
+def newest_reminder(flip: Flip, owed: Iterable[Notification]) -> list[Fact]:
+    """The newest reminder of the outage that began with `flip`, if one is among those that were `owed`."""
+    about = [each for each in owed if each.reminder and (each.flip.first or each.flip.seq) == flip.seq]
+    newest = max(about, key=lambda each: each.place, default=None)
+    if newest is None:
+        return []
+    entries = (flip.seq, newest.place)
+    return [Fact(topic="told", kind="reminded", entries=entries, at=newest.created, count=newest.reminder)]
 
 
 def _fact(flip: Flip, message: Message) -> Fact:

@@ -160,6 +160,7 @@ class ShownSentence(TypedDict):
     until: NotRequired[Instant]
     seconds: NotRequired[int]
     count: NotRequired[int]
+    of: NotRequired[int]
     who: NotRequired[str]
     why: NotRequired[str]
     look: NotRequired[ShownLook]

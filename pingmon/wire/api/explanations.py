@@ -35,6 +35,16 @@ COMMON: Final = {
     "more": "So much for a few of them; there are {channels} more.",
     "told_of": "That it {turned} at {at} was told on {channels}.",
     "nobody": "Nobody was to be told that it {turned} at {at}: it had no channel for that.",
+    "unheard": "Nobody was told that it {turned} at {at}{because}.",
+    "few_failures": "No message says that it is down before it has failed {of} times in a row; "
+    "so far it has {times}{enough}.",
+    "maintenance": "No message says that it is down before {until}: until then there is maintenance{named}.",
+    "parent_down": "No message says that it is down while {parent} is down, too.",
+    "acknowledged": "The outage was acknowledged at {at}{by}: no reminder and no step of the escalation follows.",
+    "reminded": "The newest reminder, number {count}, was due at {at}.",
+    "told_then": "If it is still down at {at}, people are told of it.",
+    "reminder": "Whoever was told is reminded at {at}, if it is still down and nobody has acknowledged it.",
+    "step": "At {at} {whom} told, too, if it is still down and nobody has acknowledged it.",
     "nothing_yet": "No change of status had to be told so far: people hear when it goes down, and when it comes back.",
     "no_channels": "It has no channels, so nobody is told when it goes down.",
 }
@@ -145,9 +155,35 @@ def _values(fact: Fact) -> dict[str, str]:
         "how": f" {fact.why}" if fact.why else "",
         "again": "" if fact.until is None else f", and is tried again at {moment_text(fact.until)}",
         "when": "" if fact.until is None else f", until {moment_text(fact.until)}",
+        "of": str(fact.of),
+        "count": str(count),
+        "times": counted(count, "time"),
+        "enough": "" if fact.until is None else f", and without a success it has at {moment_text(fact.until)}",
+        "named": f" ({fact.who})" if fact.who else "",
+        "by": f" by {fact.who}" if fact.who else "",
+        "parent": _parent(fact),
+        "because": _because(fact),
+        "whom": f"{fact.who or counted(count, 'more channel')} {'is' if count == 1 else 'are'}",
         "looks": counted(count, "more good look"),
         "channels": counted(count, "channel"),
     }
+
+
+def _parent(fact: Fact) -> str:
+    return f"{fact.who}, which it depends on," if fact.who else "what it depends on"
+
+
+def _because(fact: Fact) -> str:
+    """Why nobody was told."""
+    match fact.why:
+        case "maintenance":
+            return f": there was maintenance{fact.who and f' ({fact.who})'}"
+        case "parent":
+            return f": {_parent(fact)} was down, too"
+        case "before":
+            return ": nobody had been told that it went down"
+        case _:
+            return ""
 
 
 def _reason(flip: Flip) -> str:
@@ -173,6 +209,7 @@ def _fact_json(fact: Fact, words: dict[str, str]) -> Json:
         "until": seconds_text(fact.until),
         "seconds": fact.seconds,
         "count": fact.count,
+        "of": fact.of,
         "who": fact.who or None,
         "why": fact.why or (None if fact.flip is None else _reason(fact.flip) or None),
         "look": None if fact.look is None else look_json(fact.look),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pingmon.core.check.failures import failed_often_at
+from pingmon.core.check.failures import failed_often_at, failures_by
 from pingmon.core.flip import Flip
 from pingmon.core.units import SECOND
 from pingmon.core.world.events import CheckPaused
@@ -28,6 +28,20 @@ def test_each_occurrence_that_passes_in_silence_is_a_failure(often: int, timeout
     log.expire()
     at = failed_often_at(log.world.checks[C1], down(log), often)
     assert at == (0 if often == 1 else T0 + (often * timeout + grace) * SECOND)
+
+
+@given(often=st.integers(1, 9), minutes=st.integers(20, 300), reported=st.integers(0, 3))
+def test_it_has_failed_so_often_when_the_time_for_that_has_come(often: int, minutes: int, reported: int) -> None:
+    log = Log()
+    log.check(timeout=1200, grace=60)
+    log.ping()
+    log.expire()
+    for _ in range(reported):
+        log.ping(signal="fail", at=T0 + 20 * MINUTE)
+    check, now = log.world.checks[C1], T0 + minutes * MINUTE
+    at = failed_often_at(check, down(log), often)
+    assert at is not None
+    assert (failures_by(check, down(log), now, often) >= often) == (at <= now or often <= 1 + reported)
 
 
 def test_what_the_job_reports_counts_from_its_last_report_on() -> None:
@@ -61,3 +75,4 @@ def test_a_schedule_that_runs_out_has_no_more_failures() -> None:
     check = log.world.checks[C1]
     assert failed_often_at(check, down(log), 2) is not None
     assert failed_often_at(check, down(log), 3) is None
+    assert failures_by(check, down(log), T0 + 1000 * MINUTE, 9) == 2

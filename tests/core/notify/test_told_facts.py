@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import Attempted, Delivery, Notification
-from pingmon.core.notify.told_facts import MOST, Message, as_of, told_facts
+from pingmon.core.notify.told_facts import MOST, Message, as_of, newest_reminder, told_facts
 from tests.core.worlds import C1, H1, MINUTE, T0
 
 DOWN = Flip(7, C1, T0, "up", "down", "silence")
@@ -27,8 +27,8 @@ def delivered(*tried: Attempted) -> Message:
     return Message(owed(*tried), "ops", Delivery(owed(*tried), "delivered", T0 + 5 * MINUTE), 9)
 
 
-def facts(flip: Flip | None, *messages: Message, channels: int = 1, short: bool = False) -> list[dict[str, Any]]:
-    found = list(told_facts(flip, messages, channels=channels, settings=2, short=short))
+def facts(flip: Flip | None, *messages: Message, channels: int = 1, **more: Any) -> list[dict[str, Any]]:
+    found = list(told_facts(flip, messages, channels=channels, settings=2, **more))
     assert all(fact.topic == "told" for fact in found)
     return [
         {"kind": fact.kind, "entries": fact.entries, "who": fact.who, "why": fact.why, "count": fact.count}
@@ -67,6 +67,25 @@ def test_where_nobody_is_told() -> None:
     assert kinds(None) == [("nothing_yet", (2,))]
     assert kinds(DOWN) == [("nobody", (7,))]
     assert kinds(DOWN, channels=0) == [("no_channels", (2,)), ("nobody", (7,))]
+
+
+def test_where_nobody_was_told_although_there_were_channels() -> None:
+    """It was held, and other facts say why; or it is over."""
+    assert kinds(DOWN, unheard="held") == []
+    (fact,) = told_facts(DOWN, [], channels=1, settings=2, unheard="parent", by="uplink")
+    assert (fact.kind, fact.entries, fact.why, fact.who) == ("unheard", (7,), "parent", "uplink")
+    assert kinds(DOWN, delivered(), unheard="held") == [("delivered", (7, 9))]
+
+
+def test_the_newest_reminder_of_this_outage_is_told() -> None:
+    """By the entry that made it due."""
+    of_this = [replace(owed(), entry=10 + number, reminder=number, created=T0 + number) for number in (2, 1)]
+    other = replace(owed(), entry=20, reminder=5, flip=replace(DOWN, seq=8))
+    (fact,) = newest_reminder(DOWN, [owed(), *of_this, other])
+    assert (fact.kind, fact.entries, fact.count, fact.at) == ("reminded", (7, 12), 2, T0 + 2)
+    assert newest_reminder(replace(DOWN, seq=5), [owed(), *of_this, other]) == []
+    late = replace(of_this[0], flip=replace(DOWN, seq=9, first=7))
+    assert len(newest_reminder(DOWN, [late])) == 1
 
 
 def test_of_many_channels_a_few_are_named() -> None:

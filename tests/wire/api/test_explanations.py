@@ -14,7 +14,7 @@ from pingmon.core.check.check import Status
 from pingmon.core.check.zone_doctor import ZoneFinding
 from pingmon.core.facts import Fact
 from pingmon.core.flip import Flip
-from pingmon.core.notify import told_facts
+from pingmon.core.notify import outage_facts, told_facts
 from pingmon.core.notify.notification import Became
 from pingmon.core.partner.inquiry import AnswerKind
 from pingmon.core.site import explanation as of_sites
@@ -40,6 +40,7 @@ def kinds(module: ModuleType) -> set[str]:
     [
         (of_checks, CHECK, {*get_args(Status), "overdue_run", "goes_down", "resumed"}),
         (of_sites, SITE, {*get_args(SiteStatus), "patience", "unopposed", "resumed"}),
+        (outage_facts, COMMON, {"told_then", "step"}),
         (told_facts, COMMON, {kind.replace(" ", "_") for kind in get_args(Became)}),
     ],
 )
@@ -92,6 +93,48 @@ def fact(kind: str, **more: Any) -> Fact:
             "ops has not been told yet that it went down: status 500 (2 attempts), "
             "and is tried again at 2023-11-14 22:14:20 UTC.",
         ),
+        (fact("unheard", flip=DOWN), "Nobody was told that it went down at 2023-11-14 22:13:20 UTC."),
+        (
+            fact("unheard", flip=UP, why="before"),
+            "Nobody was told that it came back at 2023-11-14 22:13:20 UTC: nobody had been told that it went down.",
+        ),
+        (
+            fact("unheard", flip=DOWN, why="maintenance", who="disks"),
+            "Nobody was told that it went down at 2023-11-14 22:13:20 UTC: there was maintenance (disks).",
+        ),
+        (
+            fact("unheard", flip=DOWN, why="parent", who="uplink"),
+            "Nobody was told that it went down at 2023-11-14 22:13:20 UTC: uplink, which it depends on, was down, too.",
+        ),
+        (
+            fact("few_failures", count=1, of=3),
+            "No message says that it is down before it has failed 3 times in a row; so far it has 1 time.",
+        ),
+        (
+            fact("few_failures", count=2, of=3, until=T0),
+            "No message says that it is down before it has failed 3 times in a row; so far it has 2 times, "
+            "and without a success it has at 2023-11-14 22:13:20 UTC.",
+        ),
+        (
+            fact("maintenance", until=T0),
+            "No message says that it is down before 2023-11-14 22:13:20 UTC: until then there is maintenance.",
+        ),
+        (fact("parent_down"), "No message says that it is down while what it depends on is down, too."),
+        (
+            fact("acknowledged", who="ada"),
+            "The outage was acknowledged at 2023-11-14 22:13:20 UTC by ada: "
+            "no reminder and no step of the escalation follows.",
+        ),
+        (
+            fact("step", count=2, who="boss, phone"),
+            "At 2023-11-14 22:13:20 UTC boss, phone are told, too, if it is still down and nobody has acknowledged it.",
+        ),
+        (
+            fact("step", count=1),
+            "At 2023-11-14 22:13:20 UTC 1 more channel is told, too, "
+            "if it is still down and nobody has acknowledged it.",
+        ),
+        (fact("reminded", count=3), "The newest reminder, number 3, was due at 2023-11-14 22:13:20 UTC."),
         (fact("told_of", flip=DOWN, count=1), "That it went down at 2023-11-14 22:13:20 UTC was told on 1 channel."),
     ],
 )
