@@ -262,6 +262,14 @@ def test_a_server_that_cannot_be_read_is_told_in_a_line(
     assert made(daemon) == {}
 
 
+def test_nobody_is_asked_for_the_key_where_no_terminal_is(hc: Healthchecks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line says how to give it."""
+    monkeypatch.delenv("HEALTHCHECKS_API_KEY", raising=False)
+    found = run("healthchecks", hc.url)
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert found.stderr.endswith("Error: which key there? Set HEALTHCHECKS_API_KEY or --from-key\n")
+
+
 @pytest.mark.parametrize("body", [b"[]", b"{", b'{"checks": 5}', b'{"checks": [5]}', b"\xff"])
 def test_what_does_not_answer_as_healthchecks_does(daemon: Running, hc: Healthchecks, body: bytes) -> None:
     """Is no Healthchecks."""

@@ -36,14 +36,20 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--dry-run", "dry", is_flag=True, help="Change nothing, and say what would be done.")(command)
 
 
+def _asked_for() -> str:
+    """The key, from whoever sits at the terminal."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.UsageError("which key there? Set HEALTHCHECKS_API_KEY or --from-key")
+    return str(click.prompt("API key of the project at Healthchecks", hide_input=True, err=True))
+
+
 @import_.command()
 @click.argument("source", metavar="URL")
 @click.option(
     "--from-key",
     envvar="HEALTHCHECKS_API_KEY",
     show_envvar=True,
-    prompt="API key of the project at Healthchecks",
-    hide_input=True,
+    callback=lambda _, __, value: _asked_for() if value is None else value,
     metavar="KEY",
     help="A read-write API key of the project there.",
 )
