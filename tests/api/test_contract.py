@@ -441,10 +441,13 @@ HISTORY: list[Row] = [
     ("GET checks/{theirs}/pings/1/body", "rw", None, 404, NOT_FOUND),
     ("GET checks/{unique}/pings/", "rw", None, 404, NOT_FOUND),
     ("GET checks/{job}/flips/", "rw", None, 200, {"flips": [
-        {"timestamp": "2023-11-14T22:18:20+00:00", "up": 1}, {"timestamp": "2023-11-14T22:16:40+00:00", "up": 0},
+        {"timestamp": "2023-11-14T22:18:20+00:00", "up": 1},
+        {"timestamp": "2023-11-14T22:16:40+00:00", "up": 0, "silenced": None},
         {"timestamp": "2023-11-14T22:14:50+00:00", "up": 1},
     ]}),
-    ("GET checks/{job}/flips/", "ro", None, 200, {"flips": [..., {"reason": "signal", "deliveries": GONE}, ...]}),
+    ("GET checks/{job}/flips/", "ro", None, 200, {"flips": [
+        ..., {"reason": "signal", "silenced": GONE, "deliveries": GONE}, ...,
+    ]}),
     ("GET checks/{unique}/flips/", "ro", None, 200, {"flips": [{"up": 1}, {"up": 0}, {"up": 1}]}),
     ("GET checks/{unique}/flips/", "rw", None, 200, {"flips": [{"up": 1}, {"up": 0}, {"up": 1}]}),
     ("GET checks/{paused}/flips/", "rw", None, 200, {"flips": [{"up": 0}]}),
@@ -520,6 +523,31 @@ REST: list[Row] = [
 
 OK, LOST, BAD_URL = b"OK", b"not found", b"invalid url format"
 TAKEN = {"Content-Type": "text/plain; charset=utf-8", "Access-Control-Allow-Origin": "*", "Ping-Body-Limit": "10000"}
+OWN: list[Row] = [  # what the reference server does not have keeps the same rules
+    ("GET checks/{job}", "rw", None, 200, {"notify_after": 1, "remind_every": None, "escalation": None, "parent": ""}),
+    ("GET checks/{job}", "ro", None, 200, {"notify_after": GONE, "parent": GONE, "acknowledged": GONE}),
+    ("POST checks/{job}/ack", "", {}, 401, MISSING),
+    ("POST checks/{job}/ack", "ro", {}, 401, WRONG),
+    ("POST checks/{missing}/ack", "rw", {"by": 1}, 404, NOT_FOUND),
+    ("POST checks/{theirs}/ack", "rw", {}, 404, NOT_FOUND),
+    ("POST checks/{job}/ack", "rw", {"by": 1}, 400, wrong("by is not a string")),
+    ("POST checks/{JOB}/ack/", "rw", None, 409, {"error": "check is not down"}),
+    ("GET checks/{job}/ack", "rw", None, 405, METHOD),
+    ("GET maintenance/", "ro", None, 401, WRONG),
+    ("GET maintenance", "rw", None, 200, {"maintenance": []}),
+    ("POST maintenance/", "rw", {"start": "1700000000", "end": "1700003600"}, 201, {
+        "subjects": "", "tags": "", "schedule": None, "open_until": "2023-11-14T23:13:20+00:00", "opens": None,
+    }),
+    ("POST maintenance/", "rw", {"schedule": "5 4 * * *", "subjects": "{JOB}"}, 201, {
+        "subjects": "{job}", "tz": "UTC", "duration": 3600, "start": None, "opens": "2023-11-15T04:05:00+00:00",
+    }),
+    ("POST maintenance/", "rw", {}, 400, wrong("a window needs start and an end after it, or a schedule")),
+    ("POST maintenance/", "rw", {"schedule": "@daily", "subjects": "{theirs}"}, 400, {"error": ...}),  # 404
+    ("GET maintenance/{job}", "rw", None, 404, NOT_FOUND),
+    ("DELETE maintenance/{missing}", "rw", None, 404, NOT_FOUND),
+    ("GET checks/{job}/explain", "ro", None, 200, {"status": "up", "sentences": ...}),
+]
+
 PINGS: list[Row] = [
     ("GET /ping/{job}", "", None, 200, OK, TAKEN),
     ("GET /ping/{job}/", "", None, 200, OK, TAKEN),
@@ -564,7 +592,8 @@ PINGS: list[Row] = [
 
 TABLES: Final[dict[str, list[Row]]] = {
     "keys": KEYS, "order": ORDER, "bodies": BODIES, "paths": PATHS, "methods": METHODS, "fields": FIELDS,
-    "writing": WRITING, "reading": READING, "history": HISTORY, "rest": REST, "pings": PINGS,
+    "writing": WRITING, "reading": READING, "history": HISTORY, "rest": REST, "own": OWN,
+    "pings": PINGS,
 }  # fmt: skip
 
 
