@@ -29,9 +29,13 @@ _PINGS: Final = re.compile(r"\bpingmon run\b|/ping/|\bhc-ping\.com/")
 
 
 class CronLine(Struct, frozen=True):
-    """A line that is no job: a comment, a setting, nothing at all, or what cron would not take either."""
+    """A line that is no job: a comment, a setting, nothing at all, or what cron would not take either.
+
+    Only the last has a `number`.
+    """
 
     text: str
+    number: int = 0
 
 
 class CronJob(Struct, frozen=True, kw_only=True):
@@ -84,7 +88,7 @@ def parsed(text: str, *, system: bool) -> Crontab:
             settings[found[1] or found[2] or found[3] or ""] = _unquoted(found[4])
         job = None if found else _job(line, system)
         if job is None:
-            lines.append(CronLine(line))
+            lines.append(CronLine(line, 0 if found or not line.strip() else number))
         else:
             said = " ".join(each for each in comment if not _switched_off(each))
             lines.append(

@@ -23,7 +23,7 @@ from msgspec import Struct
 from pingmon.cli import systemd_timers as timers
 from pingmon.cli.client_settings import DEFAULT_URL
 from pingmon.cli.connection import connection_options, opened, settings
-from pingmon.cli.crontab import CRON_PATH, CronJob, job_name, parsed, printed, with_curl, with_run
+from pingmon.cli.crontab import CRON_PATH, CronJob, CronLine, job_name, parsed, printed, with_curl, with_run
 from pingmon.cli.durations import duration_text
 from pingmon.cli.field_options import Duration
 from pingmon.cli.job_checks import JobCheck, Names, as_file, expected, judge
@@ -210,14 +210,17 @@ def _crontab(files: Sequence[str], system: bool | None, style: str, zone: str) -
             for line in lines
         )
 
-    return Proposal([_found(job, zone) for job in jobs], "\n".join(job.text for job in jobs if job.pings), edited)
+    found = [_found(line, zone) for line in lines if line.number]
+    return Proposal(found, "\n".join(job.text for job in jobs if job.pings), edited)
 
 
-def _where(job: CronJob) -> str:
-    return f"line {job.number}"
+def _where(line: CronLine | CronJob) -> str:
+    return f"line {line.number}"
 
 
-def _found(job: CronJob, zone: str) -> ScheduledJob:
+def _found(job: CronLine | CronJob, zone: str) -> ScheduledJob:
+    if isinstance(job, CronLine):
+        return ScheduledJob(_where(job), "", trouble="cron takes no such line")
     trouble = "it sends pings already" if job.pings else "" if job.expression else f"{NO_CLOCK} {job.schedule} is"
     fields = {"schedule": job.expression, "tz": job.zone or zone}
     if job.comment:

@@ -57,6 +57,15 @@ def test_a_timer_that_is_left_alone(text: str, service: str | None, why: str) ->
     assert found.stderr.endswith("Nothing to do.\n")
 
 
+def test_a_line_that_cron_would_not_take_is_told() -> None:
+    """And stays; comments, settings and empty lines are no such lines."""
+    Path("tab").write_text("# jobs\nA=b\n\nnot a job\n0 5 * *\n0 5 * * * /bin/x\n")
+    found = run("tab")
+    assert "not a job\n0 5 * *\n" in found.stdout
+    assert "line 4  left alone: cron takes no such line\nline 5  left alone: cron takes no such line\n" in found.stderr
+    assert found.stderr.count("left alone") == 2
+
+
 def test_a_timer_that_repeats_has_a_timeout_and_the_machine_a_zone() -> None:
     """Two timers of one service get one check."""
     timer("a", "OnUnitActiveSec=90min")
