@@ -22,6 +22,7 @@ from pingmon.core.notify.notification import Delivery, matters
 from pingmon.core.notify.outage_facts import OutageEvidence, outage_facts
 from pingmon.core.notify.silences import silenced
 from pingmon.core.notify.told_facts import MOST, Message, as_of, newest_reminder, told_facts
+from pingmon.core.site.site import Site
 from pingmon.core.units import Id
 from pingmon.core.world.events import (
     CheckChanged,
@@ -57,13 +58,18 @@ async def told_of(call: Call, subject: Subject, then: Then) -> list[Fact]:
     outage = outage_facts(world, was, await _evidence(call, subject, was, then)) if then.past.kept else []
     unheard, by = None, ""
     if flip is not None and not known:
-        held = any(fact.topic == "told" and fact.kind != "acknowledged" for fact in outage)
+        held = any(fact.topic == "told" and fact.kind != "acknowledged" for fact in outage) or _waits_for_host(was)
         unheard, by = ("held", "") if held else await _unheard(call, subject, then, place)
     there = len(call.world.reached(was.spec.channels))
     told = told_facts(flip, known, channels=there, settings=then.settings, short=call.readonly, unheard=unheard, by=by)
     again = [] if flip is None else await _reminded(call, subject, flip, then)
     facts = [*told, *again, *outage]
     return [replace(fact, who="") for fact in facts] if call.readonly else facts
+
+
+def _waits_for_host(was: Subject) -> bool:
+    """Whether nobody is told of a site because its host is asked, or knows of the outage."""
+    return isinstance(was, Site) and was.status == "down" and not was.told
 
 
 async def _known(call: Call, subject: Subject, flip: Flip | None, now: int) -> list[Message]:
