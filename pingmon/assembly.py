@@ -34,7 +34,8 @@ from pingmon.daemon.config_reload import Reload, Taker
 from pingmon.daemon.control_socket import Control, owners_door
 from pingmon.daemon.data_directory import DataDir
 from pingmon.daemon.first_run import FirstStart
-from pingmon.daemon.health_problems import Parts, grave_problems, problems
+from pingmon.daemon.health_problems import Parts, grave_problems, problems, unsure
+from pingmon.daemon.health_warnings import warnings
 from pingmon.daemon.housekeeping import Housekeeping
 from pingmon.daemon.log_level import LogFilter
 from pingmon.daemon.metrics import DaemonMetrics
@@ -43,6 +44,7 @@ from pingmon.daemon.redaction import redacted
 from pingmon.daemon.resource_tree import Root, voice
 from pingmon.daemon.service import Daemon, Part
 from pingmon.daemon.startup_errors import StartupRefused
+from pingmon.daemon.trouble_watch import TroubleWatch
 from pingmon.daemon.watchdog import Watchdog
 from pingmon.delivery.advice import Advice
 from pingmon.delivery.channel_kinds import channel_kinds
@@ -118,7 +120,11 @@ def assembled(
     def base_url() -> str:
         return configured or base_url_of(listeners)
 
-    parts, take_parts = _parts(reactor, config, monitor, journal, base_url)
+    def certificates() -> Sequence[tuple[str, int]]:
+        served = (each.certificates for each in listeners)
+        return [(each.where, each.ends) for each in served if each is not None]
+
+    parts, take_parts = _parts(reactor, config, monitor, journal, base_url, partial(_space, data.path), certificates)
     access_log = _access_log(config, monitor)
     pings = PingIntake(parts.monitor, _ping_settings(config), new_id=lambda: new_id(os.urandom))
     mail = _mail(reactor, config, monitor, pings, mail_listeners)
@@ -156,7 +162,7 @@ def assembled(
         data=data,
         monitor=monitor,
         watchers=(parts.housekeeping, parts.alarms, parts.reviews, parts.hosts, parts.site_watch),
-        tellers=(parts.outbox, parts.confirmations, parts.inquiries, parts.watchdog, control, *mail),
+        tellers=(parts.outbox, parts.confirmations, parts.inquiries, parts.watchdog, parts.troubles, control, *mail),
         door=door,
         factory=door,
         listeners=[*listeners, *mail_listeners],
@@ -171,7 +177,13 @@ def assembled(
 
 
 def _parts(
-    reactor: Any, config: Config, monitor: Monitor, journal: Journal[Outcome], base_url: BaseUrl
+    reactor: Any,
+    config: Config,
+    monitor: Monitor,
+    journal: Journal[Outcome],
+    base_url: BaseUrl,
+    disk_space: Callable[[], tuple[int, int]],
+    certificates: Callable[[], Sequence[tuple[str, int]]],
 ) -> tuple[Parts, Taker]:
     policy = _policy(config)
     resolver, trust = Resolver(reactor), Trust()
@@ -205,11 +217,13 @@ def _parts(
     confirmations = Confirmations(monitor, kinds, reactor, random.random)
     outbox = Outbox(monitor, kinds, reactor, random.random, advice=advice, max_parallel=config.outgoing.parallel)
 
+    troubles = TroubleWatch(monitor, lambda: [*problems(parts), *warnings(parts)], lambda: unsure(parts), reactor)
     watchdog = Watchdog(send, lambda: grave_problems(parts), reactor, monitor.time.steady)
 
     def take(new: Config) -> None:
         nonlocal config
         _watch(watchdog, new)
+        troubles.take(new.operator.channels, new.operator.hold)
         if (new.verifier, new.sites.ask, new.quorum) != (config.verifier, config.sites.ask, config.quorum):
             rounds.verifiers, rounds.quorum = _verifiers(new, send, reactor, monitor.now), new.quorum
         egress.policy = prober.policy = _policy(new)
@@ -232,10 +246,20 @@ def _parts(
         rounds=rounds,
         prober=prober,
         watchdog=watchdog,
+        troubles=troubles,
         verifier_health=verifier_health,
+        disk_space=disk_space,
+        certificates=certificates,
     )
+    troubles.take(config.operator.channels, config.operator.hold)
     _watch(watchdog, config)
     return parts, take
+
+
+def _space(path: Path) -> tuple[int, int]:
+    """How many bytes are free on the disk of `path` for this process, and how many it has."""
+    disk = os.statvfs(path)
+    return disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
 
 
 def _watch(watchdog: Watchdog, config: Config) -> None:
@@ -358,6 +382,7 @@ def _root(
         journal,
         api_settings,
         health=lambda: problems(parts),
+        operator=lambda: (warnings(parts), parts.troubles.told()),
         clock=reactor,
         probes=parts.site_watch,
         tests=parts.tester,

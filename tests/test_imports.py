@@ -35,7 +35,7 @@ LAYERS: dict[str, set[str]] = {
     "cli": {"core", "wire", "timing", "journal", "api", "daemon"},
     "daemon": {
         *("core", "wire", "timing", "journal", "monitor", "alarms", "probe", "delivery", "sites", "door", "api"),
-        *("pings", "verify", "outgoing"),
+        *("pings", "verify", "outgoing", "resubmit"),
     },
     "testing": {"core", "timing", "journal", "monitor", "alarms"},
     "__main__": {"cli"},

@@ -31,6 +31,7 @@ from pingmon.api.credentials import KEY_LENGTH, RandomBytes, find_key
 from pingmon.api.openapi import api_document
 from pingmon.api.routes import MAY, ROUTES, VERSIONS, Operation, Route
 from pingmon.api.scrapes import DaemonScrape, ProjectScrape
+from pingmon.core.notify.channel import Channel
 from pingmon.core.units import DAEMON, HOUR, Id
 from pingmon.core.world.events import KeyUsed
 from pingmon.core.world.project import Key
@@ -45,6 +46,8 @@ from pingmon.wire.api.unheard_outages import untold
 __all__ = ["Api", "ApiSettings", "Probes"]
 
 Health = Callable[[], Sequence[Problem]]
+OperatorsView = Callable[[], tuple[Sequence[Problem], Sequence[Channel]]]
+"""What operators alone are warned of, and the channels that are told of trouble of the daemon."""
 """What is wrong with the daemon; empty if nothing is."""
 
 PREFIX: Final = f"/<any({', '.join(f'v{version}' for version in VERSIONS)}):version>"
@@ -84,6 +87,7 @@ class Api:
         settings: ApiSettings,
         *,
         health: Health,
+        operator: OperatorsView | None = None,
         clock: IReactorTime,
         probes: Probes | None = None,
         tests: Tests | None = None,
@@ -96,6 +100,7 @@ class Api:
         self._history = history
         self._settings = settings
         self._health = health
+        self._operator = operator
         self._clock = clock
         self._url = url or ShownUrl(settings.base_url)
         self._probes = probes
@@ -272,7 +277,10 @@ class Api:
         code = 503 if found else 200
         if key is not None:
             warnings = untold(self._monitor.world, self._monitor.now(), key.project)
-            return json_answer(for_keys(found, warnings, __version__), code)
+            if key.project is not None or self._operator is None:
+                return json_answer(for_keys(found, warnings, __version__), code)
+            more, told = self._operator()
+            return json_answer(for_keys(found, [*warnings, *more], __version__, told), code)
         return json_answer(for_anybody(found), code) if found else ApiAnswer(code, b"OK", TEXT)
 
     @app.handle_errors(HTTPException)

@@ -35,10 +35,12 @@ def status(api: ApiClient, as_json: bool) -> None:
         show_json(found)
     else:
         warned = _told(found.get("warnings", []))
+        tells = [channel["name"] or channel["id"] for channel in found.get("told", [])]
         show_facts(
             [
                 (f"pingmon {found.get('version', '')}".rstrip(), _told(found["problems"]) or "is well"),
                 *([("warning", warned)] if warned else []),
+                *([("tells", tells)] if tells else []),
                 *((name, _counted(found[name])) for name in WATCHED if name in found),
             ]
         )
@@ -58,7 +60,7 @@ def _health(api: ApiClient) -> dict[str, Any]:
         return {"problems": []}
     try:
         found = json.loads(raw)
-        more = {name: found[name] for name in ("version", "warnings") if name in found}
+        more = {name: found[name] for name in ("version", "warnings", "told") if name in found}
         return {**more, "problems": found["problems"]}
     except (ValueError, KeyError, TypeError):
         raise Unreachable(f"the daemon answered {code} without a reason: {NO_PINGMON}") from None

@@ -23,6 +23,8 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from pingmon.core.units import SECOND
+
 FILES_MAX: Final = 2_000
 BYTES_MAX: Final = 1 << 20
 """Of one file."""
@@ -152,6 +154,8 @@ def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
 class Certificates:
     """What an endpoint shows to whom. `files` names the files; `where` is what the operator wrote.
 
+    `ends`: when the first certificate that is shown ends, in microseconds since the epoch.
+
     Raises BadCertificates if they cannot be used.
     """
 
@@ -163,6 +167,11 @@ class Certificates:
         self._seen = self._used = self._stamp()
         self._contexts: dict[str, SSL.Context] = {}
         self._default = self._read()
+
+    @property
+    def where(self) -> str:
+        """What the operator wrote."""
+        return self._where
 
     def serverConnectionForTLS(self, protocol: object) -> SSL.Connection:
         """A connection that shows the first certificate, or the one for the name that the client asks for."""
@@ -190,16 +199,19 @@ class Certificates:
 
     def _read(self) -> SSL.Context:
         contexts: dict[str, SSL.Context] = {}
+        ends: dict[str, float] = {}
         default = None
         # For a name that several certificates have, the one that lasts longest comes last and counts.
         found = identities(self._files(), self._where)
         for each in sorted(found, key=lambda each: each.certificate.not_valid_after_utc):
             context = self._context(each)
             contexts |= dict.fromkeys(each.names, context)
+            ends |= dict.fromkeys(each.names or [""], each.certificate.not_valid_after_utc.timestamp())
             if each is found[0]:
                 default = context
         assert default is not None
         self._contexts = contexts
+        self.ends = round(min(ends.values())) * SECOND
         return default
 
     def _context(self, identity: Identity) -> SSL.Context:

@@ -246,6 +246,16 @@ class WatchdogSetting(Struct, frozen=True):
     every: Annotated[float, Meta(ge=1, le=86400)] = 60.0
 
 
+class OperatorSetting(Struct, frozen=True):
+    """`[operator]`: the `channels`, by id or name, that are told of trouble of pingmon itself.
+
+    `hold` is for how many seconds it has to last.
+    """
+
+    channels: tuple[str, ...] = ()
+    hold: Seconds = 60.0
+
+
 class Log(Struct, frozen=True):
     """`[log]`: the least `level` of what pingmon logs. The option --log-level wins."""
 
@@ -270,6 +280,7 @@ class Config(Struct, frozen=True):
     retention: Retained = Retained()
     limits: Limits = Limits()
     watchdog: WatchdogSetting = WatchdogSetting()
+    operator: OperatorSetting = OperatorSetting()
     log: Log = Log()
 
     @property

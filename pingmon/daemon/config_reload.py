@@ -17,7 +17,17 @@ from pingmon.daemon.config_file import BadConfig
 from pingmon.daemon.startup_errors import StartupRefused
 
 TAKEN: Final = frozenset(
-    {"log", "limits", "verifier", "http.access_log", "outgoing.allow", "sites.ask", "sites.quorum", "watchdog"}
+    {
+        "log",
+        "limits",
+        "verifier",
+        "http.access_log",
+        "outgoing.allow",
+        "sites.ask",
+        "sites.quorum",
+        "watchdog",
+        "operator",
+    }
 )
 """Sections and keys that are taken up; all else needs a restart."""
 

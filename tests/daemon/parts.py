@@ -23,6 +23,8 @@ def parts(rig: Rig, **changes: Any) -> Any:
         "rounds": SimpleNamespace(health=lambda: health, verifiers=None),
         "prober": SimpleNamespace(waits=SimpleNamespace(shortages=lambda: ()), seen={}),
         "verifier_health": tuple,
+        "disk_space": lambda: (1 << 40, 1 << 40),
+        "certificates": tuple,
     }
     for name, value in changes.items():
         part, _, field = name.partition("__")

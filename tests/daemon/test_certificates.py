@@ -156,6 +156,16 @@ def test_a_name_chooses_the_certificate_and_a_stranger_leaves_no_line(
     assert logged == []
 
 
+def test_the_first_end_of_what_is_shown_is_known(tmp_path: Path) -> None:
+    """For a name that two certificates have, the one that lasts longer is shown; the older one may lie there."""
+    short, long = Certified("short", "a.test", days=5), Certified("long", "a.test", days=50)
+    other = Certified("other", "b.test", days=20)
+    place = folder(tmp_path, a=short.pem + short.key_pem, b=long.pem + long.key_pem, c=other.pem + other.key_pem)
+    certificates = made(place)
+    assert certificates.ends == round(other.certificate.not_valid_after_utc.timestamp()) * 1_000_000
+    assert certificates.where == str(place)
+
+
 def test_changed_files_are_read_again_when_they_have_come_to_rest(tmp_path: Path) -> None:
     """Half a renewal is not looked at; what is unchanged is not read."""
     place = folder(tmp_path, a=LEAF.pem + LEAF.key_pem)

@@ -99,6 +99,10 @@ level = "warn"
 url = "https://hc-ping.example/5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
 every = 30
 
+[operator]
+channels = ["ops"]
+hold = 30
+
 [limits]
 checks = 100
 sites = 50

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from pingmon.core.units import SECOND
-from pingmon.daemon.health_problems import problems
+from pingmon.daemon.health_problems import problems, unsure
 from pingmon.probe.slot_shortage import Shortage
 from pingmon.testing import Rig
+from pingmon.verify.verifier_health import PeerHealth
 from tests.daemon.parts import parts
 
 ILL = SimpleNamespace(trouble=lambda: "none of 2 answers: a: dead; b: dead")
@@ -98,3 +99,33 @@ def test_a_daemon_that_stood_still_takes_no_events_although_its_disk_is_well() -
     (problem,) = problems(parts(rig))
     assert problem.text == "the journal takes no events"
     assert "stood still" in problem.detail
+
+
+def test_each_kind_of_problem_is_told_from_all_others() -> None:
+    """So that the operator is told of each, and of its end, whatever figures it is told with."""
+    rig = Rig()
+    rig.journal.tracker.read("an I/O error")
+    rig.journal.tracker.damaged("entry 7 is altered")
+    rig.monitor.deafness.begin(rig.now, "suspended")
+    ill: dict[str, Any] = {
+        "outbox__last_tick": -11.0,
+        "hosts__last_tick": -11.0,
+        "outbox__overdue": lambda now: 121 * SECOND,
+        "health__trouble": "most fail",
+        "health__blind": 6,
+        "health__late_s": 12.0,
+        "health__queued_s": 12.0,
+        "rounds__verifiers": ILL,
+    }
+    found = [problem.kind for problem in problems(parts(rig, **ill))]
+    assert len(found) == 10
+    assert len(set(found)) == 10
+    assert all(found)
+
+
+def test_how_verifiers_do_is_not_known_before_each_was_asked() -> None:
+    """Since the start."""
+    asked = PeerHealth("a", "", asked=1)
+    assert unsure(parts(Rig())) == frozenset()
+    assert unsure(parts(Rig(), verifier_health=lambda: (asked, PeerHealth("b", "")))) == {"verifiers"}
+    assert unsure(parts(Rig(), verifier_health=lambda: (asked,))) == frozenset()

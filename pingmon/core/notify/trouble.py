@@ -13,10 +13,8 @@ from msgspec.structs import replace
 
 from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import Audience, audience_shifted
-from pingmon.core.units import HOUR, MINUTE, Id
+from pingmon.core.units import HOUR, Id
 
-HOLD: Final = MINUTE
-"""Microseconds that a trouble lasts before anybody is told, and for which it is gone before that is told."""
 AGAIN: Final = HOUR
 """One that comes back within so many microseconds is over only when it has been gone for as long."""
 
@@ -47,10 +45,9 @@ class Trouble(Struct, frozen=True, omit_defaults=True, gc=False):
     audience: Audience | None = None
     relayed: tuple[Id, ...] = ()
 
-    @property
-    def gone_for(self) -> int:
-        """For how many microseconds it must be gone before it is over."""
-        return AGAIN if self.again else HOLD
+    def gone_for(self, hold: int) -> int:
+        """For how many microseconds it must be gone before it is over, if `hold` will do for one that does not flap."""
+        return max(AGAIN, hold) if self.again else hold
 
 
 def began(before: Trouble | None, trouble: Trouble, seq: int) -> tuple[Trouble, Flip]:

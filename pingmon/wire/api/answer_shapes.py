@@ -628,8 +628,9 @@ class ShownProblem(TypedDict):
 
 
 class ShownHealth(TypedDict):
-    """How the daemon does; without a key, problems alone, in words."""
+    """How the daemon does; without a key, problems alone, in words. Operators see who is `told` of them."""
 
     version: NotRequired[str]
     problems: list[ShownProblem | str]
     warnings: NotRequired[list[ShownProblem]]
+    told: NotRequired[list[ListedChannel]]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pingmon.core.notify.notification import GIVE_UP_AFTER
-from pingmon.core.notify.trouble import AGAIN, HOLD
+from pingmon.core.notify.trouble import AGAIN
 from pingmon.core.units import MINUTE
 from pingmon.core.world import events as e
 from pingmon.core.world.outcome import Outcome
@@ -15,6 +15,7 @@ from pingmon.core.world.world import World
 from pingmon.testing import uuid
 from tests.core.worlds import H1, H2, H3, Log, P, Q, Saves, state
 
+HOLD = MINUTE
 DISK, LATE = uuid(1, "b"), uuid(2, "b")
 
 
@@ -117,14 +118,14 @@ def test_one_that_comes_back_soon_must_be_gone_for_longer() -> None:
     log = TroubledLog()
     log.begins(H1)
     log.ends()
-    assert log.world.troubles[DISK].gone_for == HOLD
+    assert log.world.troubles[DISK].gone_for(HOLD) == HOLD
     log.now += AGAIN - 1
     log.begins(H1, since=log.now - HOLD)
-    assert log.world.troubles[DISK].gone_for == AGAIN
+    assert log.world.troubles[DISK].gone_for(HOLD) == AGAIN
     log.ends()
     log.now += AGAIN
     log.begins(H1)
-    assert log.world.troubles[DISK].gone_for == HOLD
+    assert log.world.troubles[DISK].gone_for(HOLD) == HOLD
 
 
 def test_a_clock_that_is_set_moves_it_along() -> None:

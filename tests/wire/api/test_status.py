@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pingmon.core.notify.channel import Channel
 from pingmon.wire.api.status import Problem, for_anybody, for_keys
 
 PROBLEMS = (Problem("the journal takes no events", "/var/x: the disk is full"), Problem("sites are late", "raise it"))
@@ -23,3 +24,9 @@ def test_who_has_a_key_reads_the_reasons_and_the_version_too() -> None:
         "warnings": [{"text": "sites are late", "detail": "raise it"}],
     }
     assert for_keys((), (), "1.2") == {"version": "1.2", "problems": [], "warnings": []}
+
+
+def test_an_operator_sees_who_is_told() -> None:
+    channel = Channel("dddd", "aaaa", "webhook", "ops", {}, "", 1, 0)
+    shown = for_keys((), (), "1.2", [channel])
+    assert shown["told"] == [{"id": "dddd", "name": "ops", "kind": "webhook"}]
