@@ -17,11 +17,12 @@ import click
 from pingmon.cli.api_client import ApiClient
 from pingmon.cli.connection import asks
 from pingmon.cli.durations import duration_text
-from pingmon.cli.project_difference import NEW, Step, Verb, difference
+from pingmon.cli.project_difference import Step, Verb, difference, sent
 from pingmon.cli.project_file import (
     DEFAULTS,
     GENERIC,
     KINDS,
+    NAMING,
     OPEN,
     WEBHOOK,
     WORDS,
@@ -30,6 +31,7 @@ from pingmon.cli.project_file import (
     Kind,
     is_seconds,
     read,
+    renamed,
     told_fields,
     written,
 )
@@ -59,7 +61,7 @@ NAMED: Final = 10
 @json_option
 @asks("project")
 def apply(api: ApiClient, file: str, prune: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Make of a project what FILE says: its channels, sites and checks, in TOML.
+    """Make of a project what FILE says: its channels, sites, checks and maintenance windows, in TOML.
 
     What would change is shown first, and done if you say so. Nothing is removed without --prune; a second run changes
     nothing. If anything in the file is wrong, all of that is told, and nothing is done. - is standard input.
@@ -80,7 +82,7 @@ def apply(api: ApiClient, file: str, prune: bool, dry_run: bool, yes: bool, as_j
         raise click.UsageError("the file comes from standard input, so nobody can be asked: say --yes or --dry-run")
     steps = _planned(api, file, prune)
     todo = [step for step in steps if step.verb in SIGNS]
-    names = {step.item.uuid or NEW + step.item.label: step.item.label for step in steps}
+    names = {step.id: step.item.reference for step in steps}
     if not as_json:
         _show(steps, names)
     if todo and not dry_run:
@@ -96,7 +98,7 @@ def apply(api: ApiClient, file: str, prune: bool, dry_run: bool, yes: bool, as_j
 @click.option("--secrets", is_flag=True, help="Write URLs, headers and bodies of channels, too.")
 @asks("project")
 def export(api: ApiClient, secrets: bool) -> None:
-    """Write a project's channels, sites and checks to standard output, as `pingmon apply` reads them.
+    """Write a project's settings to standard output, as `pingmon apply` reads them.
 
     The same project gives the same bytes. Who may post to a channel knows its URL, its headers and its body, so these
     are left out, and `pingmon apply` leaves them as they are. The secrets that sign messages are never written.
@@ -129,7 +131,7 @@ def _planned(api: ApiClient, file: str, prune: bool) -> list[Step]:
 
 
 def state(api: ApiClient) -> list[Item]:
-    """All channels, sites and checks of the project."""
+    """All channels, sites, checks and maintenance windows of the project."""
     listed = {kind: api.ask("GET", f"{kind}/")[kind] for kind in KINDS}
     listed["channels"] = [api.ask("GET", f"channels/{each['id']}") for each in listed["channels"]]
     return [_item(kind, each) for kind in KINDS for each in listed[kind]]
@@ -143,9 +145,19 @@ def _item(kind: Kind, answer: dict[str, Any]) -> Item:
         fields = {"name": answer["name"], "kind": answer["kind"], **settings, **answer["value"], **generic}
         return Item(kind, answer["name"] or answer["id"], answer["id"], fields)
     fields = {name: answer[name] for name in DEFAULTS[kind] if name in answer}
-    fields["channels"] = tuple(sorted(filter(None, answer["channels"].split(","))))
+    if kind == "maintenance":
+        fields = {name: value for name, value in fields.items() if value is not None}
+    for name in ("channels", "subjects"):
+        if name in answer:
+            fields[name] = _ids(answer[name])
+    if fields.get("escalation") is not None:
+        fields["escalation"] = tuple({**step, "channels": _ids(step["channels"])} for step in fields["escalation"])
     label = answer.get("slug") or answer["name"] or answer.get("url") or answer["uuid"]
     return Item(kind, label, answer["uuid"], fields)
+
+
+def _ids(told: str) -> tuple[str, ...]:
+    return tuple(sorted(filter(None, told.split(","))))
 
 
 # --- doing it -----------------------------------------------------------------------------------------------------
@@ -165,28 +177,25 @@ def _carry_out(api: ApiClient, todo: Sequence[Step], *, quiet: bool) -> None:
         if not quiet:
             click.echo(f"{SIGNS[step.verb][2]} {_named(step)}")
         gone = step.verb == "remove" and step.item.kind != "channels"  # nobody need be told of what is not there
-        for warning in [] if gone else answer["warnings"]:
+        for warning in [] if gone else answer.get("warnings", ()):
             click.echo(printable(f"warning: {_named(step)}: {warning}"), err=True)
 
 
 def _do(api: ApiClient, step: Step, made: dict[str, str]) -> Any:
-    """The answer to one request. `made` has the ids of new channels, by what stands for them."""
+    """The answer to one request. `made` has the ids of what is new, by what stands for them."""
     kind, id = step.item.kind, step.item.uuid
     if step.verb == "remove":
         return api.ask("DELETE", f"{kind}/{id}")
-    body = {name: new for name, (_, new) in step.changes.items() if new is not None}
+    body = sent(step, made)
     if kind == "channels":
         named = {name: body.pop(name) for name in ("name", "kind", *GENERIC) if name in body}
         body = named | ({"value": body} if body else {})
-    elif "channels" in body:
-        body["channels"] = ",".join(made.get(each, each) for each in body["channels"])
     if step.verb == "change":
         return api.ask("POST", f"{kind}/{id}", body)
     if body.get("slug"):
         body["unique"] = ["slug"]  # its first ping may have made it meanwhile
     answer = api.ask("POST", f"{kind}/", body)
-    if kind == "channels":
-        made[NEW + step.item.label] = answer["id"]
+    made[step.id] = answer["id"] if kind == "channels" else answer["uuid"]
     return answer
 
 
@@ -234,12 +243,12 @@ def _shown_changes(step: Step, names: dict[str, str]) -> list[tuple[str, str]]:
 
 def _value(kind: Kind, field: str, value: Any, names: dict[str, str]) -> str:
     """A value for people: no secret, on one line."""
-    if field == "channels" and value == ():
+    if field in ("channels", "escalation") and value == ():
         return "nobody"
     if value in (None, "", {}):
         return "-"
-    if field == "channels":
-        shown = ", ".join(sorted(names.get(each, each) for each in value))
+    if field in NAMING:
+        shown = _named_value(field, renamed(field, value, names))
     elif kind == "channels" and field not in OPEN:
         shown = _masked(value)
     elif is_seconds(kind, field):
@@ -248,6 +257,12 @@ def _value(kind: Kind, field: str, value: Any, names: dict[str, str]) -> str:
         shown = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
     shown = printable(shown)
     return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
+
+
+def _named_value(field: str, value: Any) -> str:
+    if field == "escalation":
+        return "; ".join(f"{duration_text(step['after'])}: {', '.join(step['channels'])}" for step in value)
+    return value if field == "parent" else ", ".join(value)
 
 
 def _masked(value: Any) -> str:
@@ -272,6 +287,6 @@ def _step_json(step: Step, names: dict[str, str]) -> Fields:
 
 
 def _plain(kind: Kind, field: str, value: Any, names: dict[str, str]) -> Any:
-    if field == "channels" and value is not None:
-        return sorted(names.get(each, each) for each in value)
+    if field in NAMING:
+        return renamed(field, value, names)
     return _masked(value) if value and kind == "channels" and field not in OPEN else value

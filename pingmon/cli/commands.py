@@ -21,7 +21,7 @@ COMMANDS: Final = {
     "maintenance": ("maintenance", "Maintenance windows, in which outages are expected."),
     "run": ("run_command", "Run a command as a job that is watched."),
     "apply": ("apply", "Make of a project what a file says."),
-    "export": ("apply", "Write a project's checks, sites and channels as such a file."),
+    "export": ("apply", "Write what a project has as such a file."),
     "crontab": ("crontab_command", "Propose checks for the jobs of a crontab, or for systemd timers."),
     "project": ("projects", "Projects, which own checks, sites and channels."),
     "key": ("keys", "Make, list and revoke API keys."),

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from pingmon.cli.project_difference import NEW, Step
-from pingmon.cli.project_file import DEFAULTS, WEBHOOK, Fields, Item, Kind
+from pingmon.cli.project_difference import Step
+from pingmon.cli.project_file import DEFAULTS, IDLE, WATCHED, WEBHOOK, Fields, Item, Kind, renamed
 from pingmon.testing import uuid
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
@@ -15,6 +15,8 @@ NAMES = st.sampled_from(["", "a", "b", "Größe $x", 'a"b', "env:A", "a.b", "x\n
 SECONDS = st.integers(60, 86_400)
 FLAGS = st.booleans()
 HEADERS = st.dictionaries(st.sampled_from(["A", "X-Token"]), st.sampled_from(["", "env:B", "env::B", "Größe"]))
+NULLABLE = {"remind_every", "escalation"}
+REMINDERS = st.sampled_from([None, 0, 3600])
 FIELDS: dict[Kind, dict[str, st.SearchStrategy[object]]] = {
     "channels": {
         "name": NAMES,
@@ -31,6 +33,7 @@ FIELDS: dict[Kind, dict[str, st.SearchStrategy[object]]] = {
         "tags": TEXTS,
         "local_only": FLAGS,
         "method": st.sampled_from(["GET", "HEAD"]),
+        "remind_every": REMINDERS,
     },
     "checks": {
         "name": NAMES,
@@ -40,20 +43,40 @@ FIELDS: dict[Kind, dict[str, st.SearchStrategy[object]]] = {
         "timeout": SECONDS,
         "manual_resume": FLAGS,
         "methods": st.sampled_from(["", "POST"]),
+        "notify_after": st.integers(1, 100),
+        "remind_every": REMINDERS,
+    },
+    "maintenance": {
+        "name": NAMES,
+        "tags": TEXTS,
+        "start": st.just("2026-12-01T20:00:00+00:00"),
+        "end": st.sampled_from(["2026-12-01T21:00:00+00:00", "2027-12-01T21:00:00+00:00"]),
+        "schedule": st.sampled_from(["@daily", "Mon 03:00"]),
+        "duration": SECONDS,
     },
 }
 
 
 @st.composite
-def items(draw: st.DrawFn, kind: Kind, number: int, channels: Sequence[str] = ()) -> Item:
-    """One item; of a site or check `channels` are those that it may have."""
+def items(draw: st.DrawFn, kind: Kind, number: int, channels: Sequence[str] = (), watched: Sequence[str] = ()) -> Item:
+    """One item; `channels` are those that it may have, `watched` the checks and sites that it may depend on."""
     fields: Fields = {**DEFAULTS[kind], **draw(st.fixed_dictionaries(FIELDS[kind]))}
     if kind == "channels":
         fields = {"kind": "webhook"} | WEBHOOK | fields
-    else:
-        fields["channels"] = tuple(sorted(draw(st.sets(st.sampled_from(channels)) if channels else st.just(set()))))
-    if kind == "checks":
-        gone = ("timeout",) if draw(FLAGS) else ("schedule", "tz")
+    some = st.sets(st.sampled_from(channels)).map(sorted).map(tuple) if channels else st.just(())
+    if kind in WATCHED:
+        fields["channels"] = draw(some)
+        fields["parent"] = draw(st.sampled_from(["", *watched]))
+        step = st.fixed_dictionaries({"after": SECONDS, "channels": some})
+        by_time = st.lists(step, max_size=2).map(
+            lambda steps: tuple(sorted(steps, key=lambda step: str(step["after"]).zfill(6)))
+        )
+        fields["escalation"] = draw(st.none() | by_time)
+    if kind == "maintenance":
+        fields["subjects"] = tuple(sorted(draw(st.sets(st.sampled_from(watched)) if watched else st.just(set()))))
+    if kind in IDLE:
+        beside, without = IDLE[kind]
+        gone = beside if draw(FLAGS) else ("schedule", *without)
         fields = {name: value for name, value in fields.items() if name not in gone}
     return Item(kind, "", uuid(number), fields)
 
@@ -65,18 +88,27 @@ def projects(draw: st.DrawFn, *, first: int = 0, named: bool = False) -> list[It
     for kind in DEFAULTS:
         channels = [item.uuid for item in made if item.kind == "channels"]
         for number in range(draw(st.integers(0, 3))):
-            made.append(draw(items(kind, first + 100 * len(made) + number, channels)))
+            watched = [item.uuid for item in made if item.kind in WATCHED]
+            made.append(draw(items(kind, first + 100 * len(made) + number, channels, watched)))
     if not named:
         return made
     by_name = {(item.kind, (item.identity or ("", ""))[1]): item for item in made if item.identity is not None}
     ids = {item.uuid for item in by_name.values()}
-    return [_with_channels(item, ids) for item in by_name.values()]
+    return [_knowing(item, ids) for item in by_name.values()]
 
 
-def _with_channels(item: Item, ids: set[str]) -> Item:
+def _knowing(item: Item, ids: set[str]) -> Item:
+    """The item once it names nothing but `ids`."""
     fields = dict(item.fields)
-    if "channels" in fields:
-        fields["channels"] = tuple(each for each in fields["channels"] if each in ids)
+    for name in {"channels", "subjects"} & fields.keys():
+        fields[name] = tuple(each for each in fields[name] if each in ids)
+    if fields.get("parent", "") not in ids:
+        fields |= {"parent": ""} if "parent" in fields else {}
+    if fields.get("escalation"):
+        fields["escalation"] = tuple(
+            {**step, "channels": tuple(each for each in step["channels"] if each in ids)}
+            for step in fields["escalation"]
+        )
     return Item(item.kind, item.label, item.uuid, fields)
 
 
@@ -88,19 +120,21 @@ def carried_out(steps: Sequence[Step], have: Sequence[Item]) -> list[Item]:
         item = step.item
         if step.verb == "remove":
             world.pop(item.uuid)
-            world = {id: _with_channels(each, {*world}) for id, each in world.items()}
+            world = {id: _knowing(each, {*world}) for id, each in world.items()}
         if step.verb not in ("add", "change"):
             continue
-        sent = {name: new for name, (_, new) in step.changes.items() if new is not None}
-        if item.kind != "channels" and "channels" in sent:
-            sent["channels"] = tuple(sorted(made.get(each, each) for each in sent["channels"]))
+        sent = {
+            name: renamed(name, new, made)
+            for name, (_, new) in step.changes.items()
+            if new is not None or name in NULLABLE
+        }
+        assert sent.get("parent", "") in {"", *world}, "a parent is there before what depends on it"
         id = item.uuid or uuid(9_000 + number)
-        if item.kind == "channels":
-            made[NEW + item.label] = id
-        fields = (dict(world[id].fields) if item.uuid else {}) | sent
-        if "schedule" in sent:
-            fields.pop("timeout", None)
-        elif "timeout" in sent:
-            fields = {name: value for name, value in fields.items() if name not in ("schedule", "tz")}
+        made[step.id] = id
+        fields = (dict(world[id].fields) if item.uuid else dict.fromkeys(NULLABLE & DEFAULTS[item.kind].keys())) | sent
+        if item.kind in IDLE:
+            beside, without = IDLE[item.kind]
+            gone = beside if "schedule" in sent else ("schedule", *without) if {*beside} & sent.keys() else ()
+            fields = {name: value for name, value in fields.items() if name not in gone}
         world[id] = Item(item.kind, item.label, id, fields)
     return list(world.values())

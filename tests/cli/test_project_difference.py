@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from pingmon.cli.project_difference import Step, difference
+from pingmon.cli.project_difference import Step, difference, sent
 from pingmon.cli.project_file import GENERIC, WEBHOOK, Item, completed, read, written
 from pingmon.testing import START, uuid
 from tests.cli.projects import carried_out, projects
@@ -42,7 +42,7 @@ def channel(number: int, name: str) -> Item:
 
 @given(projects(named=True), projects(first=5_000))
 def test_what_is_done_makes_what_the_file_says(wanted: list[Item], have: list[Item]) -> None:
-    """A second run has nothing to do. Without --prune what is not in the file stays, with it nothing else is left."""
+    """A second run has nothing to do. With --prune nothing stays that is not in the file, but windows of a night."""
     text = written(wanted, secrets=True)
     items, _, labels = read(text, {})
     steps, found = difference(items, have, labels=labels, now=START, prune=False)
@@ -53,7 +53,8 @@ def test_what_is_done_makes_what_the_file_says(wanted: list[Item], have: list[It
         steps = plan(text, have, prune=prune)
         have = carried_out(steps, have)
         assert {step.verb for step in plan(text, have, prune=prune)} <= {"keep", "ignore"}
-    assert written(have, secrets=True) == text
+    said = {item.identity for item in wanted if item.kind == "maintenance"}
+    assert written([item for item in have if "start" not in item.fields or item.identity in said], secrets=True) == text
 
 
 def test_only_what_differs_is_changed() -> None:
@@ -84,6 +85,45 @@ def test_checks_that_name_no_channels_have_all() -> None:
     steps = plan(text, have, prune=True)
     assert told(steps) == [("add", "new", *steps[0].changes), ("change", "a", "channels"), ("remove", "old")]
     assert steps[1].changes["channels"][1] == ("+new",)
+
+
+def test_a_parent_is_there_before_what_depends_on_it() -> None:
+    """Be it new or not, and be it a check or a site; a check that is in no table may be one, too."""
+    text = "[checks.a]\nparent = 'checks.b'\n[checks.b]\nparent = 'sites.s'\n[sites.s]\nurl = 'http://s.example/'\n"
+    steps = plan(text + "parent = 'checks.old'\n", [check(1, "old"), check(2, "a")])
+    assert [(step.item.label, step.item.fields.get("parent")) for step in steps if step.verb != "ignore"] == [
+        ("s", uuid(1)),
+        ("b", "+sites.s"),
+        ("a", "+checks.b"),
+    ]
+    swapped = [check(1, "b", parent=uuid(2)), check(2, "a")]
+    assert [step.item.label for step in plan("[checks.b]\n[checks.a]\nparent = 'checks.b'", swapped)] == ["b", "a"]
+
+
+def test_what_the_daemon_has_may_stay_though_it_is_no_more() -> None:
+    """A parent that was deleted stands in no other change's way; a new one must be there."""
+    have = [check(1, "a", parent=uuid(9))]
+    assert told(plan(f"[checks.a]\ndesc = 'x'\nparent = '{uuid(9)}'\nchannels = []", have)) == [("change", "a", "desc")]
+    assert faults(f"[checks.b]\nparent = '{uuid(9)}'", have) == [
+        f"[checks.b] parent: write checks.NAME or sites.NAME, not {uuid(9)}"
+    ]
+
+
+def test_a_window_of_one_night_survives_what_is_pruned() -> None:
+    """Somebody has made it by hand, and it ends by itself."""
+    night = Item("maintenance", "night", uuid(1), completed("maintenance", "night", {"start": "1", "end": "2"}))
+    weekly = Item("maintenance", "weekly", uuid(2), completed("maintenance", "weekly", {"schedule": "@weekly"}))
+    assert told(plan("", [night, weekly], prune=True)) == [("remove", "weekly")]
+    assert told(plan("", [night, weekly])) == [("ignore", "night"), ("ignore", "weekly")]
+
+
+def test_who_is_told_later_may_be_said_to_be_as_the_project_has_it_again() -> None:
+    """What is left out is sent as null."""
+    have = [channel(1, "x"), check(2, "a", remind_every=60, escalation=({"after": 60, "channels": (uuid(1),)},))]
+    *_, step = (step for step in plan("[checks.a]\nchannels = []", have) if step.verb == "change")
+    assert sent(step, {}) == {"remind_every": None, "escalation": None}
+    (step,) = plan("[checks.b]\nchannels = []\nescalation = [{ after = 60, channels = ['x'] }]", have)[1:2]
+    assert sent(step, {})["escalation"] == [{"after": 60, "channels": uuid(1)}]
 
 
 def test_channels_go_after_all_that_had_them() -> None:
@@ -132,6 +172,22 @@ def test_an_id_says_which_of_two_is_meant_and_lets_names_change() -> None:
         ("[checks.a]\n[checks.b]\nslug = 'a'", "[checks.b] is the same as [checks.a]"),
         ("[checks.a]\nslug = ''\nname = ''", "[checks.a] has no name: give it one, or say which it is by uuid"),
         ("[sites.a]", "[sites.a] url is missing"),
+        ("[checks.a]\nparent = 'checks.a'", "[checks.a] parent depends on this one"),
+        ("[checks.a]\nparent = 'checks.b'\n[checks.b]\nparent = 'checks.a'", "[checks.a] parent depends on"),
+        ("[checks.a]\nparent = 'checks.no'", "[checks.a] parent: there is no check no"),
+        ("[checks.a]\nparent = 'a'", "[checks.a] parent: write checks.NAME or sites.NAME, not a"),
+        ("[checks.a]\nremind_every = 5", "[checks.a] remind_every is too small"),
+        ("[checks.a]\nescalation = [{ after = 5, channels = ['x'] }]", "[checks.a] after in 'escalation' is too small"),
+        (
+            "[checks.a]\nescalation = [{ after = '1h', channels = ['no'] }]",
+            "[checks.a] escalation: there is no channel no",
+        ),
+        ("[maintenance.a]", "[maintenance.a] a window needs start and an end after it, or a schedule"),
+        ("[maintenance.a]\nschedule = 'x'", "[maintenance.a] schedule is not a valid cron or OnCalendar expression"),
+        (
+            "[maintenance.a]\nschedule = '@daily'\nsubjects = ['sites.no']",
+            "[maintenance.a] subjects: there is no site no",
+        ),
         ("[sites.a]\nurl = 'ftp://a'", "[sites.a] url "),
         ("[channels.a]", "[channels.a] value needs a url_down or a url_up"),
         ("[channels.x]\nkind = 'smoke'", "[channels.x] kind cannot be changed from webhook"),

@@ -62,11 +62,41 @@ def test_a_table_needs_only_what_is_not_usual() -> None:
     assert "channels" not in sync
 
 
+def test_steps_parents_and_windows_are_written_as_the_api_has_them() -> None:
+    """Steps in their order, instants in UTC; what is not said of reminders and steps is as the project has it."""
+    found = fields(
+        """
+        [checks.a]
+        notify_after = 3
+        escalation = [{ after = "1h", channels = ["boss"] }, { after = 600, channels = [] }]
+        parent = "sites.b"
+        [maintenance.once]
+        start = 2026-12-01T22:00:00+02:00
+        end = "2026-12-01T21:00:00"
+        [maintenance.again]
+        schedule = "@daily"
+        duration = "30m"
+        subjects = ["checks.a"]
+        """
+    )
+    steps = ({"after": 600, "channels": []}, {"after": 3600, "channels": ["boss"]})
+    assert [found["a"][name] for name in ("notify_after", "remind_every", "escalation", "parent")] == [
+        3,
+        None,
+        steps,
+        "sites.b",
+    ]
+    once = {"start": "2026-12-01T20:00:00+00:00", "end": "2026-12-01T21:00:00+00:00"}
+    assert found["once"] == {"name": "once", "subjects": (), "tags": "", **once}
+    again = {"schedule": "@daily", "tz": "UTC", "duration": 1800}
+    assert found["again"] == {"name": "again", "subjects": ["checks.a"], "tags": "", **again}
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
         ("a = [", "this is not TOML: Invalid value (at end of document)"),
-        ("[check.a]", "[check] there is no such table; known are channels, sites, checks"),
+        ("[check.a]", "[check] there is no such table; known are channels, sites, checks, maintenance"),
         ("[[checks]]", "[checks] a name is missing: write [checks.NAME]"),
         ("checks.a = 1", "[checks.a] is not a table: write [checks.a]"),
         ("[checks.a]\ngrase = 60", "[checks.a] there is no field grase; known are channels, desc, "),
@@ -78,6 +108,13 @@ def test_a_table_needs_only_what_is_not_usual() -> None:
         ("[channels.a]\nkind = {}", "[channels.a] kind: is not a string"),
         ("[sites.a]\nname = 2026-01-02", "[sites.a] name: is not a string"),
         ("[checks.a]\nuuid = 1", "[checks.a] uuid: is an id, as text"),
+        ("[maintenance.a]\nsubjects = 'b'", '[maintenance.a] subjects: is a list of names: ["checks.sync"]'),
+        ("[maintenance.a]\nstart = 'x'\nschedule = '@daily'", "[maintenance.a] say start or schedule, not both"),
+        ("[maintenance.a]\nduration = 60", "[maintenance.a] duration is for a schedule, and there is none"),
+        ("[maintenance.a]\nstart = 2026-12-01", "[maintenance.a] start: is not a string"),
+        ("[checks.a]\nescalation = ['b']", "[checks.a] escalation: is a list of steps: [{ after = "),
+        ("[checks.a]\nescalation = [{ after = 1.5, channels = [] }]", "[checks.a] escalation: after is no duration"),
+        ("[checks.a]\nescalation = [{ after = '1', channels = 'a' }]", "[checks.a] escalation: is a list of names"),
         ("[sites.a]\nurl = 'env:NO'", "[sites.a] url: the environment has no NO"),
         ("[sites.a]\nurl = 'env:a b'", "[sites.a] url: env:a b names no variable: write env:NAME, or env:: for"),
     ],
@@ -94,7 +131,7 @@ def test_all_faults_are_told_at_once() -> None:
     items, faults, labels = read("[channels.a]\nx = 1\ny = 2\n[checks.b]\nz = 3\n[checks.c]\nchannels = ['a']", {})
     assert [fault.partition(" there")[0] for fault in faults] == ["[channels.a]", "[channels.a]", "[checks.b]"]
     assert [item.label for item in items] == ["c"]
-    assert labels == {"a"}
+    assert labels == {("channels", "a"), ("checks", "b"), ("checks", "c")}
     assert difference(items, [], labels=labels, now=START, prune=False)[1] == []
 
 

@@ -39,6 +39,34 @@ channels = ["ops"]
 [checks.sync]
 timeout = "10m"
 """
+RULES = """
+[channels.ops]
+url_down = "http://127.0.0.1:9/"
+
+[channels.boss]
+url_down = "http://127.0.0.1:9/"
+
+[sites.shop]
+url = "http://127.0.0.1:9/"
+remind_every = "0s"
+
+[checks.api]
+parent = "sites.shop"
+notify_after = 3
+remind_every = "1h"
+escalation = [{ after = "10m", channels = ["boss"] }]
+channels = ["ops"]
+
+[maintenance.updates]
+subjects = ["checks.api", "sites.shop"]
+schedule = "0 2 * * 6"
+tz = "Europe/Riga"
+duration = "30m"
+
+[maintenance.move]
+start = 2026-12-01T22:00:00+02:00
+end = 2026-12-02T04:00:00+02:00
+"""
 
 
 @pytest.fixture
@@ -116,6 +144,32 @@ def test_a_file_says_what_a_project_has(daemon: Running) -> None:
     for text in (exported, said("export", "--secrets")):
         assert applied(text) == "Nothing changes: 4 as the file says.\n"
     assert said("export") == exported
+
+
+def test_a_file_says_how_outages_are_told(daemon: Running) -> None:
+    """Who is told later, what depends on what, and when nobody is told; what is left out is as the project has it."""
+    shown = applied(RULES, "--yes")
+    assert "+ check api\n" in shown
+    for line in (
+        "    escalation    10m: boss\n",
+        "    parent        sites.shop\n",
+        "    subjects      checks.api, sites.shop\n",
+    ):
+        assert line in shown
+    assert applied(RULES) == "Nothing changes: 6 as the file says.\n"
+    exported = said("export", "--secrets")
+    assert 'escalation = [{ after = "10m", channels = ["boss"] }]\n' in exported
+    assert applied(exported) == "Nothing changes: 6 as the file says.\n"
+    site = daemon.api("GET", "sites/").json["sites"][0]
+    assert (checks(daemon)["api"]["parent"], site["remind_every"]) == (site["uuid"], 0)
+    window = daemon.api("GET", "maintenance/").json["maintenance"][0]
+    assert set(window["subjects"].split(",")) == {site["uuid"], checks(daemon)["api"]["uuid"]}
+    bare = RULES.replace('escalation = [{ after = "10m", channels = ["boss"] }]\n', "").replace(
+        'remind_every = "1h"\n', ""
+    )
+    assert "    remind_every  1h → -\n    escalation    10m: boss → -\n" in applied(bare, "--yes")
+    assert (checks(daemon)["api"]["remind_every"], checks(daemon)["api"]["escalation"]) == (None, None)
+    assert "removed maintenance updates" in applied(bare.partition("[maintenance")[0], "--yes", "--prune")
 
 
 def test_a_file_that_changes_changes_the_project_field_by_field(daemon: Running) -> None:
