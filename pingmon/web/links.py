@@ -104,7 +104,7 @@ ACTIONS: Final[dict[What, Action]] = {
         event=lambda link, who: OutageAcknowledged(who, link.entry),
         stream=lambda link: link.subject,
         title="Do you see to it?",
-        text="{subject} is down. Who says that somebody sees to it ends reminders, and nobody else is called.",
+        text="{subject} is down. If you see to it, nobody is reminded any more, and nobody else is called.",
         button="Yes, I see to it",
         done="Nobody is reminded of {subject} any more. Who was told of it will hear when it is back.",
     ),

@@ -30,7 +30,7 @@ def apprise_message(message: AnyMessage, base: str) -> AppriseMessage:
         new = message.status
         return _message(new.upper(), digest_name(message), "\n".join(digest_lines(message)), up=new == "up")
     flip = message.owed.flip
-    what = "TEST" if message.test else headline(flip)
+    what = "TEST" if message.test else headline(message.owed)
     link = ack_url(message, base)
     body = f"{text(message)}\nAcknowledge: {link}" if link else text(message)
     return _message(what, name(message.subject), body, up=flip.new == "up")

@@ -1,6 +1,6 @@
 """The mail that an email channel makes of a message: plain text and HTML, in seven bits.
 
-    Subject                     DOWN | name, UP | name or ENDED | name; of pingmon itself, TROUBLE or OVER
+    Subject                     DOWN, STILL DOWN, UP or ENDED | name; of pingmon itself TROUBLE or OVER
     Message-ID                  the message's id: the same in every attempt
     References, In-Reply-To     a name that all mails about one check or site share, so that programs show them as one
                                 conversation; and the mail about the way down, once it was taken
@@ -165,9 +165,10 @@ class _Said(Struct, frozen=True):
 def _of_letter(letter: Letter, last_body: bytes, base: str) -> _Said:
     flip, subject = letter.owed.flip, letter.subject
     about = "" if isinstance(subject, Trouble) else subject.spec.name
-    title = f"{'TEST ' if letter.test else ''}{headline(flip)} | {about or name(subject)}"
+    title = f"{'TEST ' if letter.test else ''}{headline(letter.owed)} | {about or name(subject)}"
     news, *more = map(_line, sentences(letter))
     rows = tuple(_rows(letter))
+    more = [f"{sentence[0].upper()}{sentence[1:]}." for sentence in more]
     return _Said(_line(title), flip.new == "down", news, tuple(more), rows, _tail(last_body), _ack(letter, base))
 
 

@@ -125,15 +125,16 @@ def event_of(owed: Notification, subject: Topic) -> str:
     """What happened, for programs: `check.down`, `check.up`, `check.ended`, `check.reminder`, and so of sites."""
     flip = owed.flip
     if flip.cause == "trouble":
-        return f"{kind(subject)}.{headline(flip).lower()}"
+        return f"{kind(subject)}.{headline(owed).lower()}"
     return f"{kind(subject)}.{'ended' if flip.cause == 'ended' else 'reminder' if owed.reminder else flip.new}"
 
 
-def headline(flip: Flip) -> str:
-    """What happened, in a word for people."""
+def headline(owed: Notification) -> str:
+    """What happened, in a word or two for people."""
+    flip = owed.flip
     if flip.cause == "trouble":
         return "TROUBLE" if flip.new == "down" else "OVER"
-    return "ENDED" if flip.cause == "ended" else flip.new.upper()
+    return "ENDED" if flip.cause == "ended" else "STILL DOWN" if owed.reminder else flip.new.upper()
 
 
 def why_of(flip: Flip) -> str:
@@ -263,8 +264,8 @@ def _news(letter: Letter) -> str:
             why = f"{why} (exit status {flip.exitstatus})"
         if letter.owed.reminder:
             lasts = duration_text(max(0, letter.now - flip.at) // SECOND)
-            return f"STILL DOWN: {who}, for {lasts} now, since {moment_text(flip.at)}: {why}"
-        return f"{headline(flip)}: {who}, since {moment_text(flip.at)}{why and f': {why}'}"
+            return f"{headline(letter.owed)}: {who}, for {lasts} now, since {moment_text(flip.at)}: {why}"
+        return f"{headline(letter.owed)}: {who}, since {moment_text(flip.at)}{why and f': {why}'}"
     lasted = duration_text(seconds)
     if flip.cause == "trouble":
         began = moment_text(flip.at - seconds * SECOND)

@@ -23,6 +23,8 @@ def test_a_letter_is_a_title_and_the_message_in_one_line() -> None:
     assert apprise_message(up, "") == AppriseMessage("UP | nightly backup", text(up), "success")
     ended = replace(down, owed=replace(down.owed, flip=replace(flip, cause="ended")))
     assert apprise_message(ended, "").title == "ENDED | nightly backup"
+    again = replace(down, owed=replace(down.owed, reminder=1))
+    assert apprise_message(again, "").title == "STILL DOWN | nightly backup"
     assert len(apprise_message(letter({}, name="x" * 300), "").title) == TITLE_MAX
 
 

@@ -161,6 +161,20 @@ def test_no_name_and_no_body_forges_a_header_or_a_part(
     assert not got.defects
 
 
+def test_a_reminder_is_called_one_in_the_subject() -> None:
+    """So that a list of mails shows one outage, and not two."""
+    sent = down()
+    assert read(replace(sent, owed=replace(sent.owed, reminder=2)))["Subject"] == "STILL DOWN | nightly backup"
+
+
+def test_what_is_said_besides_is_a_sentence_in_a_paragraph() -> None:
+    sent = down()
+    assert (
+        b"\n\nNobody has acknowledged it yet.\n\n"
+        in mail(replace(sent, owed=replace(sent.owed, step=1)), b"", SENDER, BASE).data
+    )
+
+
 def test_what_cannot_be_seen_is_not_in_the_subject() -> None:
     sent = about(down(), name="a\r\nBcc: x@example.org\u2028\x00\u202e büro\ud800")
     assert read(sent)["Subject"] == "DOWN | a Bcc: x@example.org ?? büro?"
