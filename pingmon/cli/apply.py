@@ -23,7 +23,6 @@ from pingmon.cli.project_file import (
     GENERIC,
     KINDS,
     NAMING,
-    OPEN,
     WEBHOOK,
     WORDS,
     Fields,
@@ -37,6 +36,7 @@ from pingmon.cli.project_file import (
 )
 from pingmon.cli.subjects import confirm, yes_option
 from pingmon.cli.tables import json_option, printable, show_json
+from pingmon.core.notify.channel import GROUP
 
 SIGNS: Final[dict[Verb, tuple[str, str, str]]] = {
     "add": ("+", "green", "added"),
@@ -143,6 +143,8 @@ def _item(kind: Kind, answer: dict[str, Any]) -> Item:
         settings = WEBHOOK if answer["kind"] == "webhook" else {}
         generic = {name: answer[name] for name in GENERIC}
         fields = {"name": answer["name"], "kind": answer["kind"], **settings, **answer["value"], **generic}
+        if answer["kind"] == GROUP:
+            fields["channels"] = _ids(fields["channels"])
         return Item(kind, answer["name"] or answer["id"], answer["id"], fields)
     fields = {name: answer[name] for name in DEFAULTS[kind] if name in answer}
     if kind == "maintenance":
@@ -229,19 +231,19 @@ def _named(step: Step) -> str:
 
 def _shown_changes(step: Step, names: dict[str, str]) -> list[tuple[str, str]]:
     """The fields of a step as lines; of a new item those that are not what they would be anyway."""
-    kind, told = step.item.kind, told_fields(step.item)
+    told = told_fields(step.item)
     lines = []
     for field, (old, new) in step.changes.items():
-        after = _value(kind, field, new, names)
+        after = _value(step.item, field, new, names)
         if step.verb == "change":
-            before = _value(kind, field, old, names)
+            before = _value(step.item, field, old, names)
             lines.append((field, f"{before} → {after}" if before != after else f"{after} (changed)"))
         elif field in told:
             lines.append((field, after))
     return lines
 
 
-def _value(kind: Kind, field: str, value: Any, names: dict[str, str]) -> str:
+def _value(item: Item, field: str, value: Any, names: dict[str, str]) -> str:
     """A value for people: no secret, on one line."""
     if field in ("channels", "escalation") and value == ():
         return "nobody"
@@ -249,9 +251,9 @@ def _value(kind: Kind, field: str, value: Any, names: dict[str, str]) -> str:
         return "-"
     if field in NAMING:
         shown = _named_value(field, renamed(field, value, names))
-    elif kind == "channels" and field not in OPEN:
+    elif item.is_secret(field):
         shown = _masked(value)
-    elif is_seconds(kind, field):
+    elif is_seconds(item.kind, field):
         shown = duration_text(value)
     else:
         shown = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
@@ -282,11 +284,13 @@ def _step_json(step: Step, names: dict[str, str]) -> Fields:
     shown: Fields = {"do": step.verb, "kind": WORDS[kind], "name": step.item.label}
     if step.verb in ("add", "change"):
         changes = {name: each for name, each in step.changes.items() if step.verb == "change" or name in told}
-        shown["fields"] = {name: [_plain(kind, name, each, names) for each in pair] for name, pair in changes.items()}
+        shown["fields"] = {
+            name: [_plain(step.item, name, each, names) for each in pair] for name, pair in changes.items()
+        }
     return shown
 
 
-def _plain(kind: Kind, field: str, value: Any, names: dict[str, str]) -> Any:
+def _plain(item: Item, field: str, value: Any, names: dict[str, str]) -> Any:
     if field in NAMING:
         return renamed(field, value, names)
-    return _masked(value) if value and kind == "channels" and field not in OPEN else value
+    return _masked(value) if value and item.is_secret(field) else value

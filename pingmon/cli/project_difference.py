@@ -15,8 +15,10 @@ from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from pingmon.api.channel_kinds import KINDS as CHANNEL_KINDS
 from pingmon.cli.project_file import GENERIC, KINDS, RULES, WATCHED, WEBHOOK, WORDS, Fields, Item, Kind, renamed
 from pingmon.core.check.settings import CheckSpec
+from pingmon.core.notify.channel import GROUP
 from pingmon.core.notify.maintenance import WindowSpec
 from pingmon.wire.api import check_fields
 from pingmon.wire.api.check_fields import FieldRule, Invalid
@@ -81,7 +83,9 @@ def _order(step: Step, depth: int) -> tuple[int, int, int]:
     place = KINDS.index(step.item.kind)
     if step.verb == "remove":
         return len(KINDS), -place, 0
-    return (place, 0, 0) if step.item.kind not in WATCHED else (1, depth, place)
+    if step.item.kind in WATCHED:
+        return 1, depth, place
+    return place, int(step.item.fields.get("kind") == GROUP), 0
 
 
 def _depths(steps: Sequence[Step]) -> dict[str, int | None]:
@@ -171,6 +175,8 @@ class _Names:
         fields, before = item.fields, had.fields if had is not None else {}
         faults: list[str] = []
         found: Fields = {}
+        if item.kind == "channels" and "channels" in fields:
+            found["channels"] = tuple(sorted(self._channels("channels", fields["channels"], faults)))
         if item.kind in WATCHED:
             named = self._channels("channels", fields["channels"], faults) if "channels" in fields else {*self.all}
             found["channels"] = tuple(sorted(named))
@@ -215,13 +221,13 @@ class _Names:
 
 def _step(item: Item, had: Item | None, names: _Names, now: int) -> tuple[Step, list[str]]:
     fields: Fields = dict(item.fields)
-    faults: list[str] = []
     if item.kind == "channels":
         stays = had is not None and not URLS & fields.keys()
-        fields = (had.fields if had and stays else {"kind": "webhook"} | WEBHOOK | GENERIC) | fields
-    else:
-        known, faults = names.resolved(item, had)
-        fields |= known
+        kind = fields.get("kind", "webhook")
+        new = {"kind": kind} | (WEBHOOK if kind == "webhook" else {}) | GENERIC
+        fields = (had.fields if had and stays else new) | fields
+    known, faults = names.resolved(item, had)
+    fields |= known
     before = had.fields if had else {}
     changes = {
         name: (before.get(name), fields.get(name))
@@ -261,8 +267,21 @@ def _wrong(kind: Kind, fields: Fields, changes: Changes, now: int, *, new: bool)
                 yield f"kind cannot be changed from {changes['kind'][0]}"
             elif fields["kind"] == "webhook":
                 webhook_value({name: fields[name] for name in WEBHOOK})
+            elif fields["kind"] in CHANNEL_KINDS:
+                yield from _unusable(fields, changes)
     except Invalid as error:
         yield _text(error)
+
+
+def _unusable(fields: Fields, changes: Changes) -> Iterator[str]:
+    """What is wrong with a channel of another kind. Raises `Invalid`."""
+    known = CHANNEL_KINDS[fields["kind"]]
+    for name, (_, new) in changes.items():
+        if new is not None and name not in ("name", "kind", *GENERIC, *known.settings):
+            there = sorted({*GENERIC, *known.settings, "name", "kind"})
+            yield f"there is no field {name}; known are {', '.join(there)}"
+    given = {name: fields[name] for name in known.settings if name in fields}
+    known.judged({name: ",".join(value) if isinstance(value, tuple) else value for name, value in given.items()})
 
 
 def _judge(name: str, value: Any, rule: FieldRule) -> None:

@@ -26,6 +26,7 @@ from typing import Any, Final, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from pingmon.api.channel_kinds import KINDS as CHANNEL_KINDS
 from pingmon.cli.durations import duration_text, seconds_of
 from pingmon.cli.field_options import COUNTS
 from pingmon.core.check.settings import CheckSpec
@@ -60,7 +61,7 @@ WEBHOOK: Final[Fields] = {
 GENERIC: Final[Fields] = asdict(ChannelSettings())
 """The settings that channels of every kind have, and what they are if nothing is said."""
 OPEN: Final = frozenset({"name", "kind", *GENERIC, *(f"method_{direction}" for direction in DIRECTIONS)})
-"""Fields of a channel that are never a secret."""
+"""Fields of a channel that are never a secret, whatever its kind."""
 ALERTS: Final[Fields] = asdict(AlertRules())
 """How people are told of a check's outages, if nothing is said; None is as the project has it."""
 DEFAULTS: Final[dict[Kind, Fields]] = {
@@ -104,7 +105,9 @@ IDLE: Final[dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "maintenance": (("start", "end"), ("tz", "duration")),
 }
 """Fields that mean nothing beside a schedule, and those that mean nothing without one."""
-FROM_ENVIRONMENT: Final = frozenset(name for name in ("url", *WEBHOOK) if not name.startswith("method"))
+FROM_ENVIRONMENT: Final = frozenset(name for name in ("url", *WEBHOOK) if not name.startswith("method")) | {
+    name for known in CHANNEL_KINDS.values() for name, setting in known.settings.items() if setting.secret
+}
 
 _VARIABLE: Final = re.compile("env:([A-Za-z_][A-Za-z0-9_]*)")
 _BARE: Final = re.compile("[A-Za-z0-9_-]+")
@@ -134,6 +137,14 @@ class Item(Struct, frozen=True):
         """By what it is known, if not by its id: a field, and its value. None if it has no name at all."""
         names = {"sites": ("name", "url"), "checks": ("slug", "name")}.get(self.kind, ("name",))
         return next(((name, self.fields[name]) for name in names if self.fields.get(name)), None)
+
+    def is_secret(self, field: str) -> bool:
+        """Whether who knows a field can use it elsewhere."""
+        kind = str(self.fields.get("kind", "webhook"))
+        if self.kind != "channels" or field in OPEN:
+            return False
+        known = {} if kind == "webhook" or kind not in CHANNEL_KINDS else CHANNEL_KINDS[kind].settings
+        return field not in known or known[field].secret
 
     @property
     def reference(self) -> str:
@@ -326,9 +337,9 @@ def _table(item: Item, names: Mapping[str, str], channels: Set[str], *, secrets:
         lines.append(f"uuid = {_toml(item.uuid)}")
     for name, value in told_fields(item).items():
         if name == "channels":
-            if {*value} != channels:
+            if {*value} != channels or item.kind == "channels":
                 lines.append(f"channels = {_toml(renamed(name, value, names))}")
-        elif item.kind == "channels" and name not in OPEN and not secrets:
+        elif item.is_secret(name) and not secrets:
             hidden.append(name)
         else:
             lines.append(f"{name} = {_toml(_text_of(item.kind, name, renamed(name, value, names)))}")

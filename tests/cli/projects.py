@@ -16,6 +16,7 @@ SECONDS = st.integers(60, 86_400)
 FLAGS = st.booleans()
 HEADERS = st.dictionaries(st.sampled_from(["A", "X-Token"]), st.sampled_from(["", "env:B", "env::B", "Größe"]))
 NULLABLE = {"remind_every", "escalation"}
+NTFY = st.sampled_from(["a", "env:B", "tk_1"])
 REMINDERS = st.sampled_from([None, 0, 3600])
 FIELDS: dict[Kind, dict[str, st.SearchStrategy[object]]] = {
     "channels": {
@@ -63,6 +64,11 @@ def items(draw: st.DrawFn, kind: Kind, number: int, channels: Sequence[str] = ()
     fields: Fields = {**DEFAULTS[kind], **draw(st.fixed_dictionaries(FIELDS[kind]))}
     if kind == "channels":
         fields = {"kind": "webhook"} | WEBHOOK | fields
+        plain = {name: value for name, value in fields.items() if name not in WEBHOOK}
+        ntfy = {"topic": "a", "url": "https://ntfy.sh", "token": draw(NTFY), "priority": draw(st.integers(1, 5))}
+        members = st.sets(st.sampled_from(channels), min_size=1).map(sorted).map(tuple) if channels else None
+        group = {} if members is None else plain | {"kind": "group", "channels": draw(members)}
+        fields = draw(st.sampled_from([fields, plain | {"kind": "ntfy"} | ntfy, group or fields]))
     some = st.sets(st.sampled_from(channels)).map(sorted).map(tuple) if channels else st.just(())
     if kind in WATCHED:
         fields["channels"] = draw(some)
@@ -89,6 +95,8 @@ def projects(draw: st.DrawFn, *, first: int = 0, named: bool = False) -> list[It
         channels = [item.uuid for item in made if item.kind == "channels"]
         for number in range(draw(st.integers(0, 3))):
             watched = [item.uuid for item in made if item.kind in WATCHED]
+            if kind == "channels":
+                channels = [item.uuid for item in made if item.fields["kind"] != "group"]
             made.append(draw(items(kind, first + 100 * len(made) + number, channels, watched)))
     if not named:
         return made
@@ -100,7 +108,7 @@ def projects(draw: st.DrawFn, *, first: int = 0, named: bool = False) -> list[It
 def _knowing(item: Item, ids: set[str]) -> Item:
     """The item once it names nothing but `ids`."""
     fields = dict(item.fields)
-    for name in {"channels", "subjects"} & fields.keys():
+    for name in {"channels", "subjects"} & fields.keys():  # of a group, too
         fields[name] = tuple(each for each in fields[name] if each in ids)
     if fields.get("parent", "") not in ids:
         fields |= {"parent": ""} if "parent" in fields else {}

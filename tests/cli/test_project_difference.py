@@ -46,8 +46,8 @@ def test_what_is_done_makes_what_the_file_says(wanted: list[Item], have: list[It
     text = written(wanted, secrets=True)
     items, _, labels = read(text, {})
     steps, found = difference(items, have, labels=labels, now=START, prune=False)
-    if found:  # what is there twice must be named by its id
-        assert all(" have the " in fault for fault in found)
+    if found:  # what is there twice must be named by its id, and no channel becomes one of another kind
+        assert all(" have the " in fault or " kind cannot be changed " in fault for fault in found)
         have = []
     for prune in (False, True):
         steps = plan(text, have, prune=prune)
@@ -124,6 +124,23 @@ def test_who_is_told_later_may_be_said_to_be_as_the_project_has_it_again() -> No
     assert sent(step, {}) == {"remind_every": None, "escalation": None}
     (step,) = plan("[checks.b]\nchannels = []\nescalation = [{ after = 60, channels = ['x'] }]", have)[1:2]
     assert sent(step, {})["escalation"] == [{"after": 60, "channels": uuid(1)}]
+
+
+def test_channels_of_every_kind_are_judged_by_its_settings() -> None:
+    """A secret that is left out stays; members of a group are named, and are there before it."""
+    ntfy = {"kind": "ntfy", "topic": "a", "url": "https://ntfy.sh", "token": "tk_1", "priority": 4}
+    have = [Item("channels", "n", uuid(1), {"name": "n"} | GENERIC | ntfy)]
+    text = "[channels.all]\nkind = 'group'\nchannels = ['n', 'm']\n[channels.m]\nkind = 'ntfy'\ntopic = 'b'\n"
+    steps = plan(text + "[channels.n]\nkind = 'ntfy'\npriority = 5\n", have)
+    assert [(step.verb, step.item.label) for step in steps] == [("add", "m"), ("change", "n"), ("add", "all")]
+    assert sent(steps[0], {}) == {"name": "m", "kind": "ntfy", "topic": "b"} | GENERIC
+    assert sent(steps[1], {}) == {"priority": 5}
+    assert sent(steps[2], {"+m": uuid(2)})["channels"] == f"{uuid(1)},{uuid(2)}"
+    assert faults("[channels.x]\nkind = 'ntfy'\ntopik = 'a'", []) == [
+        "[channels.x] there is no field topik; known are "
+        f"{', '.join(sorted({*GENERIC, 'name', 'kind', 'topic', 'url', 'token', 'priority'}))}",
+        "[channels.x] value needs a topic",
+    ]
 
 
 def test_channels_go_after_all_that_had_them() -> None:

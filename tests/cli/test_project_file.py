@@ -33,6 +33,10 @@ timeout = 600
 """
 
 
+OPEN_OF_OTHERS = {"channels", "priority", "topic", "url"}
+"""Settings of groups and of ntfy that are no secret."""
+
+
 def fields(text: str, **environ: str) -> dict[str, dict[str, object]]:
     """What a file that can be used says of each item."""
     items, faults, _ = read(text, environ)
@@ -171,4 +175,4 @@ def test_secrets_are_not_written_unless_asked_for(project: list[Item]) -> None:
     """Of a channel there are its name and methods, and a comment that says what is kept out."""
     found = tomllib.loads(written(project, secrets=False)).get("channels", {})
     for table in found.values():
-        assert table.keys() <= {"uuid", "name", "kind", "method_down", "method_up"}
+        assert table.keys() <= {"uuid", "name", "kind", "method_down", "method_up"} | OPEN_OF_OTHERS
