@@ -62,8 +62,8 @@ class TroubleWatch:
         self._clock = clock
         self._named: tuple[str, ...] = ()
         self._hold = 0
-        self._since: dict[Id, int] = {}
-        """Since when something is wrong, or has been well although the operator was told that it is wrong."""
+        self._since: dict[Id, float] = {}
+        """Since when (steady seconds) something is wrong, or has been well although the operator was told otherwise."""
         self._logging: dict[Id, Deferred[None]] = {}
         self._ticker = Ticker("looking for trouble of its own", self._look, LOOK_S, clock, monitor.time.steady)
 
@@ -104,21 +104,22 @@ class TroubleWatch:
     # --- looking ------------------------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        now, world = self._monitor.now(), self._monitor.world
+        now, steady, world = self._monitor.now(), self._monitor.time.steady(), self._monitor.world
         found = {trouble_id(each.kind): each for each in self._wrong()} if self._named or world.troubles else {}
-        down = {id for id, each in world.troubles.items() if each.status == "down"}
-        unsure = set(map(trouble_id, self._unsure()))
-        changing = (found.keys() - down) | (down - found.keys() - unsure)
-        self._since = {id: min(now, self._since.get(id, now)) for id in changing}
+        down = [id for id, each in world.troubles.items() if each.status == "down"]
+        well = [id for id in down if id not in found and world.troubles[id].kind not in self._unsure()]
+        fresh = [id for id in found if id not in down]
+        self._since = {id: self._since.get(id, steady) for id in (*well, *fresh)}
         for id, since in self._since.items():
+            lasts = round((steady - since) * SECOND)
             if id in self._logging:
                 continue
-            if id in down and now - since >= world.troubles[id].gone_for(self._hold):
-                self._end(id, since)
-            elif id not in down and now - since >= self._hold:
-                self._begin(id, found[id], since)
-        if world.daemon.deaf:
-            self._tell_deafness(world.daemon.deaf[-1], now)
+            if id in down and lasts >= world.troubles[id].gone_for(self._hold):
+                self._end(id, now - lasts)
+            elif id not in down and lasts >= self._hold:
+                self._begin(id, found[id], now - lasts)
+        for span in world.daemon.deaf:
+            self._tell_deafness(span, now)
 
     def _begin(self, id: Id, problem: Problem, since: int) -> None:
         if told := tuple(channel.id for channel in self.told()):

@@ -171,3 +171,23 @@ def test_a_stop_forgets_what_is_not_in_the_log_yet(rig: TroubledRig) -> None:
     rig.watch.stop()
     assert rig.told(300) == []
     assert rig.journal.health().failing_since is None
+
+
+def test_a_clock_that_is_set_makes_nothing_last_longer(rig: TroubledRig) -> None:
+    rig.wrong = [DISK]
+    assert rig.told(10) == []
+    rig.time.set_wall(3600)
+    assert rig.told(40) == []
+    assert rig.told(20) == ["disk down"]
+
+
+def test_a_time_in_which_nothing_was_heard_is_told_when_somebody_can_be(rig: TroubledRig) -> None:
+    """If that is within an hour, and as soon as the log takes it."""
+    rig.watch.stop()
+    again = rig.restarted(clean=False, away_s=300)
+    again.watch.take([], 60)
+    assert again.told(60) == []
+    again.watch.take([uuid(1, "d")], 60)
+    again.journal.fail_next(3)
+    assert again.told(60) == ["deaf up late"]
+    again.watch.stop()

@@ -247,8 +247,7 @@ def given_up(world: World, lost: Notification, error: str, at: int) -> tuple[Id,
     subject = world.topic(lost.flip.subject)
     if isinstance(subject, Trouble):
         return ()
-    if (unheard := world.channels.get(lost.channel)) is not None:
-        world.put_channel(replace(unheard, given_up=at))
+    world.put_channel(replace(world.channels[lost.channel], given_up=at))
     audience = subject.audience
     know = set(
         world.reached(subject.spec.channels) if audience is None or audience.seq != lost.flip.seq else audience.owed
