@@ -349,7 +349,8 @@ MASKED = (
     (r"(?<=127\.0\.0\.1:)\d+|(?<=port = )\d+", "PORT"),
     (r"\b\d+ ?(ms|min|s|m|h)( ?\d+ ?(min|s|m))?\b", "LONG"),
     (r"(?m)^(ops|chat|pager)(?= was told at)", "CHANNEL"),
-    (r"(whsec_|ID_|/)\w+(?=…|\"|/SIGNATURE)", r"\1MORE"),
+    (r"(?<=whsec_)[^…]+", "SECRET"),
+    (r"(ID_|/)\w+(?=\"|/SIGNATURE)", r"\1MORE"),
     (r"(failing attempts +)\d+", r"\1COUNT"),
     (r"(?<=\nsound: ).*", "ALL"),
 )
