@@ -153,7 +153,7 @@ def test_a_dead_receiver_costs_one_attempt_and_one_line_a_round_and_all_goes_whe
     """Forty jobs fail at once; the receiver answers 500 until its second attempt."""
     receiver.answer = lambda request: 500
     daemon = start(config=LOOPBACK)
-    with_channel(daemon, receiver)
+    assert daemon.api("POST", "channels/", hook(receiver) | {"digest_over": 0}).status == 201
     for number in range(40):
         daemon.ping(f"job-{number}/fail", "?create=1")
     receiver.wait(1)

@@ -163,7 +163,8 @@ def test_one_bad_check_does_not_keep_the_others_from_coming(daemon: Running, hc:
     hc.checks.append(PLAIN | {"name": "Nameless", "timeout": 60, "channels": ""})
     told = report("healthchecks", hc.url, status=1)
     whys = {item["name"]: item["why"] for item in told["items"] if item["came"] == "refused"}
-    assert whys == {"Nightly backup": "grace is too small", "Deleted here": "uuid was in use here before"}
+    small = "grace is too small: the least is 60"
+    assert whys == {"Nightly backup": small, "Deleted here": "uuid was in use here before"}
     assert lost(told)["checks of which the server tells no UUID"] == ["Nameless"]
     assert set(made(daemon)) == {"Poll", "Old"}
     hc.checks[0]["grace"] = 60

@@ -128,8 +128,13 @@ def release(world: World, parent: Id, now: int, *, back: bool) -> None:
             world.keep(replace(subject, audience=replace(subject.audience, held_until=until, held_by="")))
 
 
-def look_again(world: World, subject: Subject, now: int) -> None:
-    """Have the subject's outage looked at again at once, if it is held: the reason may be gone."""
-    audience = subject.audience
-    if audience is not None and audience.held_until:
-        world.keep(replace(subject, audience=replace(audience, held_until=now, held_by="")))
+def look_again(world: World, project: Id, now: int) -> None:
+    """Have all outages of the project that are held looked at again at once: what held them may be gone.
+
+    That is after a change to who depends on whom, or to a window, which are rare.
+    """
+    for id in list(world.outages):
+        subject = world.subject(id)
+        audience = subject.audience
+        if subject.project == project and audience is not None and audience.held_until:
+            world.keep(replace(subject, audience=replace(audience, held_until=now, held_by="")))

@@ -17,7 +17,7 @@ from pingmon.core.check.check import (
     schedule_ended,
 )
 from pingmon.core.flip import Flip
-from pingmon.core.notify.outage import release
+from pingmon.core.notify.outage import look_again
 from pingmon.core.notify.owed_messages import owe, owe_beside, review, unowe
 from pingmon.core.notify.silences import marked
 from pingmon.core.world import events
@@ -37,10 +37,13 @@ def check_event(world: World, entry: Entry, event: events.AnyCheckEvent) -> Outc
     match event:
         case events.CheckChanged():
             after = respecified(check, entry.seq, event.changes.applied_to(check.spec))
-            return _changed(world, entry, unowe(world, entry.at, check, after), None)
+            outcome = _changed(world, entry, unowe(world, entry.at, check, after), None)
+            if after.spec.alerts.parent != check.spec.alerts.parent:
+                look_again(world, check.project, entry.at)
+            return outcome
         case events.CheckDeleted():
             world.drop_check(check, entry.at)
-            release(world, check.id, entry.at, back=False)
+            look_again(world, check.project, entry.at)
             return Outcome("done", check.id, check)
         case events.CheckMoved():
             return _check_moved(world, entry, event, check)
@@ -103,6 +106,8 @@ def _check_moved(world: World, entry: Entry, event: events.CheckMoved, check: Ch
             return Outcome("full", check.id, check)
         spec = replace(check.spec, channels=tuple(sorted(members.channels)))
         world.move_check(check, replace(check, project=event.project, spec=spec, relayed=()), entry.at)
+        look_again(world, check.project, entry.at)
+        look_again(world, event.project, entry.at)
     return Outcome("done", check.id, world.checks[check.id])
 
 

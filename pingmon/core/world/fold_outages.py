@@ -53,10 +53,7 @@ def window_event(world: World, entry: Entry, event: events.AnyWindowEvent) -> Ou
             world.drop_window(window)
         case _:
             assert_never(event)
-    for id in list(world.outages):
-        subject = world.subject(id)
-        if subject.project == window.project:
-            look_again(world, subject, entry.at)
+    look_again(world, window.project, entry.at)
     return Outcome("done", window.id)
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from pingmon.core.changes import applied
 from pingmon.core.flip import Flip
 from pingmon.core.notify.notification import matters
-from pingmon.core.notify.outage import look_again, release
+from pingmon.core.notify.outage import look_again
 from pingmon.core.notify.owed_messages import owe, unowe
 from pingmon.core.notify.silences import marked
 from pingmon.core.partner import partner
@@ -52,7 +52,7 @@ def site_event(world: World, entry: Entry, event: events.AnySiteEvent) -> Outcom
             return _site_changed(world, entry, event, site)
         case events.SiteDeleted():
             world.drop_site(site, entry.at)
-            release(world, site.id, entry.at, back=False)
+            look_again(world, site.project, entry.at)
             return Outcome("done", site.id, site=site)
         case events.SitePaused():
             return _kept(world, *paused(site, entry.seq, entry.at))
@@ -79,7 +79,7 @@ def _site_changed(world: World, entry: Entry, event: events.SiteChanged, site: S
     after = respecified(site, entry.seq, event.changes.applied_to(site.spec))
     after = unowe(world, entry.at, site, after)
     channels = _told(world, entry, *escalation.called_off(site, after))
-    look_again(world, world.sites[site.id], entry.at)
+    look_again(world, site.project, entry.at)
     return Outcome("done", site.id, site=world.sites[site.id], channels=channels)
 
 

@@ -225,6 +225,7 @@ class World:
     def _forget(self, subject: Subject) -> None:
         self.bare.pop(subject.id, None)
         self.outages.pop(subject.id, None)
+        self.held_by.pop(subject.id, None)
 
     def _void(self, messages: Iterable[Notification], at: int, why: str) -> None:
         for owed in messages:

@@ -17,7 +17,7 @@ from pingmon.core.notify.silences import depends
 from pingmon.core.site.settings import SiteChanges
 from pingmon.core.units import HOUR, MINUTE, SECOND
 from pingmon.core.world import events as e
-from tests.core.worlds import C1, C2, H1, H2, H3, S1, T0, Log, P, Q
+from tests.core.worlds import C1, C2, C3, H1, H2, H3, S1, T0, Log, P, Q
 
 W = "abababab-abab-4bab-8bab-abababababab"
 
@@ -448,3 +448,22 @@ def test_windows_of_another_project_are_not_looked_at(log: Log) -> None:
     log.add(W, e.WindowCreated(Q, WindowSpec(start=T0, end=T0 + HOUR)))
     log.add(W, e.WindowDeleted())
     assert due(log) != log.now
+
+
+@pytest.mark.parametrize("how", ["middle deleted", "middle alone", "parent moved", "child moved"])
+def test_who_is_held_by_the_parent_of_a_parent_is_looked_at_when_that_line_is_cut(log: Log, how: str) -> None:
+    log.add(Q, e.ProjectCreated("second", "otherkey"))
+    log.check(C1)
+    log.check(C2, alerts=alerts(parent=C1))
+    log.check(C3, channels=(H1,), alerts=alerts(parent=C2))
+    log.ping(C1, signal="fail")
+    log.ping(C3, signal="fail")
+    assert due(log, C3) is None
+    if how == "middle deleted":
+        log.add(C2, e.CheckDeleted())
+    elif how == "middle alone":
+        log.add(C2, e.CheckChanged(CheckChanges(alerts=AlertRuleChanges(parent=""))))
+    else:
+        log.add(C1 if how == "parent moved" else C3, e.CheckMoved(Q))
+    review(log, C3)
+    assert audience(log, C3).told_at == log.now

@@ -113,15 +113,15 @@ def test_what_waits_for_a_parent_says_for_which_and_then_until_when_it_may_come_
     assert said(log, 0.5) == [("told_then", 1, "")]
 
 
-def test_what_nobody_will_look_at_again_is_not_said_to_be_told(log: Log) -> None:
+def test_what_is_held_no_more_as_the_line_was_cut_is_said_to_be_told_then(log: Log) -> None:
     log.site(S1, host="")
     log.check(C2, alerts=AlertRules(parent=S1))
     log.check(channels=(H2,), alerts=AlertRules(parent=C2))
     log.fails(S1)
     log.ping(signal="fail")
     assert [each[0] for each in said(log, 1)] == ["parent_down"]
-    log.add(C2, e.CheckDeleted())
-    assert said(log, 1) == []
+    log.add(C2, e.CheckDeleted(), T0 + MINUTE)
+    assert [each[0] for each in said(log, 1)] == ["told_then"]
 
 
 def test_reminders_and_the_next_step_are_said_with_what_set_them(log: Log) -> None:

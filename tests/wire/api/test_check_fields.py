@@ -105,9 +105,12 @@ def test_errors(field: str, value: object, text: str) -> None:
         ("schedule", "61 * * *\ud800", None),
         ("schedule", 5, None),
         ("tz", "Mars/Base", None),
+        ("timeout", 59, "the least is 60"),
+        ("grace", 31_536_001, "the most is 31536000"),
+        ("grace", True, None),
     ],
 )
-def test_a_refused_schedule_is_told_with_what_is_wrong_in_it(field: str, value: object, why: str | None) -> None:
+def test_a_refused_value_is_told_with_what_is_wrong_with_it(field: str, value: object, why: str | None) -> None:
     """Beside the words of the API, which stay as they are; if it is no text that can be shown, there are only those."""
     with pytest.raises(Invalid) as caught:
         judged({field: value})
