@@ -150,7 +150,7 @@ def test_private_addresses_are_refused_unless_allowed_and_the_error_names_the_ke
 def test_a_dead_receiver_costs_one_attempt_and_one_line_a_round_and_all_goes_when_it_is_back(
     start: Starter, receiver: Receiver
 ) -> None:
-    """Forty jobs fail at once; the receiver answers 500 until its second attempt."""
+    """Forty jobs fail at once; the receiver answers 500 until it was asked. Four may be on their way together then."""
     receiver.answer = lambda request: 500
     daemon = start(config=LOOPBACK)
     assert daemon.api("POST", "channels/", hook(receiver) | {"digest_over": 0}).status == 201
@@ -158,10 +158,10 @@ def test_a_dead_receiver_costs_one_attempt_and_one_line_a_round_and_all_goes_whe
         daemon.ping(f"job-{number}/fail", "?create=1")
     receiver.wait(1)
     receiver.answer = lambda request: 200
-    got = receiver.wait(41, 12)
-    assert len({message.headers["webhook-id"] for message in got}) == 40
+    until(lambda: len({message.headers["webhook-id"] for message in receiver.got}) == 40, "all to be told", 12)
     until(lambda: "answers again" in daemon.log.read_text(), "the recovery to be logged")
-    assert daemon.log.read_text().count("was not told") == 1
+    assert 1 <= daemon.log.read_text().count("was not told") <= 4
+    assert len(receiver.got) <= 44
 
 
 def test_a_channel_is_tested_and_what_waits_for_it_goes_when_the_test_goes_well(

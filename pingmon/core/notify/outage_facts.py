@@ -104,8 +104,6 @@ def _few_failures(subject: Subject, flip: Flip, seen: OutageEvidence) -> Iterato
 def _next(world: World, subject: Subject, audience: Audience, flip: Flip, seen: OutageEvidence) -> Iterator[Fact]:
     """What follows by itself, as long as nothing comes."""
     own, rules, soonest = subject.spec.alerts, rules_of(world, subject), max(audience.held_until, seen.now)
-    if soonest >= FOREVER:
-        return
     if not audience.told_at:
         yield from _due(world, subject, "told_then", soonest, (flip.seq,))
         return

@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from pingmon.core.check.check import Check
 from pingmon.core.flip import Flip
 from pingmon.core.notify.channel import Channel
 from pingmon.core.notify.notification import (
@@ -34,7 +33,7 @@ from pingmon.core.units import Id
 from pingmon.core.world.outcome import Subject, Topic
 from pingmon.core.world.world import World
 
-S = TypeVar("S", Check, Site)
+S = TypeVar("S", bound=Subject)
 
 
 def owe(world: World, now: int, subject: Subject, flip: Flip) -> tuple[Id, ...]:
@@ -167,11 +166,7 @@ def regroup(world: World, now: int, group: Channel, change: Callable[[], None]) 
     ]
     change()
     for id, before in led:
-        subject = world.subject(id)
-        if isinstance(subject, Site):
-            world.keep(_taken_off(world, now, subject, before))
-        else:
-            world.keep(_taken_off(world, now, subject, before))
+        world.keep(_taken_off(world, now, world.subject(id), before))
 
 
 def _taken_off(world: World, now: int, subject: S, before: Iterable[Id]) -> S:

@@ -186,8 +186,7 @@ def _why(rule: FieldRule, value: object, name: str) -> str | None:
     if rule.type == "integer" and isinstance(value, int) and not isinstance(value, bool):
         if rule.minimum is not None and value < rule.minimum:
             return f"the least is {rule.minimum}"
-        if rule.maximum is not None and value > rule.maximum:
-            return f"the most is {rule.maximum}"
+        return f"the most is {rule.maximum}"
     if rule.why is None or fault(replace(rule, wrong=None), value, name) is not None:
         return None
     return rule.why(value)

@@ -254,6 +254,16 @@ def test_a_check_that_is_deleted_holds_nothing_and_what_is_not_there_is_not_rele
     assert (log.world.outages, log.world.held_by) == ({}, {})
 
 
+def test_a_parent_that_is_back_finds_nobody_who_is_deleted(log: Log) -> None:
+    log.check(C1)
+    log.check(C2, channels=(H1,), alerts=alerts(parent=C1))
+    log.ping(C1, signal="fail")
+    log.ping(C2, signal="fail")
+    log.add(C2, e.CheckDeleted())
+    log.ping(C1)
+    assert (log.world.held_by, owed(log)) == ({}, [])
+
+
 def test_a_site_that_was_held_is_looked_at_when_its_settings_change(log: Log) -> None:
     window(log)
     log.site(S1, host="")

@@ -124,6 +124,15 @@ def test_what_is_held_no_more_as_the_line_was_cut_is_said_to_be_told_then(log: L
     assert [each[0] for each in said(log, 1)] == ["told_then"]
 
 
+def test_of_what_will_not_fail_often_enough_any_more_nothing_is_said_to_follow(log: Log) -> None:
+    """Its schedule has no further occurrence."""
+    rules = AlertRules(notify_after=2)
+    log.check(channels=(H1,), kind="oncalendar", schedule="2023-11-14 22:30:00", alerts=rules)
+    log.ping()
+    log.expire()
+    assert [each[0] for each in said(log, 90)] == ["few_failures"]
+
+
 def test_reminders_and_the_next_step_are_said_with_what_set_them(log: Log) -> None:
     """By the check itself, or by its project. Steps that tell nobody new are no steps."""
     steps = (EscalationStep(60, (H1,)), EscalationStep(600, (H1, H2, H3)))
